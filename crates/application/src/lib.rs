@@ -1,0 +1,1 @@
+//! Use cases of Windlass and the ports that they need.

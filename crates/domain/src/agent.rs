@@ -1,0 +1,29 @@
+//! Agents: groups of tasks.
+
+use crate::id::AgentId;
+use crate::task::TaskSummary;
+use crate::time::Timestamp;
+
+/// A group of tasks under one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Its id; the caller may have chosen it.
+    pub id: AgentId,
+    /// 1 to 255 characters.
+    pub name: String,
+    /// What the caller says of it.
+    pub description: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// An agent with the tasks that belong to it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentWithTasks {
+    /// The agent.
+    pub agent: Agent,
+    /// Its tasks, oldest first.
+    pub tasks: Vec<TaskSummary>,
+}

@@ -1,0 +1,1 @@
+//! Which command a run accepts in which status, and what follows from it.

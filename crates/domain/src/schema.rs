@@ -1,0 +1,1 @@
+//! Which JSON Schemas a task may have: bounded, self-contained, linear-time patterns.

@@ -1,0 +1,1 @@
+//! Which command a session accepts in which status, and what follows from it.

@@ -1,0 +1,74 @@
+//! Sources: the websites that tasks are done on.
+
+use url::Url;
+
+use crate::id::SourceId;
+use crate::time::Timestamp;
+
+/// A website that tasks are done on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its id; the caller may have chosen it.
+    pub id: SourceId,
+    /// 1 to 255 characters.
+    pub name: Option<String>,
+    /// Where work starts: http or https, with a host and without credentials. The text is the
+    /// caller's own.
+    pub url: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A text is not the address of a website.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotAWebsite {
+    /// It cannot be read as a URL.
+    #[error("must be an absolute URL such as https://example.com/login")]
+    Malformed,
+    /// Another scheme than http and https.
+    #[error("must start with http:// or https://; it starts with {scheme}:")]
+    Scheme {
+        /// The scheme that it has.
+        scheme: String,
+    },
+    /// No host.
+    #[error("must name a host")]
+    Host,
+    /// A user name or password in the address, which would be shown to everybody.
+    #[error("must not hold a user name or password; make a credential for them")]
+    Credentials,
+    /// Longer than 2,048 characters.
+    #[error("must have 2,048 characters at most")]
+    TooLong,
+}
+
+/// The longest address, as browsers bound it.
+pub const MAX_URL_LENGTH: usize = 2048;
+
+/// Reads the address of a website.
+///
+/// # Errors
+/// [`NotAWebsite`] says what is wrong with it.
+pub fn website(text: &str) -> Result<Url, NotAWebsite> {
+    if text.len() > MAX_URL_LENGTH {
+        return Err(NotAWebsite::TooLong);
+    }
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::EmptyHost => NotAWebsite::Host,
+        _ => NotAWebsite::Malformed,
+    })?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(NotAWebsite::Scheme {
+            scheme: url.scheme().to_owned(),
+        });
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(NotAWebsite::Host);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(NotAWebsite::Credentials);
+    }
+    Ok(url)
+}

@@ -1,0 +1,1 @@
+//! Wake-ups, signals and limits inside one process.

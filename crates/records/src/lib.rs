@@ -1,0 +1,1 @@
+//! What is stored: the JSON shapes of rows that every store shares.

@@ -1,0 +1,1 @@
+//! Seals what must stay secret.

@@ -1,0 +1,1 @@
+//! What goes over the wire: bodies, the event envelope, the worker protocol.

@@ -1,0 +1,1 @@
+//! The Agent and Protocol traits, for workers of every kind.
