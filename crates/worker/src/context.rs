@@ -1,0 +1,204 @@
+//! What an agent has in its hands while it does a run.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
+use windlass_domain::id::StorageId;
+use windlass_domain::run::{ErrorCode, Field, RunError};
+
+use crate::agent::RunFailure;
+use crate::lease::{LeasedRun, OpenedCredential};
+use crate::protocol::{CapturedFile, LeaseKey, Progress, Protocol, ProtocolError, Question};
+
+/// How long one poll for an answer waits at the server.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+
+/// How often a call is tried while the server cannot answer: about 20 s with the waits between,
+/// within the life of a lease.
+const ATTEMPTS: u32 = 8;
+
+/// The run is no longer this agent's: it was canceled, or its lease is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stopped {
+    /// Cancel was accepted: stop, then say so by returning.
+    #[error("the run is being canceled")]
+    Canceled,
+    /// Somebody else may have it: stop touching the source at once.
+    #[error("the lease is lost")]
+    LeaseLost,
+}
+
+/// A run and the ways to speak of it. Calls are repeated while the server cannot answer.
+pub struct RunContext {
+    /// The run.
+    pub run: LeasedRun,
+    protocol: Arc<dyn Protocol>,
+    canceled: CancellationToken,
+    lost: CancellationToken,
+    attempts: AtomicU32,
+}
+
+impl RunContext {
+    /// The context of a run that was just leased. The two tokens are set by whoever renews the
+    /// lease.
+    pub fn new(
+        run: LeasedRun,
+        protocol: Arc<dyn Protocol>,
+        canceled: CancellationToken,
+        lost: CancellationToken,
+    ) -> Self {
+        Self { run, protocol, canceled, lost, attempts: AtomicU32::new(0) }
+    }
+
+    /// The lease that this context speaks for.
+    pub fn lease(&self) -> LeaseKey {
+        LeaseKey { run_id: self.run.run_id, epoch: self.run.epoch }
+    }
+
+    /// Whether the agent should stop, without waiting.
+    ///
+    /// # Errors
+    /// [`Stopped`] says why.
+    pub fn check(&self) -> Result<(), Stopped> {
+        if self.lost.is_cancelled() {
+            return Err(Stopped::LeaseLost);
+        }
+        if self.canceled.is_cancelled() {
+            return Err(Stopped::Canceled);
+        }
+        Ok(())
+    }
+
+    /// Waits until the agent should stop.
+    pub async fn stopped(&self) -> Stopped {
+        tokio::select! {
+            biased;
+            () = self.lost.cancelled() => Stopped::LeaseLost,
+            () = self.canceled.cancelled() => Stopped::Canceled,
+        }
+    }
+
+    /// Does `work` unless the run is to be stopped before it is done.
+    ///
+    /// # Errors
+    /// [`Stopped`] says why it was dropped half-way.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+        tokio::select! {
+            biased;
+            stopped = self.stopped() => Err(stopped),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Says that the source may be touched from here on, and opens the credential.
+    ///
+    /// # Errors
+    /// Where the run is to be stopped, or the server refuses.
+    pub async fn begin(&self) -> Result<Option<OpenedCredential>, RunFailure> {
+        let begun = self.call(async || self.protocol.begin(self.lease()).await).await?;
+        self.heard(begun.cancel)?;
+        Ok(begun.credential)
+    }
+
+    /// Says what the agent is doing: an activity, shown in the run's timeline. `message` holds no
+    /// secret.
+    ///
+    /// # Errors
+    /// Where the run is to be stopped, or the server refuses.
+    pub async fn progress(&self, step: u32, message: &str) -> Result<(), RunFailure> {
+        let progress = Progress { message: Some(message.to_owned()), step: Some(step) };
+        let heard =
+            self.call(async || self.protocol.progress(self.lease(), progress.clone()).await).await?;
+        Ok(self.heard(heard.cancel)?)
+    }
+
+    /// Keeps a file. The content cannot be sent twice, so this is tried once.
+    ///
+    /// # Errors
+    /// `storage/storage_error` where it cannot be kept; [`Stopped`] where the run is.
+    pub async fn store_file(&self, file: CapturedFile) -> Result<StorageId, RunFailure> {
+        self.check()?;
+        match self.protocol.store_file(self.lease(), file).await {
+            Ok(storage_id) => Ok(storage_id),
+            Err(ProtocolError::LeaseLost) => Err(self.lease_lost().into()),
+            Err(
+                ProtocolError::Refused { message } | ProtocolError::Unavailable { message },
+            ) => Err(RunError::new(ErrorCode::StorageError, message).into()),
+        }
+    }
+
+    /// Asks the person that the run works for, and waits for the answers: one for each field that
+    /// was answered. The server's clock decides how long; when it runs out the lease is lost.
+    ///
+    /// # Errors
+    /// Where the run is to be stopped, or the server refuses the question.
+    pub async fn ask(
+        &self,
+        kind: &str,
+        message: &str,
+        fields: Vec<Field>,
+    ) -> Result<Vec<(String, SecretString)>, RunFailure> {
+        let question = Question {
+            attempt: self.attempts.fetch_add(1, Ordering::Relaxed) + 1,
+            kind: kind.to_owned(),
+            message: message.to_owned(),
+            fields,
+        };
+        self.call(async || self.protocol.interact(self.lease(), question.clone()).await).await?;
+        loop {
+            let answer =
+                self.call(async || self.protocol.answer(self.lease(), ANSWER_WAIT).await).await?;
+            self.heard(answer.cancel)?;
+            if let Some(answers) = answer.answers {
+                return Ok(answers);
+            }
+        }
+    }
+
+    /// Takes the last question back: the source went on by itself.
+    ///
+    /// # Errors
+    /// Where the run is to be stopped, or the server refuses.
+    pub async fn withdraw(&self) -> Result<(), RunFailure> {
+        let heard = self.call(async || self.protocol.withdraw(self.lease()).await).await?;
+        Ok(self.heard(heard.cancel)?)
+    }
+
+    fn heard(&self, cancel: bool) -> Result<(), Stopped> {
+        if cancel {
+            self.canceled.cancel();
+        }
+        self.check()
+    }
+
+    fn lease_lost(&self) -> Stopped {
+        self.lost.cancel();
+        Stopped::LeaseLost
+    }
+
+    /// Calls until the server has answered. Waits double from 100 ms.
+    async fn call<T>(
+        &self,
+        call: impl AsyncFn() -> Result<T, ProtocolError>,
+    ) -> Result<T, RunFailure> {
+        let mut wait = Duration::from_millis(100);
+        for attempt in 1.. {
+            match self.unless_stopped(call()).await? {
+                Ok(answer) => return Ok(answer),
+                Err(ProtocolError::LeaseLost) => return Err(self.lease_lost().into()),
+                Err(ProtocolError::Unavailable { .. }) if attempt < ATTEMPTS => {
+                    self.unless_stopped(tokio::time::sleep(wait)).await?;
+                    wait *= 2;
+                }
+                Err(
+                    ProtocolError::Refused { message } | ProtocolError::Unavailable { message },
+                ) => return Err(RunError::new(ErrorCode::ApiError, message).into()),
+            }
+        }
+        Err(self.lease_lost().into())
+    }
+}

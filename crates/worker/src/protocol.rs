@@ -1,0 +1,207 @@
+//! What a worker and the server say to each other. The server's embedded worker speaks it in
+//! process, others over HTTP. Source: docs/workers.md.
+
+use std::io;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use secrecy::SecretString;
+use serde_json::Value;
+use windlass_domain::Timestamp;
+use windlass_domain::id::{RunId, SessionId, StorageId};
+use windlass_domain::pool::Pool;
+use windlass_domain::run::command::{AfterRun, CredentialReport};
+use windlass_domain::run::{Epoch, Field, Interaction, RunError, Status};
+
+use crate::lease::{LeasedRun, OpenedCredential};
+
+/// The calls of a worker. Each may be repeated with the same content and has the same effect.
+#[async_trait]
+pub trait Protocol: Send + Sync {
+    /// A start of the worker: what the one before it held is lost at once.
+    async fn register(&self, worker: &str) -> Result<Registration, ProtocolError>;
+
+    /// Waits up to `request.wait` for runs to do.
+    async fn lease(&self, request: LeaseRequest) -> Result<Leases, ProtocolError>;
+
+    /// The worker is alive.
+    async fn renew(&self, lease: LeaseKey) -> Result<Renewal, ProtocolError>;
+
+    /// From here on the source may have been touched; answers the opened credential.
+    async fn begin(&self, lease: LeaseKey) -> Result<Begun, ProtocolError>;
+
+    /// An activity, shown in the run's timeline.
+    async fn progress(&self, lease: LeaseKey, progress: Progress) -> Result<Heard, ProtocolError>;
+
+    /// Keeps a file that the agent captured.
+    async fn store_file(
+        &self,
+        lease: LeaseKey,
+        file: CapturedFile,
+    ) -> Result<StorageId, ProtocolError>;
+
+    /// Asks the person that the run works for.
+    async fn interact(
+        &self,
+        lease: LeaseKey,
+        question: Question,
+    ) -> Result<Interaction, ProtocolError>;
+
+    /// The source went on by itself.
+    async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError>;
+
+    /// Waits up to `wait` for the answers to the last question.
+    async fn answer(&self, lease: LeaseKey, wait: Duration) -> Result<Answer, ProtocolError>;
+
+    /// Execution is over; answers the run's status.
+    async fn finish(&self, lease: LeaseKey, finish: FinishReport) -> Result<Status, ProtocolError>;
+
+    /// Gives the run back; answers the run's status.
+    async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError>;
+
+    /// No new leases for this worker; its idle sessions end.
+    async fn drain(&self, worker: &str) -> Result<(), ProtocolError>;
+}
+
+/// Which lease a call speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseKey {
+    /// The run.
+    pub run_id: RunId,
+    /// The number of the lease.
+    pub epoch: Epoch,
+}
+
+/// A start of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Which start this is.
+    pub incarnation: u32,
+    /// How many leases of the start before it are lost.
+    pub lost_leases: u32,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct LeaseRequest {
+    /// Its name.
+    pub worker: String,
+    /// Which start of it.
+    pub incarnation: u32,
+    /// From where.
+    pub pools: Vec<Pool>,
+    /// How many runs at most.
+    pub capacity: u32,
+    /// The sessions that it keeps.
+    pub sessions: Vec<SessionId>,
+    /// How long to wait for the first.
+    pub wait: Duration,
+}
+
+/// What a worker gets.
+#[derive(Clone, Default)]
+pub struct Leases {
+    /// Runs to do; empty where nothing came in time.
+    pub runs: Vec<LeasedRun>,
+    /// Those of the request's sessions that have ended.
+    pub ended_sessions: Vec<SessionId>,
+}
+
+/// A renewed lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// When it is lost now.
+    pub lease_expires_at: Timestamp,
+    /// Whether the agent should stop.
+    pub cancel: bool,
+}
+
+/// A run that has begun.
+#[derive(Clone)]
+pub struct Begun {
+    /// The credential with its secrets; None where the run has none, or it was deleted.
+    pub credential: Option<OpenedCredential>,
+    /// Whether the agent should stop.
+    pub cancel: bool,
+}
+
+/// What the server says to an activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// Whether the agent should stop.
+    pub cancel: bool,
+}
+
+/// What an agent is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// In a sentence; holds no secret.
+    pub message: Option<String>,
+    /// Which step of its way.
+    pub step: Option<u32>,
+}
+
+/// A file that an agent captured.
+pub struct CapturedFile {
+    /// Its name without any path.
+    pub file_name: String,
+    /// Its MIME type.
+    pub file_type: String,
+    /// Its content.
+    pub content: BoxStream<'static, io::Result<Bytes>>,
+}
+
+/// What a person is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// Numbers the questions of this lease, from 1.
+    pub attempt: u32,
+    /// `mfa`, `security_question`, …
+    pub kind: String,
+    /// What the person is told.
+    pub message: String,
+    /// What the person is asked for.
+    pub fields: Vec<Field>,
+}
+
+/// What a person answered.
+#[derive(Clone)]
+pub struct Answer {
+    /// By field; None where none came in time.
+    pub answers: Option<Vec<(String, SecretString)>>,
+    /// Whether the agent should stop.
+    pub cancel: bool,
+}
+
+/// How execution ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishReport {
+    /// The output, or what went wrong (never empty).
+    pub result: Result<Value, Vec<RunError>>,
+    /// What the source said of the credential.
+    pub credential: Option<CredentialReport>,
+    /// What becomes of the session.
+    pub session: AfterRun,
+}
+
+/// Why a call had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The run is no longer this worker's: it must stop touching the source.
+    #[error("the lease is lost")]
+    LeaseLost,
+    /// The call cannot succeed as it is.
+    #[error("the server refused: {message}")]
+    Refused {
+        /// What is wrong.
+        message: String,
+    },
+    /// The server cannot be reached or cannot answer now: the call may be repeated.
+    #[error("the server cannot answer now: {message}")]
+    Unavailable {
+        /// What is wrong.
+        message: String,
+    },
+}
