@@ -11,14 +11,15 @@ pub(crate) const INVOICE_COUNT: usize = 14;
 /// The month of the newest invoice.
 const NEWEST: (i32, Month) = (2026, Month::October);
 
-/// What the first customer pays for each month, January first, in øre: much in winter, little in summer.
+/// What the first customer pays for each month, January first, in øre: much in winter, little in summer. None
+/// is a whole amount of kroner, so that a reader which drops the øre is noticed.
 const MONTHLY_AMOUNTS: [u64; 12] = [
-    238_975, 221_040, 187_325, 142_600, 98_850, 71_200, 64_915, 69_430, 93_785, 124_950, 176_400,
+    238_975, 221_040, 187_325, 142_630, 98_850, 71_215, 64_915, 69_430, 93_785, 124_950, 176_425,
     219_260,
 ];
 
 /// What each further customer pays more than the one before, in øre, so that no two share an amount.
-const AMOUNT_STEP: u64 = 1_137;
+const AMOUNT_STEP: u64 = 1_100;
 
 /// One month's invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +169,15 @@ mod tests {
             .iter()
             .filter(|invoice| invoice.status == InvoiceStatus::Unpaid);
         assert_eq!(unpaid.count(), 1);
+    }
+
+    #[test]
+    fn no_amount_is_whole() {
+        for position in [0, 1, 999] {
+            for invoice in Invoice::all_of(&User::at(position)) {
+                assert_ne!(invoice.amount_in_ore % 100, 0, "{invoice:?}");
+            }
+        }
     }
 
     #[test]

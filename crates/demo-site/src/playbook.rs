@@ -87,12 +87,8 @@ fn row(invoice: &Invoice) -> Value {
 
 fn kroner(amount_in_ore: u64) -> Value {
     let (kroner, ore) = (amount_in_ore / 100, amount_in_ore % 100);
-    // Read as text, so that a whole amount is the whole number that a reader of the page gets.
-    let text = if ore == 0 {
-        kroner.to_string()
-    } else {
-        format!("{kroner}.{ore:02}")
-    };
+    // Read from text, as a reader of the page does: a division could end beside its number.
+    let text = format!("{kroner}.{ore:02}");
     serde_json::from_str(&text).expect("digits with a point between them are JSON")
 }
 
