@@ -55,9 +55,12 @@ pub fn website(text: &str) -> Result<Url, NotAWebsite> {
     if text.len() > MAX_URL_LENGTH {
         return Err(NotAWebsite::TooLong);
     }
-    let url = Url::parse(text).map_err(|error| match error {
-        url::ParseError::EmptyHost => NotAWebsite::Host,
-        _ => NotAWebsite::Malformed,
+    let url = Url::parse(text).map_err(|error| {
+        if error == url::ParseError::EmptyHost {
+            NotAWebsite::Host
+        } else {
+            NotAWebsite::Malformed
+        }
     })?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(NotAWebsite::Scheme {

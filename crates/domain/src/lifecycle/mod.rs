@@ -4,14 +4,22 @@
 //! [`Changes`] whole. No other rule of the lifecycle stands in a store.
 //! Source: docs/lifecycle.md.
 
+mod clocks;
+mod draft;
+
+use std::time::Duration;
+
 use serde_json::Value;
 
+pub use self::clocks::{check_at, due};
+use self::draft::{Draft, has_slot};
 use crate::credential::CredentialStatus;
 use crate::event::EventType;
 use crate::id::{CredentialId, RunId, SessionId};
 use crate::pool::Pool;
-use crate::run::{Holder, Refusal, Run, RunCommand};
-use crate::session::{Session, SessionCommand};
+use crate::run::machine::ForSession;
+use crate::run::{self, AfterRun, Holder, Refusal, Run, RunCommand, Waiting};
+use crate::session::{self, Session, SessionCommand, SessionStatus};
 use crate::time::Timestamp;
 
 /// What one command may change.
@@ -19,7 +27,8 @@ use crate::time::Timestamp;
 pub struct Scene {
     /// The session; None for a start that opens one.
     pub session: Option<Session>,
-    /// Its runs that are not final, by id.
+    /// Its runs that are not final, by id; and the one that the command is about, where it is
+    /// final: a repeated cancel or finish is answered again.
     pub runs: Vec<Run>,
     /// Its credential, where it has one that still exists.
     pub credential: Option<SceneCredential>,
@@ -95,7 +104,7 @@ pub enum Subject {
         /// Its version then.
         version: u32,
         /// Its runtime then.
-        runtime: std::time::Duration,
+        runtime: Duration,
     },
     /// A session that entered a status.
     Session {
@@ -104,7 +113,7 @@ pub enum Subject {
         /// Its version then.
         version: u32,
         /// Its runtime then.
-        runtime: std::time::Duration,
+        runtime: Duration,
     },
     /// A credential that entered a status.
     Credential {
@@ -145,18 +154,137 @@ pub enum Signal {
 /// # Errors
 /// [`Refusal`] says why nothing changes.
 pub fn decide(scene: &Scene, command: Command, now: Timestamp) -> Result<Changes, Refusal> {
-    let _ = (scene, command, now);
-    Err(Refusal::NotInScene)
+    match command {
+        Command::Start { run } => start(scene, *run, now),
+        Command::Run { run_id, command } => command_run(scene, run_id, command, now),
+        Command::Session(command) => command_session(scene, command, now),
+    }
 }
 
-/// The command that the earliest clock that has run out by `now` asks for, if one has.
-pub fn due(scene: &Scene, now: Timestamp) -> Option<Command> {
-    let _ = (scene, now);
-    None
+/// A run begins to wait: in a new session, or in the scene's.
+fn start(scene: &Scene, run: Run, now: Timestamp) -> Result<Changes, Refusal> {
+    let mut draft = Draft::of(scene);
+    let waiting = match &scene.session {
+        None => {
+            draft.take_session(session::machine::open(&run, now));
+            Waiting::ForWorker
+        }
+        Some(session) => waiting_in(session, &run, &scene.runs)?,
+    };
+    let idle = run.settings.session_idle;
+    draft.take_run(run::machine::start(run, waiting, now));
+    draft.settle(idle, now);
+    Ok(draft.into_changes())
 }
 
-/// When a store must look at this run again, at the latest: the earliest of its clocks.
-pub fn check_at(run: &Run) -> Option<Timestamp> {
-    let _ = run;
-    None
+/// One run at a time has a session, the others wait for it.
+fn waiting_in(session: &Session, run: &Run, others: &[Run]) -> Result<Waiting, Refusal> {
+    if session.id != run.session_id || session.organization_id != run.organization_id {
+        return Err(Refusal::NotInScene);
+    }
+    match session.status() {
+        SessionStatus::Queued | SessionStatus::Running | SessionStatus::Idle => {
+            if others.iter().any(has_slot) {
+                Ok(Waiting::ForSession)
+            } else {
+                Ok(Waiting::ForWorker)
+            }
+        }
+        SessionStatus::Completing | SessionStatus::Completed | SessionStatus::Failed => {
+            Err(Refusal::SessionEnded {
+                status: session.status(),
+            })
+        }
+    }
+}
+
+fn command_run(
+    scene: &Scene,
+    run_id: RunId,
+    command: RunCommand,
+    now: Timestamp,
+) -> Result<Changes, Refusal> {
+    let session = scene.session.as_ref().ok_or(Refusal::NotInScene)?;
+    let run = scene
+        .runs
+        .iter()
+        .find(|run| run.id == run_id && run.session_id == session.id)
+        .ok_or(Refusal::NotInScene)?;
+    refuse_from_outside(session, &command)?;
+    let transition = run::machine::apply(run, command, now)?;
+    let idle = transition.run.settings.session_idle;
+    let for_session = transition.session;
+    let credential = transition.credential;
+
+    let mut draft = Draft::of(scene);
+    if let ForSession::Leased { holder } = for_session {
+        // Whoever follows both sees the session run before its run.
+        draft.command_session(session::machine::Command::Lease { holder }, now)?;
+        draft.take_run(transition);
+    } else {
+        draft.take_run(transition);
+        if let Some(command) = session_command(for_session, session, &draft, idle) {
+            draft.command_session(command, now)?;
+        }
+    }
+    draft.settle(idle, now);
+    if let Some(report) = credential {
+        draft.report_credential(run.credential_id, report, now);
+    }
+    Ok(draft.into_changes())
+}
+
+/// What a session says to its runs, nobody else does: the session would know nothing of it.
+fn refuse_from_outside(session: &Session, command: &RunCommand) -> Result<(), Refusal> {
+    match command {
+        RunCommand::SessionEnded { .. } | RunCommand::SessionFailed => {
+            Err(Refusal::SessionNotReady {
+                status: session.status(),
+            })
+        }
+        RunCommand::Lease { .. }
+        | RunCommand::Cancel { .. }
+        | RunCommand::Answer { .. }
+        | RunCommand::Decline
+        | RunCommand::Approve { .. }
+        | RunCommand::Reject { .. }
+        | RunCommand::Worker { .. }
+        | RunCommand::TimedOut(_)
+        | RunCommand::WorkerGone { .. } => Ok(()),
+    }
+}
+
+/// Source: docs/lifecycle.md, "What a run means for its session".
+fn session_command(
+    for_session: ForSession,
+    session: &Session,
+    draft: &Draft,
+    idle: Duration,
+) -> Option<session::machine::Command> {
+    use session::machine::Command;
+
+    match for_session {
+        ForSession::Nothing => None,
+        ForSession::Leased { holder } => Some(Command::Lease { holder }),
+        ForSession::NotAwaited => {
+            let is_last = session.status() == SessionStatus::Queued && draft.queued() == 0;
+            is_last.then_some(Command::RunOver {
+                after: AfterRun::End,
+                idle,
+            })
+        }
+        ForSession::Over { after } => Some(Command::RunOver { after, idle }),
+        ForSession::Requeued => Some(Command::RunRequeued),
+        ForSession::Forced => Some(Command::RunForced),
+    }
+}
+
+fn command_session(
+    scene: &Scene,
+    command: SessionCommand,
+    now: Timestamp,
+) -> Result<Changes, Refusal> {
+    let mut draft = Draft::of(scene);
+    draft.command_session(session::machine::Command::Outside(command), now)?;
+    Ok(draft.into_changes())
 }

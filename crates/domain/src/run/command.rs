@@ -53,6 +53,11 @@ pub enum RunCommand {
     },
     /// A clock has run out.
     TimedOut(Clock),
+    /// The worker that holds it is gone, before its lease was over: `lease_lost`.
+    WorkerGone {
+        /// Who is gone; a run that another holds by now is left alone.
+        holder: Holder,
+    },
     /// Its session was ended by `end`. Sent by the session's decision alone.
     SessionEnded {
         /// How long its agent has to stop.

@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub use self::command::{Clock, Finish, RunCommand, WorkerCommand};
+pub use self::command::{
+    AfterRun, Clock, CredentialReport, Finish, FinishOutcome, RunCommand, WorkerCommand,
+};
 pub use self::error::{ErrorCode, ErrorType, RunError};
 pub use self::interaction::{Answered, Field, FieldOption, Interaction};
 pub use self::refusal::Refusal;
@@ -58,7 +60,7 @@ pub struct Run {
     pub version: u32,
     /// Counts its leases.
     pub epoch: Epoch,
-    /// How many of its leases have begun.
+    /// How many of its leases have begun; one that was lost with a checkpoint is not counted.
     pub attempts: u32,
     /// How many of its leases were lost before they had begun.
     pub losses: u32,
@@ -143,7 +145,8 @@ pub struct Lease {
     pub expires_at: Timestamp,
     /// Whether the source may have been touched.
     pub begun: bool,
-    /// Where the agent goes on, until it has begun.
+    /// Where the agent goes on, until its first word. Goes back to the queue only where the lease
+    /// is lost before it has begun.
     pub checkpoint: Option<Sealed>,
 }
 

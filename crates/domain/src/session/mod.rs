@@ -142,6 +142,31 @@ impl Session {
     pub fn status(&self) -> SessionStatus {
         self.state.status()
     }
+
+    /// Time in `running` and `completing` up to `now`.
+    pub fn runtime_at(&self, now: Timestamp) -> Duration {
+        match self.status() {
+            SessionStatus::Running | SessionStatus::Completing => {
+                self.runtime + now.since(self.updated_at)
+            }
+            SessionStatus::Queued
+            | SessionStatus::Idle
+            | SessionStatus::Completed
+            | SessionStatus::Failed => self.runtime,
+        }
+    }
+}
+
+/// When a store must look at this session again, at the latest: the end of its idle clock.
+pub fn check_at(session: &Session) -> Option<Timestamp> {
+    match session.state {
+        SessionState::Idle { ends_at, .. } => ends_at,
+        SessionState::Queued
+        | SessionState::Running { .. }
+        | SessionState::Completing { .. }
+        | SessionState::Completed
+        | SessionState::Failed => None,
+    }
 }
 
 /// What may be asked of a session from outside its runs.

@@ -1,0 +1,281 @@
+//! A scene while a decision changes it, with what the decision has brought so far.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Changes, LifecycleEvent, Scene, SceneCredential, Signal, Subject};
+use crate::credential::CredentialStatus;
+use crate::event::EventType;
+use crate::id::{CredentialId, RunId};
+use crate::run::{self, CredentialReport, Refusal, Run, RunCommand, RunState, Status, Waiting};
+use crate::session::machine::QueuedRuns;
+use crate::session::{self, Session, SessionState};
+use crate::time::Timestamp;
+
+/// A scene while a decision changes it.
+pub(super) struct Draft {
+    session: Option<Session>,
+    session_changed: bool,
+    runs: Vec<Run>,
+    /// Which runs changed, in the order in which they did.
+    changed: Vec<RunId>,
+    credential: Option<SceneCredential>,
+    credential_changed: bool,
+    output: Option<Value>,
+    events: Vec<LifecycleEvent>,
+    signals: Vec<Signal>,
+}
+
+/// Whether a run has its session's slot: a worker holds it, or may take it.
+pub(super) fn has_slot(run: &Run) -> bool {
+    match &run.state {
+        RunState::Queued { waiting, .. } => *waiting == Waiting::ForWorker,
+        RunState::Running { .. }
+        | RunState::InteractionRequired { .. }
+        | RunState::Canceling { .. } => true,
+        RunState::ReviewRequired { .. }
+        | RunState::Completed
+        | RunState::Failed { .. }
+        | RunState::Canceled => false,
+    }
+}
+
+impl Draft {
+    pub(super) fn of(scene: &Scene) -> Self {
+        Self {
+            session: scene.session.clone(),
+            session_changed: false,
+            runs: scene.runs.clone(),
+            changed: Vec::new(),
+            credential: scene.credential,
+            credential_changed: false,
+            output: None,
+            events: Vec::new(),
+            signals: Vec::new(),
+        }
+    }
+
+    /// How many runs wait for the session.
+    pub(super) fn queued(&self) -> usize {
+        self.runs
+            .iter()
+            .filter(|run| run.status() == Status::Queued)
+            .count()
+    }
+
+    /// A command to the session, with what it means for its runs.
+    pub(super) fn command_session(
+        &mut self,
+        command: session::machine::Command,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let session = self.session.as_ref().ok_or(Refusal::NotInScene)?;
+        let transition = session::machine::apply(session, command, self.queued(), now)?;
+        let queued_runs = transition.queued_runs;
+        self.take_session(transition);
+        match queued_runs {
+            QueuedRuns::Wait => Ok(()),
+            QueuedRuns::Ended { grace } => self.command_runs(
+                |status| status == Status::Queued || status.is_leased(),
+                &RunCommand::SessionEnded { grace },
+                now,
+            ),
+            QueuedRuns::Failed => self.command_runs(
+                |status| status == Status::Queued,
+                &RunCommand::SessionFailed,
+                now,
+            ),
+        }
+    }
+
+    /// The same command to each run that `is_meant`, in the order of their ids.
+    fn command_runs(
+        &mut self,
+        is_meant: impl Fn(Status) -> bool,
+        command: &RunCommand,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
+        let mut meant: Vec<Run> = self
+            .runs
+            .iter()
+            .filter(|run| is_meant(run.status()))
+            .cloned()
+            .collect();
+        meant.sort_by_key(|run| run.id);
+        for run in meant {
+            self.take_run(run::machine::apply(&run, command.clone(), now)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn take_session(&mut self, transition: session::machine::Transition) {
+        let session_id = transition.session.id;
+        for entered in &transition.entered {
+            self.events.push(LifecycleEvent {
+                event_type: EventType::of_session(entered.status),
+                at: entered.at,
+                subject: Subject::Session {
+                    session_id,
+                    version: entered.version,
+                    runtime: entered.runtime,
+                },
+            });
+        }
+        if !transition.entered.is_empty() {
+            self.signal(Signal::SessionChanged { session_id });
+        }
+        self.session = Some(transition.session);
+        self.session_changed = true;
+    }
+
+    pub(super) fn take_run(&mut self, transition: run::machine::Transition) {
+        let run_id = transition.run.id;
+        for entered in &transition.entered {
+            self.events.push(LifecycleEvent {
+                event_type: EventType::of_run(entered.status),
+                at: entered.at,
+                subject: Subject::Run {
+                    run_id,
+                    version: entered.version,
+                    runtime: entered.runtime,
+                },
+            });
+        }
+        if !transition.entered.is_empty() {
+            self.signal(Signal::RunChanged { run_id });
+        }
+        if let Some(holder) = transition.stop {
+            self.signal(Signal::Stop { holder, run_id });
+        }
+        if transition.output.is_some() {
+            self.output = transition.output;
+        }
+        self.keep(transition.run);
+    }
+
+    /// A run's next state. One that may be leased now is announced.
+    fn keep(&mut self, run: Run) {
+        if run.status() == Status::Queued && has_slot(&run) {
+            self.signal(Signal::Ready {
+                pool: run.pool.clone(),
+            });
+        }
+        if !self.changed.contains(&run.id) {
+            self.changed.push(run.id);
+        }
+        match self.runs.iter_mut().find(|kept| kept.id == run.id) {
+            Some(kept) => *kept = run,
+            None => self.runs.push(run),
+        }
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        if !self.signals.contains(&signal) {
+            self.signals.push(signal);
+        }
+    }
+
+    /// A free session is the next run's, and one that nobody waits for has its idle clock running.
+    /// `idle` is how long it then stays.
+    pub(super) fn settle(&mut self, idle: Duration, now: Timestamp) {
+        let state = self.session.as_ref().map(|session| session.state);
+        match state {
+            Some(SessionState::Queued) => self.promote(),
+            Some(SessionState::Idle { holder, ends_at }) => {
+                self.promote();
+                let ends_at = if self.queued() == 0 {
+                    ends_at.or(Some(now + idle))
+                } else {
+                    None
+                };
+                self.rest(SessionState::Idle { holder, ends_at });
+            }
+            Some(
+                SessionState::Running { .. }
+                | SessionState::Completing { .. }
+                | SessionState::Completed
+                | SessionState::Failed,
+            )
+            | None => {}
+        }
+    }
+
+    /// Gives the session's slot to the next run, where none has it: by priority, then by age.
+    fn promote(&mut self) {
+        if self.runs.iter().any(has_slot) {
+            return;
+        }
+        let next = self
+            .runs
+            .iter()
+            .filter(|run| run.status() == Status::Queued)
+            .min_by_key(|run| (Reverse(run.settings.priority), run.id))
+            .cloned();
+        if let Some(mut run) = next {
+            if let RunState::Queued { waiting, .. } = &mut run.state {
+                *waiting = Waiting::ForWorker;
+            }
+            self.keep(run);
+        }
+    }
+
+    /// Starts or stops the idle clock.
+    fn rest(&mut self, state: SessionState) {
+        if let Some(session) = &mut self.session
+            && session.state != state
+        {
+            session.state = state;
+            self.session_changed = true;
+        }
+    }
+
+    /// What a source said of the run's credential. One that was deleted meanwhile stays deleted.
+    pub(super) fn report_credential(
+        &mut self,
+        credential_id: Option<CredentialId>,
+        report: CredentialReport,
+        now: Timestamp,
+    ) {
+        let (status, event_type) = match report {
+            CredentialReport::Verified => {
+                (CredentialStatus::Verified, EventType::CredentialVerified)
+            }
+            CredentialReport::Invalid => (CredentialStatus::Invalid, EventType::CredentialInvalid),
+        };
+        let Some(credential) = self.credential.as_mut().filter(|credential| {
+            Some(credential.id) == credential_id
+                && credential.status != status
+                && credential.status != CredentialStatus::Deleted
+        }) else {
+            return;
+        };
+        credential.status = status;
+        credential.updated_at = now.following(credential.updated_at);
+        self.credential_changed = true;
+        self.events.push(LifecycleEvent {
+            event_type,
+            at: credential.updated_at,
+            subject: Subject::Credential {
+                credential_id: credential.id,
+            },
+        });
+    }
+
+    pub(super) fn into_changes(self) -> Changes {
+        let runs = self
+            .changed
+            .iter()
+            .filter_map(|id| self.runs.iter().find(|run| run.id == *id).cloned())
+            .collect();
+        Changes {
+            session: self.session.filter(|_| self.session_changed),
+            runs,
+            credential: self.credential.filter(|_| self.credential_changed),
+            output: self.output,
+            events: self.events,
+            signals: self.signals,
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Which command a run accepts in which status, and what follows from it.

@@ -1,1 +1,0 @@
-//! Which command a session accepts in which status, and what follows from it.
