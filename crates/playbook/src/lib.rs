@@ -1,0 +1,50 @@
+//! Playbooks: recorded ways through a website, in the user-flow JSON of the Chrome DevTools Recorder
+//! with `windlass.…` custom steps. This crate reads them, says all that is wrong with them at once,
+//! and fills in their placeholders. It knows no engine: what a step does is the engine's part.
+//! Source: docs/workers.md, "Playbooks".
+
+mod custom;
+mod parse;
+mod placeholder;
+mod problem;
+mod reader;
+mod selector;
+mod step;
+mod values;
+
+pub use parse::parse;
+pub use placeholder::{CredentialPart, Placeholder, Template};
+pub use problem::{Problem, ProblemKind};
+pub use selector::{Selector, SelectorKind, Selectors};
+pub use step::{
+    Count, CountOperator, Download, Extract, Extraction, Fail, Interact, Operation, Pages,
+    Playbook, Question, QuestionOption, Reading, Rule, Step,
+};
+pub use values::{MissingValue, Values};
+
+/// The largest playbook, as JSON without spaces: recordings of an hour have a tenth of it.
+pub const MAX_PLAYBOOK_BYTES: usize = 256 * 1024;
+
+/// The most steps of a playbook.
+pub const MAX_STEPS: usize = 500;
+
+/// The most alternatives of one step's selectors; the Recorder writes five.
+pub const MAX_ALTERNATIVES: usize = 20;
+
+/// The longest selector, URL, value or message, in characters.
+pub const MAX_TEXT_CHARACTERS: usize = 4096;
+
+/// The longest name of a title or a field, in characters.
+pub const MAX_NAME_CHARACTERS: usize = 255;
+
+/// The most fields of an extraction, of one of its rows, or of a question.
+pub const MAX_FIELDS: usize = 100;
+
+/// The most options of a question's field.
+pub const MAX_OPTIONS: usize = 200;
+
+/// The most pages that a list is followed over.
+pub const MAX_PAGES: u32 = 1000;
+
+/// How many pages a list is followed over where the playbook names `next` and no `limit`.
+pub const DEFAULT_PAGES: u32 = 100;

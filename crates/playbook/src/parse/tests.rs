@@ -1,0 +1,303 @@
+//! What is read, and what is refused and where.
+
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::json;
+
+use super::*;
+use crate::step::{Extraction, Reading};
+use crate::values::Values;
+
+fn with_step(step: &Value) -> Value {
+    json!({"title": "Latest bill", "steps": [step]})
+}
+
+/// The places of all problems, each with its message.
+fn problems(playbook: &Value) -> Vec<(String, String)> {
+    let problems = parse(playbook).expect_err("has problems");
+    problems
+        .into_iter()
+        .map(|problem| (problem.path, problem.message))
+        .collect()
+}
+
+#[test]
+fn a_recording_is_read_with_its_harmless_extras() {
+    let playbook = parse(&json!({
+        "title": "Latest bill", "timeout": 5000, "selectorAttribute": "data-test",
+        "steps": [
+            {"type": "setViewport", "width": 1280, "height": 720, "deviceScaleFactor": 1,
+             "isMobile": false, "hasTouch": false, "isLandscape": false},
+            {"type": "navigate", "url": "{{source.url}}",
+             "assertedEvents": [{"type": "navigation", "url": "x", "title": "y"}]},
+            {"type": "change", "selectors": [["aria/User"], ["#user"], ["xpath///*[@id=\"user\"]"],
+             ["pierce/#user"], ["text/User"]], "value": "{{credential.username}}", "target": "main"},
+            {"type": "click", "selectors": ["#go"], "offsetX": 3, "offsetY": 4.5, "timeout": 100,
+             "frame": [0], "button": "primary"},
+            {"type": "scroll", "x": 0, "y": 100},
+            {"type": "waitForElement", "selectors": [[".row"]], "operator": ">=", "count": 2},
+            {"type": "customStep", "name": "windlass.extract", "parameters": {"fields": {
+                "amount": {"selector": ".sum", "as": "number"},
+                "rows": {"rows": "tr", "fields": {"link": {"selector": "a", "as": "attribute",
+                    "attribute": "href"}}, "next": "a.next", "limit": 3}}}},
+            {"type": "close"},
+        ],
+    }))
+    .unwrap();
+
+    assert_eq!(playbook.title, "Latest bill");
+    let written: Vec<_> = playbook.steps.iter().map(ToString::to_string).collect();
+    let expected = [
+        "setViewport",
+        "navigate {{source.url}}",
+        "change aria/User",
+        "click #go",
+        "scroll",
+        "waitForElement .row",
+        "windlass.extract amount, rows",
+        "close",
+    ];
+    assert_eq!(written, expected);
+    let Step::Extract(extract) = &playbook.steps[6] else {
+        panic!("{:?}", playbook.steps[6])
+    };
+    let Extraction::Rows { fields, pages, .. } = &extract.fields[1].1 else {
+        panic!("{extract:?}")
+    };
+    assert_eq!(fields[0].1.reading, Reading::Attribute("href".to_owned()));
+    assert_eq!(pages.limit, 3);
+}
+
+#[rstest]
+#[case(json!([]), "", "must be an object")]
+#[case(json!({"steps": [{"type": "close"}]}), "title", "is required")]
+#[case(json!({"title": " ", "steps": [{"type": "close"}]}), "title", "empty")]
+#[case(json!({"title": "x"}), "steps", "is required")]
+#[case(json!({"title": "x", "steps": []}), "steps", "at least one")]
+#[case(json!({"title": "x", "steps": [{"type": "close"}], "stpes": 1}), "stpes", "unknown")]
+#[case(json!({"title": "x", "steps": ["close"]}), "steps.0", "must be an object")]
+#[case(json!({"title": "x", "steps": vec![json!({"type": "close"}); 501]}), "steps", "500 items")]
+#[case(json!({"title": "x".repeat(300_000), "steps": []}), "", "262144 bytes")]
+fn a_playbook_of_another_form_is_refused(
+    #[case] playbook: Value,
+    #[case] path: &str,
+    #[case] message: &str,
+) {
+    let problems = problems(&playbook);
+
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].0, path);
+    assert!(problems[0].1.contains(message), "{problems:?}");
+}
+
+#[rstest]
+#[case(json!({}), "type", "is required")]
+#[case(json!({"type": "emulateNetworkConditions"}), "type", "is no step; there are setViewport")]
+#[case(json!({"type": "navigate"}), "url", "is required")]
+#[case(json!({"type": "navigate", "url": 3}), "url", "must be a text, not a number")]
+#[case(json!({"type": "navigate", "url": "{{source.uri}}"}), "url", "is no placeholder; there are input")]
+#[case(json!({"type": "navigate", "url": "{{interaction.code}}"}), "url", "earlier windlass.interact")]
+#[case(json!({"type": "click"}), "selectors", "is required")]
+#[case(json!({"type": "click", "selectors": "#go"}), "selectors", "must be a list")]
+#[case(json!({"type": "click", "selectors": []}), "selectors", "at least one")]
+#[case(json!({"type": "click", "selectors": [["#a"], 3]}), "selectors.1", "must be a selector")]
+#[case(json!({"type": "click", "selectors": [["#a", {}]]}), "selectors.0.1", "must be a text")]
+#[case(json!({"type": "click", "selectors": ["text/"]}), "selectors.0", "what to look for")]
+#[case(json!({"type": "click", "selectors": ["#a-{{credential.password}}"]}), "selectors.0", "must not hold")]
+#[case(json!({"type": "click", "selectors": ["text/{{input.a}}"]}), "selectors.0", "must not hold")]
+#[case(json!({"type": "click", "selectors": ["#a"], "selector": 1}), "selector", "is unknown; there are")]
+#[case(json!({"type": "change", "selectors": ["#a"]}), "value", "is required")]
+#[case(json!({"type": "waitForElement", "selectors": ["a"], "operator": ">"}), "operator", "one of ==")]
+#[case(json!({"type": "waitForElement", "selectors": ["a"], "count": -1}), "count", "whole number")]
+#[case(json!({"type": "waitForElement", "selectors": ["a"], "attributes": {"x": "y"}}), "attributes", "unknown")]
+#[case(json!({"type": "customStep", "parameters": {}}), "name", "is required")]
+#[case(json!({"type": "customStep", "name": "extract"}), "name", "is no custom step; there are windlass")]
+#[case(json!({"type": "customStep", "name": "windlass.expect", "parameters": 3}), "parameters", "object")]
+fn a_step_of_another_form_is_refused(
+    #[case] step: Value,
+    #[case] path: &str,
+    #[case] message: &str,
+) {
+    let problems = problems(&with_step(&step));
+
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].0, format!("steps.0.{path}"));
+    assert!(problems[0].1.contains(message), "{problems:?}");
+}
+
+#[rstest]
+#[case("extract", json!({}), "fields", "is required")]
+#[case("extract", json!({"fields": {}}), "fields", "at least one")]
+#[case("extract", json!({"fields": {"a": ".x"}}), "fields.a", "must be an object")]
+#[case("extract", json!({"fields": {"a": {"as": "text"}}}), "fields.a.selector", "is required")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "as": "money"}}}), "fields.a.as", "number, date")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "as": "attribute"}}}), "fields.a.attribute", "required")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "attribute": "c"}}}), "fields.a.attribute", "goes with")]
+#[case("extract", json!({"fields": {"a": {"rows": "tr"}}}), "fields.a.fields", "is required")]
+#[case("extract", json!({"fields": {"a": {"rows": "tr", "fields": {"b": {"selector": "c", "rows": "d"}}}}}),
+       "fields.a.fields.b.rows", "unknown")]
+#[case("extract", json!({"fields": {"a": {"rows": "tr", "limit": 2, "fields": {"b": {"selector": "c"}}}}}),
+       "fields.a.limit", "goes with next")]
+#[case("extract", json!({"fields": {"a": {"rows": "tr", "next": "n", "limit": 0, "fields": {"b": {"selector": "c"}}}}}),
+       "fields.a.limit", "from 1 to 1000")]
+#[case("interact", json!({"message": "m"}), "type", "is required")]
+#[case("interact", json!({"type": "mfa"}), "message", "is required")]
+#[case("interact", json!({"type": "color", "message": "m"}), "fields", "is required for")]
+#[case("interact", json!({"type": "mfa", "message": "m", "fields": [{"name": "a b", "type": "string", "label": "A"}]}),
+       "fields.0.name", "letters")]
+#[case("interact", json!({"type": "mfa", "message": "m", "fields": [{"name": "a", "type": "select", "label": "A", "options": [3]}]}),
+       "fields.0.options.0", "must be a text")]
+#[case("skip", json!({"when": ".in"}), "steps", "is required")]
+#[case("skip", json!({"when": ".in", "steps": 1}), "steps", "skips 1 steps where 0 follow")]
+#[case("skip", json!({"when": ".in", "steps": 0}), "steps", "from 1 to 500")]
+#[case("download", json!({"selector": "a", "all": "yes"}), "all", "true or false")]
+#[case("download", json!({"selector": "a", "next": "n"}), "next", "where all is true")]
+#[case("fail", json!({"when": "a", "type": "auth", "code": "auth_wrong", "message": "m"}), "code", "auth/auth_invalid")]
+#[case("fail", json!({"when": "a", "type": "session", "code": "timeout", "message": "m"}), "code", "no error of a page")]
+#[case("screenshot", json!({"why": "m"}), "why", "unknown; there are reasoning")]
+fn a_custom_step_of_another_form_is_refused(
+    #[case] name: &str,
+    #[case] parameters: Value,
+    #[case] path: &str,
+    #[case] message: &str,
+) {
+    let step =
+        json!({"type": "customStep", "name": format!("windlass.{name}"), "parameters": parameters});
+
+    let problems = problems(&with_step(&step));
+
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert_eq!(problems[0].0, format!("steps.0.parameters.{path}"));
+    assert!(problems[0].1.contains(message), "{problems:?}");
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let problems = problems(&json!({"steps": [
+        {"type": "navigate"},
+        {"type": "click", "selectors": [["#a"], [1]], "key": "x"},
+        {"type": "customStep", "name": "windlass.fail", "parameters": {"when": ""}},
+    ]}));
+
+    let places: Vec<_> = problems.iter().map(|(path, _)| path.as_str()).collect();
+    let expected = [
+        "title",
+        "steps.0.url",
+        "steps.1.key",
+        "steps.1.selectors.1.0",
+        "steps.2.parameters.when",
+        "steps.2.parameters.type",
+        "steps.2.parameters.code",
+        "steps.2.parameters.message",
+    ];
+    assert_eq!(places, expected);
+}
+
+#[test]
+fn an_answer_may_be_used_after_its_question() {
+    let playbook = parse(&json!({"title": "x", "steps": [
+        {"type": "customStep", "name": "windlass.interact", "parameters": {"type": "mfa", "message": "Code?"}},
+        {"type": "change", "selectors": ["#code"], "value": "{{interaction.code}}"},
+    ]}));
+
+    assert!(playbook.is_ok(), "{playbook:?}");
+}
+
+#[test]
+fn values_that_are_missing_are_named_once_and_answers_come_later() {
+    let playbook = parse(&json!({"title": "x", "steps": [
+        {"type": "customStep", "name": "windlass.interact", "parameters": {"type": "mfa", "message": "Code?"}},
+        {"type": "change", "selectors": ["#code"], "value": "{{interaction.code}}{{credential.password}}"},
+        {"type": "change", "selectors": ["#p"], "value": "{{credential.password}}{{source.url}}"},
+        {"type": "click", "selectors": ["#m-{{input.month}}"]},
+    ]}))
+    .unwrap();
+    let values = Values {
+        source_url: Some("https://x.example".to_owned()),
+        ..Values::default()
+    };
+
+    let missing: Vec<_> = playbook
+        .missing(&values)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+
+    assert_eq!(missing, ["credential.password", "input.month"]);
+}
+
+/// JSON of the words of a playbook in every wrong order: noise alone would hardly reach a step.
+fn noise() -> impl Strategy<Value = Value> {
+    let words = prop::sample::select(vec![
+        "navigate",
+        "click",
+        "change",
+        "customStep",
+        "waitForElement",
+        "windlass.extract",
+        "windlass.interact",
+        "windlass.skip",
+        "windlass.download",
+        "windlass.fail",
+        "mfa",
+        "{{",
+        "}}",
+        "{{source.url}}",
+        "{{input.a}}",
+        "text/",
+        "aria/x",
+        "number",
+        "attribute",
+        "",
+        "\u{0}",
+        "å",
+    ]);
+    let names = prop::sample::select(vec![
+        "title",
+        "steps",
+        "type",
+        "name",
+        "parameters",
+        "selectors",
+        "selector",
+        "value",
+        "url",
+        "fields",
+        "rows",
+        "next",
+        "limit",
+        "when",
+        "as",
+        "attribute",
+        "options",
+        "message",
+        "code",
+        "label",
+        "all",
+    ]);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        words.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::hash_map(names.clone().prop_map(str::to_owned), inner, 0..8)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_json_is_read_or_refused_with_a_reason(value in noise(), steps in prop::collection::vec(noise(), 0..4)) {
+        for playbook in [value, json!({"title": "x", "steps": steps})] {
+            if let Err(problems) = parse(&playbook) {
+                prop_assert!(!problems.is_empty());
+            }
+        }
+    }
+}

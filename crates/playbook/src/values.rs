@@ -1,0 +1,163 @@
+//! What placeholders stand for in one run.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use crate::placeholder::{CredentialPart, Part, Placeholder, Template};
+
+/// What placeholders stand for. All of it may be secret: the input is the caller's, the rest is the
+/// credential's owner's.
+#[derive(Default)]
+pub struct Values {
+    /// The run's input.
+    pub input: Value,
+    /// The source's address.
+    pub source_url: Option<String>,
+    /// The credential's user name.
+    pub username: Option<SecretString>,
+    /// The credential's password.
+    pub password: Option<SecretString>,
+    /// The code of the credential's authenticator, now.
+    pub totp: Option<SecretString>,
+    /// Answers so far, by field.
+    pub answers: BTreeMap<String, SecretString>,
+}
+
+/// A placeholder has no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{{{{{placeholder}}}}} has no value")]
+pub struct MissingValue {
+    /// Which.
+    pub placeholder: Placeholder,
+}
+
+impl Values {
+    /// Whether the placeholder has a value.
+    pub fn has(&self, placeholder: &Placeholder) -> bool {
+        self.value(placeholder).is_some()
+    }
+
+    /// The text with its placeholders filled in.
+    ///
+    /// # Errors
+    /// One of them has no value.
+    pub fn fill(&self, template: &Template) -> Result<SecretString, MissingValue> {
+        self.fill_with(template, |filled, value| filled.push_str(value))
+    }
+
+    /// A CSS selector with its placeholders filled in. A value cannot end the string or the name that
+    /// it stands in: all but ASCII letters and `_` is escaped (CSS Syntax, 4.3.7).
+    ///
+    /// # Errors
+    /// One of them has no value.
+    pub fn fill_css(&self, template: &Template) -> Result<SecretString, MissingValue> {
+        self.fill_with(template, |filled, value| {
+            for letter in value.chars() {
+                if letter.is_ascii_alphabetic() || letter == '_' {
+                    filled.push(letter);
+                } else {
+                    filled.push_str(&format!("\\{:x} ", u32::from(letter)));
+                }
+            }
+        })
+    }
+
+    fn fill_with(
+        &self,
+        template: &Template,
+        add: impl Fn(&mut String, &str),
+    ) -> Result<SecretString, MissingValue> {
+        let mut filled = String::new();
+        for part in template.parts() {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Placeholder(placeholder) => {
+                    let value = self.value(placeholder).ok_or_else(|| MissingValue {
+                        placeholder: placeholder.clone(),
+                    })?;
+                    add(&mut filled, value.expose_secret());
+                }
+            }
+        }
+        Ok(SecretString::from(filled))
+    }
+
+    fn value(&self, placeholder: &Placeholder) -> Option<SecretString> {
+        match placeholder {
+            Placeholder::Input(path) => self.input(path).map(SecretString::from),
+            Placeholder::Credential(CredentialPart::Username) => self.username.clone(),
+            Placeholder::Credential(CredentialPart::Password) => self.password.clone(),
+            Placeholder::Credential(CredentialPart::Totp) => self.totp.clone(),
+            Placeholder::Interaction(name) => self.answers.get(name).cloned(),
+            Placeholder::SourceUrl => self.source_url.clone().map(SecretString::from),
+        }
+    }
+
+    fn input(&self, path: &[String]) -> Option<String> {
+        let mut value = &self.input;
+        for name in path {
+            value = value.get(name)?;
+        }
+        match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Bool(truth) => Some(truth.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn values() -> Values {
+        Values {
+            input: json!({"month": "2026-01", "page": 3, "all": true, "who": {"name": "Å\"]"}, "list": []}),
+            source_url: Some("https://nordlys.example/".to_owned()),
+            password: Some(SecretString::from("vår")),
+            answers: BTreeMap::from([("code".to_owned(), SecretString::from("604218"))]),
+            ..Values::default()
+        }
+    }
+
+    #[rstest]
+    #[case("{{source.url}}bills", "https://nordlys.example/bills")]
+    #[case("{{input.month}}/{{input.page}}/{{input.all}}", "2026-01/3/true")]
+    #[case("{{input.who.name}}", "Å\"]")]
+    #[case("{{credential.password}}{{interaction.code}}", "vår604218")]
+    #[case("no placeholder", "no placeholder")]
+    fn values_take_the_place_of_placeholders(#[case] text: &str, #[case] filled: &str) {
+        let template = Template::parse(text).unwrap();
+
+        assert_eq!(values().fill(&template).unwrap().expose_secret(), filled);
+    }
+
+    #[rstest]
+    #[case("{{credential.username}}")]
+    #[case("{{interaction.other}}")]
+    #[case("{{input.who}}")]
+    #[case("{{input.list}}")]
+    #[case("{{input.month.day}}")]
+    fn a_placeholder_without_value_is_named(#[case] text: &str) {
+        let template = Template::parse(text).unwrap();
+
+        let missing = values().fill(&template).unwrap_err();
+
+        assert_eq!(missing.to_string(), format!("{text} has no value"));
+    }
+
+    #[test]
+    fn a_value_cannot_leave_its_place_in_a_selector() {
+        let template = Template::parse("tr[title=\"{{input.who.name}}\"]").unwrap();
+
+        let filled = values().fill_css(&template).unwrap();
+
+        assert_eq!(filled.expose_secret(), "tr[title=\"\\c5 \\22 \\5d \"]");
+    }
+}
