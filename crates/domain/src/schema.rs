@@ -1,1 +1,0 @@
-//! Which JSON Schemas a task may have: bounded, self-contained, linear-time patterns.
