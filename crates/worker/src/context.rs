@@ -99,7 +99,7 @@ impl RunContext {
     /// # Errors
     /// Where the run is to be stopped, or the server refuses.
     pub async fn begin(&self) -> Result<Option<OpenedCredential>, RunFailure> {
-        let begun = self.call(async || self.protocol.begin(self.lease()).await).await?;
+        let begun = self.call(|| self.protocol.begin(self.lease())).await?;
         self.heard(begun.cancel)?;
         Ok(begun.credential)
     }
@@ -112,7 +112,7 @@ impl RunContext {
     pub async fn progress(&self, step: u32, message: &str) -> Result<(), RunFailure> {
         let progress = Progress { message: Some(message.to_owned()), step: Some(step) };
         let heard =
-            self.call(async || self.protocol.progress(self.lease(), progress.clone()).await).await?;
+            self.call(|| self.protocol.progress(self.lease(), progress.clone())).await?;
         Ok(self.heard(heard.cancel)?)
     }
 
@@ -148,10 +148,10 @@ impl RunContext {
             message: message.to_owned(),
             fields,
         };
-        self.call(async || self.protocol.interact(self.lease(), question.clone()).await).await?;
+        self.call(|| self.protocol.interact(self.lease(), question.clone())).await?;
         loop {
             let answer =
-                self.call(async || self.protocol.answer(self.lease(), ANSWER_WAIT).await).await?;
+                self.call(|| self.protocol.answer(self.lease(), ANSWER_WAIT)).await?;
             self.heard(answer.cancel)?;
             if let Some(answers) = answer.answers {
                 return Ok(answers);
@@ -164,7 +164,7 @@ impl RunContext {
     /// # Errors
     /// Where the run is to be stopped, or the server refuses.
     pub async fn withdraw(&self) -> Result<(), RunFailure> {
-        let heard = self.call(async || self.protocol.withdraw(self.lease()).await).await?;
+        let heard = self.call(|| self.protocol.withdraw(self.lease())).await?;
         Ok(self.heard(heard.cancel)?)
     }
 
@@ -181,10 +181,10 @@ impl RunContext {
     }
 
     /// Calls until the server has answered. Waits double from 100 ms.
-    async fn call<T>(
-        &self,
-        call: impl AsyncFn() -> Result<T, ProtocolError>,
-    ) -> Result<T, RunFailure> {
+    async fn call<T, Called>(&self, call: impl Fn() -> Called) -> Result<T, RunFailure>
+    where
+        Called: Future<Output = Result<T, ProtocolError>>,
+    {
         let mut wait = Duration::from_millis(100);
         for attempt in 1.. {
             match self.unless_stopped(call()).await? {
