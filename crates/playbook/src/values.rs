@@ -44,7 +44,7 @@ impl Values {
     /// # Errors
     /// One of them has no value.
     pub fn fill(&self, template: &Template) -> Result<SecretString, MissingValue> {
-        self.fill_with(template, |filled, value| filled.push_str(value))
+        self.fill_with(template, String::push_str)
     }
 
     /// A CSS selector with its placeholders filled in. A value cannot end the string or the name that

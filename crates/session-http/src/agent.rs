@@ -1,0 +1,140 @@
+//! The agent: plays the playbook of a run in the run's session.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use windlass_domain::id::SessionId;
+use windlass_domain::run::command::AfterRun;
+use windlass_domain::run::{ErrorCode, RunError};
+use windlass_egress::Dialer;
+use windlass_playbook::{CredentialPart, Placeholder, Playbook, Values};
+use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, Stopped};
+
+use crate::player::Player;
+use crate::session::HttpSession;
+
+/// Plays playbooks over HTTP. Keeps each session's cookies and page in memory until it ends.
+pub struct HttpAgent {
+    dialer: Dialer,
+    sessions: Mutex<HashMap<SessionId, HttpSession>>,
+}
+
+impl HttpAgent {
+    /// An agent that reaches sources through this dialer.
+    pub fn new(dialer: Dialer) -> Self {
+        Self {
+            dialer,
+            sessions: Mutex::default(),
+        }
+    }
+
+    /// The session's state; nothing, where this is its first run here.
+    fn take(&self, session_id: SessionId, resumed: bool) -> HttpSession {
+        let known = self.lock().remove(&session_id);
+        known.filter(|_| resumed).unwrap_or_default()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, HttpSession>> {
+        // Each change is one insert or remove, which a panic elsewhere cannot have left half done.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Agent for HttpAgent {
+    async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
+        let playbook = playbook(context)?;
+        let values = values(context, &playbook)?;
+        let credential = context.begin().await?;
+        let values = with_credential(values, credential, &playbook)?;
+        let session_id = context.run.session_id;
+        let mut session = self.take(session_id, context.run.resumed);
+        let result = Player::new(context, &self.dialer, &mut session, values)
+            .play(&playbook)
+            .await;
+        let keeps = match &result {
+            Ok(outcome) => outcome.session == AfterRun::Keep,
+            Err(RunFailure::Failed { session, .. }) => *session == AfterRun::Keep,
+            Err(RunFailure::Stopped(Stopped::Canceled)) => true,
+            Err(RunFailure::Stopped(Stopped::LeaseLost)) => false,
+        };
+        if keeps {
+            self.lock().insert(session_id, session);
+        }
+        result
+    }
+
+    async fn end_session(&self, session_id: SessionId) {
+        self.lock().remove(&session_id);
+    }
+}
+
+fn failed(code: ErrorCode, message: impl Into<String>) -> RunFailure {
+    RunError::new(code, message).into()
+}
+
+fn playbook(context: &RunContext) -> Result<Playbook, RunFailure> {
+    let document = context.run.playbook.as_ref();
+    let document = document.ok_or_else(|| {
+        failed(
+            ErrorCode::TaskFailed,
+            "the task has no playbook for this source",
+        )
+    })?;
+    windlass_playbook::parse(document).map_err(|problems| {
+        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        failed(
+            ErrorCode::TaskFailed,
+            format!("the playbook cannot be played: {}", problems.join("; ")),
+        )
+    })
+}
+
+/// What is known before the run begins. A run that lacks something ends here: nothing was touched
+/// and no credential opened.
+fn values(context: &RunContext, playbook: &Playbook) -> Result<Values, RunFailure> {
+    let values = Values {
+        input: context.run.input.clone(),
+        source_url: context.run.source.as_ref().map(|source| source.url.clone()),
+        ..Values::default()
+    };
+    for placeholder in playbook.missing(&values) {
+        let of_credential = matches!(placeholder, Placeholder::Credential(_));
+        if !of_credential {
+            return Err(failed(
+                ErrorCode::TaskFailed,
+                format!("{{{{{placeholder}}}}} has no value in this run"),
+            ));
+        }
+        if context.run.credential_id.is_none() {
+            return Err(auth_required(&placeholder));
+        }
+    }
+    Ok(values)
+}
+
+fn with_credential(
+    mut values: Values,
+    credential: Option<OpenedCredential>,
+    playbook: &Playbook,
+) -> Result<Values, RunFailure> {
+    if let Some(credential) = credential {
+        values.username = credential.username.map(Into::into);
+        values.password = credential.password;
+    }
+    match playbook.missing(&values).first() {
+        None => Ok(values),
+        Some(Placeholder::Credential(CredentialPart::Totp)) => {
+            let message = "this agent makes no codes of an authenticator; ask for {{interaction.code}} instead";
+            Err(failed(ErrorCode::TaskFailed, message))
+        }
+        Some(missing) => Err(auth_required(missing)),
+    }
+}
+
+fn auth_required(missing: &Placeholder) -> RunFailure {
+    let message =
+        format!("the playbook needs {{{{{missing}}}}}, which this run's credential does not give");
+    failed(ErrorCode::AuthRequired, message)
+}

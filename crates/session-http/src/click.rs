@@ -1,0 +1,121 @@
+//! What a click does without script.
+
+use ego_tree::NodeId;
+use scraper::ElementRef;
+use url::Url;
+
+use crate::form::{Hindrance, Submission, input_type, is_submitter};
+use crate::page::{Page, is};
+
+/// What a click leads to.
+pub(crate) enum Click {
+    /// Nothing that the server would see.
+    Nothing,
+    /// Another page.
+    Follow(Url),
+    /// A form is sent.
+    Submit(Submission),
+}
+
+impl Page {
+    /// Clicks an element: the nearest around it that reacts to clicks does what it does.
+    pub(crate) fn click(&mut self, id: NodeId) -> Result<Click, Hindrance> {
+        let clicked = self.element(id).ok_or("is gone")?;
+        let reacts = |element: &ElementRef| {
+            matches!(
+                element.value().name(),
+                "a" | "area"
+                    | "button"
+                    | "input"
+                    | "label"
+                    | "option"
+                    | "select"
+                    | "summary"
+                    | "textarea"
+            )
+        };
+        let around = clicked.ancestors().filter_map(ElementRef::wrap);
+        let target = std::iter::once(clicked).chain(around).find(reacts);
+        let target = target.ok_or("does nothing without script; it needs a browser")?;
+        if target.attr("disabled").is_some() {
+            return Err("is disabled");
+        }
+        match target.value().name() {
+            "a" | "area" => self.link(&target).map(|url| match self.is_same_page(&url) {
+                true => Click::Nothing,
+                false => Click::Follow(url),
+            }),
+            "label" => match labeled(self, &target) {
+                Some(field) => self.click(field),
+                None => Err("is a label of nothing"),
+            },
+            "option" => {
+                let select = target
+                    .ancestors()
+                    .filter_map(ElementRef::wrap)
+                    .find(|one| is(one, "select"));
+                let (select, option) = (select.ok_or("is an option of nothing")?.id(), target.id());
+                self.fields.chosen.insert(select, option);
+                Ok(Click::Nothing)
+            }
+            "input" if matches!(input_type(&target).as_str(), "checkbox" | "radio") => {
+                let id = target.id();
+                self.toggle(id);
+                Ok(Click::Nothing)
+            }
+            "button" | "input" if is_submitter(&target) => {
+                self.submission(&target).map(Click::Submit)
+            }
+            "button" => Err("is a button for script; it needs a browser"),
+            "input" if matches!(input_type(&target).as_str(), "button" | "reset") => {
+                Err("is a button for script; it needs a browser")
+            }
+            // A click puts the cursor there, which the server does not see.
+            _ => Ok(Click::Nothing),
+        }
+    }
+
+    /// The address of a link.
+    pub(crate) fn link(&self, link: &ElementRef) -> Result<Url, Hindrance> {
+        let href = link
+            .attr("href")
+            .ok_or("is a link without address; it needs a browser")?;
+        let url = self
+            .resolve(href)
+            .ok_or("is a link whose address cannot be read")?;
+        match url.scheme() {
+            "http" | "https" => Ok(url),
+            _ => Err("is a link for script or another program; it needs a browser"),
+        }
+    }
+
+    /// Whether the address is a place on this very page.
+    fn is_same_page(&self, url: &Url) -> bool {
+        let without_fragment = |url: &Url| {
+            let mut url = url.clone();
+            url.set_fragment(None);
+            url
+        };
+        url.fragment().is_some() && without_fragment(url) == without_fragment(&self.url)
+    }
+}
+
+/// The field that a label is for.
+fn labeled(page: &Page, label: &ElementRef) -> Option<NodeId> {
+    let is_field = |element: &ElementRef| {
+        matches!(
+            element.value().name(),
+            "input" | "select" | "textarea" | "button"
+        )
+    };
+    let field = match label.attr("for") {
+        Some(id) => page
+            .elements()
+            .find(|element| is_field(element) && element.attr("id") == Some(id)),
+        None => label
+            .descendants()
+            .filter_map(ElementRef::wrap)
+            .find(is_field),
+    };
+    field.map(|field| field.id())
+}

@@ -1,0 +1,217 @@
+//! Reads the output from pages.
+
+use ego_tree::NodeId;
+use scraper::{ElementRef, Selector as Css};
+use serde_json::{Map, Value};
+use url::Url;
+use windlass_domain::run::ErrorCode;
+use windlass_playbook::{Extract, Extraction, Pages, Reading, Rule, Selector};
+
+use crate::click::Click;
+use crate::fetch::Request;
+use crate::page::text_of;
+use crate::player::Player;
+use crate::reading;
+use crate::trouble::Trouble;
+
+/// The most rows of one list; a thousand pages of a hundred are as many.
+const MAX_ROWS: usize = 100_000;
+
+/// The longest text that is read from one element, in bytes: an output holds values, not pages.
+const MAX_VALUE_BYTES: usize = 256 * 1024;
+
+/// One rule with its selector ready.
+struct Ready<'playbook> {
+    name: &'playbook str,
+    rule: &'playbook Rule,
+    css: Css,
+}
+
+impl Player<'_> {
+    /// Reads values and lists into the output. What is not on the page is left out: whether it may be
+    /// is the output schema's matter.
+    pub(crate) async fn extract(&mut self, extract: &Extract) -> Result<(), Trouble> {
+        let mut found = Map::new();
+        // Lists last, since they leave the page.
+        for (name, extraction) in &extract.fields {
+            if let Extraction::Value(rule) = extraction {
+                let ready = self.ready(name, rule)?;
+                let value = read(&ready, &self.page()?.find(&ready.css), self)?;
+                found.extend(value.map(|value| (name.clone(), value)));
+            }
+        }
+        for (name, extraction) in &extract.fields {
+            if let Extraction::Rows {
+                rows,
+                fields,
+                pages,
+            } = extraction
+            {
+                let rows = self.rows(rows, fields, pages).await?;
+                found.insert(name.clone(), Value::Array(rows));
+            }
+        }
+        let nothing = found
+            .values()
+            .all(|value| value.as_array().is_some_and(Vec::is_empty));
+        if nothing && let Some(refusal) = self.refusal() {
+            return Err(Trouble::new(ErrorCode::SourceBlocked, refusal));
+        }
+        self.output.extend(found);
+        Ok(())
+    }
+
+    async fn rows(
+        &mut self,
+        rows: &Selector,
+        fields: &[(String, Rule)],
+        pages: &Pages,
+    ) -> Result<Vec<Value>, Trouble> {
+        let rows = self.css(rows)?;
+        let rules: Vec<_> = fields
+            .iter()
+            .map(|(name, rule)| self.ready(name, rule))
+            .collect::<Result<_, _>>()?;
+        let mut read = Vec::new();
+        let mut seen = Vec::new();
+        for _ in 0..pages.limit {
+            for row in self.page()?.find(&rows) {
+                read.push(Value::Object(self.row(row, &rules)?));
+                if read.len() > MAX_ROWS {
+                    return Err(Trouble::task(format!(
+                        "the list has more than {MAX_ROWS} rows"
+                    )));
+                }
+            }
+            if !self.next_page(pages, &mut seen).await? {
+                break;
+            }
+        }
+        Ok(read)
+    }
+
+    fn row(&self, row: NodeId, rules: &[Ready]) -> Result<Map<String, Value>, Trouble> {
+        let Some(row) = self.page()?.element(row) else {
+            return Ok(Map::new());
+        };
+        let mut values = Map::new();
+        for ready in rules {
+            let inside = row.select(&ready.css).map(|element| element.id());
+            // `:scope` is the row itself, which is not inside it.
+            let itself = ready
+                .css
+                .matches_with_scope(&row, Some(row))
+                .then(|| row.id());
+            let found: Vec<_> = itself.into_iter().chain(inside).take(1).collect();
+            let value = read(ready, &found, self)?;
+            values.extend(value.map(|value| (ready.name.to_owned(), value)));
+        }
+        Ok(values)
+    }
+
+    /// Goes to the next page of a list, if there is one that was not there before.
+    pub(crate) async fn next_page(
+        &mut self,
+        pages: &Pages,
+        seen: &mut Vec<Url>,
+    ) -> Result<bool, Trouble> {
+        let Some(next) = &pages.next else {
+            return Ok(false);
+        };
+        self.context.check()?;
+        let Some(next) = self.enabled(next)? else {
+            return Ok(false);
+        };
+        let from = self.page()?.url.clone();
+        seen.push(from.clone());
+        let click = self.page_mut()?.click(next);
+        match click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")))? {
+            Click::Nothing => return Ok(false),
+            Click::Follow(url) if seen.contains(&url) => return Ok(false),
+            Click::Follow(url) => self.open(Request::get(url, Some(from))).await?,
+            Click::Submit(submission) => self.open(Request::submit(submission, Some(from))).await?,
+        }
+        Ok(true)
+    }
+
+    /// The first match, unless it is shown as leading nowhere.
+    fn enabled(&self, selector: &Selector) -> Result<Option<NodeId>, Trouble> {
+        let css = self.css(selector)?;
+        let page = self.page()?;
+        let first = page.find(&css).first().and_then(|id| page.element(*id));
+        let enabled = first.filter(|next| {
+            next.attr("disabled").is_none() && next.attr("aria-disabled") != Some("true")
+        });
+        Ok(enabled.map(|next| next.id()))
+    }
+
+    fn ready<'playbook>(
+        &self,
+        name: &'playbook str,
+        rule: &'playbook Rule,
+    ) -> Result<Ready<'playbook>, Trouble> {
+        Ok(Ready {
+            name,
+            rule,
+            css: self.css(&rule.selector)?,
+        })
+    }
+}
+
+/// The value of the first of these elements; None where there is none, or no such attribute.
+fn read(ready: &Ready, found: &[NodeId], player: &Player) -> Result<Option<Value>, Trouble> {
+    let page = player.page()?;
+    let Some(element) = found.first().and_then(|id| page.element(*id)) else {
+        return Ok(None);
+    };
+    let value = match &ready.rule.reading {
+        Reading::Text => Some(Value::String(bounded(text_of(&element), ready)?)),
+        Reading::Number => said(&element, ready, "number", reading::number)?,
+        Reading::Date => said(&element, ready, "date", |text| {
+            reading::date(text).map(Value::String)
+        })?,
+        Reading::Attribute(name) => match element.attr(name) {
+            None => None,
+            // An address is of use only where it is whole.
+            Some(address) if matches!(name.as_str(), "href" | "src") => {
+                let whole = page
+                    .resolve(address)
+                    .map_or_else(|| address.to_owned(), String::from);
+                Some(Value::String(bounded(whole, ready)?))
+            }
+            Some(value) => Some(Value::String(bounded(value.to_owned(), ready)?)),
+        },
+    };
+    Ok(value)
+}
+
+fn bounded(text: String, ready: &Ready) -> Result<String, Trouble> {
+    if text.len() <= MAX_VALUE_BYTES {
+        return Ok(text);
+    }
+    Err(Trouble::task(format!(
+        "{} has a text of more than {MAX_VALUE_BYTES} bytes",
+        ready.name
+    )))
+}
+
+/// What the element's text says. An empty element says nothing, like one that is not there; any other
+/// text must be what the playbook takes it for.
+fn said(
+    element: &ElementRef,
+    ready: &Ready,
+    kind: &str,
+    read: impl Fn(&str) -> Option<Value>,
+) -> Result<Option<Value>, Trouble> {
+    let text = text_of(element);
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let (name, selector) = (ready.name, &ready.rule.selector);
+    match read(&text) {
+        Some(value) => Ok(Some(value)),
+        None => Err(Trouble::task(format!(
+            "the text of {name} ({selector}) is no {kind}"
+        ))),
+    }
+}

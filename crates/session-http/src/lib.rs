@@ -1,0 +1,19 @@
+//! Plays a playbook over HTTP, without a browser: cookies, forms, links, tables and downloads,
+//! thousands at once on one machine. What needs script says so. Source: docs/workers.md, "Playbooks".
+
+mod act;
+mod agent;
+mod charset;
+mod click;
+mod download;
+mod extract;
+mod fetch;
+mod file_name;
+mod form;
+mod page;
+mod player;
+mod reading;
+mod session;
+mod trouble;
+
+pub use agent::HttpAgent;

@@ -1,0 +1,229 @@
+//! A page: its elements, and what was typed into its fields.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use ego_tree::NodeId;
+use html5ever::driver::{self, ParseOpts};
+use html5ever::tendril::{StrTendril, TendrilSink};
+use reqwest::StatusCode;
+use scraper::{ElementRef, Html, HtmlTreeSink, Selector};
+use secrecy::SecretString;
+use url::Url;
+
+use crate::reading::normalize;
+
+/// How deep elements may be nested; Chromium flattens what is deeper. The parser's work grows with
+/// the depth for each element.
+const MAX_DEPTH: usize = 512;
+
+/// How many elements and texts a page may have: badly nested formatting multiplies them.
+const MAX_NODES: usize = 500_000;
+
+/// How long one page may take to parse; real ones take milliseconds.
+const PARSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much is parsed between two looks at these limits.
+const CHUNK_BYTES: usize = 1024;
+
+/// A page that was loaded.
+pub(crate) struct Page {
+    pub(crate) url: Url,
+    pub(crate) status: StatusCode,
+    html: Html,
+    pub(crate) fields: Fields,
+}
+
+/// What was changed in the fields of a page since it was loaded.
+#[derive(Default)]
+pub(crate) struct Fields {
+    pub(crate) typed: HashMap<NodeId, SecretString>,
+    pub(crate) checked: HashMap<NodeId, bool>,
+    /// The option that was chosen, by its `select`.
+    pub(crate) chosen: HashMap<NodeId, NodeId>,
+}
+
+/// A page that is not worth its parsing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TooMuch {
+    Depth,
+    Nodes,
+    Time,
+}
+
+impl TooMuch {
+    pub(crate) fn message(self) -> String {
+        match self {
+            Self::Depth => format!("the page nests its elements deeper than {MAX_DEPTH} levels"),
+            Self::Nodes => format!("the page has more than {MAX_NODES} elements"),
+            Self::Time => format!(
+                "the page takes more than {} s to parse",
+                PARSE_TIMEOUT.as_secs()
+            ),
+        }
+    }
+}
+
+/// Elements in the order of the page; None where the text is no CSS selector.
+pub(crate) fn parse_selector(css: &str) -> Option<Selector> {
+    Selector::parse(css).ok()
+}
+
+impl Page {
+    pub(crate) fn parse(url: Url, status: StatusCode, text: &str) -> Result<Self, TooMuch> {
+        Ok(Self {
+            url,
+            status,
+            html: parse(text)?,
+            fields: Fields::default(),
+        })
+    }
+
+    /// The elements that match, in the order of the page.
+    pub(crate) fn find(&self, selector: &Selector) -> Vec<NodeId> {
+        self.html
+            .select(selector)
+            .map(|element| element.id())
+            .collect()
+    }
+
+    /// The element of an id that [`Page::find`] gave.
+    pub(crate) fn element(&self, id: NodeId) -> Option<ElementRef<'_>> {
+        self.html.tree.get(id).and_then(ElementRef::wrap)
+    }
+
+    /// Every element, in the order of the page.
+    pub(crate) fn elements(&self) -> impl Iterator<Item = ElementRef<'_>> {
+        self.html
+            .root_element()
+            .descendants()
+            .filter_map(ElementRef::wrap)
+    }
+
+    /// The address that an attribute names, seen from this page.
+    pub(crate) fn resolve(&self, address: &str) -> Option<Url> {
+        let base = self
+            .elements()
+            .filter(|element| is(element, "base"))
+            .find_map(|base| base.attr("href"))
+            .and_then(|href| self.url.join(href).ok())
+            .unwrap_or_else(|| self.url.clone());
+        base.join(address.trim()).ok()
+    }
+}
+
+/// Whether the element has this name.
+pub(crate) fn is(element: &ElementRef, name: &str) -> bool {
+    element.value().name() == name
+}
+
+/// The element's text, with white space as it is shown.
+pub(crate) fn text_of(element: &ElementRef) -> String {
+    normalize(element.text())
+}
+
+/// Parses in small pieces and gives up on what grows beyond its text.
+fn parse(text: &str) -> Result<Html, TooMuch> {
+    let sink = HtmlTreeSink::new(Html::new_document());
+    let mut parser = driver::parse_document(sink, ParseOpts::default());
+    let started = Instant::now();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES));
+        parser.process(StrTendril::from(chunk));
+        rest = after;
+        let html = parser.tokenizer.sink.sink.0.borrow();
+        if html.tree.nodes().len() > MAX_NODES {
+            return Err(TooMuch::Nodes);
+        }
+        if depth(&html) > MAX_DEPTH {
+            return Err(TooMuch::Depth);
+        }
+        if started.elapsed() > PARSE_TIMEOUT {
+            return Err(TooMuch::Time);
+        }
+    }
+    Ok(parser.finish())
+}
+
+/// How deep the place is nested where the parser would go on.
+fn depth(html: &Html) -> usize {
+    let mut depth = 0;
+    let mut node = html.tree.root();
+    while let Some(last) = node.last_child() {
+        depth += 1;
+        node = last;
+    }
+    depth
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(text: &str) -> Result<Page, TooMuch> {
+        let url = Url::parse("https://x.example/a/b?c").unwrap();
+        Page::parse(url, StatusCode::OK, text)
+    }
+
+    #[test]
+    fn elements_are_found_in_the_order_of_the_page() {
+        let page = page("<ul><li class=a>1<li>2<li class=a>3</ul>").unwrap();
+
+        let found = page.find(&parse_selector("li.a").unwrap());
+
+        let texts: Vec<_> = found
+            .iter()
+            .map(|id| text_of(&page.element(*id).unwrap()))
+            .collect();
+        assert_eq!(texts, ["1", "3"]);
+    }
+
+    #[test]
+    fn addresses_are_seen_from_the_page_or_its_base() {
+        let plain = page("<p>").unwrap();
+        let based = page("<base href='/base/'><p>").unwrap();
+
+        assert_eq!(
+            plain.resolve("d?e").unwrap().as_str(),
+            "https://x.example/a/d?e"
+        );
+        assert_eq!(
+            plain.resolve("").unwrap().as_str(),
+            "https://x.example/a/b?c"
+        );
+        assert_eq!(
+            based.resolve("d").unwrap().as_str(),
+            "https://x.example/base/d"
+        );
+    }
+
+    #[test]
+    fn a_hundred_thousand_levels_are_given_up_early() {
+        assert_eq!(page(&"<div>".repeat(100_000)).err(), Some(TooMuch::Depth));
+        assert_eq!(page(&"<b x>".repeat(100_000)).err(), Some(TooMuch::Depth));
+        assert_eq!(
+            page(&"<table><tr><td>".repeat(100_000)).err(),
+            Some(TooMuch::Depth)
+        );
+    }
+
+    #[test]
+    fn formatting_that_multiplies_is_given_up() {
+        let formats: String = (0..200)
+            .map(|number| format!("<b class=c{number}>"))
+            .collect();
+        let text = format!("<p>{formats}{}", "</p><p>x".repeat(100_000));
+
+        assert!(page(&text).is_err());
+    }
+
+    #[test]
+    fn a_page_of_many_rows_is_no_such_page() {
+        let rows = "<tr><td><a href=x>1</a><td>2".repeat(20_000);
+
+        let page = page(&format!("<table>{rows}</table>")).unwrap();
+
+        assert_eq!(page.find(&parse_selector("tr").unwrap()).len(), 20_000);
+    }
+}

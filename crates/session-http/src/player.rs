@@ -1,0 +1,231 @@
+//! Plays the steps of a playbook, one after the other.
+
+use secrecy::ExposeSecret;
+use serde_json::{Map, Value};
+use url::Url;
+use windlass_domain::run::command::{AfterRun, CredentialReport};
+use windlass_domain::run::{ErrorCode, Field, FieldOption, RunError};
+use windlass_egress::Dialer;
+use windlass_playbook::{Fail, Interact, Placeholder, Playbook, Step, Template, Values};
+use windlass_worker::{Outcome, RunContext, RunFailure};
+
+use crate::fetch::{Request, host};
+use crate::page::Page;
+use crate::session::HttpSession;
+use crate::trouble::Trouble;
+
+/// The longest part of a step's own words in progress and errors, in characters.
+const MAX_STEP_CHARACTERS: usize = 160;
+
+/// One run under way.
+pub(crate) struct Player<'run> {
+    pub(crate) context: &'run RunContext,
+    pub(crate) dialer: &'run Dialer,
+    pub(crate) session: &'run mut HttpSession,
+    values: Values,
+    pub(crate) output: Map<String, Value>,
+    /// Whether a part of the credential was filled in.
+    used_credential: bool,
+    /// Whether this run has loaded a page; one of a run before it does not count as its start.
+    started: bool,
+    /// How many of the next steps are left out.
+    skipped: usize,
+}
+
+impl<'run> Player<'run> {
+    pub(crate) fn new(
+        context: &'run RunContext,
+        dialer: &'run Dialer,
+        session: &'run mut HttpSession,
+        values: Values,
+    ) -> Self {
+        Self {
+            context,
+            dialer,
+            session,
+            values,
+            output: Map::new(),
+            used_credential: false,
+            started: false,
+            skipped: 0,
+        }
+    }
+
+    pub(crate) async fn play(mut self, playbook: &Playbook) -> Result<Outcome, RunFailure> {
+        for (number, step) in (1..).zip(&playbook.steps) {
+            if self.skipped > 0 {
+                self.skipped -= 1;
+                continue;
+            }
+            let described: String = step.to_string().chars().take(MAX_STEP_CHARACTERS).collect();
+            self.context.progress(number, &described).await?;
+            let played = self.context.unless_stopped(self.step(step)).await?;
+            played.map_err(|trouble| failure(trouble, number, &described))?;
+        }
+        if let Some(refusal) = self.refusal() {
+            return Err(RunError::new(ErrorCode::SourceBlocked, refusal).into());
+        }
+        Ok(Outcome {
+            output: Value::Object(self.output),
+            credential: self.used_credential.then_some(CredentialReport::Verified),
+            session: AfterRun::Keep,
+        })
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<(), Trouble> {
+        match step {
+            Step::Navigate { url } => self.navigate(url).await,
+            Step::Click(selectors) => self.click(selectors).await,
+            Step::Change { selectors, value } => self.change(selectors, value),
+            Step::WaitForElement { selectors, count } => self.expect_count(selectors, *count),
+            Step::Extract(extract) => self.extract(extract).await,
+            Step::Interact(interact) => self.interact(interact).await,
+            Step::Skip { when, steps } => {
+                if self.shows(when)? {
+                    self.skipped = *steps;
+                }
+                Ok(())
+            }
+            Step::Download(download) => self.download(download).await,
+            Step::Expect { selector } => self.expect(selector),
+            Step::Fail(fail) => self.fail(fail),
+            // Without a screen there is nothing to set, show or leave.
+            Step::SetViewport
+            | Step::Scroll
+            | Step::Hover(_)
+            | Step::Screenshot { .. }
+            | Step::Close => Ok(()),
+            Step::DoubleClick(_)
+            | Step::KeyDown { .. }
+            | Step::KeyUp { .. }
+            | Step::WaitForExpression { .. } => {
+                let operation = step.operation();
+                Err(Trouble::task(format!(
+                    "{operation} needs script, which the http tier does not run"
+                )))
+            }
+        }
+    }
+
+    async fn navigate(&mut self, url: &Template) -> Result<(), Trouble> {
+        let address = self.fill(url)?;
+        let address = address.expose_secret().trim();
+        let current = self.session.page.as_ref().map(|page| &page.url);
+        let url = Url::options()
+            .base_url(current)
+            .parse(address)
+            .map_err(|_| Trouble::task("its url is no address of a website"))?;
+        self.open(Request::get(url, None)).await
+    }
+
+    /// Goes to another page. The first one of a run must exist.
+    pub(crate) async fn open(&mut self, request: Request) -> Result<(), Trouble> {
+        self.session.open(self.dialer, request).await?;
+        let page = self.page()?;
+        let (status, host) = (page.status.as_u16(), host(&page.url));
+        let first = !std::mem::replace(&mut self.started, true);
+        if first && matches!(status, 404 | 410) {
+            let message = format!("the start page at {host} does not exist: status {status}");
+            return Err(Trouble::new(ErrorCode::SourceNotFound, message));
+        }
+        Ok(())
+    }
+
+    /// Asks the person that the run works for, and keeps the answers.
+    async fn interact(&mut self, interact: &Interact) -> Result<(), Trouble> {
+        if let Some(when) = &interact.when
+            && !self.shows(when)?
+        {
+            return Ok(());
+        }
+        let fields = interact.fields.iter().map(|question| Field {
+            name: question.name.clone(),
+            kind: question.kind.clone(),
+            label: question.label.clone(),
+            options: question.options.as_ref().map(|options| {
+                let option = |option: &windlass_playbook::QuestionOption| FieldOption {
+                    value: option.value.clone(),
+                    label: option.label.clone(),
+                };
+                options.iter().map(option).collect()
+            }),
+            required: question.required,
+        });
+        let answers = self
+            .context
+            .ask(&interact.kind, &interact.message, fields.collect())
+            .await?;
+        for question in &interact.fields {
+            // What was answered before to a field that is left out now is no answer to it.
+            self.values.answers.remove(&question.name);
+        }
+        self.values.answers.extend(answers);
+        Ok(())
+    }
+
+    fn fail(&mut self, fail: &Fail) -> Result<(), Trouble> {
+        if !self.shows(&fail.when)? {
+            return Ok(());
+        }
+        let code = ErrorCode::parse(&fail.error_type, &fail.code).unwrap_or(ErrorCode::TaskFailed);
+        let refused = code == ErrorCode::AuthInvalid && self.context.run.credential_id.is_some();
+        Err(Trouble::Run(RunFailure::Failed {
+            errors: vec![RunError::new(code, fail.message.clone())],
+            credential: refused.then_some(CredentialReport::Invalid),
+            session: AfterRun::Keep,
+        }))
+    }
+
+    pub(crate) fn fill(&mut self, template: &Template) -> Result<secrecy::SecretString, Trouble> {
+        self.used_credential |= template
+            .placeholders()
+            .any(|placeholder| matches!(placeholder, Placeholder::Credential(_)));
+        self.values
+            .fill(template)
+            .map_err(|missing| Trouble::task(missing.to_string()))
+    }
+
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// The page that the session is on.
+    pub(crate) fn page(&self) -> Result<&Page, Trouble> {
+        self.session.page.as_ref().ok_or_else(no_page)
+    }
+
+    pub(crate) fn page_mut(&mut self) -> Result<&mut Page, Trouble> {
+        self.session.page.as_mut().ok_or_else(no_page)
+    }
+
+    /// What to say where the page is a refusal and the playbook knows no way on.
+    pub(crate) fn refusal(&self) -> Option<String> {
+        let page = self.session.page.as_ref().filter(|_| self.started)?;
+        let status = page.status.as_u16();
+        let host = host(&page.url);
+        matches!(status, 401 | 403 | 429)
+            .then(|| format!("{host} refuses access with status {status}"))
+    }
+
+    /// An element that should be there is not: the page's refusal is why, where it is one.
+    pub(crate) fn absent(&self, message: String) -> Trouble {
+        match self.refusal() {
+            Some(refusal) => Trouble::new(ErrorCode::SourceBlocked, refusal),
+            None => Trouble::task(message),
+        }
+    }
+}
+
+fn no_page() -> Trouble {
+    Trouble::task("there is no page yet: a playbook starts with navigate")
+}
+
+fn failure(trouble: Trouble, number: u32, described: &str) -> RunFailure {
+    match trouble {
+        Trouble::Run(failure) => failure,
+        Trouble::Error(error) => {
+            let message = format!("step {number} ({described}): {}", error.message);
+            RunError { message, ..error }.into()
+        }
+    }
+}
