@@ -1,0 +1,16 @@
+//! The lifecycle of runs and sessions: both tables as data, what they mean for each other, and
+//! whole histories of random commands. docs/lifecycle.md is rendered from the same data.
+
+mod asked;
+mod clocks;
+mod consequences;
+mod documentation;
+mod fixture;
+mod histories;
+mod leases;
+mod outcomes;
+mod run_table;
+mod session_table;
+mod situation;
+mod slots;
+mod steps;
