@@ -224,3 +224,16 @@ fn what_a_session_says_to_its_runs_nobody_else_does() {
         }
     }
 }
+
+#[test]
+fn what_follows_for_several_runs_follows_in_the_order_of_their_ids() {
+    let others = [4, 2, 3].map(|number| queued(number, Waiting::ForSession));
+    let mut runs = vec![running(1)];
+    runs.extend(others);
+    let scene = scene(SessionState::Running { holder: holder(1) }, runs);
+
+    let changes = decide(&scene, ask(1, Asked::WorkerGone), soon()).expect("it is held");
+
+    let order: Vec<_> = changes.runs.iter().map(|run| run.id).collect();
+    assert_eq!(order, [1, 2, 3, 4].map(run_id));
+}

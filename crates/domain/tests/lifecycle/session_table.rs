@@ -261,3 +261,20 @@ fn refusal(status: SessionStatus, asked: Asked) -> Refusal {
         Refusal::SessionNotReady { status }
     }
 }
+
+#[test]
+fn an_idle_clock_starts_with_the_idleness_unless_a_run_is_queued() {
+    let keep = Command::RunOver {
+        after: AfterRun::Keep,
+        idle: seconds(600),
+    };
+    for (queued, ends_at) in [(0, Some(late() + seconds(600))), (1, None)] {
+        let before = session(RunningUnwanted.state());
+
+        let transition = machine::apply(&before, keep, queued, late()).expect("it was running");
+
+        let holder = holder(1);
+        let idle = SessionState::Idle { holder, ends_at };
+        assert_eq!(transition.session.state, idle, "{queued} queued");
+    }
+}
