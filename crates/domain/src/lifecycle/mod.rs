@@ -50,8 +50,8 @@ pub struct SceneCredential {
 pub enum Command {
     /// A run is started: in the scene's session, or, where that is None, in the new one.
     Start {
-        /// The run as the store will keep it, in its first state; [`decide`] sets state, version
-        /// and moments.
+        /// The run as the store will keep it, in its first state; [`decide`] sets state, version,
+        /// moments, and whether it opened the session.
         run: Box<Run>,
     },
     /// A command to one of the scene's runs.
@@ -162,8 +162,9 @@ pub fn decide(scene: &Scene, command: Command, now: Timestamp) -> Result<Changes
 }
 
 /// A run begins to wait: in a new session, or in the scene's.
-fn start(scene: &Scene, run: Run, now: Timestamp) -> Result<Changes, Refusal> {
+fn start(scene: &Scene, mut run: Run, now: Timestamp) -> Result<Changes, Refusal> {
     let mut draft = Draft::of(scene);
+    run.opened_session = scene.session.is_none();
     let waiting = match &scene.session {
         None => {
             draft.take_session(session::machine::open(&run, now));

@@ -36,6 +36,7 @@ fn a_start_opens_a_session_and_the_session_is_told_first() {
     assert_eq!((session.id, session.version), (session_id(), 1));
     assert_eq!(session.credential_id, Some(credential_id()));
     let run = &changes.runs[0];
+    assert!(run.opened_session);
     assert_eq!((run.version, run.epoch, run.attempts), (1, Epoch::NONE, 0));
     assert_eq!(
         run.created_at,
@@ -80,6 +81,7 @@ fn a_start_in_a_session_waits_while_another_run_has_it() {
         let changes = decide(&scene(state, runs), Command::Start { run }, soon()).expect("starts");
 
         assert_eq!(waiting(&changes.runs[0]), Some(expected), "{state:?}");
+        assert!(!changes.runs[0].opened_session, "it found one");
         assert_eq!(session_entered(&changes.events), []);
         if matches!(
             state,
