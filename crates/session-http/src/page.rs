@@ -219,6 +219,15 @@ mod tests {
     }
 
     #[test]
+    fn a_selector_that_is_nested_without_end_is_no_danger() {
+        let nested = format!("{}a{}", ":not(".repeat(680), ")".repeat(680));
+
+        if let Some(selector) = parse_selector(&nested) {
+            page("<a>").unwrap().find(&selector);
+        }
+    }
+
+    #[test]
     fn a_page_of_many_rows_is_no_such_page() {
         let rows = "<tr><td><a href=x>1</a><td>2".repeat(20_000);
 

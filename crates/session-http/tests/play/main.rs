@@ -1,0 +1,367 @@
+//! The agent against a website on this machine: what a run gives, and how it fails.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test whose world cannot be set up has failed"
+)]
+
+mod playbook;
+mod server;
+mod site;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use windlass_domain::run::ErrorCode;
+use windlass_domain::run::command::CredentialReport;
+use windlass_egress::{Dialer, Timeouts};
+use windlass_session_http::HttpAgent;
+use windlass_worker::{Agent, Outcome, RunFailure, Stopped};
+
+use crate::playbook::{custom, whole_way};
+use crate::server::{Run, Server};
+use crate::site::{CODE, PASSWORD, Site};
+
+fn agent(allowed: &str) -> HttpAgent {
+    HttpAgent::new(Dialer::new(allowed.parse().unwrap(), Timeouts::default()).unwrap())
+}
+
+fn server(site: &Site, password: Option<&'static str>, codes: &[&'static str]) -> Arc<Server> {
+    Arc::new(Server {
+        password,
+        codes: Mutex::new(VecDeque::from(codes.to_vec())),
+        hits: site.counter(),
+        ..Server::default()
+    })
+}
+
+fn errors(result: Result<Outcome, RunFailure>) -> (ErrorCode, String, Option<CredentialReport>) {
+    match result {
+        Err(RunFailure::Failed {
+            errors, credential, ..
+        }) => {
+            let [error] = errors.as_slice() else {
+                panic!("one error: {errors:?}")
+            };
+            (error.code, error.message.clone(), credential)
+        }
+        other => panic!("fails: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_login_with_a_code_leads_to_the_output_and_the_file() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &["111111", CODE]);
+    let context = Run::new(site.url("/"), &whole_way()).context(&server);
+
+    let outcome = agent("127.0.0.1").run(&context).await.unwrap();
+
+    let expected = json!({
+        "name": "Kari Nordmann",
+        "due": 1249.5,
+        "profile": site.url("/me?x=1"),
+        "bills": [
+            {"month": "January 2026", "amount": 1249.5, "due_on": "2026-01-20", "pdf": site.url("/bills/1")},
+            {"month": "December 2025", "amount": 12, "due_on": "2025-12-20"},
+            {"month": "November 2025", "amount": 99.0, "due_on": "2025-11-20"},
+        ],
+    });
+    assert_eq!(outcome.output, expected);
+    assert_eq!(outcome.credential, Some(CredentialReport::Verified));
+    let files = server.files.lock().unwrap().clone();
+    assert_eq!(
+        files,
+        [("passwd".to_owned(), "application/pdf".to_owned(), 8)]
+    );
+    let questions = server.questions.lock().unwrap();
+    let asked: Vec<_> = questions
+        .iter()
+        .map(|question| (question.attempt, question.message.as_str()))
+        .collect();
+    assert_eq!(
+        asked,
+        [
+            (1, "Code from the text message"),
+            (2, "That was wrong. Code?")
+        ]
+    );
+    assert_eq!(
+        *server.hits_at_begin.lock().unwrap(),
+        [0],
+        "begin comes before the first request"
+    );
+}
+
+#[tokio::test]
+async fn progress_names_steps_and_no_values() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[CODE]);
+    let context = Run::new(site.url("/"), &whole_way()).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let progress = server.progress.lock().unwrap().join("\n");
+    assert!(
+        progress.contains("change #pass") && progress.contains("navigate {{source.url}}"),
+        "{progress}"
+    );
+    for secret in [PASSWORD, CODE, "kari"] {
+        assert!(!progress.contains(secret), "{progress}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_makes_the_credential_invalid() {
+    let site = Site::start().await;
+    let server = server(&site, Some("sommer"), &[]);
+    let context = Run::new(site.url("/"), &whole_way()).context(&server);
+
+    let result = agent("127.0.0.1").run(&context).await;
+
+    let (code, message, credential) = errors(result);
+    assert_eq!(
+        (code, message.as_str()),
+        (ErrorCode::AuthInvalid, "Wrong password")
+    );
+    assert_eq!(credential, Some(CredentialReport::Invalid));
+}
+
+#[tokio::test]
+async fn a_resumed_session_is_still_logged_in() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[CODE]);
+    let agent = agent("127.0.0.1");
+    agent
+        .run(&Run::new(site.url("/"), &whole_way()).context(&server))
+        .await
+        .unwrap();
+    let again = Run {
+        resumed: true,
+        ..Run::new(site.url("/bills"), &whole_way())
+    };
+
+    let outcome = agent.run(&again.context(&server)).await.unwrap();
+
+    assert_eq!(outcome.output["name"], "Kari Nordmann");
+    assert_eq!(outcome.credential, None, "no login was tried");
+    assert_eq!(server.questions.lock().unwrap().len(), 1);
+}
+
+#[rstest]
+#[case::ended(true, true)]
+#[case::not_resumed(false, false)]
+#[tokio::test]
+async fn a_session_that_is_over_leaves_nothing(#[case] resumed: bool, #[case] ended: bool) {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[CODE]);
+    let agent = agent("127.0.0.1");
+    let first = Run::new(site.url("/"), &whole_way()).context(&server);
+    agent.run(&first).await.unwrap();
+    if ended {
+        agent.end_session(first.run.session_id).await;
+    }
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("expect", &json!({"selector": "#login"})),
+    ]);
+    let again = Run {
+        resumed,
+        ..Run::new(site.url("/bills"), &steps)
+    };
+
+    let result = agent.run(&again.context(&server)).await;
+
+    assert!(result.is_ok(), "the site asks to log in: {result:?}");
+}
+
+#[tokio::test]
+async fn without_a_credential_nothing_is_touched() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let deleted = Run::new(site.url("/"), &whole_way()).context(&server);
+    let none = Run {
+        has_credential: false,
+        ..Run::new(site.url("/"), &whole_way())
+    }
+    .context(&server);
+
+    let results = [
+        agent("127.0.0.1").run(&deleted).await,
+        agent("127.0.0.1").run(&none).await,
+    ];
+
+    for result in results {
+        let (code, message, _) = errors(result);
+        assert_eq!(code, ErrorCode::AuthRequired);
+        assert!(message.contains("{{credential.username}}"), "{message}");
+    }
+    assert_eq!(site.hits(), 0);
+    assert_eq!(
+        server.hits_at_begin.lock().unwrap().len(),
+        1,
+        "only the one with a credential begins"
+    );
+}
+
+#[rstest]
+#[case("/missing", ErrorCode::SourceNotFound, "404")]
+#[case("/broken", ErrorCode::SourceError, "500")]
+#[case("/forbidden", ErrorCode::SourceBlocked, "403")]
+#[case("/loop", ErrorCode::SourceError, "redirects more than 10 times")]
+#[case(
+    "/private",
+    ErrorCode::SourceBlocked,
+    "10.0.0.1 is an address of a private network"
+)]
+#[case("/endless", ErrorCode::SourceError, "8 MiB")]
+#[case("/deep", ErrorCode::SourceError, "512 levels")]
+#[tokio::test]
+async fn a_page_that_leads_nowhere_fails_with_its_reason(
+    #[case] path: &str,
+    #[case] code: ErrorCode,
+    #[case] reason: &str,
+) {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "waitForElement", "selectors": ["#in"]},
+    ]);
+    let context = Run::new(site.url(path), &steps).context(&server);
+
+    let result = agent("127.0.0.1").run(&context).await;
+
+    let (found, message, _) = errors(result);
+    assert_eq!(found, code, "{message}");
+    assert!(
+        message.contains(reason) && message.starts_with("step "),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_source_that_does_not_answer_is_not_available() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}]);
+    let context = Run::new(format!("http://{free}/"), &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::SourceNotAvailable);
+    assert!(message.contains("cannot be reached"), "{message}");
+}
+
+#[tokio::test]
+async fn the_egress_policy_stands_before_the_first_request() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}]);
+    let context = Run::new(site.url("/login"), &steps).context(&server);
+
+    let (code, _, _) = errors(agent("").run(&context).await);
+
+    assert_eq!((code, site.hits()), (ErrorCode::SourceBlocked, 0));
+}
+
+#[rstest]
+#[case(json!({"type": "keyDown", "key": "Enter"}), "step 2 (keyDown): keyDown needs script, which the http tier")]
+#[case(json!({"type": "waitForExpression", "expression": "ready"}), "waitForExpression needs script")]
+#[case(json!({"type": "doubleClick", "selectors": ["#go"]}), "doubleClick needs script")]
+#[case(json!({"type": "click", "selectors": ["main"]}), "step 2 (click main): it does nothing without script")]
+#[case(json!({"type": "click", "selectors": ["#absent"]}), "the page has no element #absent")]
+#[case(json!({"type": "click", "selectors": [["text/Log in"], ["xpath///a"]]}), "none of its selectors is CSS")]
+#[case(json!({"type": "click", "selectors": ["a[["]}), "none of its selectors is CSS")]
+#[case(json!({"type": "waitForElement", "selectors": ["input"], "operator": "==", "count": 9}), "the page has 3 elements")]
+#[case(json!({"type": "change", "selectors": ["#login"], "value": "s3cret"}), "is no field of a form")]
+#[case(json!({"type": "navigate", "url": "http://s3cret:{{credential.password}}/"}), "no address of a website")]
+#[tokio::test]
+async fn a_step_that_cannot_be_done_is_named_without_values(
+    #[case] step: Value,
+    #[case] reason: &str,
+) {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, step]);
+    let context = Run::new(site.url("/login"), &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(
+        message.contains(reason) && !message.contains(PASSWORD),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_text_that_is_no_number_fails_instead_of_giving_a_wrong_one() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("extract", &json!({"fields": {"total": {"selector": "label", "as": "number"}}})),
+    ]);
+    let context = Run::new(site.url("/login"), &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(
+        message.contains("the text of total (label) is no number"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_without_end_is_cut() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}/files"},
+        custom("download", &json!({"selector": "a"})),
+    ]);
+    let context = Run::new(site.url(""), &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::StorageError);
+    assert!(message.contains("100 MiB"), "{message}");
+    assert!(server.files.lock().unwrap().is_empty());
+}
+
+#[rstest]
+#[case::canceled(Stopped::Canceled)]
+#[case::lease_lost(Stopped::LeaseLost)]
+#[tokio::test]
+async fn a_run_that_is_stopped_lets_go_of_a_page_that_never_comes(#[case] stopped: Stopped) {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}]);
+    let run = Run::new(site.url("/never"), &steps);
+    let token = match stopped {
+        Stopped::Canceled => run.canceled.clone(),
+        Stopped::LeaseLost => run.lost.clone(),
+    };
+    let context = run.context(&server);
+    let playing = tokio::spawn(async move { agent("127.0.0.1").run(&context).await });
+    while site.hits() == 0 {
+        tokio::task::yield_now().await;
+    }
+
+    token.cancel();
+
+    let result = tokio::time::timeout(Duration::from_secs(5), playing)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(result, Err(RunFailure::Stopped(stopped)));
+}

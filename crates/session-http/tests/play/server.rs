@@ -1,0 +1,206 @@
+//! Windlass as an agent sees it: remembers what it was told, and answers as the test says.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use windlass_domain::Timestamp;
+use windlass_domain::id::{
+    CredentialId, InteractionId, Random, RunId, SessionId, SourceId, StorageId, TaskId,
+};
+use windlass_domain::run::{Epoch, Interaction, Status};
+use windlass_domain::task::TaskSettings;
+use windlass_worker::lease::{LeasedRun, LeasedSource, LeasedTask};
+use windlass_worker::protocol::{
+    Answer, Begun, CapturedFile, FinishReport, Heard, LeaseKey, LeaseRequest, Leases, Progress,
+    Question, Registration, Renewal,
+};
+use windlass_worker::{OpenedCredential, Protocol, ProtocolError, RunContext};
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_767_607_300_000)
+}
+
+const RANDOM: Random = Random([7; 10]);
+
+/// A file that was kept: name, type, length.
+pub(crate) type KeptFile = (String, String, usize);
+
+#[derive(Default)]
+pub(crate) struct Server {
+    pub(crate) password: Option<&'static str>,
+    pub(crate) codes: Mutex<VecDeque<&'static str>>,
+    /// The site's count of requests, looked at when the run begins.
+    pub(crate) hits: Arc<AtomicUsize>,
+    pub(crate) hits_at_begin: Mutex<Vec<usize>>,
+    pub(crate) progress: Mutex<Vec<String>>,
+    pub(crate) questions: Mutex<Vec<Question>>,
+    pub(crate) files: Mutex<Vec<KeptFile>>,
+}
+
+/// A run of this playbook on this source.
+pub(crate) struct Run {
+    pub(crate) source_url: String,
+    pub(crate) playbook: Value,
+    pub(crate) has_credential: bool,
+    pub(crate) resumed: bool,
+    pub(crate) canceled: CancellationToken,
+    pub(crate) lost: CancellationToken,
+}
+
+impl Run {
+    pub(crate) fn new(source_url: String, steps: &Value) -> Self {
+        Self {
+            source_url,
+            playbook: json!({"title": "Latest bill", "steps": steps}),
+            has_credential: true,
+            resumed: false,
+            canceled: CancellationToken::new(),
+            lost: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn context(self, server: &Arc<Server>) -> RunContext {
+        let leased = LeasedRun {
+            run_id: RunId::new(now(), RANDOM),
+            session_id: SessionId::new(now(), RANDOM),
+            resumed: self.resumed,
+            task: LeasedTask {
+                id: TaskId::new(now(), RANDOM),
+                name: "Latest bill".to_owned(),
+                prompt: None,
+                input_schema: None,
+                output_schema: None,
+                files_kept: true,
+                settings: TaskSettings::default(),
+            },
+            input: json!({"page": 2}),
+            source: Some(LeasedSource {
+                id: SourceId::new(now(), RANDOM),
+                url: self.source_url,
+            }),
+            credential_id: self
+                .has_credential
+                .then(|| CredentialId::new(now(), RANDOM)),
+            playbook: Some(self.playbook),
+            checkpoint: None,
+            epoch: Epoch(1),
+            begun: false,
+            lease_expires_at: now(),
+        };
+        let protocol = Arc::clone(server) as Arc<dyn Protocol>;
+        RunContext::new(leased, protocol, self.canceled, self.lost)
+    }
+}
+
+fn unused<T>() -> Result<T, ProtocolError> {
+    Err(ProtocolError::Refused {
+        message: "no agent makes this call".to_owned(),
+    })
+}
+
+#[async_trait]
+impl Protocol for Server {
+    async fn register(&self, _: &str) -> Result<Registration, ProtocolError> {
+        unused()
+    }
+
+    async fn lease(&self, _: LeaseRequest) -> Result<Leases, ProtocolError> {
+        unused()
+    }
+
+    async fn renew(&self, _: LeaseKey) -> Result<Renewal, ProtocolError> {
+        unused()
+    }
+
+    async fn begin(&self, _: LeaseKey) -> Result<Begun, ProtocolError> {
+        self.hits_at_begin
+            .lock()
+            .unwrap()
+            .push(self.hits.load(Ordering::SeqCst));
+        let credential = self.password.map(|password| OpenedCredential {
+            id: CredentialId::new(now(), RANDOM),
+            username: Some("kari".to_owned()),
+            password: Some(SecretString::from(password)),
+            totp_secret: None,
+            source_fields: Default::default(),
+        });
+        Ok(Begun {
+            credential,
+            cancel: false,
+        })
+    }
+
+    async fn progress(&self, _: LeaseKey, progress: Progress) -> Result<Heard, ProtocolError> {
+        self.progress.lock().unwrap().extend(progress.message);
+        Ok(Heard { cancel: false })
+    }
+
+    async fn store_file(
+        &self,
+        _: LeaseKey,
+        mut file: CapturedFile,
+    ) -> Result<StorageId, ProtocolError> {
+        let mut length = 0;
+        while let Some(chunk) = file.content.next().await {
+            length += chunk
+                .map_err(|error| ProtocolError::Refused {
+                    message: error.to_string(),
+                })?
+                .len();
+        }
+        self.files
+            .lock()
+            .unwrap()
+            .push((file.file_name, file.file_type, length));
+        Ok(StorageId::new(now(), RANDOM))
+    }
+
+    async fn interact(
+        &self,
+        _: LeaseKey,
+        question: Question,
+    ) -> Result<Interaction, ProtocolError> {
+        self.questions.lock().unwrap().push(question.clone());
+        Ok(Interaction {
+            id: InteractionId::new(now(), RANDOM),
+            kind: question.kind,
+            message: question.message,
+            fields: question.fields,
+            attempt: question.attempt,
+            created_at: now(),
+            expires_at: now(),
+        })
+    }
+
+    async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {
+        unused()
+    }
+
+    async fn answer(&self, _: LeaseKey, _: Duration) -> Result<Answer, ProtocolError> {
+        let code = self.codes.lock().unwrap().pop_front();
+        let answers = code.map(|code| vec![("code".to_owned(), SecretString::from(code))]);
+        Ok(Answer {
+            cancel: answers.is_none(),
+            answers,
+        })
+    }
+
+    async fn finish(&self, _: LeaseKey, _: FinishReport) -> Result<Status, ProtocolError> {
+        unused()
+    }
+
+    async fn release(&self, _: LeaseKey) -> Result<Status, ProtocolError> {
+        unused()
+    }
+
+    async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
+        unused()
+    }
+}
