@@ -10,6 +10,7 @@ mod problem;
 mod reader;
 mod selector;
 mod step;
+mod totp;
 mod values;
 
 pub use parse::parse;
@@ -20,6 +21,7 @@ pub use step::{
     Count, CountOperator, Download, Extract, Extraction, Fail, Interact, Operation, Pages,
     Playbook, Question, QuestionOption, Reading, Rule, Step,
 };
+pub use totp::totp_code;
 pub use values::{MissingValue, Values};
 
 /// The largest playbook, as JSON without spaces: recordings of an hour have a tenth of it.

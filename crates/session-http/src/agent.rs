@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use windlass_domain::id::SessionId;
 use windlass_domain::run::command::AfterRun;
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_egress::Dialer;
-use windlass_playbook::{CredentialPart, Placeholder, Playbook, Values};
+use windlass_playbook::{Placeholder, Playbook, Values};
 use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, Stopped};
 
-use crate::player::Player;
+use crate::player::{Player, totp_now};
 use crate::session::HttpSession;
 
 /// Plays playbooks over HTTP. Keeps each session's cookies and page in memory until it ends.
@@ -47,10 +48,10 @@ impl Agent for HttpAgent {
         let playbook = playbook(context)?;
         let values = values(context, &playbook)?;
         let credential = context.begin().await?;
-        let values = with_credential(values, credential, &playbook)?;
+        let (values, totp_secret) = with_credential(values, credential, &playbook)?;
         let session_id = context.run.session_id;
         let mut session = self.take(session_id, context.run.resumed);
-        let result = Player::new(context, &self.dialer, &mut session, values)
+        let result = Player::new(context, &self.dialer, &mut session, values, totp_secret)
             .play(&playbook)
             .await;
         let keeps = match &result {
@@ -118,17 +119,16 @@ fn with_credential(
     mut values: Values,
     credential: Option<OpenedCredential>,
     playbook: &Playbook,
-) -> Result<Values, RunFailure> {
+) -> Result<(Values, Option<SecretString>), RunFailure> {
+    let mut totp_secret = None;
     if let Some(credential) = credential {
         values.username = credential.username.map(Into::into);
         values.password = credential.password;
+        values.totp = credential.totp_secret.as_ref().and_then(totp_now);
+        totp_secret = credential.totp_secret;
     }
     match playbook.missing(&values).first() {
-        None => Ok(values),
-        Some(Placeholder::Credential(CredentialPart::Totp)) => {
-            let message = "this agent makes no codes of an authenticator; ask for {{interaction.code}} instead";
-            Err(failed(ErrorCode::TaskFailed, message))
-        }
+        None => Ok((values, totp_secret)),
         Some(missing) => Err(auth_required(missing)),
     }
 }

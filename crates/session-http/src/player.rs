@@ -1,12 +1,16 @@
 //! Plays the steps of a playbook, one after the other.
 
-use secrecy::ExposeSecret;
+use std::time::SystemTime;
+
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, Field, FieldOption, RunError};
 use windlass_egress::Dialer;
-use windlass_playbook::{Fail, Interact, Placeholder, Playbook, Step, Template, Values};
+use windlass_playbook::{
+    CredentialPart, Fail, Interact, Placeholder, Playbook, Step, Template, Values, totp_code,
+};
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
 use crate::fetch::{Request, host};
@@ -23,6 +27,7 @@ pub(crate) struct Player<'run> {
     pub(crate) dialer: &'run Dialer,
     pub(crate) session: &'run mut HttpSession,
     values: Values,
+    totp_secret: Option<SecretString>,
     pub(crate) output: Map<String, Value>,
     /// Whether a part of the credential was filled in.
     used_credential: bool,
@@ -38,12 +43,14 @@ impl<'run> Player<'run> {
         dialer: &'run Dialer,
         session: &'run mut HttpSession,
         values: Values,
+        totp_secret: Option<SecretString>,
     ) -> Self {
         Self {
             context,
             dialer,
             session,
             values,
+            totp_secret,
             output: Map::new(),
             used_credential: false,
             started: false,
@@ -176,10 +183,16 @@ impl<'run> Player<'run> {
         }))
     }
 
-    pub(crate) fn fill(&mut self, template: &Template) -> Result<secrecy::SecretString, Trouble> {
-        self.used_credential |= template
-            .placeholders()
-            .any(|placeholder| matches!(placeholder, Placeholder::Credential(_)));
+    pub(crate) fn fill(&mut self, template: &Template) -> Result<SecretString, Trouble> {
+        for placeholder in template.placeholders() {
+            if let Placeholder::Credential(part) = placeholder {
+                self.used_credential = true;
+                if *part == CredentialPart::Totp {
+                    // The code that was right when the run began may be over by now.
+                    self.values.totp = self.totp_secret.as_ref().and_then(totp_now);
+                }
+            }
+        }
         self.values
             .fill(template)
             .map_err(|missing| Trouble::task(missing.to_string()))
@@ -214,6 +227,14 @@ impl<'run> Player<'run> {
             None => Trouble::task(message),
         }
     }
+}
+
+/// The code of this moment.
+pub(crate) fn totp_now(secret: &SecretString) -> Option<SecretString> {
+    let since_1970 = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    totp_code(secret, since_1970.as_secs())
 }
 
 fn no_page() -> Trouble {

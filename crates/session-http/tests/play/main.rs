@@ -115,6 +115,24 @@ async fn progress_names_steps_and_no_values() {
 }
 
 #[tokio::test]
+async fn a_code_of_an_authenticator_needs_nobody() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "change", "selectors": ["#code"], "value": "{{credential.totp}}"},
+        {"type": "click", "selectors": ["#verify"]},
+        custom("expect", &json!({"selector": "#in"})),
+    ]);
+    let context = Run::new(site.url("/authenticator"), &steps).context(&server);
+
+    let outcome = agent("127.0.0.1").run(&context).await.unwrap();
+
+    assert_eq!(outcome.credential, Some(CredentialReport::Verified));
+    assert_eq!(outcome.output, json!({}));
+}
+
+#[tokio::test]
 async fn a_wrong_password_makes_the_credential_invalid() {
     let site = Site::start().await;
     let server = server(&site, Some("sommer"), &[]);

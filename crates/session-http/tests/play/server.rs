@@ -128,7 +128,7 @@ impl Protocol for Server {
             id: CredentialId::new(now(), RANDOM),
             username: Some("kari".to_owned()),
             password: Some(SecretString::from(password)),
-            totp_secret: None,
+            totp_secret: Some(SecretString::from(crate::site::TOTP_SECRET)),
             source_fields: Default::default(),
         });
         Ok(Begun {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -13,10 +14,14 @@ use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
 use futures_util::stream;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
+use windlass_playbook::totp_code;
 
 pub(crate) const PASSWORD: &str = "vinter-og-vår";
 pub(crate) const CODE: &str = "604218";
+
+pub(crate) const TOTP_SECRET: &str = "gezd gnbv gy3t qojq";
 
 /// The form's token: a form that was not loaded first is refused.
 const TOKEN: &str = "t0k&n";
@@ -33,6 +38,7 @@ impl Site {
             .route("/", get(async || Redirect::to("/login")))
             .route("/login", get(show_login).post(log_in))
             .route("/code", get(show_code).post(verify))
+            .route("/authenticator", get(show_code).post(authenticate))
             .route("/bills", get(bills))
             .route("/bills/{name}", get(file))
             .route("/endless-file", get(endless_file))
@@ -168,6 +174,24 @@ async fn verify(headers: HeaderMap, body: Bytes) -> Response {
         Redirect::to("/bills"),
     )
         .into_response()
+}
+
+/// The code of an authenticator app; one that was right a moment ago is too.
+async fn authenticate(body: Bytes) -> Response {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let codes = [now, now - 30].map(|at| totp_code(&SecretString::from(TOTP_SECRET), at).unwrap());
+    let right = fields(&body)
+        .iter()
+        .any(|(_, code)| codes.iter().any(|known| known.expose_secret() == code));
+    page(if right {
+        "<p id=in>Welcome</p>"
+    } else {
+        "<p>Wrong code</p>"
+    })
+    .into_response()
 }
 
 async fn bills(headers: HeaderMap, OriginalUri(uri): OriginalUri) -> Response {
