@@ -96,14 +96,12 @@ impl Player<'_> {
         };
         let mut values = Map::new();
         for ready in rules {
-            let inside = row.select(&ready.css).map(|element| element.id());
-            // `:scope` is the row itself, which is not inside it.
-            let itself = ready
-                .css
-                .matches_with_scope(&row, Some(row))
-                .then(|| row.id());
-            let found: Vec<_> = itself.into_iter().chain(inside).take(1).collect();
-            let value = read(ready, &found, self)?;
+            // A selector looks inside the row; `:scope` alone is the row itself.
+            let found = match ready.rule.selector.text.to_string().trim() {
+                ":scope" => Some(row.id()),
+                _ => row.select(&ready.css).next().map(|element| element.id()),
+            };
+            let value = read(ready, found.as_slice(), self)?;
             values.extend(value.map(|value| (ready.name.to_owned(), value)));
         }
         Ok(values)

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use windlass_demo_site::DemoSite;
 use windlass_domain::run::ErrorCode;
 use windlass_domain::run::command::CredentialReport;
 use windlass_egress::{Dialer, Timeouts};
@@ -31,6 +32,7 @@ fn agent(allowed: &str) -> HttpAgent {
 
 fn server(site: &Site, password: Option<&'static str>, codes: &[&'static str]) -> Arc<Server> {
     Arc::new(Server {
+        username: "kari",
         password,
         codes: Mutex::new(VecDeque::from(codes.to_vec())),
         hits: site.counter(),
@@ -93,6 +95,34 @@ async fn a_login_with_a_code_leads_to_the_output_and_the_file() {
         *server.hits_at_begin.lock().unwrap(),
         [0],
         "begin comes before the first request"
+    );
+}
+
+#[tokio::test]
+async fn the_demo_site_gives_what_it_promises() {
+    let site = DemoSite::start().await.unwrap();
+    let server = Arc::new(Server {
+        username: windlass_demo_site::FIRST_USERNAME,
+        password: Some(windlass_demo_site::PASSWORD),
+        codes: Mutex::new(VecDeque::from(["000000"])),
+        phone: Some(site.phone()),
+        ..Server::default()
+    });
+    let run = Run {
+        playbook: windlass_demo_site::playbook(),
+        ..Run::new(site.url(), &json!([]))
+    };
+
+    let outcome = agent("127.0.0.1").run(&run.context(&server)).await.unwrap();
+
+    let user = &site.users()[0];
+    assert_eq!(outcome.output, user.expected_output());
+    assert_eq!(outcome.credential, Some(CredentialReport::Verified));
+    assert_eq!(server.files.lock().unwrap()[0].0, user.expected_file_name());
+    assert_eq!(
+        server.questions.lock().unwrap().len(),
+        2,
+        "the first code was wrong"
     );
 }
 

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use windlass_demo_site::Phone;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{
     CredentialId, InteractionId, Random, RunId, SessionId, SourceId, StorageId, TaskId,
@@ -34,7 +35,10 @@ pub(crate) type KeptFile = (String, String, usize);
 
 #[derive(Default)]
 pub(crate) struct Server {
+    pub(crate) username: &'static str,
     pub(crate) password: Option<&'static str>,
+    /// Where codes come from when the test has not set them.
+    pub(crate) phone: Option<Phone>,
     pub(crate) codes: Mutex<VecDeque<&'static str>>,
     /// The site's count of requests, looked at when the run begins.
     pub(crate) hits: Arc<AtomicUsize>,
@@ -126,7 +130,7 @@ impl Protocol for Server {
             .push(self.hits.load(Ordering::SeqCst));
         let credential = self.password.map(|password| OpenedCredential {
             id: CredentialId::new(now(), RANDOM),
-            username: Some("kari".to_owned()),
+            username: Some(self.username.to_owned()),
             password: Some(SecretString::from(password)),
             totp_secret: Some(SecretString::from(crate::site::TOTP_SECRET)),
             source_fields: Default::default(),
@@ -184,7 +188,8 @@ impl Protocol for Server {
     }
 
     async fn answer(&self, _: LeaseKey, _: Duration) -> Result<Answer, ProtocolError> {
-        let code = self.codes.lock().unwrap().pop_front();
+        let set = self.codes.lock().unwrap().pop_front().map(str::to_owned);
+        let code = set.or_else(|| self.phone.as_ref()?.latest_code(self.username));
         let answers = code.map(|code| vec![("code".to_owned(), SecretString::from(code))]);
         Ok(Answer {
             cancel: answers.is_none(),
