@@ -111,12 +111,16 @@ impl Page {
 
     /// The form that a button belongs to.
     fn form_of<'page>(&'page self, button: &ElementRef<'page>) -> Option<ElementRef<'page>> {
-        match button.attr("form") {
-            Some(id) => self
+        if let Some(id) = button.attr("form") {
+            return self
                 .elements()
-                .find(|form| is(form, "form") && form.attr("id") == Some(id)),
-            None => form_around(button),
+                .find(|form| is(form, "form") && form.attr("id") == Some(id));
         }
+        let mut owners = Owners::default();
+        self.elements()
+            .map(|element| (element.id(), owners.of(&element)))
+            .find(|(id, _)| *id == button.id())
+            .and_then(|(_, form)| form)
     }
 
     /// What a click on a form's button sends.
@@ -165,12 +169,18 @@ impl Page {
 
     fn encode(&self, form: &ElementRef, submitter: &ElementRef) -> SecretString {
         let mut entries = Serializer::new(String::new());
+        let mut owners = Owners::default();
         for field in self.elements() {
             let control = matches!(
                 field.value().name(),
                 "input" | "select" | "textarea" | "button"
             );
-            if control && !is_disabled(&field) && belongs_to(&field, form) {
+            let around = owners.of(&field);
+            let owned = match field.attr("form") {
+                Some(id) => form.attr("id") == Some(id),
+                None => around.is_some_and(|around| around.id() == form.id()),
+            };
+            if control && owned && !is_disabled(&field) {
                 self.append(&mut entries, &field, submitter.id());
             }
         }
@@ -261,10 +271,28 @@ fn form_around<'page>(field: &ElementRef<'page>) -> Option<ElementRef<'page>> {
         .find(|element| is(element, "form"))
 }
 
-fn belongs_to(field: &ElementRef, form: &ElementRef) -> bool {
-    match field.attr("form") {
-        Some(id) => form.attr("id") == Some(id),
-        None => form_around(field).is_some_and(|around| around.id() == form.id()),
+/// Tells the form of each element, where it is asked for all of a page in their order.
+///
+/// Old pages write `<table><form><tr>`. The parser may put no row into that form and closes it at once,
+/// yet the fields in the rows after it are its own (HTML standard, "form element pointer").
+#[derive(Default)]
+struct Owners<'page> {
+    in_table: Option<ElementRef<'page>>,
+}
+
+impl<'page> Owners<'page> {
+    fn of(&mut self, element: &ElementRef<'page>) -> Option<ElementRef<'page>> {
+        if is(element, "form") {
+            let parent = element.parent().and_then(ElementRef::wrap);
+            let tables = ["table", "tbody", "thead", "tfoot", "tr"];
+            let cut = parent.is_some_and(|parent| tables.contains(&parent.value().name()));
+            self.in_table = Some(*element).filter(|form| cut && !form.has_children());
+        }
+        form_around(element).or_else(|| {
+            let table = self.in_table?.parent()?.id();
+            let inside = element.ancestors().any(|around| around.id() == table);
+            self.in_table.filter(|_| inside)
+        })
     }
 }
 

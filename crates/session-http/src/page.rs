@@ -29,6 +29,7 @@ const CHUNK_BYTES: usize = 1024;
 /// A page that was loaded.
 pub(crate) struct Page {
     pub(crate) url: Url,
+    base: Url,
     pub(crate) status: StatusCode,
     html: Html,
     pub(crate) fields: Fields,
@@ -71,11 +72,15 @@ pub(crate) fn parse_selector(css: &str) -> Option<Selector> {
 
 impl Page {
     pub(crate) fn parse(url: Url, status: StatusCode, text: &str) -> Result<Self, TooMuch> {
+        let html = parse(text)?;
+        let base = base(&html, &url);
+        let fields = Fields::default();
         Ok(Self {
             url,
+            base,
             status,
-            html: parse(text)?,
-            fields: Fields::default(),
+            html,
+            fields,
         })
     }
 
@@ -102,14 +107,21 @@ impl Page {
 
     /// The address that an attribute names, seen from this page.
     pub(crate) fn resolve(&self, address: &str) -> Option<Url> {
-        let base = self
-            .elements()
-            .filter(|element| is(element, "base"))
-            .find_map(|base| base.attr("href"))
-            .and_then(|href| self.url.join(href).ok())
-            .unwrap_or_else(|| self.url.clone());
-        base.join(address.trim()).ok()
+        self.base.join(address.trim()).ok()
     }
+}
+
+/// What addresses are seen from: the page, unless it says otherwise.
+fn base(html: &Html, url: &Url) -> Url {
+    let elements = html
+        .root_element()
+        .descendants()
+        .filter_map(ElementRef::wrap);
+    elements
+        .filter(|element| is(element, "base"))
+        .find_map(|base| base.attr("href"))
+        .and_then(|href| url.join(href).ok())
+        .unwrap_or_else(|| url.clone())
 }
 
 /// Whether the element has this name.

@@ -65,6 +65,24 @@ fn a_form_sends_all_its_fields_and_the_button_that_was_clicked() {
     assert_eq!(body, expected);
 }
 
+#[test]
+fn a_form_that_a_table_cut_short_still_has_its_fields() {
+    let page = page(
+        "<form action=/search><input name=q value=0><button id=other></button></form><table>
+         <form method=post action=/in><tr><td><input name=user value=kari>
+         <tr><td><input name=pass value=x><td><button>Go</button></form></table><input name=after>",
+    );
+
+    let (method, url, body) = submitted(&page, "td button");
+
+    assert_eq!(
+        (method, url.as_str()),
+        (Method::POST, "https://x.example/in")
+    );
+    assert_eq!(body, "user=kari&pass=x");
+    assert_eq!(submitted(&page, "#other").1, "https://x.example/search?q=0");
+}
+
 #[rstest]
 #[case(
     "<form><input name=q value=1><button>",
