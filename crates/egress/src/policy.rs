@@ -48,7 +48,7 @@ pub enum Blocked {
     #[error("a URL must name a host")]
     Host,
     /// No address of the host is one that the policy permits.
-    #[error("{host} is {class}, which the egress policy does not allow")]
+    #[error("{host} is {class}")]
     Address {
         /// The host as the URL names it.
         host: String,

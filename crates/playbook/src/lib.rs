@@ -1,7 +1,7 @@
 //! Playbooks: recorded ways through a website, in the user-flow JSON of the Chrome DevTools Recorder
 //! with `windlass.…` custom steps. This crate reads them, says all that is wrong with them at once,
 //! and fills in their placeholders. It knows no engine: what a step does is the engine's part.
-//! Source: docs/workers.md, "Playbooks".
+//! Source: docs/guides/write-a-playbook.md.
 
 mod custom;
 mod parse;

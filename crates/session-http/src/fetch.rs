@@ -267,7 +267,8 @@ pub(crate) fn host(url: &Url) -> String {
 }
 
 fn refused(blocked: &Blocked) -> Trouble {
-    Trouble::new(ErrorCode::SourceBlocked, blocked.to_string())
+    let message = format!("the egress policy refuses access: {blocked}");
+    Trouble::new(ErrorCode::SourceBlocked, message)
 }
 
 /// The library's own text is left out: it holds the URL.

@@ -1,5 +1,5 @@
 //! Plays a playbook over HTTP, without a browser: cookies, forms, links, tables and downloads,
-//! thousands at once on one machine. What needs script says so. Source: docs/workers.md, "Playbooks".
+//! thousands at once on one machine. What needs script says so. Source: docs/guides/write-a-playbook.md.
 
 mod act;
 mod agent;

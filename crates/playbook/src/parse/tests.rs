@@ -301,3 +301,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_playbook_of_the_guide_is_read() {
+    let guide = include_str!("../../../../docs/guides/write-a-playbook.md");
+    let (_, example) = guide
+        .split_once("```json\n")
+        .expect("the guide has an example");
+    let (example, _) = example.split_once("```").expect("the example ends");
+
+    let playbook = parse(&serde_json::from_str(example).unwrap());
+
+    assert!(playbook.is_ok(), "{playbook:?}");
+}
