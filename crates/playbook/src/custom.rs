@@ -100,6 +100,13 @@ fn extract(parameters: &Object, problems: &mut Problems) -> Option<Step> {
         .into_iter()
         .map(|(name, object)| Some((name, extraction(&object, problems)?)))
         .collect();
+    let over_pages = read.iter().flatten().filter(|(_, extraction)| {
+        matches!(extraction, Extraction::Rows { pages, .. } if pages.next.is_some())
+    });
+    if over_pages.count() > 1 {
+        let message = "must hold one list with next at most: it ends on another page";
+        return problems.invalid(&parameters.place("fields"), message);
+    }
     Some(Step::Extract(Extract {
         fields: read.into_iter().collect::<Option<_>>()?,
     }))

@@ -37,7 +37,7 @@ impl Player<'_> {
         let css = self.css(&download.selector)?;
         let mut seen = Vec::new();
         let mut files = 0;
-        for _ in 0..download.pages.limit {
+        loop {
             let mut found = self.page()?.find(&css);
             if !download.all {
                 found.truncate(1);
@@ -57,10 +57,9 @@ impl Player<'_> {
                 self.keep_file(id).await?;
             }
             if !self.next_page(&download.pages, &mut seen).await? {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Fetches what a click leads to and keeps it; the page stays.

@@ -20,6 +20,9 @@ const MAX_ROWS: usize = 100_000;
 /// The longest text that is read from one element, in bytes: an output holds values, not pages.
 const MAX_VALUE_BYTES: usize = 256 * 1024;
 
+/// The longest texts of one list together, in bytes.
+const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
+
 /// One rule with its selector ready.
 struct Ready<'playbook> {
     name: &'playbook str,
@@ -32,24 +35,23 @@ impl Player<'_> {
     /// is the output schema's matter.
     pub(crate) async fn extract(&mut self, extract: &Extract) -> Result<(), Trouble> {
         let mut found = Map::new();
-        // Lists last, since they leave the page.
-        for (name, extraction) in &extract.fields {
-            if let Extraction::Value(rule) = extraction {
-                let ready = self.ready(name, rule)?;
-                let value = read(&ready, &self.page()?.find(&ready.css), self)?;
-                found.extend(value.map(|value| (name.clone(), value)));
-            }
-        }
-        for (name, extraction) in &extract.fields {
-            if let Extraction::Rows {
-                rows,
-                fields,
-                pages,
-            } = extraction
-            {
-                let rows = self.rows(rows, fields, pages).await?;
-                found.insert(name.clone(), Value::Array(rows));
-            }
+        // A list over several pages comes last, since it leaves the page.
+        let leaves = |extraction: &Extraction| matches!(extraction, Extraction::Rows { pages, .. } if pages.next.is_some());
+        let mut fields: Vec<_> = extract.fields.iter().collect();
+        fields.sort_by_key(|(_, extraction)| leaves(extraction));
+        for (name, extraction) in fields {
+            let value = match extraction {
+                Extraction::Value(rule) => {
+                    let ready = self.ready(name, rule)?;
+                    read(&ready, &self.page()?.find(&ready.css), self)?
+                }
+                Extraction::Rows {
+                    rows,
+                    fields,
+                    pages,
+                } => Some(Value::Array(self.rows(rows, fields, pages).await?)),
+            };
+            found.extend(value.map(|value| (name.clone(), value)));
         }
         let nothing = found
             .values()
@@ -73,21 +75,28 @@ impl Player<'_> {
             .map(|(name, rule)| self.ready(name, rule))
             .collect::<Result<_, _>>()?;
         let mut read = Vec::new();
+        let mut bytes = 0;
         let mut seen = Vec::new();
-        for _ in 0..pages.limit {
+        loop {
             for row in self.page()?.find(&rows) {
-                read.push(Value::Object(self.row(row, &rules)?));
-                if read.len() > MAX_ROWS {
-                    return Err(Trouble::task(format!(
-                        "the list has more than {MAX_ROWS} rows"
-                    )));
+                let row = self.row(row, &rules)?;
+                bytes += row
+                    .values()
+                    .filter_map(Value::as_str)
+                    .map(str::len)
+                    .sum::<usize>();
+                read.push(Value::Object(row));
+                if read.len() > MAX_ROWS || bytes > MAX_LIST_BYTES {
+                    let megabytes = MAX_LIST_BYTES / (1024 * 1024);
+                    let message =
+                        format!("the list has more than {MAX_ROWS} rows or {megabytes} MiB");
+                    return Err(Trouble::task(message));
                 }
             }
             if !self.next_page(pages, &mut seen).await? {
-                break;
+                return Ok(read);
             }
         }
-        Ok(read)
     }
 
     fn row(&self, row: NodeId, rules: &[Ready]) -> Result<Map<String, Value>, Trouble> {
@@ -107,13 +116,18 @@ impl Player<'_> {
         Ok(values)
     }
 
-    /// Goes to the next page of a list, if there is one that was not there before.
+    /// Goes to the next page of a list, if there may be one more and there is one that was not there
+    /// before. `seen` holds the pages before this one.
     pub(crate) async fn next_page(
         &mut self,
         pages: &Pages,
         seen: &mut Vec<Url>,
     ) -> Result<bool, Trouble> {
-        let Some(next) = &pages.next else {
+        let Some(next) = pages
+            .next
+            .as_ref()
+            .filter(|_| u32::try_from(seen.len()).is_ok_and(|seen| seen + 1 < pages.limit))
+        else {
             return Ok(false);
         };
         self.context.check()?;
@@ -129,7 +143,11 @@ impl Player<'_> {
             Click::Follow(url) => self.open(Request::get(url, Some(from))).await?,
             Click::Submit(submission) => self.open(Request::submit(submission, Some(from))).await?,
         }
-        Ok(true)
+        match self.page()?.status.is_success() {
+            true => Ok(true),
+            // Half a list must not pass for a whole one.
+            false => Err(self.absent("the list breaks off".to_owned())),
+        }
     }
 
     /// The first match, unless it is shown as leading nowhere.

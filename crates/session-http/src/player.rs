@@ -222,8 +222,15 @@ impl<'run> Player<'run> {
 
     /// An element that should be there is not: the page's refusal is why, where it is one.
     pub(crate) fn absent(&self, message: String) -> Trouble {
-        match self.refusal() {
-            Some(refusal) => Trouble::new(ErrorCode::SourceBlocked, refusal),
+        if let Some(refusal) = self.refusal() {
+            return Trouble::new(ErrorCode::SourceBlocked, refusal);
+        }
+        let status = self.session.page.as_ref().map(|page| page.status);
+        match status.filter(|status| !status.is_success()) {
+            Some(status) => Trouble::task(format!(
+                "{message}; it answered with status {}",
+                status.as_u16()
+            )),
             None => Trouble::task(message),
         }
     }

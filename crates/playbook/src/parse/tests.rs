@@ -140,6 +140,9 @@ fn a_step_of_another_form_is_refused(
        "fields.a.limit", "goes with next")]
 #[case("extract", json!({"fields": {"a": {"rows": "tr", "next": "n", "limit": 0, "fields": {"b": {"selector": "c"}}}}}),
        "fields.a.limit", "from 1 to 1000")]
+#[case("extract", json!({"fields": {
+    "a": {"rows": "tr", "next": "n", "fields": {"b": {"selector": "c"}}},
+    "d": {"rows": "li", "next": "n", "fields": {"b": {"selector": "c"}}}}}), "fields", "one list with next")]
 #[case("interact", json!({"message": "m"}), "type", "is required")]
 #[case("interact", json!({"type": "mfa"}), "message", "is required")]
 #[case("interact", json!({"type": "color", "message": "m"}), "fields", "is required for")]

@@ -5,6 +5,7 @@
     reason = "a test whose world cannot be set up has failed"
 )]
 
+mod captures;
 mod playbook;
 mod server;
 mod site;
@@ -348,42 +349,6 @@ async fn a_step_that_cannot_be_done_is_named_without_values(
         message.contains(reason) && !message.contains(PASSWORD),
         "{message}"
     );
-}
-
-#[tokio::test]
-async fn a_text_that_is_no_number_fails_instead_of_giving_a_wrong_one() {
-    let site = Site::start().await;
-    let server = server(&site, None, &[]);
-    let steps = json!([
-        {"type": "navigate", "url": "{{source.url}}"},
-        custom("extract", &json!({"fields": {"total": {"selector": "label", "as": "number"}}})),
-    ]);
-    let context = Run::new(site.url("/login"), &steps).context(&server);
-
-    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
-
-    assert_eq!(code, ErrorCode::TaskFailed);
-    assert!(
-        message.contains("the text of total (label) is no number"),
-        "{message}"
-    );
-}
-
-#[tokio::test]
-async fn a_file_without_end_is_cut() {
-    let site = Site::start().await;
-    let server = server(&site, None, &[]);
-    let steps = json!([
-        {"type": "navigate", "url": "{{source.url}}/files"},
-        custom("download", &json!({"selector": "a"})),
-    ]);
-    let context = Run::new(site.url(""), &steps).context(&server);
-
-    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
-
-    assert_eq!(code, ErrorCode::StorageError);
-    assert!(message.contains("100 MiB"), "{message}");
-    assert!(server.files.lock().unwrap().is_empty());
 }
 
 #[rstest]

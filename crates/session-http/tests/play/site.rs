@@ -42,6 +42,7 @@ impl Site {
             .route("/bills", get(bills))
             .route("/bills/{name}", get(file))
             .route("/endless-file", get(endless_file))
+            .route("/list", get(list))
             .route(
                 "/files",
                 get(async || page("<a href=/endless-file>All</a>")),
@@ -211,6 +212,22 @@ async fn bills(headers: HeaderMap, OriginalUri(uri): OriginalUri) -> Response {
          <table><tbody>{rows}</table>{next}"
     );
     page(&content).into_response()
+}
+
+/// Pages without end; the fourth is refused.
+async fn list(OriginalUri(uri): OriginalUri) -> Response {
+    let number: u32 = uri
+        .query()
+        .and_then(|query| query.parse().ok())
+        .unwrap_or(1);
+    let next = number + 1;
+    let content = page(&format!(
+        "<ul><li>{number}</ul><a class=next href='?{next}'>Next</a>"
+    ));
+    match number {
+        4 => (StatusCode::TOO_MANY_REQUESTS, page("Slow down")).into_response(),
+        _ => content.into_response(),
+    }
 }
 
 async fn file(headers: HeaderMap) -> Response {
