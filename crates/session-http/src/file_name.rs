@@ -140,6 +140,7 @@ fn shorten(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -199,6 +200,16 @@ mod tests {
             file_name(Some(b"attachment; filename=\"str\xf8m.pdf\""), &url),
             "strøm.pdf"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_gives_a_harmless_name(header in "(attachment|;|filename|\\*|=|\"|'|UTF-8|%2f|%2e|%|\\\\|/|\\.| |a|å|\u{202e}){0,20}") {
+            let name = named_by(&header);
+
+            prop_assert!(!name.is_empty() && name.len() <= MAX_BYTES, "{}", name);
+            prop_assert!(!name.contains(['/', '\\', '\0', '\u{202e}']) && !name.starts_with('.'), "{}", name);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What forms send.
 
+use proptest::prelude::*;
 use reqwest::StatusCode;
 use rstest::rstest;
 
@@ -156,4 +157,23 @@ fn an_option_that_is_not_there_cannot_be_chosen() {
         page.change(select, SecretString::from("b")),
         Err("has no such option")
     );
+}
+
+proptest! {
+    #[test]
+    fn no_page_makes_a_click_or_a_change_panic(
+        parts in prop::collection::vec(prop::sample::select(vec![
+            "<form id=f action='x:y'>", "<form>", "</form>", "<input form=f>", "<input type=radio name=a>",
+            "<input type=checkbox>", "<button>", "<select name=s>", "<option>", "<label for=f>", "<label>",
+            "<a href='http://'>", "<a href='#x'>", "<table>", "<tr>", "<td>", "<textarea>", "</textarea>",
+            "<template>", "</template>", "<svg>", "<math>", "<base href='//'>", "<frameset>", "x", "</p>",
+        ]), 0..40),
+    ) {
+        let mut page = page(&parts.concat());
+        for id in page.find(&parse_selector("*").unwrap()) {
+            // Whether it can be done is not the question here.
+            let _ = page.click(id);
+            let _ = page.change(id, SecretString::from("x"));
+        }
+    }
 }

@@ -24,7 +24,34 @@ pub(crate) fn normalize<'text>(parts: impl Iterator<Item = &'text str>) -> Strin
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_not(text in "[0-9.,' \u{a0}()−$kr-]{0,24}|\\PC{0,40}") {
+            number(&text);
+            date(&text);
+        }
+
+        #[test]
+        fn prices_are_read_however_they_are_written(whole in 0..10_000_000_u32, cents in 0..100_u32) {
+            let digits = whole.to_string();
+            let mut grouped = String::new();
+            for (position, digit) in digits.chars().enumerate() {
+                if position > 0 && (digits.len() - position).is_multiple_of(3) {
+                    grouped.push('~');
+                }
+                grouped.push(digit);
+            }
+            let expected: f64 = format!("{whole}.{cents:02}").parse().unwrap();
+            for (grouping, point) in [(",", "."), (".", ","), (" ", ","), ("\u{a0}", ","), ("'", "."), ("", ".")] {
+                let written = format!("NOK {}{point}{cents:02}", grouped.replace('~', grouping));
+                prop_assert_eq!(number(&written).and_then(|value| value.as_f64()), Some(expected), "{}", written);
+            }
+        }
+    }
 
     #[test]
     fn white_space_is_one_space_and_none_around() {
