@@ -8,6 +8,7 @@
 mod address;
 mod dialer;
 mod policy;
+mod port;
 
 pub use address::AddressClass;
 pub use dialer::{Dialer, DialerError, Timeouts, blocked_cause};

@@ -54,6 +54,10 @@ pub enum RunFailure {
 impl From<RunError> for RunFailure {
     /// A failure that says nothing of the credential and keeps the session.
     fn from(error: RunError) -> Self {
-        Self::Failed { errors: vec![error], credential: None, session: AfterRun::Keep }
+        Self::Failed {
+            errors: vec![error],
+            credential: None,
+            session: AfterRun::Keep,
+        }
     }
 }

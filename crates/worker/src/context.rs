@@ -51,12 +51,21 @@ impl RunContext {
         canceled: CancellationToken,
         lost: CancellationToken,
     ) -> Self {
-        Self { run, protocol, canceled, lost, attempts: AtomicU32::new(0) }
+        Self {
+            run,
+            protocol,
+            canceled,
+            lost,
+            attempts: AtomicU32::new(0),
+        }
     }
 
     /// The lease that this context speaks for.
     pub fn lease(&self) -> LeaseKey {
-        LeaseKey { run_id: self.run.run_id, epoch: self.run.epoch }
+        LeaseKey {
+            run_id: self.run.run_id,
+            epoch: self.run.epoch,
+        }
     }
 
     /// Whether the agent should stop, without waiting.
@@ -110,9 +119,13 @@ impl RunContext {
     /// # Errors
     /// Where the run is to be stopped, or the server refuses.
     pub async fn progress(&self, step: u32, message: &str) -> Result<(), RunFailure> {
-        let progress = Progress { message: Some(message.to_owned()), step: Some(step) };
-        let heard =
-            self.call(|| self.protocol.progress(self.lease(), progress.clone())).await?;
+        let progress = Progress {
+            message: Some(message.to_owned()),
+            step: Some(step),
+        };
+        let heard = self
+            .call(|| self.protocol.progress(self.lease(), progress.clone()))
+            .await?;
         Ok(self.heard(heard.cancel)?)
     }
 
@@ -125,9 +138,9 @@ impl RunContext {
         match self.protocol.store_file(self.lease(), file).await {
             Ok(storage_id) => Ok(storage_id),
             Err(ProtocolError::LeaseLost) => Err(self.lease_lost().into()),
-            Err(
-                ProtocolError::Refused { message } | ProtocolError::Unavailable { message },
-            ) => Err(RunError::new(ErrorCode::StorageError, message).into()),
+            Err(ProtocolError::Refused { message } | ProtocolError::Unavailable { message }) => {
+                Err(RunError::new(ErrorCode::StorageError, message).into())
+            }
         }
     }
 
@@ -148,10 +161,12 @@ impl RunContext {
             message: message.to_owned(),
             fields,
         };
-        self.call(|| self.protocol.interact(self.lease(), question.clone())).await?;
+        self.call(|| self.protocol.interact(self.lease(), question.clone()))
+            .await?;
         loop {
-            let answer =
-                self.call(|| self.protocol.answer(self.lease(), ANSWER_WAIT)).await?;
+            let answer = self
+                .call(|| self.protocol.answer(self.lease(), ANSWER_WAIT))
+                .await?;
             self.heard(answer.cancel)?;
             if let Some(answers) = answer.answers {
                 return Ok(answers);

@@ -1,0 +1,69 @@
+//! Credentials, kept with sealed contents.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use windlass_domain::credential::{Credential, CredentialStatus};
+use windlass_domain::id::{CredentialId, SourceId};
+
+use crate::page::{Created, Page, PageRequest};
+use crate::ports::error::{StoreError, WriteError};
+use crate::write::{OrganizationContext, Write, Written};
+
+/// A credential with what its caller may see of its contents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialView {
+    /// The credential.
+    pub credential: Credential,
+    /// The user name.
+    pub username: Option<String>,
+    /// What else the source asks for; context, not secrets.
+    pub source_fields: BTreeMap<String, String>,
+}
+
+/// Which credentials to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CredentialFilter {
+    /// Of one of these sources; empty is any.
+    pub source_ids: Vec<SourceId>,
+    /// In one of these statuses; empty is any.
+    pub statuses: Vec<CredentialStatus>,
+    /// Of the person whom the caller names so.
+    pub external_id: Option<String>,
+    /// Made in this range.
+    pub created: Created,
+}
+
+/// Credentials, kept with the events of their changes.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Keeps a new credential. The view is what an idempotent answer is made from.
+    ///
+    /// # Errors
+    /// `ReferenceGone` where its source was deleted meanwhile.
+    async fn create(
+        &self,
+        write: Write,
+        credential: CredentialView,
+    ) -> Result<Written<CredentialView>, WriteError>;
+
+    /// The credential of this id, also where it is deleted.
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: CredentialId,
+    ) -> Result<Option<Credential>, StoreError>;
+
+    /// Credentials, newest first, deleted ones too.
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: CredentialFilter,
+        page: PageRequest,
+    ) -> Result<Page<Credential>, StoreError>;
+
+    /// Erases a credential's contents for good; its record stays, as `deleted`. A second time
+    /// changes nothing.
+    async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError>;
+}

@@ -1,0 +1,39 @@
+//! Event destinations, kept with sealed secrets.
+
+use async_trait::async_trait;
+use windlass_domain::destination::Destination;
+use windlass_domain::id::DestinationId;
+
+use crate::page::{Created, Page, PageRequest};
+use crate::ports::error::{StoreError, WriteError};
+use crate::write::{OrganizationContext, Write, Written};
+
+/// Event destinations.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait Destinations: Send + Sync {
+    /// Keeps a new destination; events committed from now on are delivered to it.
+    async fn create(
+        &self,
+        write: Write,
+        destination: Destination,
+    ) -> Result<Written<Destination>, WriteError>;
+
+    /// The destination of this id.
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: DestinationId,
+    ) -> Result<Option<Destination>, StoreError>;
+
+    /// Destinations, newest first.
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<Destination>, StoreError>;
+
+    /// Drops a destination and what was not delivered to it yet.
+    async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError>;
+}

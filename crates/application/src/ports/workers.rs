@@ -1,0 +1,39 @@
+//! Workers: names with starts.
+
+use async_trait::async_trait;
+use windlass_domain::lifecycle::Signal;
+use windlass_domain::run::Holder;
+
+use crate::ports::error::{StoreError, WriteError};
+use crate::write::OrganizationContext;
+
+/// A start of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The new start.
+    pub holder: Holder,
+    /// How many leases of the one before it are lost.
+    pub lost_leases: u32,
+    /// What to tell outside.
+    pub signals: Vec<Signal>,
+}
+
+/// Workers and their starts.
+#[cfg_attr(test, mockall::automock)]
+#[async_trait]
+pub trait Workers: Send + Sync {
+    /// A new start of the worker of this name. What the one before it held is lost and its idle
+    /// sessions fail before the new one leases anything: each scene in a transaction of its own,
+    /// the number first. `organization` is None for an embedded worker.
+    async fn register(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+    ) -> Result<Registered, WriteError>;
+
+    /// No new leases for this start; its idle sessions end. Answers how many leases it holds.
+    async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError>;
+
+    /// The worker called: it is not gone.
+    async fn seen(&self, holder: Holder) -> Result<(), StoreError>;
+}
