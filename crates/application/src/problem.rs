@@ -67,3 +67,22 @@ impl Problem {
         }
     }
 }
+
+impl Resource {
+    /// What a person calls it, such as `task run`.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Source => "source",
+            Self::Credential => "credential",
+            Self::Task => "task",
+            Self::Playbook => "playbook",
+            Self::TaskRun => "task run",
+            Self::Session => "session",
+            Self::Storage => "stored file",
+            Self::Event => "event",
+            Self::EventDestination => "event destination",
+            Self::EventDelivery => "event delivery",
+        }
+    }
+}

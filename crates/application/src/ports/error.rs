@@ -2,6 +2,8 @@
 
 use windlass_domain::run::Refusal;
 
+use crate::problem::Resource;
+
 /// A store did not do what was asked, through no fault of the caller.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -39,10 +41,10 @@ pub enum WriteError {
         by: String,
     },
     /// Something that it refers to was deleted meanwhile.
-    #[error("the {what} that it refers to is gone")]
+    #[error("the {} that it refers to is gone", .what.noun())]
     ReferenceGone {
-        /// What, such as `agent`.
-        what: &'static str,
+        /// What.
+        what: Resource,
     },
     /// The lifecycle refuses the command.
     #[error(transparent)]

@@ -1,0 +1,243 @@
+//! What stands inside sealed values: written and read in one place, so that the two agree.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+use windlass_domain::id::{CredentialId, DestinationId, RunId};
+use windlass_domain::sealed::Sealed;
+use zeroize::Zeroizing;
+
+use crate::ports::vault::{OrganizationVault, Place, VaultError};
+
+/// The place of a run's input.
+pub const RUN_INPUT: &str = "run.input";
+/// The place of a person's answers to a run.
+pub const RUN_ANSWERS: &str = "run.answers";
+/// The place of an agent's checkpoint in a run.
+pub const RUN_CHECKPOINT: &str = "run.checkpoint";
+/// The place of a credential's user name and source fields.
+pub const CREDENTIAL_SUMMARY: &str = "credential.summary";
+/// The place of a credential's password and TOTP secret.
+pub const CREDENTIAL_SECRET: &str = "credential.secret";
+/// The place of a webhook's signing secrets.
+pub const WEBHOOK_SECRET: &str = "webhook.secret";
+/// The place of a webhook's further headers.
+pub const WEBHOOK_HEADERS: &str = "webhook.headers";
+
+/// What a credential's caller may see of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CredentialSummary {
+    /// The user name.
+    pub username: Option<String>,
+    /// What else the source asks for; context, not secrets.
+    pub source_fields: BTreeMap<String, String>,
+}
+
+/// What only the agent of a run gets of a credential.
+#[derive(Clone, Default)]
+pub struct CredentialSecret {
+    /// The password.
+    pub password: Option<SecretString>,
+    /// The base32 secret of a TOTP authenticator.
+    pub totp_secret: Option<SecretString>,
+}
+
+impl CredentialSummary {
+    /// Seals it for its credential.
+    pub fn seal(&self, vault: &dyn OrganizationVault, id: CredentialId) -> Sealed {
+        let value = json!({"username": self.username, "source_fields": self.source_fields});
+        seal_value(vault, CREDENTIAL_SUMMARY, &id.to_string(), &value)
+    }
+
+    /// Opens that of a credential.
+    ///
+    /// # Errors
+    /// Where it is not what was sealed for this credential.
+    pub fn open(
+        vault: &dyn OrganizationVault,
+        id: CredentialId,
+        sealed: &Sealed,
+    ) -> Result<Self, VaultError> {
+        let value = open_value(vault, CREDENTIAL_SUMMARY, &id.to_string(), sealed)?;
+        Ok(Self {
+            username: text(&value, "username"),
+            source_fields: texts(&value["source_fields"]),
+        })
+    }
+}
+
+impl CredentialSecret {
+    /// Seals it for its credential.
+    pub fn seal(&self, vault: &dyn OrganizationVault, id: CredentialId) -> Sealed {
+        let exposed = |secret: &Option<SecretString>| {
+            secret
+                .as_ref()
+                .map(|secret| secret.expose_secret().to_owned())
+        };
+        let value = json!({
+            "password": exposed(&self.password),
+            "totp_secret": exposed(&self.totp_secret),
+        });
+        seal_value(vault, CREDENTIAL_SECRET, &id.to_string(), &value)
+    }
+
+    /// Opens that of a credential.
+    ///
+    /// # Errors
+    /// Where it is not what was sealed for this credential.
+    pub fn open(
+        vault: &dyn OrganizationVault,
+        id: CredentialId,
+        sealed: &Sealed,
+    ) -> Result<Self, VaultError> {
+        let value = open_value(vault, CREDENTIAL_SECRET, &id.to_string(), sealed)?;
+        Ok(Self {
+            password: text(&value, "password").map(SecretString::from),
+            totp_secret: text(&value, "totp_secret").map(SecretString::from),
+        })
+    }
+}
+
+/// Seals a run's input, checked already.
+pub fn seal_input(vault: &dyn OrganizationVault, run_id: RunId, input: &Value) -> Sealed {
+    seal_value(vault, RUN_INPUT, &run_id.to_string(), input)
+}
+
+/// Opens a run's input: a secret of its caller.
+///
+/// # Errors
+/// Where it is not what was sealed for this run.
+pub fn open_input(
+    vault: &dyn OrganizationVault,
+    run_id: RunId,
+    sealed: &Sealed,
+) -> Result<Value, VaultError> {
+    open_value(vault, RUN_INPUT, &run_id.to_string(), sealed)
+}
+
+/// Seals a person's answers, by field.
+pub fn seal_answers(
+    vault: &dyn OrganizationVault,
+    run_id: RunId,
+    answers: &[(String, SecretString)],
+) -> Sealed {
+    let members: Map<String, Value> = answers
+        .iter()
+        .map(|(name, answer)| (name.clone(), Value::from(answer.expose_secret())))
+        .collect();
+    seal_value(
+        vault,
+        RUN_ANSWERS,
+        &run_id.to_string(),
+        &Value::Object(members),
+    )
+}
+
+/// Opens a person's answers, by field.
+///
+/// # Errors
+/// Where they are not what was sealed for this run.
+pub fn open_answers(
+    vault: &dyn OrganizationVault,
+    run_id: RunId,
+    sealed: &Sealed,
+) -> Result<Vec<(String, SecretString)>, VaultError> {
+    let value = open_value(vault, RUN_ANSWERS, &run_id.to_string(), sealed)?;
+    Ok(texts(&value)
+        .into_iter()
+        .map(|(name, answer)| (name, SecretString::from(answer)))
+        .collect())
+}
+
+/// Seals a webhook's signing secrets, newest first.
+pub fn seal_signing_secrets(
+    vault: &dyn OrganizationVault,
+    id: DestinationId,
+    secrets: &[SecretString],
+) -> Sealed {
+    let value: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+    seal_value(vault, WEBHOOK_SECRET, &id.to_string(), &Value::from(value))
+}
+
+/// Opens a webhook's signing secrets, newest first.
+///
+/// # Errors
+/// Where they are not what was sealed for this destination.
+pub fn open_signing_secrets(
+    vault: &dyn OrganizationVault,
+    id: DestinationId,
+    sealed: &Sealed,
+) -> Result<Vec<SecretString>, VaultError> {
+    let value = open_value(vault, WEBHOOK_SECRET, &id.to_string(), sealed)?;
+    let secrets = value.as_array().into_iter().flatten();
+    Ok(secrets
+        .filter_map(Value::as_str)
+        .map(SecretString::from)
+        .collect())
+}
+
+/// Seals a webhook's further headers.
+pub fn seal_headers(
+    vault: &dyn OrganizationVault,
+    id: DestinationId,
+    headers: &[(String, SecretString)],
+) -> Sealed {
+    let members: Map<String, Value> = headers
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.expose_secret())))
+        .collect();
+    seal_value(
+        vault,
+        WEBHOOK_HEADERS,
+        &id.to_string(),
+        &Value::Object(members),
+    )
+}
+
+/// Opens a webhook's further headers.
+///
+/// # Errors
+/// Where they are not what was sealed for this destination.
+pub fn open_headers(
+    vault: &dyn OrganizationVault,
+    id: DestinationId,
+    sealed: &Sealed,
+) -> Result<Vec<(String, SecretString)>, VaultError> {
+    let value = open_value(vault, WEBHOOK_HEADERS, &id.to_string(), sealed)?;
+    Ok(texts(&value)
+        .into_iter()
+        .map(|(name, value)| (name, SecretString::from(value)))
+        .collect())
+}
+
+fn seal_value(
+    vault: &dyn OrganizationVault,
+    name: &'static str,
+    row: &str,
+    value: &Value,
+) -> Sealed {
+    let plaintext = Zeroizing::new(value.to_string());
+    vault.seal(Place { name, row }, plaintext.as_bytes())
+}
+
+fn open_value(
+    vault: &dyn OrganizationVault,
+    name: &'static str,
+    row: &str,
+    sealed: &Sealed,
+) -> Result<Value, VaultError> {
+    let plaintext = vault.open(Place { name, row }, sealed)?;
+    serde_json::from_slice(plaintext.expose_secret()).map_err(|_| VaultError::DoesNotOpen { name })
+}
+
+fn text(value: &Value, key: &str) -> Option<String> {
+    value[key].as_str().map(str::to_owned)
+}
+
+fn texts(value: &Value) -> BTreeMap<String, String> {
+    let members = value.as_object().into_iter().flatten();
+    members
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
