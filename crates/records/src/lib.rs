@@ -1,1 +1,64 @@
-//! What is stored: the JSON shapes of rows that every store shares.
+//! What is stored: the JSON shapes inside rows, the same in every store.
+//!
+//! A shape is a promise to the rows that exist: a field may be added with a default, and is never
+//! renamed or dropped. Each shape turns into its domain type by saying which rule a row breaks;
+//! what a row cannot hold is an error and never a default.
+
+mod event;
+mod event_filter;
+mod holder;
+mod interaction;
+mod length;
+mod run_error;
+mod run_state;
+mod sealed;
+mod session_state;
+mod task_settings;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::event::{EventDetail, RunFacts, SessionFacts};
+pub use self::event_filter::EventFilterRecord;
+pub use self::run_state::RunStateRecord;
+pub use self::session_state::SessionStateRecord;
+pub use self::task_settings::TaskSettingsRecord;
+
+/// What a row holds breaks a rule that it was written under.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}")]
+pub struct Impossible {
+    /// The rule, with what breaks it; holds nothing secret.
+    pub rule: String,
+}
+
+impl Impossible {
+    /// A broken rule, such as ``a priority is 0 to 9; it is 12``.
+    pub fn new(rule: impl Into<String>) -> Self {
+        Self { rule: rule.into() }
+    }
+}
+
+/// The JSON to keep of a record.
+///
+/// # Panics
+/// Never for the records of this crate and for plain JSON values: they have nothing that JSON
+/// cannot say.
+pub fn write<R: Serialize>(record: &R) -> String {
+    serde_json::to_string(record).expect("records have text keys and no number but integers")
+}
+
+/// Reads a record from the JSON of a row.
+///
+/// # Errors
+/// [`Impossible`] where it is not the JSON of such a record.
+pub fn read<R: DeserializeOwned>(json: &str) -> Result<R, Impossible> {
+    serde_json::from_str(json).map_err(|error| {
+        // The library's text may quote what it found, so only the place is told.
+        Impossible::new(format!(
+            "the JSON has the shape of its column; it does not at line {}, column {}",
+            error.line(),
+            error.column()
+        ))
+    })
+}
