@@ -1,1 +1,24 @@
-//! The stores of Windlass on SQLite.
+//! The stores of Windlass on SQLite: every port whose rows must survive a crash.
+//!
+//! [`SqliteStore`] is the front door; each port has a file of its name. What all of them share:
+//! `store` opens the file, `transaction` is what changes it, `event_log` writes events and their
+//! deliveries, `write` keeps idempotency records and the audit, `page` cuts lists.
+//! One connection writes, so that transactions follow one another; a few others read.
+
+mod agents;
+mod clock;
+mod columns;
+mod data_keys;
+mod error;
+mod event_log;
+mod events;
+mod in_use;
+mod keys;
+mod organizations;
+mod page;
+mod store;
+mod transaction;
+mod write;
+
+pub use self::clock::SystemClock;
+pub use self::store::{OpenError, SqliteStore};

@@ -1,0 +1,246 @@
+//! Agents, kept.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, QueryBuilder};
+use windlass_application::ports::{Agents, StoreError, WriteError};
+use windlass_application::{
+    Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
+};
+use windlass_domain::agent::{Agent, AgentWithTasks};
+use windlass_domain::event::{EventData, EventType};
+use windlass_domain::id::{AgentId, OrganizationId, TaskId};
+use windlass_domain::task::{TaskStatus, TaskSummary};
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::in_use::refuse_in_use;
+use crate::page;
+use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
+
+#[async_trait]
+impl Agents for SqliteStore {
+    async fn create(
+        &self,
+        write: Write,
+        agent: Agent,
+    ) -> Result<Written<AgentWithTasks>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let inserted = sqlx::query(
+            "INSERT INTO agent (organization_id, id, name, description, created_at, updated_at)
+             VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (organization_id, id) DO NOTHING",
+        )
+        .bind(Id(organization_id.uuid()))
+        .bind(agent.id.as_str())
+        .bind(&agent.name)
+        .bind(&agent.description)
+        .bind(At(agent.created_at))
+        .bind(At(agent.updated_at))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
+        let event = EventData::Agent(agent.clone());
+        transaction.emit(EventType::AgentCreated, agent.created_at, event);
+        let audited = Audited {
+            action: "agent.create",
+            subject: agent.id.to_string(),
+        };
+        let created = AgentWithTasks {
+            agent,
+            tasks: Vec::new(),
+        };
+        transaction
+            .commit(Outcome::Agent(&created), Some(audited))
+            .await?;
+        Ok(Written::Done(created))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: &AgentId,
+    ) -> Result<Option<AgentWithTasks>, StoreError> {
+        let organization_id = organization.organization_id();
+        // One snapshot for the agent and its tasks.
+        let mut snapshot = self.readers().begin().await.map_err(store_error)?;
+        let Some(agent) = load(&mut snapshot, organization_id, id).await? else {
+            return Ok(None);
+        };
+        let mut agents = with_tasks(&mut snapshot, organization_id, vec![agent]).await?;
+        Ok(agents.pop())
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<AgentWithTasks>, StoreError> {
+        let organization_id = organization.organization_id();
+        let mut query = QueryBuilder::new(
+            "SELECT id, name, description, created_at, updated_at
+             FROM agent
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization_id.uuid()));
+        page::push_page_by_creation(&mut query, "agent", created, &page);
+        let mut snapshot = self.readers().begin().await.map_err(store_error)?;
+        let rows: Vec<AgentRow> = query
+            .build_query_as()
+            .fetch_all(&mut *snapshot)
+            .await
+            .map_err(store_error)?;
+        let Page { items, has_more } = page::cut(rows, &page);
+        let agents = items
+            .into_iter()
+            .map(AgentRow::into_agent)
+            .collect::<Result<_, _>>()?;
+        Ok(Page {
+            items: with_tasks(&mut snapshot, organization_id, agents).await?,
+            has_more,
+        })
+    }
+
+    async fn delete(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let agent = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let tasks: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM task WHERE organization_id = ? AND agent_id = ?",
+        )
+        .bind(Id(organization_id.uuid()))
+        .bind(id.as_str())
+        .fetch_one(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        refuse_in_use(tasks, "task")?;
+        sqlx::query("DELETE FROM agent WHERE organization_id = ? AND id = ?")
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+        let at = transaction.at().following(agent.updated_at);
+        transaction.emit(EventType::AgentDeleted, at, EventData::Agent(agent));
+        let audited = Audited {
+            action: "agent.delete",
+            subject: id.to_string(),
+        };
+        transaction.commit(Outcome::Deleted, Some(audited)).await?;
+        Ok(Written::Done(()))
+    }
+}
+
+#[derive(FromRow)]
+struct AgentRow {
+    id: String,
+    name: String,
+    description: Option<String>,
+    created_at: At,
+    updated_at: At,
+}
+
+impl AgentRow {
+    fn into_agent(self) -> Result<Agent, StoreError> {
+        Ok(Agent {
+            id: AgentId::parse(&self.id).map_err(|error| corrupt("agent", &self.id, &error))?,
+            name: self.name,
+            description: self.description,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}
+
+async fn load(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &AgentId,
+) -> Result<Option<Agent>, StoreError> {
+    let row: Option<AgentRow> = sqlx::query_as(
+        "SELECT id, name, description, created_at, updated_at
+         FROM agent
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(AgentRow::into_agent).transpose()
+}
+
+#[derive(FromRow)]
+struct TaskRow {
+    agent_id: String,
+    id: String,
+    name: String,
+    status: String,
+}
+
+impl TaskRow {
+    fn into_summary(self) -> Result<TaskSummary, StoreError> {
+        Ok(TaskSummary {
+            id: TaskId::parse(&self.id).map_err(|error| corrupt("task", &self.id, &error))?,
+            status: TaskStatus::parse(&self.status).ok_or_else(|| {
+                let rule = format!("a status is a known one; it is `{}`", self.status);
+                corrupt("task_version", &self.id, &rule)
+            })?,
+            name: self.name,
+        })
+    }
+}
+
+/// These agents with their tasks, by one statement for all.
+async fn with_tasks(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    agents: Vec<Agent>,
+) -> Result<Vec<AgentWithTasks>, StoreError> {
+    let mut query = QueryBuilder::new(
+        "SELECT task.agent_id, task.id, task_version.name, task_version.status
+         FROM task
+         JOIN task_version
+           ON task_version.organization_id = task.organization_id
+          AND task_version.task_id = task.id
+          AND task_version.version = task.version
+         WHERE task.organization_id = ",
+    );
+    query.push_bind(Id(organization_id.uuid()));
+    let ids = agents.iter().map(|agent| agent.id.to_string());
+    page::push_one_of(&mut query, "task.agent_id", ids);
+    query.push(" ORDER BY task.created_at, task.id");
+    let rows: Vec<TaskRow> = query
+        .build_query_as()
+        .fetch_all(connection)
+        .await
+        .map_err(store_error)?;
+    let mut tasks: HashMap<String, Vec<TaskSummary>> = HashMap::new();
+    for row in rows {
+        let agent_id = row.agent_id.clone();
+        tasks.entry(agent_id).or_default().push(row.into_summary()?);
+    }
+    Ok(agents
+        .into_iter()
+        .map(|agent| AgentWithTasks {
+            tasks: tasks.remove(agent.id.as_str()).unwrap_or_default(),
+            agent,
+        })
+        .collect())
+}

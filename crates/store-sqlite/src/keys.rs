@@ -1,0 +1,212 @@
+//! API keys, kept as hashes.
+
+use async_trait::async_trait;
+use sqlx::FromRow;
+use windlass_application::ports::{Keys, StoreError, WriteError};
+use windlass_domain::Timestamp;
+use windlass_domain::id::{KeyId, OrganizationId};
+use windlass_domain::key::{ApiKey, Scope};
+use windlass_domain::organization::Organization;
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::organizations::OrganizationRow;
+use crate::store::SqliteStore;
+use crate::write::{Audited, By, audit};
+
+/// The last use of a key is kept to the minute, so that most requests write nothing for it.
+const USE_STEP_MILLIS: i64 = 60_000;
+
+#[async_trait]
+impl Keys for SqliteStore {
+    async fn create(&self, key: ApiKey) -> Result<(), WriteError> {
+        let mut transaction = self.begin(None).await?;
+        let inserted = sqlx::query(
+            "INSERT INTO api_key
+                 (id, organization_id, scope, hash, hint, created_at, last_used_at, expires_at,
+                  revoked_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (hash) DO NOTHING",
+        )
+        .bind(Id(key.id.uuid()))
+        .bind(Id(key.organization_id.uuid()))
+        .bind(key.scope.as_str())
+        .bind(&key.hash[..])
+        .bind(&key.hint)
+        .bind(At(key.created_at))
+        .bind(key.last_used_at.map(At))
+        .bind(key.expires_at.map(At))
+        .bind(key.revoked_at.map(At))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
+        let at = transaction.at();
+        let audited = Audited {
+            action: "key.create",
+            subject: key.id.to_string(),
+        };
+        audit(
+            transaction.connection(),
+            key.organization_id,
+            at,
+            By::Operator,
+            &audited,
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn find(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, Organization)>, StoreError> {
+        // Nothing but the hash says yet whose it is: this is what authentication asks.
+        let row: Option<KeyRow> = sqlx::query_as(
+            "SELECT api_key.id, api_key.organization_id, api_key.scope, api_key.hash,
+                    api_key.hint, api_key.created_at, api_key.last_used_at, api_key.expires_at,
+                    api_key.revoked_at, organization.name, organization.environment,
+                    organization.suspended,
+                    organization.created_at AS organization_created_at
+             FROM api_key
+             JOIN organization ON organization.id = api_key.organization_id
+             WHERE api_key.hash = ?",
+        )
+        .bind(&hash[..])
+        .fetch_optional(self.readers())
+        .await
+        .map_err(store_error)?;
+        row.map(KeyRow::into_key).transpose()
+    }
+
+    async fn list(&self) -> Result<Vec<(ApiKey, Organization)>, StoreError> {
+        // For an operator: over all organizations.
+        let rows: Vec<KeyRow> = sqlx::query_as(
+            "SELECT api_key.id, api_key.organization_id, api_key.scope, api_key.hash,
+                    api_key.hint, api_key.created_at, api_key.last_used_at, api_key.expires_at,
+                    api_key.revoked_at, organization.name, organization.environment,
+                    organization.suspended,
+                    organization.created_at AS organization_created_at
+             FROM api_key
+             JOIN organization ON organization.id = api_key.organization_id
+             ORDER BY api_key.id",
+        )
+        .fetch_all(self.readers())
+        .await
+        .map_err(store_error)?;
+        rows.into_iter().map(KeyRow::into_key).collect()
+    }
+
+    async fn revoke(&self, id: KeyId) -> Result<(), WriteError> {
+        let mut transaction = self.begin(None).await?;
+        let key: Option<(Id, Option<At>)> =
+            sqlx::query_as("SELECT organization_id, revoked_at FROM api_key WHERE id = ?")
+                .bind(Id(id.uuid()))
+                .fetch_optional(transaction.connection())
+                .await
+                .map_err(store_error)?;
+        let (organization_id, revoked_at) = key.ok_or(WriteError::NotFound)?;
+        if revoked_at.is_some() {
+            return Ok(());
+        }
+        let at = transaction.at();
+        sqlx::query("UPDATE api_key SET revoked_at = ? WHERE id = ?")
+            .bind(At(at))
+            .bind(Id(id.uuid()))
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+        let organization_id = OrganizationId::from_uuid(organization_id.0);
+        let audited = Audited {
+            action: "key.revoke",
+            subject: id.to_string(),
+        };
+        audit(
+            transaction.connection(),
+            organization_id,
+            at,
+            By::Operator,
+            &audited,
+        )
+        .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn used(&self, id: KeyId, at: Timestamp) -> Result<(), StoreError> {
+        let minute = Timestamp::from_millis(at.millis() - at.millis() % USE_STEP_MILLIS);
+        let known: Option<At> = sqlx::query_scalar("SELECT last_used_at FROM api_key WHERE id = ?")
+            .bind(Id(id.uuid()))
+            .fetch_optional(self.readers())
+            .await
+            .map_err(store_error)?
+            .flatten();
+        if known.is_some_and(|At(known)| known >= minute) {
+            return Ok(());
+        }
+        let mut transaction = self.begin(None).await?;
+        sqlx::query(
+            "UPDATE api_key
+             SET last_used_at = ?
+             WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)",
+        )
+        .bind(At(minute))
+        .bind(Id(id.uuid()))
+        .bind(At(minute))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        transaction.commit().await
+    }
+}
+
+#[derive(FromRow)]
+struct KeyRow {
+    id: Id,
+    organization_id: Id,
+    scope: String,
+    hash: Vec<u8>,
+    hint: String,
+    created_at: At,
+    last_used_at: Option<At>,
+    expires_at: Option<At>,
+    revoked_at: Option<At>,
+    name: String,
+    environment: String,
+    suspended: bool,
+    organization_created_at: At,
+}
+
+impl KeyRow {
+    fn into_key(self) -> Result<(ApiKey, Organization), StoreError> {
+        let id = KeyId::from_uuid(self.id.0);
+        let organization = OrganizationRow {
+            id: self.organization_id,
+            name: self.name,
+            environment: self.environment,
+            suspended: self.suspended,
+            created_at: self.organization_created_at,
+        }
+        .into_organization()?;
+        let scope = Scope::parse(&self.scope).ok_or_else(|| {
+            let rule = format!("a scope is a known one; it is `{}`", self.scope);
+            corrupt("api_key", &id, &rule)
+        })?;
+        let hash = self
+            .hash
+            .try_into()
+            .map_err(|_| corrupt("api_key", &id, &"a SHA-256 has 32 bytes"))?;
+        let key = ApiKey {
+            id,
+            organization_id: organization.id,
+            scope,
+            hash,
+            hint: self.hint,
+            created_at: self.created_at.0,
+            last_used_at: self.last_used_at.map(|at| at.0),
+            expires_at: self.expires_at.map(|at| at.0),
+            revoked_at: self.revoked_at.map(|at| at.0),
+        };
+        Ok((key, organization))
+    }
+}

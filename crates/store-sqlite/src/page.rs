@@ -1,0 +1,144 @@
+//! Cuts a list into keyset pages: one row more than asked for says whether there is more.
+
+use sqlx::{QueryBuilder, Sqlite};
+use uuid::Uuid;
+use windlass_application::ports::StoreError;
+use windlass_application::{Created, Page, PageRequest, Position};
+use windlass_domain::id::{EventId, MalformedId};
+
+use crate::columns::{At, Id};
+
+/// Which end of a list comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum First {
+    Newest,
+    Oldest,
+}
+
+/// A page of a list in the order of `(created_at, id)`: of things whose ids may be the caller's.
+/// Adds the range and the page to the WHERE clause that `query` ends in.
+pub(crate) fn push_page_by_creation(
+    query: &mut QueryBuilder<Sqlite>,
+    table: &'static str,
+    created: Created,
+    page: &PageRequest,
+) {
+    if let Some(after) = created.after {
+        query.push(format_args!(" AND {table}.created_at > "));
+        query.push_bind(At(after));
+    }
+    if let Some(before) = created.before {
+        query.push(format_args!(" AND {table}.created_at < "));
+        query.push_bind(At(before));
+    }
+    let direction = direction(page, First::Newest);
+    if let Position::After(key) | Position::Before(key) = &page.position {
+        let beyond = direction.beyond;
+        query.push(format_args!(
+            " AND ({table}.created_at, {table}.id) {beyond} ("
+        ));
+        query.push_bind(At(key.created_at));
+        query.push(", ");
+        query.push_bind(key.id.clone());
+        query.push(")");
+    }
+    let order = direction.order;
+    query.push(format_args!(
+        " ORDER BY {table}.created_at {order}, {table}.id {order} LIMIT "
+    ));
+    query.push_bind(one_more(page));
+}
+
+/// A page of a list in the order of ids that the server made, which is that of their moments.
+/// Adds the range and the page to the WHERE clause that `query` ends in.
+///
+/// # Errors
+/// Where the page starts at what is no id of this list.
+pub(crate) fn push_page_by_id(
+    query: &mut QueryBuilder<Sqlite>,
+    table: &'static str,
+    created: Created,
+    page: &PageRequest,
+    first: First,
+    parse: impl Fn(&str) -> Result<Uuid, MalformedId>,
+) -> Result<(), StoreError> {
+    if let Some(after) = created.after {
+        // Exclusive: from the first id of the next millisecond.
+        let next = after.following(after);
+        query.push(format_args!(" AND {table}.id >= "));
+        query.push_bind(Id(EventId::first_of(next).uuid()));
+    }
+    if let Some(before) = created.before {
+        query.push(format_args!(" AND {table}.id < "));
+        query.push_bind(Id(EventId::first_of(before).uuid()));
+    }
+    let direction = direction(page, first);
+    if let Position::After(key) | Position::Before(key) = &page.position {
+        let id = parse(&key.id).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        query.push(format_args!(" AND {table}.id {} ", direction.beyond));
+        query.push_bind(Id(id));
+    }
+    query.push(format_args!(
+        " ORDER BY {table}.id {} LIMIT ",
+        direction.order
+    ));
+    query.push_bind(one_more(page));
+    Ok(())
+}
+
+/// The page of these rows, which the query above has brought.
+pub(crate) fn cut<T>(mut rows: Vec<T>, page: &PageRequest) -> Page<T> {
+    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let has_more = rows.len() > limit;
+    rows.truncate(limit);
+    if matches!(page.position, Position::Before(_)) {
+        rows.reverse();
+    }
+    Page {
+        items: rows,
+        has_more,
+    }
+}
+
+/// ` AND column IN (…)`, where `values` has some.
+pub(crate) fn push_one_of(
+    query: &mut QueryBuilder<Sqlite>,
+    column: &'static str,
+    values: impl IntoIterator<Item = String>,
+) {
+    let mut values = values.into_iter().peekable();
+    if values.peek().is_none() {
+        return;
+    }
+    query.push(format_args!(" AND {column} IN ("));
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value);
+    }
+    query.push(")");
+}
+
+struct Direction {
+    /// What holds between an item of the page and where it starts.
+    beyond: char,
+    order: &'static str,
+}
+
+/// A page before an item is read upwards from it, and turned by [`cut`].
+fn direction(page: &PageRequest, first: First) -> Direction {
+    let is_before = matches!(page.position, Position::Before(_));
+    match (first, is_before) {
+        (First::Newest, false) | (First::Oldest, true) => Direction {
+            beyond: '<',
+            order: "DESC",
+        },
+        (First::Newest, true) | (First::Oldest, false) => Direction {
+            beyond: '>',
+            order: "ASC",
+        },
+    }
+}
+
+fn one_more(page: &PageRequest) -> i64 {
+    i64::from(page.limit) + 1
+}

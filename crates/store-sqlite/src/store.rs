@@ -1,0 +1,173 @@
+//! The database file: opened, migrated, with one connection that writes and a few that read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqlSafeStr};
+use tokio::sync::Notify;
+use windlass_application::ports::{Clock, StoreError};
+
+use crate::error::store_error;
+use crate::transaction::Transaction;
+
+/// How many connections read at the same time. They never wait for the writer, and more than the
+/// cores that a small machine has would only take turns.
+const READERS: u32 = 4;
+
+/// How long a call waits for a connection or for another process that writes, until the store
+/// cannot answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// After how many pages the write-ahead log is folded into the file: measured to be better than
+/// SQLite's 1,000 under many small transactions.
+const CHECKPOINT_PAGES: &str = "4000";
+
+/// The stores of Windlass in one SQLite file. Every port of the store is implemented for it.
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+    clock: Arc<dyn Clock>,
+    deliveries_written: Arc<Notify>,
+}
+
+/// Why a database file was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file cannot be read, written or made.
+    #[error("failed to open the database {}", .path.display())]
+    Open {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Its tables cannot be brought to the shape that this program knows; those of a newer one
+    /// are refused like this.
+    #[error("failed to migrate the database {}", .path.display())]
+    Migrate {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: MigrateError,
+    },
+}
+
+impl SqliteStore {
+    /// Opens the file at `path`, makes it where there is none, and migrates it. Another process
+    /// may have it open too.
+    ///
+    /// # Errors
+    /// [`OpenError`] says what failed.
+    pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(PATIENCE)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .disable_statement_logging();
+        let open = |source| OpenError::Open {
+            path: path.to_owned(),
+            source,
+        };
+        let writer = pool(1)
+            .connect_with(options.clone().create_if_missing(true))
+            .await
+            .map_err(open)?;
+        migrate(&writer)
+            .await
+            .map_err(|source| OpenError::Migrate {
+                path: path.to_owned(),
+                source,
+            })?;
+        let readers = pool(READERS)
+            .connect_with(options.pragma("query_only", "1"))
+            .await
+            .map_err(open)?;
+        Ok(Self {
+            writer,
+            readers,
+            clock,
+            deliveries_written: Arc::new(Notify::new()),
+        })
+    }
+
+    /// Waits for what is under way and closes the file, with all of it in the one file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
+    /// Where reads go. Each sees what was committed before it began.
+    pub(crate) fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// Woken by each commit that wrote deliveries.
+    #[expect(
+        dead_code,
+        reason = "the port Deliveries, which waits for it, is not built yet"
+    )]
+    pub(crate) fn deliveries_written(&self) -> &Notify {
+        &self.deliveries_written
+    }
+
+    /// The transaction of a change that no request made: of a clock, of a worker. Nobody else
+    /// writes until it is committed or dropped; dropped, it has changed nothing.
+    pub(crate) async fn begin(
+        &self,
+        trace_parent: Option<String>,
+    ) -> Result<Transaction, StoreError> {
+        // IMMEDIATE takes the write lock now: a transaction that read first and wants to write
+        // later would fail where another process wrote in between.
+        let connection = self
+            .writer
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(store_error)?;
+        // Read after the lock, so that moments follow the order of commits.
+        let at = self.clock.now();
+        Ok(Transaction::new(
+            connection,
+            at,
+            trace_parent,
+            Arc::clone(&self.deliveries_written),
+        ))
+    }
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(None)
+        .idle_timeout(None)
+        // A file does not hang up.
+        .test_before_acquire(false)
+}
+
+/// All migrations in one transaction that has the write lock from its start: a second process
+/// that starts at the same moment waits, and then finds nothing to do.
+async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
+    let migrations = vec![Migration::new(
+        1,
+        "first".into(),
+        MigrationType::Simple,
+        include_str!("../migrations/0001_first.sql").into_sql_str(),
+        false,
+    )];
+    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
+    Migrator::with_migrations(migrations)
+        .run(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! What changes the database: one transaction, with the events that it brings.
+
+use std::sync::Arc;
+
+use sqlx::Sqlite;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::Notify;
+use windlass_application::ports::StoreError;
+use windlass_domain::Timestamp;
+
+use crate::error::store_error;
+use crate::event_log::{self, NewEvent};
+
+/// A transaction that has the write lock. Dropped before its commit, it has changed nothing.
+pub(crate) struct Transaction {
+    connection: sqlx::Transaction<'static, Sqlite>,
+    at: Timestamp,
+    trace_parent: Option<String>,
+    events: Vec<NewEvent>,
+    deliveries_written: Arc<Notify>,
+}
+
+impl Transaction {
+    pub(crate) fn new(
+        connection: sqlx::Transaction<'static, Sqlite>,
+        at: Timestamp,
+        trace_parent: Option<String>,
+        deliveries_written: Arc<Notify>,
+    ) -> Self {
+        Self {
+            connection,
+            at,
+            trace_parent,
+            events: Vec::new(),
+            deliveries_written,
+        }
+    }
+
+    /// Where statements of this transaction go.
+    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    /// The moment of this transaction.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.at
+    }
+
+    /// The trace that this transaction belongs to.
+    #[expect(
+        dead_code,
+        reason = "the port Runs, whose rows keep it, is not built yet"
+    )]
+    pub(crate) fn trace_parent(&self) -> Option<&str> {
+        self.trace_parent.as_deref()
+    }
+
+    /// Keeps an event for the commit, which writes them in the order of these calls.
+    pub(crate) fn emit(&mut self, event: NewEvent) {
+        self.events.push(event);
+    }
+
+    /// Writes the events with their deliveries, and makes all of it true.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let events = std::mem::take(&mut self.events);
+        let deliveries = event_log::append(
+            &mut self.connection,
+            events,
+            self.trace_parent.as_deref(),
+            self.at,
+        )
+        .await?;
+        self.connection.commit().await.map_err(store_error)?;
+        if deliveries > 0 {
+            self.deliveries_written.notify_one();
+        }
+        Ok(())
+    }
+}

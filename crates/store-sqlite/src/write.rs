@@ -1,0 +1,240 @@
+//! The frame of every change that somebody asks for: done once per idempotency key, and audited.
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteConnection;
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_application::{Actor, IdempotencyRequest, KeptAnswer, Outcome, Write};
+use windlass_domain::Timestamp;
+use windlass_domain::event::{EventData, EventType};
+use windlass_domain::id::{KeyId, OrganizationId, RequestId};
+use windlass_domain::sealed::Sealed;
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::event_log::NewEvent;
+use crate::store::SqliteStore;
+use crate::transaction::Transaction;
+
+/// How long an idempotency key is remembered. Source: docs/api.md, "Idempotency".
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// How many forgotten records each new one takes away: more than one, so that their number falls.
+const FORGOTTEN_AT_ONCE: i64 = 2;
+
+/// How a write begins.
+pub(crate) enum Begun {
+    /// It is to be done now.
+    Fresh(Box<WriteTransaction>),
+    /// A request with the same idempotency key did it.
+    Replayed(KeptAnswer),
+}
+
+/// The transaction of a change that somebody asks for.
+pub(crate) struct WriteTransaction {
+    /// For what is shared with the changes that nobody asks for.
+    pub(crate) transaction: Transaction,
+    write: Write,
+}
+
+/// A change, as the audit shows it.
+pub(crate) struct Audited {
+    /// Resource and verb: `agent.create`.
+    pub(crate) action: &'static str,
+    /// The id of what was changed.
+    pub(crate) subject: String,
+}
+
+impl SqliteStore {
+    /// Takes the write lock and looks the idempotency key up. Two requests with the same key
+    /// follow one another here: the second finds the answer of the first.
+    pub(crate) async fn begin_write(&self, write: Write) -> Result<Begun, WriteError> {
+        let mut transaction = self.begin(write.trace_parent.clone()).await?;
+        if let Some(request) = &write.idempotency {
+            let organization_id = write.organization.organization_id();
+            let at = transaction.at();
+            let kept = remembered(transaction.connection(), organization_id, request, at).await?;
+            if let Some(answer) = kept {
+                return Ok(Begun::Replayed(answer));
+            }
+        }
+        Ok(Begun::Fresh(Box::new(WriteTransaction {
+            transaction,
+            write,
+        })))
+    }
+}
+
+impl WriteTransaction {
+    /// Where statements of this transaction go.
+    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
+        self.transaction.connection()
+    }
+
+    /// The moment of this transaction.
+    pub(crate) fn at(&self) -> Timestamp {
+        self.transaction.at()
+    }
+
+    /// Whose rows it may touch.
+    pub(crate) fn organization_id(&self) -> OrganizationId {
+        self.write.organization.organization_id()
+    }
+
+    /// Keeps an event of the organization for the commit.
+    pub(crate) fn emit(&mut self, event_type: EventType, at: Timestamp, data: EventData) {
+        let organization_id = self.organization_id();
+        self.transaction.emit(NewEvent {
+            organization_id,
+            event_type,
+            at,
+            data,
+        });
+    }
+
+    /// Keeps the answer under its idempotency key and the change in the audit, and makes all of
+    /// it true. `audited` is None where nothing changed.
+    pub(crate) async fn commit(
+        mut self,
+        outcome: Outcome<'_>,
+        audited: Option<Audited>,
+    ) -> Result<(), WriteError> {
+        let organization_id = self.organization_id();
+        let at = self.at();
+        // What workers and clocks change is told by events.
+        if let (Actor::Key(key_id), Some(audited)) = (self.write.actor, audited) {
+            let by = By::Caller {
+                key_id,
+                request_id: self.write.request_id,
+            };
+            audit(self.connection(), organization_id, at, by, &audited).await?;
+        }
+        if let Some(request) = self.write.idempotency.take() {
+            let answer = (request.render)(outcome);
+            remember(self.connection(), organization_id, &request, &answer, at).await?;
+        }
+        self.transaction.commit().await?;
+        Ok(())
+    }
+}
+
+/// Who changed something.
+pub(crate) enum By {
+    /// A caller, by its key.
+    Caller {
+        key_id: KeyId,
+        request_id: RequestId,
+    },
+    /// An operator at the command line.
+    Operator,
+}
+
+/// Keeps a change in the audit.
+pub(crate) async fn audit(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    at: Timestamp,
+    by: By,
+    audited: &Audited,
+) -> Result<(), StoreError> {
+    let (key_id, request_id) = match by {
+        By::Caller { key_id, request_id } => (Some(key_id), Some(request_id)),
+        By::Operator => (None, None),
+    };
+    sqlx::query(
+        "INSERT INTO audit (organization_id, at, key_id, request_id, action, subject)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(At(at))
+    .bind(key_id.map(|id| Id(id.uuid())))
+    .bind(request_id.map(|id| Id(id.uuid())))
+    .bind(audited.action)
+    .bind(&audited.subject)
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+#[derive(FromRow)]
+struct IdempotencyRow {
+    body_hash: Vec<u8>,
+    status: i64,
+    answer: Vec<u8>,
+}
+
+async fn remembered(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    request: &IdempotencyRequest,
+    at: Timestamp,
+) -> Result<Option<KeptAnswer>, WriteError> {
+    let row: Option<IdempotencyRow> = sqlx::query_as(
+        "SELECT body_hash, status, answer
+         FROM idempotency
+         WHERE organization_id = ? AND method = ? AND path = ? AND key = ? AND expires_at > ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(&request.method)
+    .bind(&request.path)
+    .bind(&request.key)
+    .bind(At(at))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    let Some(row) = row else { return Ok(None) };
+    if row.body_hash != request.body_hash {
+        return Err(WriteError::IdempotencyKeyReused);
+    }
+    let status = u16::try_from(row.status)
+        .map_err(|_| corrupt("idempotency", &request.path, &"a status has three digits"))?;
+    Ok(Some(KeptAnswer {
+        status,
+        body: Sealed::from_bytes(row.answer),
+    }))
+}
+
+/// Keeps an answer, in place of a forgotten one of the same key, and takes others away that are
+/// forgotten: so their number stays in step without a sweep.
+async fn remember(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    request: &IdempotencyRequest,
+    answer: &KeptAnswer,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM idempotency
+         WHERE (organization_id, method, path, key) IN (
+             SELECT organization_id, method, path, key
+             FROM idempotency
+             WHERE expires_at <= ?
+             ORDER BY expires_at
+             LIMIT ?
+         )",
+    )
+    .bind(At(at))
+    .bind(FORGOTTEN_AT_ONCE)
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    sqlx::query(
+        "INSERT OR REPLACE INTO idempotency
+             (organization_id, method, path, key, body_hash, status, answer, expires_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(&request.method)
+    .bind(&request.path)
+    .bind(&request.key)
+    .bind(&request.body_hash[..])
+    .bind(i64::from(answer.status))
+    .bind(answer.body.as_bytes())
+    .bind(At(at + REMEMBERED))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
