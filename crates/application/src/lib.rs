@@ -3,14 +3,41 @@
 //! A use case is a file named for its verb. A port is a trait in [`ports`]; each of its writing
 //! methods is one transaction. Decisions stand in `windlass-domain`, technology in adapters.
 
+pub mod announce;
+pub mod answer_interaction;
+pub mod application;
+pub mod authenticate;
+pub mod cancel_run;
+mod command;
+pub mod contents;
+pub mod create_agent;
+pub mod create_credential;
+pub mod create_destination;
+pub mod create_source;
+pub mod create_task;
+pub mod dispatch;
+pub mod error;
+mod field;
+pub mod issue_key;
 pub mod page;
 pub mod ports;
 pub mod problem;
+pub mod put_playbook;
 pub mod random;
+pub mod read_credentials;
+pub mod read_run_input;
+pub mod schema;
+pub mod signing_secret;
+pub mod start_run;
+pub mod sweep;
+pub mod task_settings;
+pub mod wait_for_run;
 pub mod write;
 
+pub use application::{Application, Ports, Settings};
+pub use error::CallError;
 pub use page::{Created, Key, Page, PageRequest, Position};
-pub use problem::{Problem, ProblemKind};
+pub use problem::{Problem, ProblemKind, Resource};
 pub use write::{
     Actor, Caller, IdempotencyRequest, KeptAnswer, OrganizationContext, Outcome, Write, Written,
 };

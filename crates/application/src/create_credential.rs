@@ -1,0 +1,212 @@
+//! Makes a credential: what authenticates a person at a source. Its contents are sealed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use windlass_domain::credential::{
+    AuthMethod, Credential, CredentialStatus, MAX_EXTERNAL_ID_CHARACTERS, MAX_SOURCE_FIELDS,
+    is_source_field,
+};
+use windlass_domain::id::{CredentialId, SourceId};
+
+use crate::contents::{CredentialSecret, CredentialSummary};
+use crate::error::CallError;
+use crate::field;
+use crate::ports::credentials::CredentialView;
+use crate::ports::{Clock, Credentials, Sources, Vault};
+use crate::problem::{Problem, ProblemKind, Resource};
+use crate::random::random;
+use crate::write::{Write, Written};
+
+/// The longest user name, password or source field, in characters.
+const MAX_SECRET_CHARACTERS: usize = 4_096;
+
+/// A credential as its caller gives it.
+#[derive(Clone, Default)]
+pub struct NewCredential {
+    /// The source that it is for.
+    pub source_id: String,
+    /// How it authenticates; `none` where left out.
+    pub auth_method: Option<String>,
+    /// The user name.
+    pub username: Option<String>,
+    /// The password.
+    pub password: Option<SecretString>,
+    /// The base32 secret of a TOTP authenticator.
+    pub totp_secret: Option<SecretString>,
+    /// What else the source asks for.
+    pub source_fields: BTreeMap<String, String>,
+    /// The caller's own name for the person.
+    pub external_id: Option<String>,
+}
+
+/// Makes a credential.
+pub struct CreateCredential {
+    pub(crate) credentials: Arc<dyn Credentials>,
+    pub(crate) sources: Arc<dyn Sources>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl CreateCredential {
+    /// Checks, seals and keeps a new credential.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub async fn execute(
+        &self,
+        write: Write,
+        new: NewCredential,
+    ) -> Result<Written<CredentialView>, CallError> {
+        let mut problems = Vec::new();
+        let source_id = field::reference(
+            "source_id",
+            &new.source_id,
+            SourceId::parse,
+            Resource::Source,
+            &mut problems,
+        );
+        if let Some(source_id) = &source_id
+            && self
+                .sources
+                .get(write.organization, source_id)
+                .await?
+                .is_none()
+        {
+            problems.push(field::unknown("source_id", Resource::Source));
+        }
+        let auth_method = field::choice(
+            "auth_method",
+            new.auth_method.as_deref(),
+            AuthMethod::parse,
+            "`username_password` or `none`",
+            &mut problems,
+        )
+        .unwrap_or(AuthMethod::None);
+        check_contents(auth_method, &new, &mut problems);
+        let external_id = field::bounded(
+            "external_id",
+            new.external_id,
+            MAX_EXTERNAL_ID_CHARACTERS,
+            &mut problems,
+        );
+        let (Some(source_id), true) = (source_id, problems.is_empty()) else {
+            return Err(CallError::Invalid(problems));
+        };
+
+        let vault = self.vault.of(write.organization.organization_id()).await?;
+        let now = self.clock.now();
+        let id = CredentialId::new(now, random());
+        let summary = CredentialSummary {
+            username: new.username,
+            source_fields: new.source_fields,
+        };
+        let secret = CredentialSecret {
+            password: new.password,
+            totp_secret: new.totp_secret,
+        };
+        let credential = Credential {
+            id,
+            source_id,
+            auth_method,
+            external_id,
+            status: CredentialStatus::Unverified,
+            summary: Some(summary.seal(&*vault, id)),
+            secret: match auth_method {
+                AuthMethod::UsernamePassword => Some(secret.seal(&*vault, id)),
+                AuthMethod::None => None,
+            },
+            created_at: now,
+            updated_at: now,
+        };
+        let view = CredentialView {
+            credential,
+            username: summary.username,
+            source_fields: summary.source_fields,
+        };
+        self.credentials
+            .create(write, view)
+            .await
+            .map_err(|error| CallError::of_write(error, Resource::Credential))
+    }
+}
+
+fn check_contents(method: AuthMethod, new: &NewCredential, problems: &mut Vec<Problem>) {
+    let secrets = [
+        ("auth_credentials.username", new.username.as_deref()),
+        (
+            "auth_credentials.password",
+            new.password.as_ref().map(ExposeSecret::expose_secret),
+        ),
+    ];
+    for (field, value) in secrets {
+        match (method, value) {
+            (AuthMethod::UsernamePassword, None | Some("")) => problems.push(Problem::of(
+                ProblemKind::Missing,
+                field,
+                format!("`{field}` is missing; `username_password` needs it."),
+            )),
+            (AuthMethod::UsernamePassword, Some(value)) => check_length(field, value, problems),
+            (AuthMethod::None, Some(_)) => problems.push(Problem::of(
+                ProblemKind::Invalid,
+                field,
+                format!("`{field}` goes with `auth_method` `username_password` alone."),
+            )),
+            (AuthMethod::None, None) => {}
+        }
+    }
+    if let Some(secret) = &new.totp_secret {
+        check_totp(method, secret, problems);
+    }
+    if new.source_fields.len() > MAX_SOURCE_FIELDS {
+        problems.push(Problem::of(
+            ProblemKind::Invalid,
+            "auth_credentials.source_fields",
+            format!("`auth_credentials.source_fields` has {MAX_SOURCE_FIELDS} fields at most."),
+        ));
+    }
+    for (key, value) in new.source_fields.iter().take(MAX_SOURCE_FIELDS) {
+        let field = format!("auth_credentials.source_fields.{key}");
+        if !is_source_field(key) {
+            problems.push(Problem::of(
+                ProblemKind::Invalid,
+                field.clone(),
+                "A source field's name is a lower-case letter and up to 63 of a–z, 0–9 and `_`, \
+                 and none of `username`, `password`, `key`, `totp_secret`, `source_fields`.",
+            ));
+        }
+        check_length(&field, value, problems);
+    }
+}
+
+fn check_length(field: &str, value: &str, problems: &mut Vec<Problem>) {
+    if value.chars().count() > MAX_SECRET_CHARACTERS {
+        problems.push(Problem::of(
+            ProblemKind::Invalid,
+            field,
+            format!("`{field}` must have {MAX_SECRET_CHARACTERS} characters at most."),
+        ));
+    }
+}
+
+/// RFC 4648 base32, as authenticator apps show it: spaces and lower case are taken.
+fn check_totp(method: AuthMethod, secret: &SecretString, problems: &mut Vec<Problem>) {
+    const FIELD: &str = "auth_credentials.totp_secret";
+    let is_base32 = |letter: char| letter.is_ascii_alphabetic() || ('2'..='7').contains(&letter);
+    let text = secret.expose_secret().trim_end_matches('=');
+    let letters = text.chars().filter(|letter| *letter != ' ');
+    if method == AuthMethod::None {
+        problems.push(Problem::of(
+            ProblemKind::Invalid,
+            FIELD,
+            format!("`{FIELD}` goes with `auth_method` `username_password` alone."),
+        ));
+    } else if !letters.clone().all(is_base32) || !(16..=256).contains(&letters.count()) {
+        problems.push(Problem::of(
+            ProblemKind::Invalid,
+            FIELD,
+            format!("`{FIELD}` must be 16 to 256 characters of base32: A–Z and 2–7."),
+        ));
+    }
+}

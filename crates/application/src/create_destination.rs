@@ -1,0 +1,228 @@
+//! Makes an event destination.
+
+use std::sync::Arc;
+
+use secrecy::{ExposeSecret, SecretString};
+use windlass_domain::destination::{
+    Configuration, Destination, DestinationStatus, EventFilter, EventPattern, RetryProfile, Webhook,
+};
+use windlass_domain::event::EventType;
+use windlass_domain::id::DestinationId;
+use windlass_domain::source;
+
+use crate::contents;
+use crate::create_source::refused;
+use crate::error::CallError;
+use crate::field;
+use crate::ports::{Clock, Destinations, EgressPolicy, Vault};
+use crate::problem::{Problem, ProblemKind, Resource};
+use crate::random::random;
+use crate::signing_secret;
+use crate::write::{Write, Written};
+
+/// The most headers of a webhook's own.
+const MAX_HEADERS: usize = 20;
+/// The longest value of a webhook's own header, in bytes.
+const MAX_HEADER_BYTES: usize = 4_096;
+
+/// A webhook destination as its caller gives it.
+#[derive(Clone, Default)]
+pub struct NewWebhook {
+    /// What the caller calls it.
+    pub name: String,
+    /// Types, families such as `task_run.*`, or `*` alone; all where left out.
+    pub events: Option<Vec<String>>,
+    /// Where to.
+    pub url: String,
+    /// `durable` (where left out) or `deck`.
+    pub retry_profile: Option<String>,
+    /// `whsec_…`; made where left out.
+    pub secret: Option<SecretString>,
+    /// Further headers.
+    pub custom_headers: Vec<(String, SecretString)>,
+}
+
+/// Makes an event destination.
+pub struct CreateDestination {
+    pub(crate) destinations: Arc<dyn Destinations>,
+    pub(crate) egress: Arc<dyn EgressPolicy>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl CreateDestination {
+    /// The secret of a new webhook: the caller's, or a fresh one. Asked for before
+    /// [`CreateDestination::execute`], since the answer that is kept for a retry shows it.
+    pub fn secret(given: Option<SecretString>) -> SecretString {
+        given.unwrap_or_else(signing_secret::generate)
+    }
+
+    /// Checks, seals and keeps a new webhook destination, which is active at once.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub async fn execute(
+        &self,
+        write: Write,
+        new: NewWebhook,
+        secret: SecretString,
+    ) -> Result<Written<Destination>, CallError> {
+        let mut problems = Vec::new();
+        let name = field::name("name", &new.name, &mut problems);
+        let events = event_filter(new.events.as_deref(), &mut problems);
+        self.check_url(&new.url, &mut problems).await;
+        let retry_profile = field::choice(
+            "webhook.retry_profile",
+            new.retry_profile.as_deref(),
+            RetryProfile::parse,
+            "`durable` or `deck`",
+            &mut problems,
+        );
+        if let Err(error) = signing_secret::key(&secret) {
+            problems.push(Problem::of(
+                ProblemKind::Invalid,
+                "webhook.secret",
+                format!("`webhook.secret` {error}."),
+            ));
+        }
+        check_headers(&new.custom_headers, &mut problems);
+        let (Some(events), true) = (events, problems.is_empty()) else {
+            return Err(CallError::Invalid(problems));
+        };
+        let vault = self.vault.of(write.organization.organization_id()).await?;
+        let now = self.clock.now();
+        let id = DestinationId::new(now, random());
+        let custom_headers = (!new.custom_headers.is_empty())
+            .then(|| contents::seal_headers(&*vault, id, &new.custom_headers));
+        let destination = Destination {
+            id,
+            name,
+            status: DestinationStatus::Active,
+            events,
+            configuration: Configuration::Webhook(Webhook {
+                url: new.url.trim().to_owned(),
+                retry_profile: retry_profile.unwrap_or(RetryProfile::Durable),
+                secret: contents::seal_signing_secrets(&*vault, id, &[secret]),
+                custom_headers,
+            }),
+            created_at: now,
+            updated_at: now,
+        };
+        self.destinations
+            .create(write, destination)
+            .await
+            .map_err(|error| CallError::of_write(error, Resource::EventDestination))
+    }
+
+    async fn check_url(&self, given: &str, problems: &mut Vec<Problem>) {
+        const FIELD: &str = "webhook.url";
+        match source::website(given.trim()) {
+            Ok(url) => problems.extend(refused(&*self.egress, FIELD, &url).await),
+            Err(_) if given.trim().is_empty() => problems.push(Problem::of(
+                ProblemKind::Missing,
+                FIELD,
+                "`webhook.url` is missing; give the receiver's address.",
+            )),
+            Err(error) => problems.push(Problem::of(
+                ProblemKind::Invalid,
+                FIELD,
+                format!("`{FIELD}` {error}."),
+            )),
+        }
+    }
+}
+
+fn event_filter(given: Option<&[String]>, problems: &mut Vec<Problem>) -> Option<EventFilter> {
+    let mut wrong = |message: String| {
+        problems.push(Problem::of(ProblemKind::Invalid, "events", message));
+        None
+    };
+    let Some(given) = given else {
+        return Some(EventFilter::All);
+    };
+    if given.iter().any(|entry| entry == "*") {
+        if given.len() == 1 {
+            return Some(EventFilter::All);
+        }
+        return wrong("`events`: `*` stands alone.".to_owned());
+    }
+    if given.is_empty() {
+        return wrong("`events` is empty; give types, or leave it out for all.".to_owned());
+    }
+    let mut patterns = Vec::new();
+    for entry in given {
+        match pattern(entry) {
+            // A list as long as all types holds each once.
+            Some(pattern) if !patterns.contains(&pattern) => patterns.push(pattern),
+            Some(_) => {}
+            None => {
+                return wrong(format!(
+                    "`events`: `{}` is no event type; `GET /v2/event-types` lists them.",
+                    entry.chars().take(64).collect::<String>()
+                ));
+            }
+        }
+    }
+    Some(EventFilter::Some(patterns))
+}
+
+fn pattern(entry: &str) -> Option<EventPattern> {
+    if let Some(family) = entry.strip_suffix(".*") {
+        let mut families = EventType::ALL.iter().map(|event_type| event_type.family());
+        return families
+            .find(|known| *known == family)
+            .map(EventPattern::Family);
+    }
+    EventType::parse(entry).map(EventPattern::Type)
+}
+
+/// Headers that a webhook's own must not replace.
+const RESERVED_HEADERS: [&str; 11] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+];
+
+fn check_headers(headers: &[(String, SecretString)], problems: &mut Vec<Problem>) {
+    const FIELD: &str = "webhook.custom_headers";
+    let mut wrong = |message: String| {
+        problems.push(Problem::of(ProblemKind::Invalid, FIELD, message));
+    };
+    if headers.len() > MAX_HEADERS {
+        wrong(format!("`{FIELD}` has {MAX_HEADERS} headers at most."));
+    }
+    for (name, value) in headers.iter().take(MAX_HEADERS) {
+        let lower = name.to_ascii_lowercase();
+        let is_name = (1..=64).contains(&name.len()) && name.bytes().all(is_token);
+        let value = value.expose_secret();
+        if !is_name {
+            wrong(format!(
+                "`{FIELD}`: a header's name has 1 to 64 letters, digits and `-`."
+            ));
+        } else if lower.starts_with("webhook-") || RESERVED_HEADERS.contains(&lower.as_str()) {
+            wrong(format!("`{FIELD}`: `{name}` is set by Windlass."));
+        } else if value.len() > MAX_HEADER_BYTES || value.bytes().any(|byte| !is_visible(byte)) {
+            wrong(format!(
+                "`{FIELD}`: the value of `{name}` has {MAX_HEADER_BYTES} printable ASCII \
+                 characters at most, and no line breaks."
+            ));
+        }
+    }
+}
+
+/// RFC 9110, section 5.6.2.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+fn is_visible(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte)
+}

@@ -1,0 +1,131 @@
+//! Makes a task.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use windlass_domain::id::{AgentId, TaskId};
+use windlass_domain::task::{MAX_PROMPT_BYTES, StorageSettings, Task, TaskStatus};
+
+use crate::error::CallError;
+use crate::field;
+use crate::ports::{Agents, Clock, Tasks};
+use crate::problem::{Problem, ProblemKind, Resource};
+use crate::random::random;
+use crate::schema::schema_problems;
+use crate::task_settings::{self, NewTaskSettings};
+use crate::write::{Write, Written};
+
+/// A task as its caller gives it.
+#[derive(Debug, Clone, Default)]
+pub struct NewTask {
+    /// An id of the caller's choice.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// The agent that groups it.
+    pub agent_id: String,
+    /// What a model is told to do.
+    pub prompt: Option<String>,
+    /// What a run's input must match.
+    pub input_schema: Option<Value>,
+    /// What a run's output must match.
+    pub output_schema: Option<Value>,
+    /// What becomes of files.
+    pub storage: Option<StorageSettings>,
+    /// Clocks, review, pool, attempts.
+    pub settings: NewTaskSettings,
+}
+
+/// Makes a task.
+pub struct CreateTask {
+    pub(crate) tasks: Arc<dyn Tasks>,
+    pub(crate) agents: Arc<dyn Agents>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl CreateTask {
+    /// Checks and keeps a new task as its version 1.
+    ///
+    /// # Errors
+    /// All that is wrong with it; `IdTaken`.
+    pub async fn execute(&self, write: Write, new: NewTask) -> Result<Written<Task>, CallError> {
+        let mut problems = Vec::new();
+        let id = field::chosen_id(new.id.as_deref(), TaskId::parse, &mut problems);
+        let name = field::name("name", &new.name, &mut problems);
+        let agent_id = field::reference(
+            "agent_id",
+            &new.agent_id,
+            AgentId::parse,
+            Resource::Agent,
+            &mut problems,
+        );
+        if let Some(agent_id) = &agent_id
+            && self
+                .agents
+                .get(write.organization, agent_id)
+                .await?
+                .is_none()
+        {
+            problems.push(field::unknown("agent_id", Resource::Agent));
+        }
+        check_prompt("prompt", new.prompt.as_deref(), &mut problems);
+        check_schemas(&new, &mut problems);
+        let settings = task_settings::read(&new.settings, &mut problems);
+        let (Some(agent_id), true) = (agent_id, problems.is_empty()) else {
+            return Err(CallError::Invalid(problems));
+        };
+        let now = self.clock.now();
+        let task = Task {
+            id: id.unwrap_or_else(|| TaskId::new(now, random())),
+            version: 1,
+            agent_id,
+            name,
+            prompt: new.prompt,
+            status: TaskStatus::Learning,
+            input_schema: new.input_schema,
+            output_schema: new.output_schema,
+            storage: new.storage,
+            settings,
+            created_at: now,
+            updated_at: now,
+        };
+        self.tasks
+            .create(write, task)
+            .await
+            .map_err(|error| CallError::of_write(error, Resource::Task))
+    }
+}
+
+fn check_schemas(new: &NewTask, problems: &mut Vec<Problem>) {
+    let storage = new.storage.as_ref();
+    let schemas = [
+        ("input_schema", new.input_schema.as_ref()),
+        ("output_schema", new.output_schema.as_ref()),
+        (
+            "storage.extraction_schema",
+            storage.and_then(|storage| storage.extraction_schema.as_ref()),
+        ),
+        (
+            "storage.deduplication_schema",
+            storage.and_then(|storage| storage.deduplication_schema.as_ref()),
+        ),
+    ];
+    for (field, schema) in schemas {
+        if let Some(schema) = schema {
+            problems.extend(schema_problems(field, schema));
+        }
+    }
+    let prompt = storage.and_then(|storage| storage.extraction_prompt.as_deref());
+    check_prompt("storage.extraction_prompt", prompt, problems);
+}
+
+fn check_prompt(field: &str, prompt: Option<&str>, problems: &mut Vec<Problem>) {
+    let bytes = prompt.map_or(0, str::len);
+    if bytes > MAX_PROMPT_BYTES {
+        problems.push(Problem::of(
+            ProblemKind::Invalid,
+            field,
+            format!("`{field}` must have {MAX_PROMPT_BYTES} bytes at most; it has {bytes}."),
+        ));
+    }
+}

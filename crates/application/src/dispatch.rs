@@ -1,0 +1,253 @@
+//! The dispatcher: sends each delivery when it is due. Any replica may do it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+use windlass_domain::delivery::{Attempt, Next, after_attempt};
+use windlass_domain::destination::{Configuration, RetryProfile, Webhook};
+use windlass_domain::id::{DestinationId, OrganizationId};
+
+use crate::contents;
+use crate::ports::deliveries::DueDelivery;
+use crate::ports::destination::OpenedConfiguration;
+use crate::ports::vault::VaultError;
+use crate::ports::{Clock, Deliveries, DestinationSender, Vault};
+use crate::random::bytes;
+
+/// How many deliveries are under way at once, over all destinations.
+const MAX_UNDER_WAY: usize = 512;
+
+/// How many deliveries of one destination a lease takes: the smallest window.
+const QUANTUM: usize = 8;
+
+/// How many deliveries of one destination are under way at once, where it keeps up.
+const MAX_WINDOW: usize = 64;
+
+/// How long a leased delivery is this dispatcher's: longer than the longest attempt (20 s), so that
+/// none is sent by two at once.
+const LEASE: Duration = Duration::from_secs(60);
+
+/// How long to wait for the next delivery before looking again; another process may have made one.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// How long to wait where the store cannot answer.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends each delivery when it is due.
+pub struct Dispatcher {
+    pub(crate) deliveries: Arc<dyn Deliveries>,
+    pub(crate) webhooks: Arc<dyn DestinationSender>,
+    pub(crate) vault: Arc<dyn Vault>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// How much of a destination is under way, and how much may be. A slow or dead one keeps its window
+/// small and so never takes the others' place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Window {
+    size: usize,
+    under_way: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self {
+            size: QUANTUM,
+            under_way: 0,
+        }
+    }
+}
+
+impl Window {
+    fn is_full(self) -> bool {
+        self.under_way + QUANTUM > self.size
+    }
+
+    fn ended(&mut self, delivered: bool) {
+        self.under_way = self.under_way.saturating_sub(1);
+        self.size = if delivered {
+            (self.size + 1).min(MAX_WINDOW)
+        } else {
+            (self.size / 2).max(QUANTUM)
+        };
+    }
+}
+
+impl Dispatcher {
+    /// Sends until `stop`; then ends what is under way.
+    pub async fn run_until(self: Arc<Self>, stop: &CancellationToken) {
+        let mut windows: HashMap<DestinationId, Window> = HashMap::new();
+        let mut under_way = JoinSet::new();
+        while !stop.is_cancelled() {
+            let leased = self.lease(&windows, under_way.len()).await;
+            let found = !leased.is_empty();
+            for due in leased {
+                windows.entry(due.destination.id).or_default().under_way += 1;
+                under_way.spawn(self.clone().deliver(due));
+            }
+            if found {
+                while let Some(ended) = under_way.try_join_next() {
+                    note(&mut windows, ended);
+                }
+                continue;
+            }
+            tokio::select! {
+                Some(ended) = under_way.join_next() => note(&mut windows, ended),
+                () = self.deliveries.due(WAIT) => {}
+                () = stop.cancelled() => {}
+            }
+            windows.retain(|_, window| *window != Window::default());
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    async fn lease(
+        &self,
+        windows: &HashMap<DestinationId, Window>,
+        under_way: usize,
+    ) -> Vec<DueDelivery> {
+        let room = MAX_UNDER_WAY.saturating_sub(under_way);
+        let full: Vec<DestinationId> = windows
+            .iter()
+            .filter(|(_, window)| window.is_full())
+            .map(|(id, _)| *id)
+            .collect();
+        if room == 0 {
+            return Vec::new();
+        }
+        let limit = u32::try_from(room).unwrap_or(u32::MAX);
+        match self
+            .deliveries
+            .lease(limit, QUANTUM as u32, &full, LEASE)
+            .await
+        {
+            Ok(leased) => leased,
+            Err(error) => {
+                warn!(%error, "deliveries could not be leased; trying again");
+                tokio::time::sleep(PAUSE).await;
+                Vec::new()
+            }
+        }
+    }
+
+    /// One attempt, and what is kept of it. Answers the destination and whether it took the event.
+    async fn deliver(self: Arc<Self>, due: DueDelivery) -> (DestinationId, bool) {
+        let Configuration::Webhook(webhook) = &due.destination.configuration;
+        let attempt = match self
+            .open(due.organization_id, due.destination.id, webhook)
+            .await
+        {
+            Ok(opened) => self.webhooks.send(&due.event, &opened).await,
+            Err(error) => {
+                error!(destination.id = %due.destination.id, %error, "a destination's secrets do not open");
+                Attempt {
+                    at: self.clock.now(),
+                    status_code: None,
+                    duration: Duration::ZERO,
+                    error: Some("The destination's secrets cannot be opened.".to_owned()),
+                    retry_after: None,
+                }
+            }
+        };
+        let delivered = attempt.error.is_none();
+        self.record(&due, webhook.retry_profile, attempt).await;
+        (due.destination.id, delivered)
+    }
+
+    async fn record(&self, due: &DueDelivery, profile: RetryProfile, attempt: Attempt) {
+        let attempts = due.delivery.attempts + 1;
+        let next = after_attempt(profile, attempts, &attempt, jitter());
+        let (delivery_id, destination_id) = (due.delivery.id, due.destination.id);
+        match next {
+            Next::Delivered => debug!(
+                delivery.id = %delivery_id, destination.id = %destination_id,
+                delivery.attempt = attempts, "{} delivered", due.event.event_type
+            ),
+            Next::Retry { after } => info!(
+                delivery.id = %delivery_id, destination.id = %destination_id,
+                delivery.attempt = attempts, reason = attempt.error.as_deref(),
+                "attempt {attempts} failed; the next is due in {} s", after.as_secs()
+            ),
+            Next::Park { .. } => warn!(
+                delivery.id = %delivery_id, destination.id = %destination_id,
+                delivery.attempt = attempts, reason = attempt.error.as_deref(),
+                "attempt {attempts} failed; the delivery is parked"
+            ),
+        }
+        // Where this fails the lease runs out and the event is sent again: at least once.
+        if let Err(error) = self.deliveries.record(delivery_id, attempt, next).await {
+            warn!(delivery.id = %delivery_id, %error, "how an attempt went could not be kept");
+        }
+    }
+
+    async fn open(
+        &self,
+        organization_id: OrganizationId,
+        id: DestinationId,
+        webhook: &Webhook,
+    ) -> Result<OpenedConfiguration, VaultError> {
+        let vault = self.vault.of(organization_id).await?;
+        let custom_headers = match &webhook.custom_headers {
+            Some(sealed) => contents::open_headers(&*vault, id, sealed)?,
+            None => Vec::new(),
+        };
+        Ok(OpenedConfiguration::Webhook {
+            url: webhook.url.clone(),
+            secrets: contents::open_signing_secrets(&*vault, id, &webhook.secret)?,
+            custom_headers,
+        })
+    }
+}
+
+fn note(
+    windows: &mut HashMap<DestinationId, Window>,
+    ended: Result<(DestinationId, bool), tokio::task::JoinError>,
+) {
+    match ended {
+        Ok((id, delivered)) => windows.entry(id).or_default().ended(delivered),
+        // Its lease runs out and it is sent again. Which destination it was is not told, so that
+        // its window stays one smaller until nothing of it is under way.
+        Err(error) => error!(%error, "a delivery broke off"),
+    }
+}
+
+/// 0.0 to 1.0.
+fn jitter() -> f64 {
+    f64::from(u32::from_be_bytes(bytes())) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_grows_with_success_and_shrinks_with_failure() {
+        let mut window = Window::default();
+        for _ in 0..100 {
+            window.under_way += 1;
+            window.ended(true);
+        }
+        assert_eq!(window.size, MAX_WINDOW);
+
+        window.ended(false);
+        assert_eq!(window.size, MAX_WINDOW / 2);
+        for _ in 0..10 {
+            window.ended(false);
+        }
+        assert_eq!(window.size, QUANTUM);
+    }
+
+    #[test]
+    fn a_full_window_takes_no_more() {
+        let mut window = Window::default();
+        assert!(!window.is_full());
+
+        window.under_way = 1;
+
+        assert!(window.is_full());
+    }
+}

@@ -1,0 +1,214 @@
+//! Settings of a task as its caller gives them, with their ranges.
+
+use std::time::Duration;
+
+use windlass_domain::pool::Pool;
+use windlass_domain::task::{
+    Concurrency, Engine, Priority, Review, SourceRequirement, TaskSettings,
+};
+
+use crate::field;
+use crate::problem::{Problem, ProblemKind};
+
+/// The longest clock: 30 days, as long as events are kept.
+const MAX_SECONDS: u64 = 30 * 24 * 3600;
+/// The longest that a session waits for its next run: a day, since its worker keeps its memory.
+const MAX_IDLE_SECONDS: u64 = 24 * 3600;
+/// The most attempts of a run.
+const MAX_ATTEMPTS: u64 = 100;
+/// The most runs at once for one credential or source.
+const MAX_CONCURRENCY: u64 = 10_000;
+
+/// Settings as a caller gives them; what is None is as before.
+#[derive(Debug, Clone, Default)]
+pub struct NewTaskSettings {
+    /// 1 second to 30 days.
+    pub inactivity_timeout_seconds: Option<u64>,
+    /// 1 second to 30 days.
+    pub timeout_seconds: Option<u64>,
+    /// 1 second to 30 days.
+    pub interaction_timeout_seconds: Option<u64>,
+    /// 1 second to 30 days.
+    pub queue_timeout_seconds: Option<u64>,
+    /// 1 second to 30 days.
+    pub review_timeout_seconds: Option<u64>,
+    /// `none` or `required`.
+    pub review: Option<String>,
+    /// A pool's name.
+    pub pool: Option<String>,
+    /// 1 to 100.
+    pub max_attempts: Option<u64>,
+    /// 0 to 9.
+    pub priority: Option<u64>,
+    /// 1 to 10,000.
+    pub per_credential: Option<u64>,
+    /// 1 to 10,000.
+    pub per_source: Option<u64>,
+    /// Whether the login state is kept.
+    pub keep_login: Option<bool>,
+    /// 0 seconds to a day.
+    pub session_idle_seconds: Option<u64>,
+    /// `required` or `none`.
+    pub source: Option<String>,
+    /// `auto`, `http` or `browser`.
+    pub engine: Option<String>,
+}
+
+/// These settings over the defaults.
+pub(crate) fn read(new: &NewTaskSettings, problems: &mut Vec<Problem>) -> TaskSettings {
+    let default = TaskSettings::default();
+    let mut clock = |name: &str, given: Option<u64>| -> Option<Duration> {
+        field::seconds(
+            &format!("settings.{name}"),
+            given,
+            1..=MAX_SECONDS,
+            problems,
+        )
+    };
+    let inactivity = clock("inactivity_timeout_seconds", new.inactivity_timeout_seconds);
+    let timeout = clock("timeout_seconds", new.timeout_seconds);
+    let interaction = clock(
+        "interaction_timeout_seconds",
+        new.interaction_timeout_seconds,
+    );
+    let queue = clock("queue_timeout_seconds", new.queue_timeout_seconds);
+    let review_timeout = clock("review_timeout_seconds", new.review_timeout_seconds);
+    let review = field::choice(
+        "settings.review",
+        new.review.as_deref(),
+        Review::parse,
+        "`none` or `required`",
+        problems,
+    );
+    let source = field::choice(
+        "settings.source",
+        new.source.as_deref(),
+        SourceRequirement::parse,
+        "`required` or `none`",
+        problems,
+    );
+    let engine = field::choice(
+        "settings.engine",
+        new.engine.as_deref(),
+        Engine::parse,
+        "`auto`, `http` or `browser`",
+        problems,
+    );
+    let session_idle = field::seconds(
+        "settings.session_idle_seconds",
+        new.session_idle_seconds,
+        0..=MAX_IDLE_SECONDS,
+        problems,
+    );
+    TaskSettings {
+        inactivity_timeout: inactivity.unwrap_or(default.inactivity_timeout),
+        timeout,
+        interaction_timeout: interaction.unwrap_or(default.interaction_timeout),
+        queue_timeout: queue.unwrap_or(default.queue_timeout),
+        review_timeout,
+        review: review.unwrap_or(default.review),
+        pool: pool(new.pool.as_deref(), problems),
+        max_attempts: small("max_attempts", new.max_attempts, 1..=MAX_ATTEMPTS, problems)
+            .unwrap_or(default.max_attempts),
+        priority: small("priority", new.priority, 0..=9, problems)
+            .and_then(|level| Priority::new(u8::try_from(level).ok()?))
+            .unwrap_or(default.priority),
+        concurrency: concurrency(new, problems),
+        keep_login: new.keep_login.unwrap_or(default.keep_login),
+        session_idle: session_idle.unwrap_or(default.session_idle),
+        source: source.unwrap_or(default.source),
+        engine: engine.unwrap_or(default.engine),
+    }
+}
+
+fn small(
+    name: &str,
+    given: Option<u64>,
+    range: std::ops::RangeInclusive<u64>,
+    problems: &mut Vec<Problem>,
+) -> Option<u32> {
+    field::number(&format!("settings.{name}"), given, range, problems)
+        .and_then(|number| u32::try_from(number).ok())
+}
+
+fn concurrency(new: &NewTaskSettings, problems: &mut Vec<Problem>) -> Option<Concurrency> {
+    let mut limit = |name: &str, given: Option<u64>| {
+        small(
+            &format!("concurrency.{name}"),
+            given,
+            1..=MAX_CONCURRENCY,
+            problems,
+        )
+    };
+    let per_credential = limit("per_credential", new.per_credential);
+    let per_source = limit("per_source", new.per_source);
+    (per_credential.is_some() || per_source.is_some()).then_some(Concurrency {
+        per_credential,
+        per_source,
+    })
+}
+
+fn pool(given: Option<&str>, problems: &mut Vec<Problem>) -> Option<Pool> {
+    Pool::parse(given?)
+        .map_err(|error| {
+            problems.push(Problem::of(
+                ProblemKind::Invalid,
+                "settings.pool",
+                format!("`settings.pool` is none: {error}."),
+            ));
+        })
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let mut problems = Vec::new();
+
+        let settings = read(&NewTaskSettings::default(), &mut problems);
+
+        assert_eq!(settings, TaskSettings::default());
+        assert!(problems.is_empty());
+    }
+
+    #[test]
+    fn every_value_out_of_its_range_is_told_with_the_range() {
+        let mut problems = Vec::new();
+        let new = NewTaskSettings {
+            inactivity_timeout_seconds: Some(0),
+            max_attempts: Some(101),
+            priority: Some(10),
+            per_source: Some(0),
+            pool: Some("A pool".to_owned()),
+            review: Some("maybe".to_owned()),
+            session_idle_seconds: Some(86_401),
+            ..NewTaskSettings::default()
+        };
+
+        read(&new, &mut problems);
+
+        let fields: Vec<&str> = problems
+            .iter()
+            .filter_map(|problem| problem.field.as_deref())
+            .collect();
+        assert_eq!(
+            fields,
+            [
+                "settings.inactivity_timeout_seconds",
+                "settings.review",
+                "settings.session_idle_seconds",
+                "settings.pool",
+                "settings.max_attempts",
+                "settings.priority",
+                "settings.concurrency.per_source",
+            ]
+        );
+        assert_eq!(
+            problems[0].message,
+            "`settings.inactivity_timeout_seconds` must be 1 to 2592000; it is 0."
+        );
+    }
+}
