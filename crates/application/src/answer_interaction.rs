@@ -146,3 +146,6 @@ fn choice_problem(field: &windlass_domain::run::Field, answer: &str) -> Option<P
         format!("`{}` must be one of {}.", field.name, allowed.join(", ")),
     ))
 }
+
+#[cfg(test)]
+mod tests;

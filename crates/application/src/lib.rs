@@ -18,6 +18,8 @@ pub mod create_task;
 pub mod dispatch;
 pub mod error;
 mod field;
+#[cfg(test)]
+mod fixture;
 pub mod issue_key;
 pub mod page;
 pub mod ports;

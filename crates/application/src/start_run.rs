@@ -314,3 +314,6 @@ fn check_metadata(metadata: &Metadata, problems: &mut Vec<Problem>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
