@@ -1,0 +1,101 @@
+//! The event as everybody gets it: in the API's answers, and as the body of a delivery.
+//! Source: docs/events.md, "An event".
+
+mod catalog;
+mod delivery;
+mod execution;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use windlass_domain::event::{Event, EventData};
+
+pub use self::catalog::{
+    AgentEventData, CredentialEventData, SourceEventData, TaskEventData, WebsiteEventData,
+};
+pub use self::delivery::{DeliveryEventData, DestinationEventData};
+pub use self::execution::{RunEventData, SessionEventData, StorageEventData};
+
+/// Something that happened, with the resource as it was at that moment.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct EventBody {
+    /// `evt_…`; the same in every delivery.
+    pub id: String,
+    /// `event`.
+    pub object: &'static str,
+    /// What happened, such as `task_run.completed`.
+    #[serde(rename = "type")]
+    pub event_type: &'static str,
+    /// The resource in summary.
+    pub data: EventDataBody,
+    /// Rises within an organization; numbers may be skipped.
+    pub sequence: u64,
+    /// When it happened; rises strictly from event to event of one resource.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+}
+
+/// The resource that an event is about, in summary: never input, output, answers or secrets. Each
+/// key is always there, null where it has no value.
+// Written and never read, so `untagged` hides no error; the type of the event names the variant.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum EventDataBody {
+    /// Of `task_run.*`.
+    Run(RunEventData),
+    /// Of `session.*`.
+    Session(SessionEventData),
+    /// Of `credential.*`.
+    Credential(CredentialEventData),
+    /// Of `agent.*`.
+    Agent(AgentEventData),
+    /// Of `source.*`.
+    Source(SourceEventData),
+    /// Of `task.*`.
+    Task(TaskEventData),
+    /// Of `storage.created`.
+    Storage(StorageEventData),
+    /// Of `event_destination.*`.
+    Destination(DestinationEventData),
+    /// Of `event_delivery.parked`.
+    Delivery(DeliveryEventData),
+}
+
+impl EventBody {
+    /// The bytes that a delivery carries: JSON without spaces between its tokens. The same event
+    /// gives the same bytes each time.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("numbers, texts and maps with text keys are JSON")
+    }
+}
+
+impl From<&Event> for EventBody {
+    fn from(event: &Event) -> Self {
+        Self {
+            id: event.id.to_string(),
+            object: "event",
+            event_type: event.event_type.as_str(),
+            data: EventDataBody::from(&event.data),
+            sequence: event.sequence,
+            created_at: event.created_at.to_string(),
+        }
+    }
+}
+
+impl From<&EventData> for EventDataBody {
+    fn from(data: &EventData) -> Self {
+        match data {
+            EventData::Run(run) => Self::Run(run.into()),
+            EventData::Session(session) => Self::Session(session.into()),
+            EventData::Credential(credential) => Self::Credential(credential.into()),
+            EventData::Agent(agent) => Self::Agent(agent.into()),
+            EventData::Source(source) => Self::Source(source.into()),
+            EventData::Task(task) => Self::Task(task.into()),
+            EventData::File(file) => Self::Storage(file.into()),
+            EventData::Destination(destination) => Self::Destination(destination.into()),
+            EventData::Delivery(delivery) => Self::Delivery(delivery.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
