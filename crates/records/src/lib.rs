@@ -13,7 +13,9 @@ mod run_error;
 mod run_state;
 mod sealed;
 mod session_state;
+mod storage_settings;
 mod task_settings;
+mod webhook;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,7 +24,9 @@ pub use self::event::{EventDetail, RunFacts, SessionFacts};
 pub use self::event_filter::EventFilterRecord;
 pub use self::run_state::RunStateRecord;
 pub use self::session_state::SessionStateRecord;
+pub use self::storage_settings::StorageSettingsRecord;
 pub use self::task_settings::TaskSettingsRecord;
+pub use self::webhook::WebhookRecord;
 
 /// What a row holds breaks a rule that it was written under.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -101,14 +101,10 @@ impl Agents for SqliteStore {
             .fetch_all(&mut *snapshot)
             .await
             .map_err(store_error)?;
-        let Page { items, has_more } = page::cut(rows, &page);
-        let agents = items
-            .into_iter()
-            .map(AgentRow::into_agent)
-            .collect::<Result<_, _>>()?;
+        let page = page::cut(rows, &page).read(AgentRow::into_agent)?;
         Ok(Page {
-            items: with_tasks(&mut snapshot, organization_id, agents).await?,
-            has_more,
+            items: with_tasks(&mut snapshot, organization_id, page.items).await?,
+            has_more: page.has_more,
         })
     }
 
@@ -129,7 +125,7 @@ impl Agents for SqliteStore {
         .fetch_one(transaction.connection())
         .await
         .map_err(store_error)?;
-        refuse_in_use(tasks, "task")?;
+        refuse_in_use(&[(tasks, "task")])?;
         sqlx::query("DELETE FROM agent WHERE organization_id = ? AND id = ?")
             .bind(Id(organization_id.uuid()))
             .bind(id.as_str())
@@ -145,6 +141,25 @@ impl Agents for SqliteStore {
         transaction.commit(Outcome::Deleted, Some(audited)).await?;
         Ok(Written::Done(()))
     }
+}
+
+/// The agent of this id.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &AgentId,
+) -> Result<Option<Agent>, StoreError> {
+    let row: Option<AgentRow> = sqlx::query_as(
+        "SELECT id, name, description, created_at, updated_at
+         FROM agent
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(AgentRow::into_agent).transpose()
 }
 
 #[derive(FromRow)]
@@ -166,24 +181,6 @@ impl AgentRow {
             updated_at: self.updated_at.0,
         })
     }
-}
-
-async fn load(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    id: &AgentId,
-) -> Result<Option<Agent>, StoreError> {
-    let row: Option<AgentRow> = sqlx::query_as(
-        "SELECT id, name, description, created_at, updated_at
-         FROM agent
-         WHERE organization_id = ? AND id = ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    row.map(AgentRow::into_agent).transpose()
 }
 
 #[derive(FromRow)]

@@ -93,12 +93,7 @@ impl Events for SqliteStore {
             .fetch_all(self.readers())
             .await
             .map_err(store_error)?;
-        let Page { items, has_more } = page::cut(rows, &page);
-        let events = items.into_iter().map(EventRow::into_event);
-        Ok(Page {
-            items: events.collect::<Result<_, _>>()?,
-            has_more,
-        })
+        page::cut(rows, &page).read(EventRow::into_event)
     }
 }
 

@@ -2,15 +2,22 @@
 
 use windlass_application::ports::WriteError;
 
-/// Refuses while `count` of these need it: `3 tasks`.
-pub(crate) fn refuse_in_use(count: i64, noun: &str) -> Result<(), WriteError> {
-    match count {
-        0 => Ok(()),
-        1 => Err(WriteError::InUse {
-            by: format!("1 {noun}"),
-        }),
-        _ => Err(WriteError::InUse {
-            by: format!("{count} {noun}s"),
-        }),
+/// Refuses while anything needs it. `users` are counts with their nouns, as in `3 tasks` and
+/// `2 credentials and 1 task run`.
+pub(crate) fn refuse_in_use(users: &[(i64, &str)]) -> Result<(), WriteError> {
+    let by: Vec<String> = users
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| match count {
+            1 => format!("1 {noun}"),
+            _ => format!("{count} {noun}s"),
+        })
+        .collect();
+    if by.is_empty() {
+        Ok(())
+    } else {
+        Err(WriteError::InUse {
+            by: by.join(" and "),
+        })
     }
 }

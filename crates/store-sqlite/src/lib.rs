@@ -8,7 +8,9 @@
 mod agents;
 mod clock;
 mod columns;
+mod credentials;
 mod data_keys;
+mod destinations;
 mod error;
 mod event_log;
 mod events;
@@ -16,7 +18,10 @@ mod in_use;
 mod keys;
 mod organizations;
 mod page;
+mod playbooks;
+mod sources;
 mod store;
+mod tasks;
 mod transaction;
 mod write;
 

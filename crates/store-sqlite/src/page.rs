@@ -86,18 +86,34 @@ pub(crate) fn push_page_by_id(
     Ok(())
 }
 
-/// The page of these rows, which the query above has brought.
-pub(crate) fn cut<T>(mut rows: Vec<T>, page: &PageRequest) -> Page<T> {
+/// Rows of a page that are not read yet.
+pub(crate) struct Cut<Row> {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) has_more: bool,
+}
+
+impl<Row> Cut<Row> {
+    /// The page of what the rows keep.
+    pub(crate) fn read<T>(
+        self,
+        read: impl FnMut(Row) -> Result<T, StoreError>,
+    ) -> Result<Page<T>, StoreError> {
+        Ok(Page {
+            items: self.rows.into_iter().map(read).collect::<Result<_, _>>()?,
+            has_more: self.has_more,
+        })
+    }
+}
+
+/// The page of these rows, which a query that ends in a page has brought.
+pub(crate) fn cut<Row>(mut rows: Vec<Row>, page: &PageRequest) -> Cut<Row> {
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);
     if matches!(page.position, Position::Before(_)) {
         rows.reverse();
     }
-    Page {
-        items: rows,
-        has_more,
-    }
+    Cut { rows, has_more }
 }
 
 /// ` AND column IN (…)`, where `values` has some.

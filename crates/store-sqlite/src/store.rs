@@ -73,6 +73,8 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            // What is deleted is overwritten: erased secrets leave no bytes in the file.
+            .pragma("secure_delete", "1")
             .disable_statement_logging();
         let open = |source| OpenError::Open {
             path: path.to_owned(),

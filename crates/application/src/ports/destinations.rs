@@ -34,6 +34,6 @@ pub trait Destinations: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<Destination>, StoreError>;
 
-    /// Drops a destination and what was not delivered to it yet.
+    /// Drops a destination and what was not delivered to it, with its attempts.
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError>;
 }

@@ -41,6 +41,9 @@ pub trait Playbooks: Send + Sync {
     ) -> Result<Vec<Playbook>, StoreError>;
 
     /// Drops a playbook; its versions stay as long as the runs that started with them.
+    ///
+    /// # Errors
+    /// `NotFound` where there is none.
     async fn delete(
         &self,
         write: Write,

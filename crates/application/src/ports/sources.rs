@@ -42,7 +42,7 @@ pub trait Sources: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<Source>, StoreError>;
 
-    /// Drops a source.
+    /// Drops a source and the playbooks that lead through it.
     ///
     /// # Errors
     /// `InUse` while it has credentials that are not deleted, or runs that are not final.

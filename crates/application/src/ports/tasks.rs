@@ -23,7 +23,8 @@ pub struct TaskFilter {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Tasks: Send + Sync {
-    /// Keeps a new task as its version 1.
+    /// Keeps a new task as its version 1, or, where versions of a deleted one of the same id stay
+    /// for its runs, as the next; the version that it comes with is not read.
     ///
     /// # Errors
     /// `IdTaken`; `ReferenceGone` where its agent was deleted meanwhile.

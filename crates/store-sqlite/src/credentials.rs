@@ -1,0 +1,216 @@
+//! Credentials, kept with sealed contents.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, QueryBuilder};
+use windlass_application::ports::credentials::{CredentialFilter, CredentialView};
+use windlass_application::ports::{Credentials, StoreError, WriteError};
+use windlass_application::problem::Resource;
+use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::credential::{AuthMethod, Credential, CredentialStatus};
+use windlass_domain::event::{EventData, EventType};
+use windlass_domain::id::{CredentialId, OrganizationId, SourceId};
+use windlass_domain::sealed::Sealed;
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::page::{self, First};
+use crate::sources;
+use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
+
+#[async_trait]
+impl Credentials for SqliteStore {
+    async fn create(
+        &self,
+        write: Write,
+        view: CredentialView,
+    ) -> Result<Written<CredentialView>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let credential = &view.credential;
+        let connection = transaction.connection();
+        sources::load(connection, organization_id, &credential.source_id)
+            .await?
+            .ok_or(WriteError::ReferenceGone {
+                what: Resource::Source,
+            })?;
+        sqlx::query(
+            "INSERT INTO credential
+                 (id, organization_id, source_id, auth_method, external_id, status, summary,
+                  secret, created_at, updated_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(Id(credential.id.uuid()))
+        .bind(Id(organization_id.uuid()))
+        .bind(credential.source_id.as_str())
+        .bind(credential.auth_method.as_str())
+        .bind(&credential.external_id)
+        .bind(credential.status.as_str())
+        .bind(credential.summary.as_ref().map(Sealed::as_bytes))
+        .bind(credential.secret.as_ref().map(Sealed::as_bytes))
+        .bind(At(credential.created_at))
+        .bind(At(credential.updated_at))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+        let event = EventData::Credential(credential.clone());
+        transaction.emit(EventType::CredentialCreated, credential.created_at, event);
+        let audited = Audited {
+            action: "credential.create",
+            subject: credential.id.to_string(),
+        };
+        transaction
+            .commit(Outcome::Credential(&view), Some(audited))
+            .await?;
+        Ok(Written::Done(view))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: CredentialId,
+    ) -> Result<Option<Credential>, StoreError> {
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        load(&mut connection, organization.organization_id(), id).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: CredentialFilter,
+        page: PageRequest,
+    ) -> Result<Page<Credential>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT id, source_id, auth_method, external_id, status, summary, secret,
+                    created_at, updated_at
+             FROM credential
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        let sources = filter.source_ids.iter().map(ToString::to_string);
+        page::push_one_of(&mut query, "source_id", sources);
+        let statuses = filter.statuses.iter().map(ToString::to_string);
+        page::push_one_of(&mut query, "status", statuses);
+        if let Some(external_id) = filter.external_id {
+            query.push(" AND external_id = ");
+            query.push_bind(external_id);
+        }
+        let parse = |text: &str| CredentialId::parse(text).map(CredentialId::uuid);
+        let created = filter.created;
+        page::push_page_by_id(
+            &mut query,
+            "credential",
+            created,
+            &page,
+            First::Newest,
+            parse,
+        )?;
+        let rows: Vec<CredentialRow> = query
+            .build_query_as()
+            .fetch_all(self.readers())
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(CredentialRow::into_credential)
+    }
+
+    async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let mut credential = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        if credential.status == CredentialStatus::Deleted {
+            transaction.commit(Outcome::Deleted, None).await?;
+            return Ok(Written::Done(()));
+        }
+        let at = transaction.at().following(credential.updated_at);
+        credential.status = CredentialStatus::Deleted;
+        credential.summary = None;
+        credential.secret = None;
+        credential.updated_at = at;
+        sqlx::query(
+            "UPDATE credential
+             SET status = ?, summary = NULL, secret = NULL, updated_at = ?
+             WHERE organization_id = ? AND id = ?",
+        )
+        .bind(credential.status.as_str())
+        .bind(At(at))
+        .bind(Id(organization_id.uuid()))
+        .bind(Id(id.uuid()))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        let event = EventData::Credential(credential);
+        transaction.emit(EventType::CredentialDeleted, at, event);
+        let audited = Audited {
+            action: "credential.delete",
+            subject: id.to_string(),
+        };
+        transaction.commit(Outcome::Deleted, Some(audited)).await?;
+        Ok(Written::Done(()))
+    }
+}
+
+/// The credential of this id, also where it is deleted.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let row: Option<CredentialRow> = sqlx::query_as(
+        "SELECT id, source_id, auth_method, external_id, status, summary, secret, created_at,
+                updated_at
+         FROM credential
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(CredentialRow::into_credential).transpose()
+}
+
+#[derive(FromRow)]
+struct CredentialRow {
+    id: Id,
+    source_id: String,
+    auth_method: String,
+    external_id: Option<String>,
+    status: String,
+    summary: Option<Vec<u8>>,
+    secret: Option<Vec<u8>>,
+    created_at: At,
+    updated_at: At,
+}
+
+impl CredentialRow {
+    fn into_credential(self) -> Result<Credential, StoreError> {
+        let id = CredentialId::from_uuid(self.id.0);
+        let unknown = |column: &str, text: &str| {
+            let rule = format!("its {column} is a known one; it is `{text}`");
+            corrupt("credential", &id, &rule)
+        };
+        Ok(Credential {
+            id,
+            source_id: SourceId::parse(&self.source_id)
+                .map_err(|error| corrupt("credential", &id, &error))?,
+            auth_method: AuthMethod::parse(&self.auth_method)
+                .ok_or_else(|| unknown("auth_method", &self.auth_method))?,
+            external_id: self.external_id,
+            status: CredentialStatus::parse(&self.status)
+                .ok_or_else(|| unknown("status", &self.status))?,
+            summary: self.summary.map(Sealed::from_bytes),
+            secret: self.secret.map(Sealed::from_bytes),
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}

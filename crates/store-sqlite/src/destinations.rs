@@ -1,0 +1,234 @@
+//! Event destinations, kept with sealed secrets.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, QueryBuilder};
+use windlass_application::ports::{Destinations, StoreError, WriteError};
+use windlass_application::{
+    Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
+};
+use windlass_domain::destination::{Configuration, Destination, DestinationStatus, EventFilter};
+use windlass_domain::id::{DestinationId, OrganizationId};
+use windlass_domain::sealed::Sealed;
+use windlass_records::{EventFilterRecord, Impossible, WebhookRecord};
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::page::{self, First};
+use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
+
+#[async_trait]
+impl Destinations for SqliteStore {
+    async fn create(
+        &self,
+        write: Write,
+        destination: Destination,
+    ) -> Result<Written<Destination>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let Configuration::Webhook(webhook) = &destination.configuration;
+        sqlx::query(
+            "INSERT INTO destination
+                 (id, organization_id, name, status, events, type, configuration, secret, headers,
+                  created_at, updated_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(Id(destination.id.uuid()))
+        .bind(Id(organization_id.uuid()))
+        .bind(&destination.name)
+        .bind(destination.status.as_str())
+        .bind(windlass_records::write(&EventFilterRecord::from(
+            &destination.events,
+        )))
+        .bind(destination.configuration.kind())
+        .bind(windlass_records::write(&WebhookRecord::from(webhook)))
+        .bind(webhook.secret.as_bytes())
+        .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
+        .bind(At(destination.created_at))
+        .bind(At(destination.updated_at))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        let audited = Audited {
+            action: "event_destination.create",
+            subject: destination.id.to_string(),
+        };
+        transaction
+            .commit(Outcome::Destination(&destination), Some(audited))
+            .await?;
+        Ok(Written::Done(destination))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: DestinationId,
+    ) -> Result<Option<Destination>, StoreError> {
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        load(&mut connection, organization.organization_id(), id).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<Destination>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
+                    updated_at
+             FROM destination
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        let parse = |text: &str| DestinationId::parse(text).map(DestinationId::uuid);
+        page::push_page_by_id(
+            &mut query,
+            "destination",
+            created,
+            &page,
+            First::Newest,
+            parse,
+        )?;
+        let rows: Vec<DestinationRow> = query
+            .build_query_as()
+            .fetch_all(self.readers())
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(DestinationRow::into_destination)
+    }
+
+    async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let deleted = sqlx::query("DELETE FROM destination WHERE organization_id = ? AND id = ?")
+            .bind(Id(organization_id.uuid()))
+            .bind(Id(id.uuid()))
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+        if deleted.rows_affected() == 0 {
+            return Err(WriteError::NotFound);
+        }
+        drop_undelivered(transaction.connection(), organization_id, id).await?;
+        let audited = Audited {
+            action: "event_destination.delete",
+            subject: id.to_string(),
+        };
+        transaction.commit(Outcome::Deleted, Some(audited)).await?;
+        Ok(Written::Done(()))
+    }
+}
+
+/// The destination of this id.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: DestinationId,
+) -> Result<Option<Destination>, StoreError> {
+    let row: Option<DestinationRow> = sqlx::query_as(
+        "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
+                updated_at
+         FROM destination
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(DestinationRow::into_destination).transpose()
+}
+
+/// Drops what was not delivered to a destination, with its attempts.
+async fn drop_undelivered(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: DestinationId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM delivery_attempt
+         WHERE delivery_id IN (
+             SELECT id
+             FROM delivery
+             WHERE organization_id = ? AND destination_id = ? AND delivered_at IS NULL
+         )",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    sqlx::query(
+        "DELETE FROM delivery
+         WHERE organization_id = ? AND destination_id = ? AND delivered_at IS NULL",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// A row of the table, whole.
+#[derive(FromRow)]
+pub(crate) struct DestinationRow {
+    id: Id,
+    name: String,
+    status: String,
+    events: String,
+    r#type: String,
+    configuration: String,
+    secret: Option<Vec<u8>>,
+    headers: Option<Vec<u8>>,
+    created_at: At,
+    updated_at: At,
+}
+
+impl DestinationRow {
+    /// The destination that the row keeps.
+    pub(crate) fn into_destination(self) -> Result<Destination, StoreError> {
+        let id = DestinationId::from_uuid(self.id.0);
+        self.read(id)
+            .map_err(|error| corrupt("destination", &id, &error))
+    }
+
+    fn read(self, id: DestinationId) -> Result<Destination, Impossible> {
+        let status = DestinationStatus::parse(&self.status).ok_or_else(|| {
+            Impossible::new(format!("a status is a known one; it is `{}`", self.status))
+        })?;
+        let events: EventFilterRecord = windlass_records::read(&self.events)?;
+        let record: WebhookRecord = windlass_records::read(&self.configuration)?;
+        let secret = self
+            .secret
+            .ok_or_else(|| Impossible::new("a webhook has a signing secret"))?;
+        let webhook = record.into_webhook(
+            Sealed::from_bytes(secret),
+            self.headers.map(Sealed::from_bytes),
+        )?;
+        let configuration = Configuration::Webhook(webhook);
+        if configuration.kind() != self.r#type {
+            let found = self.r#type;
+            return Err(Impossible::new(format!(
+                "a type is a known one; it is `{found}`"
+            )));
+        }
+        Ok(Destination {
+            id,
+            name: self.name,
+            status,
+            events: EventFilter::try_from(events)?,
+            configuration,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}

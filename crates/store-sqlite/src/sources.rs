@@ -1,0 +1,206 @@
+//! Sources, kept.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, QueryBuilder};
+use windlass_application::ports::sources::SourceFilter;
+use windlass_application::ports::{Sources, StoreError, WriteError};
+use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::credential::CredentialStatus;
+use windlass_domain::event::{EventData, EventType};
+use windlass_domain::id::{OrganizationId, SourceId};
+use windlass_domain::source::Source;
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::in_use::refuse_in_use;
+use crate::page;
+use crate::playbooks;
+use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
+
+#[async_trait]
+impl Sources for SqliteStore {
+    async fn create(&self, write: Write, source: Source) -> Result<Written<Source>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let inserted = sqlx::query(
+            "INSERT INTO source (organization_id, id, name, url, created_at, updated_at)
+             VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (organization_id, id) DO NOTHING",
+        )
+        .bind(Id(organization_id.uuid()))
+        .bind(source.id.as_str())
+        .bind(&source.name)
+        .bind(&source.url)
+        .bind(At(source.created_at))
+        .bind(At(source.updated_at))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
+        let event = EventData::Source(source.clone());
+        transaction.emit(EventType::SourceCreated, source.created_at, event);
+        let audited = Audited {
+            action: "source.create",
+            subject: source.id.to_string(),
+        };
+        transaction
+            .commit(Outcome::Source(&source), Some(audited))
+            .await?;
+        Ok(Written::Done(source))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: &SourceId,
+    ) -> Result<Option<Source>, StoreError> {
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        load(&mut connection, organization.organization_id(), id).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: SourceFilter,
+        page: PageRequest,
+    ) -> Result<Page<Source>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT id, name, url, created_at, updated_at
+             FROM source
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        if let Some(name) = filter.name {
+            query.push(" AND name = ");
+            query.push_bind(name);
+        }
+        page::push_page_by_creation(&mut query, "source", filter.created, &page);
+        let rows: Vec<SourceRow> = query
+            .build_query_as()
+            .fetch_all(self.readers())
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(SourceRow::into_source)
+    }
+
+    async fn delete(&self, write: Write, id: &SourceId) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        let source = load(connection, organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let credentials = credentials(connection, organization_id, id).await?;
+        let runs = unfinished_runs(connection, organization_id, id).await?;
+        refuse_in_use(&[(credentials, "credential"), (runs, "task run")])?;
+        playbooks::drop_of_source(connection, organization_id, id).await?;
+        sqlx::query("DELETE FROM source WHERE organization_id = ? AND id = ?")
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(connection)
+            .await
+            .map_err(store_error)?;
+        let at = transaction.at().following(source.updated_at);
+        transaction.emit(EventType::SourceDeleted, at, EventData::Source(source));
+        let audited = Audited {
+            action: "source.delete",
+            subject: id.to_string(),
+        };
+        transaction.commit(Outcome::Deleted, Some(audited)).await?;
+        Ok(Written::Done(()))
+    }
+}
+
+/// The source of this id.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &SourceId,
+) -> Result<Option<Source>, StoreError> {
+    let row: Option<SourceRow> = sqlx::query_as(
+        "SELECT id, name, url, created_at, updated_at
+         FROM source
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(SourceRow::into_source).transpose()
+}
+
+#[derive(FromRow)]
+struct SourceRow {
+    id: String,
+    name: Option<String>,
+    url: String,
+    created_at: At,
+    updated_at: At,
+}
+
+impl SourceRow {
+    fn into_source(self) -> Result<Source, StoreError> {
+        Ok(Source {
+            id: SourceId::parse(&self.id).map_err(|error| corrupt("source", &self.id, &error))?,
+            name: self.name,
+            url: self.url,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}
+
+/// How many credentials that are not deleted a source has.
+async fn credentials(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &SourceId,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "SELECT count(*)
+         FROM credential
+         WHERE organization_id = ? AND source_id = ? AND status <> ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .bind(CredentialStatus::Deleted.as_str())
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)
+}
+
+/// How many runs that are not final a source has. Reads the runs that are under way, which are
+/// few beside those that are over.
+async fn unfinished_runs(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &SourceId,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "SELECT count(*)
+         FROM (
+             SELECT run_id FROM queue WHERE organization_id = ?1
+             UNION ALL SELECT run_id FROM parked WHERE organization_id = ?1
+             UNION ALL SELECT run_id FROM live WHERE organization_id = ?1
+             UNION ALL SELECT run_id FROM review WHERE organization_id = ?1
+         ) AS unfinished
+         JOIN run ON run.id = unfinished.run_id
+         WHERE run.organization_id = ?1 AND run.source_id = ?2",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)
+}

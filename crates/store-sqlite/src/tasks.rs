@@ -1,0 +1,355 @@
+//! Tasks, kept in immutable versions.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, QueryBuilder};
+use windlass_application::ports::tasks::TaskFilter;
+use windlass_application::ports::{StoreError, Tasks, WriteError};
+use windlass_application::problem::Resource;
+use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::event::{EventData, EventType, TaskEventSummary};
+use windlass_domain::id::{AgentId, OrganizationId, TaskId};
+use windlass_domain::task::{StorageSettings, Task, TaskSettings, TaskStatus};
+use windlass_records::{Impossible, StorageSettingsRecord, TaskSettingsRecord};
+
+use crate::agents;
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::in_use::refuse_in_use;
+use crate::page;
+use crate::playbooks;
+use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
+
+#[async_trait]
+impl Tasks for SqliteStore {
+    async fn create(&self, write: Write, mut task: Task) -> Result<Written<Task>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        if load(connection, organization_id, &task.id).await?.is_some() {
+            return Err(WriteError::IdTaken);
+        }
+        agents::load(connection, organization_id, &task.agent_id)
+            .await?
+            .ok_or(WriteError::ReferenceGone {
+                what: Resource::Agent,
+            })?;
+        task.version = next_version(connection, organization_id, &task.id).await?;
+        insert(connection, organization_id, &task).await?;
+        let event = EventData::Task(summary(&task));
+        transaction.emit(EventType::TaskCreated, task.created_at, event);
+        let audited = Audited {
+            action: "task.create",
+            subject: task.id.to_string(),
+        };
+        transaction
+            .commit(Outcome::Task(&task), Some(audited))
+            .await?;
+        Ok(Written::Done(task))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: &TaskId,
+    ) -> Result<Option<Task>, StoreError> {
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        load(&mut connection, organization.organization_id(), id).await
+    }
+
+    async fn get_version(
+        &self,
+        organization: OrganizationContext,
+        id: &TaskId,
+        version: u32,
+    ) -> Result<Option<Task>, StoreError> {
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let organization_id = organization.organization_id();
+        load_version(&mut connection, organization_id, id, version).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: TaskFilter,
+        page: PageRequest,
+    ) -> Result<Page<Task>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT task_version.task_id, task_version.version, task_version.agent_id,
+                    task_version.name, task_version.prompt, task_version.status,
+                    task_version.input_schema, task_version.output_schema, task_version.storage,
+                    task_version.settings, task_version.created_at, task_version.updated_at
+             FROM task
+             JOIN task_version
+               ON task_version.organization_id = task.organization_id
+              AND task_version.task_id = task.id
+              AND task_version.version = task.version
+             WHERE task.organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        if let Some(agent_id) = filter.agent_id {
+            query.push(" AND task.agent_id = ");
+            query.push_bind(agent_id.to_string());
+        }
+        let statuses = filter.statuses.iter().map(ToString::to_string);
+        page::push_one_of(&mut query, "task_version.status", statuses);
+        page::push_page_by_creation(&mut query, "task", filter.created, &page);
+        let rows: Vec<TaskRow> = query
+            .build_query_as()
+            .fetch_all(self.readers())
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(TaskRow::into_task)
+    }
+
+    async fn delete(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        let task = load(connection, organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let runs = unfinished_runs(connection, organization_id, id).await?;
+        refuse_in_use(&[(runs, "task run")])?;
+        playbooks::drop_of_task(connection, organization_id, id).await?;
+        drop_task(connection, organization_id, id).await?;
+        let at = transaction.at().following(task.updated_at);
+        let event = EventData::Task(summary(&task));
+        transaction.emit(EventType::TaskDeleted, at, event);
+        let audited = Audited {
+            action: "task.delete",
+            subject: id.to_string(),
+        };
+        transaction.commit(Outcome::Deleted, Some(audited)).await?;
+        Ok(Written::Done(()))
+    }
+}
+
+/// The newest version of a task.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<Option<Task>, StoreError> {
+    let version: Option<u32> =
+        sqlx::query_scalar("SELECT version FROM task WHERE organization_id = ? AND id = ?")
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    match version {
+        Some(version) => load_version(connection, organization_id, id, version).await,
+        None => Ok(None),
+    }
+}
+
+/// One version of a task, also of one that was deleted since.
+pub(crate) async fn load_version(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+    version: u32,
+) -> Result<Option<Task>, StoreError> {
+    let row: Option<TaskRow> = sqlx::query_as(
+        "SELECT task_id, version, agent_id, name, prompt, status, input_schema, output_schema,
+                storage, settings, created_at, updated_at
+         FROM task_version
+         WHERE organization_id = ? AND task_id = ? AND version = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .bind(version)
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(TaskRow::into_task).transpose()
+}
+
+/// Above every version that is kept: runs of a deleted task keep theirs, and its id may be taken
+/// again.
+async fn next_version(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<u32, StoreError> {
+    sqlx::query_scalar(
+        "SELECT ifnull(max(version), 0) + 1
+         FROM task_version
+         WHERE organization_id = ? AND task_id = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    task: &Task,
+) -> Result<(), StoreError> {
+    let storage = task.storage.as_ref().map(StorageSettingsRecord::from);
+    sqlx::query(
+        "INSERT INTO task_version
+             (organization_id, task_id, version, agent_id, name, prompt, status, input_schema,
+              output_schema, storage, settings, created_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(task.id.as_str())
+    .bind(task.version)
+    .bind(task.agent_id.as_str())
+    .bind(&task.name)
+    .bind(&task.prompt)
+    .bind(task.status.as_str())
+    .bind(task.input_schema.as_ref().map(windlass_records::write))
+    .bind(task.output_schema.as_ref().map(windlass_records::write))
+    .bind(storage.as_ref().map(windlass_records::write))
+    .bind(windlass_records::write(&TaskSettingsRecord::from(
+        &task.settings,
+    )))
+    .bind(At(task.created_at))
+    .bind(At(task.updated_at))
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    sqlx::query(
+        "INSERT INTO task (organization_id, id, agent_id, version, created_at)
+         VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(task.id.as_str())
+    .bind(task.agent_id.as_str())
+    .bind(task.version)
+    .bind(At(task.created_at))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Drops a task; its versions stay while it has runs.
+async fn drop_task(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM task WHERE organization_id = ? AND id = ?")
+        .bind(Id(organization_id.uuid()))
+        .bind(id.as_str())
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    sqlx::query(
+        "DELETE FROM task_version
+         WHERE organization_id = ?1 AND task_id = ?2
+           AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = ?1 AND task_id = ?2)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// How many runs that are not final a task has. Reads the runs that are under way, which are few
+/// beside those that are over.
+async fn unfinished_runs(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "SELECT count(*)
+         FROM (
+             SELECT run_id FROM queue WHERE organization_id = ?1
+             UNION ALL SELECT run_id FROM parked WHERE organization_id = ?1
+             UNION ALL SELECT run_id FROM live WHERE organization_id = ?1
+             UNION ALL SELECT run_id FROM review WHERE organization_id = ?1
+         ) AS unfinished
+         JOIN run ON run.id = unfinished.run_id
+         WHERE run.organization_id = ?1 AND run.task_id = ?2",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)
+}
+
+fn summary(task: &Task) -> TaskEventSummary {
+    TaskEventSummary {
+        id: task.id.clone(),
+        name: task.name.clone(),
+        status: task.status,
+        agent_id: task.agent_id.clone(),
+        created_at: task.created_at,
+        updated_at: task.updated_at,
+    }
+}
+
+#[derive(FromRow)]
+struct TaskRow {
+    task_id: String,
+    version: u32,
+    agent_id: String,
+    name: String,
+    prompt: Option<String>,
+    status: String,
+    input_schema: Option<String>,
+    output_schema: Option<String>,
+    storage: Option<String>,
+    settings: String,
+    created_at: At,
+    updated_at: At,
+}
+
+impl TaskRow {
+    fn into_task(self) -> Result<Task, StoreError> {
+        let row = format!("{} version {}", self.task_id, self.version);
+        self.read()
+            .map_err(|error| corrupt("task_version", &row, &error))
+    }
+
+    fn read(self) -> Result<Task, Impossible> {
+        let status = TaskStatus::parse(&self.status).ok_or_else(|| {
+            Impossible::new(format!("a status is a known one; it is `{}`", self.status))
+        })?;
+        let settings: TaskSettingsRecord = windlass_records::read(&self.settings)?;
+        let storage: Option<StorageSettingsRecord> = self
+            .storage
+            .as_deref()
+            .map(windlass_records::read)
+            .transpose()?;
+        Ok(Task {
+            id: TaskId::parse(&self.task_id).map_err(|error| Impossible::new(error.to_string()))?,
+            version: self.version,
+            agent_id: AgentId::parse(&self.agent_id)
+                .map_err(|error| Impossible::new(error.to_string()))?,
+            name: self.name,
+            prompt: self.prompt,
+            status,
+            input_schema: schema(self.input_schema.as_deref())?,
+            output_schema: schema(self.output_schema.as_deref())?,
+            storage: storage.map(StorageSettings::from),
+            settings: TaskSettings::try_from(settings)?,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}
+
+fn schema(json: Option<&str>) -> Result<Option<Value>, Impossible> {
+    json.map(windlass_records::read).transpose()
+}
