@@ -95,3 +95,6 @@ impl Authenticate {
 pub fn hash(key: &SecretString) -> [u8; 32] {
     Sha256::digest(key.expose_secret().as_bytes()).into()
 }
+
+#[cfg(test)]
+mod tests;

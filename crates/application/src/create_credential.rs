@@ -210,3 +210,6 @@ fn check_totp(method: AuthMethod, secret: &SecretString, problems: &mut Vec<Prob
         ));
     }
 }
+
+#[cfg(test)]
+mod tests;

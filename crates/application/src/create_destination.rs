@@ -226,3 +226,6 @@ fn is_token(byte: u8) -> bool {
 fn is_visible(byte: u8) -> bool {
     (b' '..=b'~').contains(&byte)
 }
+
+#[cfg(test)]
+mod tests;

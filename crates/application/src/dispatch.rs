@@ -221,33 +221,4 @@ fn jitter() -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_window_grows_with_success_and_shrinks_with_failure() {
-        let mut window = Window::default();
-        for _ in 0..100 {
-            window.under_way += 1;
-            window.ended(true);
-        }
-        assert_eq!(window.size, MAX_WINDOW);
-
-        window.ended(false);
-        assert_eq!(window.size, MAX_WINDOW / 2);
-        for _ in 0..10 {
-            window.ended(false);
-        }
-        assert_eq!(window.size, QUANTUM);
-    }
-
-    #[test]
-    fn a_full_window_takes_no_more() {
-        let mut window = Window::default();
-        assert!(!window.is_full());
-
-        window.under_way = 1;
-
-        assert!(window.is_full());
-    }
-}
+mod tests;
