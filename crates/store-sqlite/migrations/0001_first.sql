@@ -253,13 +253,17 @@ CREATE TABLE queue (
     run_id BLOB NOT NULL,
     organization_id BLOB NOT NULL,
     pool TEXT NOT NULL,
+    -- The start of a worker that keeps the run's session and alone may take it: the worker's id
+    -- and the number of the start. Empty where any worker may.
+    held_by BLOB NOT NULL,
     priority INTEGER NOT NULL,
     session_id BLOB NOT NULL,
     check_at INTEGER NOT NULL,
     CONSTRAINT queue_key PRIMARY KEY (run_id)
 ) WITHOUT ROWID;
 
-CREATE UNIQUE INDEX queue_by_turn ON queue (pool, organization_id, priority DESC, run_id);
+CREATE UNIQUE INDEX queue_by_turn
+    ON queue (pool, held_by, organization_id, priority DESC, run_id);
 CREATE INDEX queue_by_session ON queue (session_id);
 CREATE INDEX queue_check_at ON queue (check_at);
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{FromRow, QueryBuilder};
 use windlass_application::ports::events::{EventFilter, Order};
 use windlass_application::ports::{Events, StoreError};
@@ -10,7 +11,8 @@ use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::event::{Event, EventData, EventType};
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::{
-    AgentId, CredentialId, EventId, MalformedId, RunId, SessionId, SourceId, StorageId, TaskId,
+    AgentId, CredentialId, EventId, MalformedId, OrganizationId, RunId, SessionId, SourceId,
+    StorageId, TaskId,
 };
 use windlass_records::{EventDetail, Impossible, RunFacts, SessionFacts};
 
@@ -56,15 +58,8 @@ impl Events for SqliteStore {
         organization: OrganizationContext,
         id: EventId,
     ) -> Result<Option<Event>, StoreError> {
-        let row: Option<EventRow> = sqlx::query_as(select_events!(
-            "WHERE event.organization_id = ? AND event.id = ?"
-        ))
-        .bind(Id(organization.organization_id().uuid()))
-        .bind(Id(id.uuid()))
-        .fetch_optional(self.readers())
-        .await
-        .map_err(store_error)?;
-        row.map(EventRow::into_event).transpose()
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        load(&mut connection, organization.organization_id(), id).await
     }
 
     async fn list(
@@ -95,6 +90,23 @@ impl Events for SqliteStore {
             .map_err(store_error)?;
         page::cut(rows, &page).read(EventRow::into_event)
     }
+}
+
+/// The event of this id, for its reader and for whoever sends it.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: EventId,
+) -> Result<Option<Event>, StoreError> {
+    let row: Option<EventRow> = sqlx::query_as(select_events!(
+        "WHERE event.organization_id = ? AND event.id = ?"
+    ))
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(EventRow::into_event).transpose()
 }
 
 /// What [`select_events`] brings: the event, and what its run, session or file has of it.

@@ -124,6 +124,30 @@ impl Playbooks for SqliteStore {
     }
 }
 
+/// The document of one version, also of a playbook that was dropped since.
+pub(crate) async fn document(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    task_id: &TaskId,
+    source_id: &SourceId,
+    version: u32,
+) -> Result<Option<Value>, StoreError> {
+    let document: Option<String> = sqlx::query_scalar(
+        "SELECT document
+         FROM playbook_version
+         WHERE organization_id = ? AND task_id = ? AND source_id = ? AND version = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(task_id.as_str())
+    .bind(source_id.as_str())
+    .bind(version)
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    let read = document.as_deref().map(windlass_records::read).transpose();
+    read.map_err(|error| corrupt("playbook_version", &subject(task_id, source_id), &error))
+}
+
 /// Drops the playbooks of a source that is deleted: they lead through what is no longer there.
 pub(crate) async fn drop_of_source(
     connection: &mut SqliteConnection,

@@ -11,8 +11,11 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, SqlSafeStr};
 use tokio::sync::Notify;
 use windlass_application::ports::{Clock, StoreError};
+use windlass_domain::Timestamp;
 
+use crate::deliveries::LastLook;
 use crate::error::store_error;
+use crate::runs::Turns;
 use crate::transaction::Transaction;
 
 /// How many connections read at the same time. They never wait for the writer, and more than the
@@ -33,6 +36,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     clock: Arc<dyn Clock>,
     deliveries_written: Arc<Notify>,
+    turns: Turns,
+    last_look: LastLook,
 }
 
 /// Why a database file was not opened.
@@ -99,6 +104,8 @@ impl SqliteStore {
             readers,
             clock,
             deliveries_written: Arc::new(Notify::new()),
+            turns: Turns::default(),
+            last_look: LastLook::default(),
         })
     }
 
@@ -114,12 +121,23 @@ impl SqliteStore {
     }
 
     /// Woken by each commit that wrote deliveries.
-    #[expect(
-        dead_code,
-        reason = "the port Deliveries, which waits for it, is not built yet"
-    )]
     pub(crate) fn deliveries_written(&self) -> &Notify {
         &self.deliveries_written
+    }
+
+    /// The present moment of the store.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whose turn it is to have runs leased.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// When a dispatcher looked for deliveries.
+    pub(crate) fn last_look(&self) -> &LastLook {
+        &self.last_look
     }
 
     /// The transaction of a change that no request made: of a clock, of a worker. Nobody else

@@ -47,10 +47,6 @@ impl Transaction {
     }
 
     /// The trace that this transaction belongs to.
-    #[expect(
-        dead_code,
-        reason = "the port Runs, whose rows keep it, is not built yet"
-    )]
     pub(crate) fn trace_parent(&self) -> Option<&str> {
         self.trace_parent.as_deref()
     }

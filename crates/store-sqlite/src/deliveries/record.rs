@@ -1,0 +1,179 @@
+//! `Deliveries::record`: how an attempt went, and what follows.
+
+use std::time::Duration;
+
+use sqlx::sqlite::SqliteConnection;
+use tracing::debug;
+use windlass_application::ports::StoreError;
+use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummary, Next};
+use windlass_domain::destination::DestinationStatus;
+use windlass_domain::event::{EventData, EventType};
+use windlass_domain::id::{DeliveryId, DestinationId, OrganizationId};
+
+use super::row::{DeliveryRow, select_deliveries};
+use crate::columns::{At, Id};
+use crate::destinations;
+use crate::error::store_error;
+use crate::event_log::NewEvent;
+use crate::sessions::millis;
+use crate::store::SqliteStore;
+use crate::transaction::Transaction;
+
+/// How long after its event a parked delivery can be sent again by hand: as long as events are
+/// kept. Source: docs/events.md, "Retries".
+const PARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
+pub(super) async fn record(
+    store: &SqliteStore,
+    id: DeliveryId,
+    attempt: Attempt,
+    next: Next,
+) -> Result<(), StoreError> {
+    let mut transaction = store.begin(None).await?;
+    let Some((organization_id, mut delivery)) = load(transaction.connection(), id).await? else {
+        // Its destination was deleted while it was under way.
+        return Ok(());
+    };
+    let DeliveryState::Pending { .. } = delivery.state else {
+        // Its lease ran out, and whoever had it next was heard first.
+        debug!(delivery.id = %id, "an attempt came after the delivery was over");
+        return Ok(());
+    };
+    let over_at = attempt.at + attempt.duration;
+    delivery.attempts += 1;
+    delivery.state = match next {
+        Next::Delivered => DeliveryState::Success {
+            delivered_at: over_at,
+        },
+        Next::Retry { after } => DeliveryState::Pending {
+            next_attempt_at: over_at + after,
+        },
+        Next::Park { .. } => DeliveryState::Parked {
+            until: delivery.created_at + PARKED_FOR,
+        },
+    };
+    insert_attempt(transaction.connection(), &delivery, &attempt).await?;
+    update(transaction.connection(), &delivery).await?;
+    if let Next::Park { deactivate } = next {
+        emit_parked(&mut transaction, organization_id, &delivery);
+        if deactivate {
+            let destination_id = delivery.destination_id;
+            deactivate_destination(&mut transaction, organization_id, destination_id).await?;
+        }
+    }
+    transaction.commit().await?;
+    // Whoever waits for the next delivery must know of this one.
+    store.deliveries_written().notify_one();
+    Ok(())
+}
+
+/// Whose it is, its row says: a dispatcher sends everybody's.
+async fn load(
+    connection: &mut SqliteConnection,
+    id: DeliveryId,
+) -> Result<Option<(OrganizationId, Delivery)>, StoreError> {
+    let row: Option<DeliveryRow> = sqlx::query_as(select_deliveries!("WHERE id = ?"))
+        .bind(Id(id.uuid()))
+        .fetch_optional(connection)
+        .await
+        .map_err(store_error)?;
+    row.map(DeliveryRow::into_delivery).transpose()
+}
+
+async fn insert_attempt(
+    connection: &mut SqliteConnection,
+    delivery: &Delivery,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO delivery_attempt
+             (delivery_id, number, at, status_code, duration_ms, error, retry_after_ms)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(Id(delivery.id.uuid()))
+    .bind(delivery.attempts)
+    .bind(At(attempt.at))
+    .bind(attempt.status_code)
+    .bind(millis(attempt.duration))
+    .bind(&attempt.error)
+    .bind(attempt.retry_after.map(millis))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+async fn update(connection: &mut SqliteConnection, delivery: &Delivery) -> Result<(), StoreError> {
+    let (next_attempt_at, delivered_at, parked_until) = match delivery.state {
+        DeliveryState::Pending { next_attempt_at } => (Some(At(next_attempt_at)), None, None),
+        DeliveryState::Success { delivered_at } => (None, Some(At(delivered_at)), None),
+        DeliveryState::Parked { until } => (None, None, Some(At(until))),
+    };
+    sqlx::query(
+        "UPDATE delivery
+         SET attempts = ?, next_attempt_at = ?, delivered_at = ?, parked_until = ?
+         WHERE id = ?",
+    )
+    .bind(delivery.attempts)
+    .bind(next_attempt_at)
+    .bind(delivered_at)
+    .bind(parked_until)
+    .bind(Id(delivery.id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+fn emit_parked(
+    transaction: &mut Transaction,
+    organization_id: OrganizationId,
+    delivery: &Delivery,
+) {
+    let at = transaction.at();
+    transaction.emit(NewEvent {
+        organization_id,
+        event_type: EventType::DeliveryParked,
+        at,
+        data: EventData::Delivery(DeliverySummary {
+            id: delivery.id,
+            event_id: delivery.event_id,
+            event_type: delivery.event_type,
+            destination_id: delivery.destination_id,
+            attempts: delivery.attempts,
+        }),
+    });
+}
+
+/// Ends a destination's deliveries until its caller mends it; nothing where that was done already.
+async fn deactivate_destination(
+    transaction: &mut Transaction,
+    organization_id: OrganizationId,
+    destination_id: DestinationId,
+) -> Result<(), StoreError> {
+    let connection = transaction.connection();
+    let destination = destinations::load(connection, organization_id, destination_id).await?;
+    let destination = destination.filter(|it| it.status == DestinationStatus::Active);
+    let Some(mut destination) = destination else {
+        return Ok(());
+    };
+    destination.status = DestinationStatus::Inactive;
+    destination.updated_at = transaction.at().following(destination.updated_at);
+    sqlx::query(
+        "UPDATE destination SET status = ?, updated_at = ? WHERE id = ? AND organization_id = ?",
+    )
+    .bind(destination.status.as_str())
+    .bind(At(destination.updated_at))
+    .bind(Id(destination_id.uuid()))
+    .bind(Id(organization_id.uuid()))
+    .execute(transaction.connection())
+    .await
+    .map_err(store_error)?;
+    transaction.emit(NewEvent {
+        organization_id,
+        event_type: EventType::DestinationDeactivated,
+        at: destination.updated_at,
+        data: EventData::Destination(destination),
+    });
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The rows of files that runs captured. They are written with the activity that brings them.
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, QueryBuilder};
+use windlass_application::ports::files::FileFilter;
+use windlass_application::ports::{Files, StoreError};
+use windlass_application::{OrganizationContext, Page, PageRequest};
+use windlass_domain::file::StoredFile;
+use windlass_domain::id::{OrganizationId, RunId, StorageId};
+use windlass_domain::run::Run;
+use windlass_records::Impossible;
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::page::{self, First};
+use crate::store::SqliteStore;
+
+#[async_trait]
+impl Files for SqliteStore {
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: StorageId,
+    ) -> Result<Option<StoredFile>, StoreError> {
+        let found = self.find(id).await?;
+        Ok(found
+            .filter(|(organization_id, _)| *organization_id == organization.organization_id())
+            .map(|(_, file)| file))
+    }
+
+    async fn find(
+        &self,
+        id: StorageId,
+    ) -> Result<Option<(OrganizationId, StoredFile)>, StoreError> {
+        let row: Option<FileRow> = sqlx::query_as(
+            "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
+                    extraction, created_at, expired_at
+             FROM file
+             WHERE id = ?",
+        )
+        .bind(Id(id.uuid()))
+        .fetch_optional(self.readers())
+        .await
+        .map_err(store_error)?;
+        row.map(FileRow::into_file).transpose()
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: FileFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredFile>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
+                    extraction, created_at, expired_at
+             FROM file
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        if let Some(run_id) = filter.run_id {
+            query.push(" AND run_id = ");
+            query.push_bind(Id(run_id.uuid()));
+        }
+        if let Some(task_id) = &filter.task_id {
+            query.push(" AND task_id = ");
+            query.push_bind(task_id.to_string());
+        }
+        if let Some(source_id) = &filter.source_id {
+            query.push(" AND source_id = ");
+            query.push_bind(source_id.to_string());
+        }
+        let parse = |text: &str| StorageId::parse(text).map(StorageId::uuid);
+        page::push_page_by_id(
+            &mut query,
+            "file",
+            filter.created,
+            &page,
+            First::Newest,
+            parse,
+        )?;
+        let rows: Vec<FileRow> = query
+            .build_query_as()
+            .fetch_all(self.readers())
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(|row| row.into_file().map(|(_, file)| file))
+    }
+}
+
+#[derive(FromRow)]
+struct FileRow {
+    id: Id,
+    organization_id: Id,
+    run_id: Id,
+    file_name: String,
+    file_type: String,
+    file_size: i64,
+    sha256: Vec<u8>,
+    extraction: Option<String>,
+    created_at: At,
+    expired_at: Option<At>,
+}
+
+impl FileRow {
+    fn into_file(self) -> Result<(OrganizationId, StoredFile), StoreError> {
+        let id = StorageId::from_uuid(self.id.0);
+        let organization_id = OrganizationId::from_uuid(self.organization_id.0);
+        let file = self
+            .parts(id)
+            .map_err(|error| corrupt("file", &id, &error))?;
+        Ok((organization_id, file))
+    }
+
+    fn parts(self, id: StorageId) -> Result<StoredFile, Impossible> {
+        let file_size = u64::try_from(self.file_size)
+            .map_err(|_| Impossible::new("a file's size is not negative"))?;
+        let sha256 = self.sha256.try_into();
+        let extraction = self.extraction.as_deref();
+        Ok(StoredFile {
+            id,
+            run_id: RunId::from_uuid(self.run_id.0),
+            file_name: self.file_name,
+            file_type: self.file_type,
+            file_size,
+            sha256: sha256.map_err(|_| Impossible::new("a SHA-256 has 32 bytes"))?,
+            extraction: extraction.map(windlass_records::read).transpose()?,
+            created_at: self.created_at.0,
+            expired_at: self.expired_at.map(|at| at.0),
+        })
+    }
+}
+
+/// Keeps a file of a run, unless it is kept already; says whether it is new.
+pub(crate) async fn insert(
+    connection: &mut SqliteConnection,
+    run: &Run,
+    file: &StoredFile,
+) -> Result<bool, StoreError> {
+    let file_size = i64::try_from(file.file_size)
+        .map_err(|_| corrupt("file", &file.id, &"a size fits into 63 bits"))?;
+    let inserted = sqlx::query(
+        "INSERT INTO file
+             (id, organization_id, run_id, task_id, source_id, file_name, file_type, file_size,
+              sha256, extraction, created_at, expired_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(Id(file.id.uuid()))
+    .bind(Id(run.organization_id.uuid()))
+    .bind(Id(run.id.uuid()))
+    .bind(run.task_id.as_str())
+    .bind(run.source_id.as_ref().map(|id| id.as_str().to_owned()))
+    .bind(&file.file_name)
+    .bind(&file.file_type)
+    .bind(file_size)
+    .bind(file.sha256.to_vec())
+    .bind(file.extraction.as_ref().map(windlass_records::write))
+    .bind(At(file.created_at))
+    .bind(file.expired_at.map(At))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(inserted.rows_affected() == 1)
+}

@@ -1,0 +1,122 @@
+//! `Runs::command`: one command to one run, with all that follows from it.
+
+use sqlx::sqlite::SqliteConnection;
+use windlass_application::ports::runs::{Attachment, Commanded, RunView};
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_application::{Outcome, Write, Written};
+use windlass_domain::id::{OrganizationId, RunId, SessionId};
+use windlass_domain::lifecycle::Command;
+use windlass_domain::run::{Metadata, Refusal, Run, RunCommand};
+
+use super::attachment;
+use super::row::shows_output;
+use super::scene::Loaded;
+use crate::columns::Id;
+use crate::error::{corrupt, store_error};
+use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
+
+pub(super) async fn command(
+    store: &SqliteStore,
+    write: Write,
+    run_id: RunId,
+    command: RunCommand,
+    attachment: Option<Attachment>,
+) -> Result<Written<Commanded>, WriteError> {
+    let mut transaction = match store.begin_write(write).await? {
+        Begun::Fresh(transaction) => transaction,
+        Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+    };
+    let organization_id = transaction.organization_id();
+    let connection = transaction.connection();
+    let session_id = session_of(connection, organization_id, run_id).await?;
+    let loaded = Loaded::load(connection, session_id, Some(run_id)).await?;
+    let mut loaded = loaded.ok_or_else(|| corrupt("run", &run_id, &"a run's session is kept"))?;
+    let action = action(&command);
+
+    let command = Command::Run { run_id, command };
+    let changes = loaded
+        .command(&mut transaction.transaction, command)
+        .await?;
+    let run = changes.runs.iter().find(|run| run.id == run_id);
+    let run = run.ok_or(Refusal::NotInScene)?.clone();
+    if let Some(attachment) = attachment {
+        attachment::keep(&mut transaction.transaction, &run, attachment).await?;
+    }
+
+    let metadata = loaded.metadata.remove(&run_id).unwrap_or_default();
+    let commanded = Commanded {
+        run: view(transaction.connection(), run, metadata).await?,
+        signals: changes.signals,
+    };
+    // A retry that changed nothing is no second change.
+    let audited = action.filter(|_| !changes.events.is_empty());
+    let audited = audited.map(|action| Audited {
+        action,
+        subject: run_id.to_string(),
+    });
+    transaction
+        .commit(Outcome::Run(&commanded.run), audited)
+        .await?;
+    Ok(Written::Done(commanded))
+}
+
+/// The session of one of the organization's runs.
+async fn session_of(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    run_id: RunId,
+) -> Result<SessionId, WriteError> {
+    let session_id: Option<Id> =
+        sqlx::query_scalar("SELECT session_id FROM run WHERE id = ? AND organization_id = ?")
+            .bind(Id(run_id.uuid()))
+            .bind(Id(organization_id.uuid()))
+            .fetch_optional(connection)
+            .await
+            .map_err(store_error)?;
+    session_id
+        .map(|id| SessionId::from_uuid(id.0))
+        .ok_or(WriteError::NotFound)
+}
+
+/// The run as its caller sees it, with the output that was kept.
+async fn view(
+    connection: &mut SqliteConnection,
+    run: Run,
+    metadata: Metadata,
+) -> Result<RunView, StoreError> {
+    let output = if shows_output(run.status()) {
+        let json: Option<String> =
+            sqlx::query_scalar("SELECT output FROM run_output WHERE run_id = ?")
+                .bind(Id(run.id.uuid()))
+                .fetch_optional(connection)
+                .await
+                .map_err(store_error)?;
+        let output = json.as_deref().map(windlass_records::read).transpose();
+        output.map_err(|error| corrupt("run_output", &run.id, &error))?
+    } else {
+        None
+    };
+    Ok(RunView {
+        run,
+        metadata,
+        output,
+    })
+}
+
+/// A command as the audit names it; None for what only workers and clocks say.
+fn action(command: &RunCommand) -> Option<&'static str> {
+    match command {
+        RunCommand::Cancel { .. } => Some("task_run.cancel"),
+        RunCommand::Answer { .. } => Some("task_run.answer"),
+        RunCommand::Decline => Some("task_run.decline"),
+        RunCommand::Approve { .. } => Some("task_run.approve"),
+        RunCommand::Reject { .. } => Some("task_run.reject"),
+        RunCommand::Lease { .. }
+        | RunCommand::Worker { .. }
+        | RunCommand::TimedOut(_)
+        | RunCommand::WorkerGone { .. }
+        | RunCommand::SessionEnded { .. }
+        | RunCommand::SessionFailed => None,
+    }
+}

@@ -1,0 +1,158 @@
+//! `Runs::lease`: queued runs for a worker, now running under a new epoch.
+
+use sqlx::sqlite::SqliteConnection;
+use tracing::{error, warn};
+use windlass_application::OrganizationContext;
+use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun};
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_domain::id::{OrganizationId, SessionId};
+use windlass_domain::lifecycle::{Changes, Command};
+use windlass_domain::pool::Pool;
+use windlass_domain::run::{Holder, RunCommand};
+use windlass_domain::session::{Session, SessionState};
+
+use super::leased::Equipment;
+use super::pick::{Picked, Picks};
+use super::place::holder_key;
+use super::scene::Loaded;
+use crate::store::SqliteStore;
+use crate::transaction::Transaction;
+use crate::{sessions, workers};
+
+/// The most runs that one call leases, so that its transaction stays short.
+const MAX_AT_ONCE: usize = 256;
+
+pub(super) async fn lease(
+    store: &SqliteStore,
+    request: LeaseRequest,
+) -> Result<Leased, WriteError> {
+    let mut transaction = store.begin(None).await?;
+    let (holder, organization) = (request.holder, request.organization);
+    let at = transaction.at();
+    let worker = workers::latest(transaction.connection(), holder, organization).await?;
+    workers::seen(transaction.connection(), &worker, at).await?;
+
+    let capacity = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
+    let capacity = capacity.min(MAX_AT_ONCE);
+    let mut leased = Leased::default();
+    let mut turns = Vec::new();
+    if !worker.draining {
+        for pool in &request.pools {
+            let picks = Picks::new(
+                pool.clone(),
+                holder_key(holder),
+                organization.map(OrganizationContext::organization_id),
+                store.turns().last(pool),
+            );
+            let picks = from_pool(&mut transaction, &request, capacity, picks, &mut leased).await?;
+            turns.extend(picks.last().map(|last| (pool, last)));
+        }
+    }
+    leased.ended_sessions = ended(transaction.connection(), &request).await?;
+    transaction.commit().await?;
+    remember(store, turns);
+    Ok(leased)
+}
+
+/// A turn is over once its lease is committed.
+fn remember(store: &SqliteStore, turns: Vec<(&Pool, OrganizationId)>) {
+    for (pool, organization_id) in turns {
+        store.turns().took(pool, organization_id);
+    }
+}
+
+/// Leases from one pool until the worker has what it asked for.
+async fn from_pool(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    capacity: usize,
+    mut picks: Picks,
+    leased: &mut Leased,
+) -> Result<Picks, WriteError> {
+    while leased.runs.len() < capacity {
+        let Some(picked) = picks.next(transaction.connection()).await? else {
+            break;
+        };
+        match lease_one(transaction, request, picked).await {
+            Ok(Some((run, changes))) => {
+                leased.runs.push(run);
+                leased.signals.extend(changes.signals);
+            }
+            Ok(None) => {}
+            // One broken row must not keep all others from being done.
+            Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+                error!(run.id = %picked.run_id, %error, "a queued run cannot be leased");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(picks)
+}
+
+/// Leases one run; None where it may not be leased after all. Nothing is written where it fails
+/// over a broken row: all is read before.
+async fn lease_one(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    picked: Picked,
+) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
+    let run_id = picked.run_id;
+    let connection = transaction.connection();
+    let loaded = Loaded::load(connection, picked.session_id, None).await?;
+    let Some(mut loaded) = loaded else {
+        return Ok(None);
+    };
+    let run = loaded.scene.runs.iter().find(|run| run.id == run_id);
+    let Some(run) = run else {
+        return Ok(None);
+    };
+    let equipment = Equipment::load(connection, run).await?;
+    let resumed = is_kept_by(loaded.scene.session.as_ref(), request.holder);
+    let command = Command::Run {
+        run_id,
+        command: RunCommand::Lease {
+            holder: request.holder,
+            explicit_begin: request.explicit_begin,
+            length: request.length,
+        },
+    };
+    match loaded.command(transaction, command).await {
+        Ok(changes) => {
+            let run = changes.runs.iter().find(|run| run.id == run_id).cloned();
+            Ok(run.map(|run| (equipment.of(run, resumed), changes)))
+        }
+        Err(WriteError::Refused(refusal)) => {
+            warn!(run.id = %run_id, %refusal, "a queued run is left where it is");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether this start of a worker has the session's state from a run before.
+fn is_kept_by(session: Option<&Session>, holder: Holder) -> bool {
+    session.is_some_and(|session| match session.state {
+        SessionState::Idle { holder: keeper, .. } => keeper == holder,
+        SessionState::Queued
+        | SessionState::Running { .. }
+        | SessionState::Completing { .. }
+        | SessionState::Completed
+        | SessionState::Failed => false,
+    })
+}
+
+/// Those of the worker's sessions that it no longer has.
+async fn ended(
+    connection: &mut SqliteConnection,
+    request: &LeaseRequest,
+) -> Result<Vec<SessionId>, StoreError> {
+    let mut ended = Vec::new();
+    for id in &request.sessions {
+        let session = sessions::load(connection, *id).await?;
+        let holder = session.and_then(|session| session.state.holder());
+        if holder != Some(request.holder) {
+            ended.push(*id);
+        }
+    }
+    Ok(ended)
+}

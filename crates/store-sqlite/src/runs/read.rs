@@ -1,0 +1,98 @@
+//! Runs, read one by one.
+
+use sqlx::{FromRow, QueryBuilder};
+use windlass_application::OrganizationContext;
+use windlass_application::ports::StoreError;
+use windlass_application::ports::runs::RunView;
+use windlass_domain::id::{OrganizationId, RunId};
+use windlass_domain::run::Status;
+use windlass_domain::sealed::Sealed;
+
+use super::row::{ViewRow, select_views};
+use crate::columns::Id;
+use crate::error::{corrupt, store_error};
+use crate::store::SqliteStore;
+
+pub(super) async fn get(
+    store: &SqliteStore,
+    organization: OrganizationContext,
+    run_id: RunId,
+) -> Result<Option<RunView>, StoreError> {
+    let row: Option<ViewRow> = sqlx::query_as(select_views!(
+        "WHERE run.id = ? AND run.organization_id = ?"
+    ))
+    .bind(Id(run_id.uuid()))
+    .bind(Id(organization.organization_id().uuid()))
+    .fetch_optional(store.readers())
+    .await
+    .map_err(store_error)?;
+    row.map(ViewRow::into_view).transpose()
+}
+
+pub(super) async fn input(
+    store: &SqliteStore,
+    organization: OrganizationContext,
+    run_id: RunId,
+) -> Result<Option<Sealed>, StoreError> {
+    let input: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT run_input.input
+         FROM run
+         JOIN run_input ON run_input.run_id = run.id
+         WHERE run.id = ? AND run.organization_id = ?",
+    )
+    .bind(Id(run_id.uuid()))
+    .bind(Id(organization.organization_id().uuid()))
+    .fetch_optional(store.readers())
+    .await
+    .map_err(store_error)?;
+    Ok(input.map(Sealed::from_bytes))
+}
+
+#[derive(FromRow)]
+struct StatusRow {
+    id: Id,
+    status: String,
+}
+
+/// Over all organizations: whoever waits for a run has been let in to it.
+pub(super) async fn statuses(
+    store: &SqliteStore,
+    run_ids: &[RunId],
+) -> Result<Vec<(RunId, Status)>, StoreError> {
+    if run_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut query = QueryBuilder::new("SELECT id, status FROM run WHERE id IN (");
+    let mut ids = query.separated(", ");
+    for id in run_ids {
+        ids.push_bind(Id(id.uuid()));
+    }
+    query.push(") ORDER BY id");
+    let rows: Vec<StatusRow> = query
+        .build_query_as()
+        .fetch_all(store.readers())
+        .await
+        .map_err(store_error)?;
+    rows.into_iter()
+        .map(|row| {
+            let id = RunId::from_uuid(row.id.0);
+            let status = Status::parse(&row.status).ok_or_else(|| {
+                let rule = format!("a status is a known one; it is `{}`", row.status);
+                corrupt("run", &id, &rule)
+            })?;
+            Ok((id, status))
+        })
+        .collect()
+}
+
+pub(super) async fn organization_of(
+    store: &SqliteStore,
+    run_id: RunId,
+) -> Result<Option<OrganizationId>, StoreError> {
+    let id: Option<Id> = sqlx::query_scalar("SELECT organization_id FROM run WHERE id = ?")
+        .bind(Id(run_id.uuid()))
+        .fetch_optional(store.readers())
+        .await
+        .map_err(store_error)?;
+    Ok(id.map(|id| OrganizationId::from_uuid(id.0)))
+}

@@ -1,0 +1,116 @@
+//! `Runs::start`: keeps a new run, and opens its session where it has none.
+
+use sqlx::sqlite::SqliteConnection;
+use windlass_application::ports::runs::{Commanded, NewRun, RunView};
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_application::problem::Resource;
+use windlass_application::{Outcome, Write, Written};
+use windlass_domain::credential::CredentialStatus;
+use windlass_domain::id::OrganizationId;
+use windlass_domain::lifecycle::{self, Command};
+use windlass_domain::run::{Refusal, Run};
+
+use super::save;
+use super::scene::Loaded;
+use crate::columns::Id;
+use crate::credentials;
+use crate::error::store_error;
+use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
+
+pub(super) async fn start(
+    store: &SqliteStore,
+    write: Write,
+    start: NewRun,
+) -> Result<Written<Commanded>, WriteError> {
+    let mut transaction = match store.begin_write(write).await? {
+        Begun::Fresh(transaction) => transaction,
+        Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+    };
+    let organization_id = transaction.organization_id();
+    let mut loaded = scene(transaction.connection(), organization_id, &start.run).await?;
+    refuse_gone(transaction.connection(), organization_id, &start.run).await?;
+
+    let command = Command::Start {
+        run: Box::new(start.run.clone()),
+    };
+    let changes = lifecycle::decide(&loaded.scene, command, transaction.at())?;
+    save::save_start(&mut transaction.transaction, &mut loaded, &changes, &start).await?;
+
+    let run = changes.runs.into_iter().find(|run| run.id == start.run.id);
+    let commanded = Commanded {
+        run: RunView {
+            run: run.ok_or(Refusal::NotInScene)?,
+            metadata: start.metadata,
+            output: None,
+        },
+        signals: changes.signals,
+    };
+    let audited = Audited {
+        action: "task_run.start",
+        subject: commanded.run.run.id.to_string(),
+    };
+    transaction
+        .commit(Outcome::Run(&commanded.run), Some(audited))
+        .await?;
+    Ok(Written::Done(commanded))
+}
+
+/// The scene of the run's session; an empty one where the run opens it.
+async fn scene(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    run: &Run,
+) -> Result<Loaded, WriteError> {
+    if run.opened_session {
+        return Ok(Loaded::empty());
+    }
+    let loaded = Loaded::load(connection, run.session_id, None).await?;
+    loaded
+        .filter(|loaded| {
+            let session = loaded.scene.session.as_ref();
+            session.is_some_and(|session| session.organization_id == organization_id)
+        })
+        .ok_or(WriteError::NotFound)
+}
+
+/// What the run refers to was there when its caller's words were checked; it must be there now.
+async fn refuse_gone(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    run: &Run,
+) -> Result<(), WriteError> {
+    let gone = |what| Err(WriteError::ReferenceGone { what });
+    let task = "SELECT 1 FROM task WHERE organization_id = ? AND id = ?";
+    if !exists(connection, task, organization_id, run.task_id.as_str()).await? {
+        return gone(Resource::Task);
+    }
+    if let Some(source_id) = &run.source_id {
+        let source = "SELECT 1 FROM source WHERE organization_id = ? AND id = ?";
+        if !exists(connection, source, organization_id, source_id.as_str()).await? {
+            return gone(Resource::Source);
+        }
+    }
+    if let Some(credential_id) = run.credential_id {
+        let credential = credentials::load(connection, organization_id, credential_id).await?;
+        if credential.is_none_or(|credential| credential.status == CredentialStatus::Deleted) {
+            return gone(Resource::Credential);
+        }
+    }
+    Ok(())
+}
+
+async fn exists(
+    connection: &mut SqliteConnection,
+    query: &'static str,
+    organization_id: OrganizationId,
+    id: &str,
+) -> Result<bool, StoreError> {
+    let found: Option<i64> = sqlx::query_scalar(query)
+        .bind(Id(organization_id.uuid()))
+        .bind(id)
+        .fetch_optional(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(found.is_some())
+}

@@ -1,0 +1,195 @@
+//! `Runs::sweep`: acts on the clocks that have run out. Source: docs/lifecycle.md, "Clocks".
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteConnection;
+use tracing::{error, info, warn};
+use windlass_application::ports::runs::Swept;
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_domain::Timestamp;
+use windlass_domain::id::SessionId;
+use windlass_domain::lifecycle;
+use windlass_domain::session;
+
+use super::place;
+use super::scene::Loaded;
+use crate::columns::{At, Id};
+use crate::error::store_error;
+use crate::store::SqliteStore;
+use crate::transaction::Transaction;
+
+/// When what could not be swept is looked at again.
+const LATER: Duration = Duration::from_secs(60);
+
+/// The tables whose rows are looked at by their `check_at`, with the column of their session.
+const QUEUE: &str = "UPDATE queue SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
+const PARKED: &str = "UPDATE parked SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
+const LIVE: &str = "UPDATE live SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
+const REVIEW: &str = "UPDATE review SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
+const SESSION: &str = "UPDATE session SET check_at = ?3 WHERE id = ?1 AND check_at <= ?2";
+
+#[derive(FromRow)]
+struct DueRow {
+    session_id: Id,
+}
+
+pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
+    let mut reader = store.readers().acquire().await.map_err(store_error)?;
+    // Most of the time nothing is due, and looking takes no lock.
+    if due(&mut reader, store.now(), 1).await?.is_empty() {
+        return Ok(Swept::default());
+    }
+    drop(reader);
+    let mut transaction = store.begin(None).await?;
+    let now = transaction.at();
+    let rows = due(transaction.connection(), now, limit).await?;
+    let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
+    let mut swept = Swept {
+        more: is_full,
+        ..Swept::default()
+    };
+    let mut seen = Vec::new();
+    for row in rows {
+        let session_id = SessionId::from_uuid(row.session_id.0);
+        if swept.acted >= limit {
+            swept.more = true;
+            break;
+        }
+        if !seen.contains(&session_id) {
+            seen.push(session_id);
+            sweep_scene(&mut transaction, session_id, limit, &mut swept).await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(swept)
+}
+
+/// The sessions whose own clock or a run's may have run out, the earliest first. Over all
+/// organizations: a scene is of one.
+async fn due(
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+    limit: u32,
+) -> Result<Vec<DueRow>, StoreError> {
+    sqlx::query_as(
+        "SELECT session_id
+         FROM (
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM queue
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+             )
+             UNION ALL
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM parked
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+             )
+             UNION ALL
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM live
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+             )
+             UNION ALL
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM review
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+             )
+             UNION ALL
+             SELECT * FROM (
+                 SELECT id, check_at FROM session
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+             )
+         )
+         ORDER BY check_at
+         LIMIT ?2",
+    )
+    .bind(At(now))
+    .bind(limit)
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)
+}
+
+/// Acts on all clocks of a session and its runs that have run out, one after the other, and sets
+/// when the others are looked at.
+async fn sweep_scene(
+    transaction: &mut Transaction,
+    session_id: SessionId,
+    limit: u32,
+    swept: &mut Swept,
+) -> Result<(), StoreError> {
+    let now = transaction.at();
+    let loaded = match Loaded::load(transaction.connection(), session_id, None).await {
+        Ok(loaded) => loaded,
+        // One broken row must not stop all clocks.
+        Err(error @ StoreError::Corrupt { .. }) => {
+            error!(session.id = %session_id, %error, "a session cannot be swept");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(mut loaded) = loaded else {
+        return postpone(transaction, session_id).await;
+    };
+    while swept.acted < limit
+        && let Some(command) = loaded.due(now)
+    {
+        match loaded.command(transaction, command).await {
+            Ok(changes) => {
+                swept.acted += 1;
+                swept.signals.extend(changes.signals);
+                info!(session.id = %session_id, "a clock of {session_id} ran out");
+            }
+            Err(WriteError::Store(error)) => return Err(error),
+            Err(error) => {
+                warn!(session.id = %session_id, %error, "a clock that ran out was not taken");
+                return postpone(transaction, session_id).await;
+            }
+        }
+    }
+    if loaded.due(now).is_some() {
+        swept.more = true;
+        return Ok(());
+    }
+    rearm(transaction, &loaded).await
+}
+
+/// Sets when each of the scene is looked at again: renewals and activity have moved its deadlines.
+async fn rearm(transaction: &mut Transaction, loaded: &Loaded) -> Result<(), StoreError> {
+    let now = transaction.at();
+    for run in &loaded.scene.runs {
+        let check_at = lifecycle::check_at(run);
+        place::rearm(transaction.connection(), run, check_at, now).await?;
+    }
+    if let Some(session) = &loaded.scene.session {
+        let check_at = session::check_at(session);
+        set_check_at(transaction, SESSION, session.id, check_at).await?;
+    }
+    Ok(())
+}
+
+/// Leaves a session and its runs alone for a while.
+async fn postpone(transaction: &mut Transaction, session_id: SessionId) -> Result<(), StoreError> {
+    let later = Some(transaction.at() + LATER);
+    for statement in [QUEUE, PARKED, LIVE, REVIEW, SESSION] {
+        set_check_at(transaction, statement, session_id, later).await?;
+    }
+    Ok(())
+}
+
+async fn set_check_at(
+    transaction: &mut Transaction,
+    statement: &'static str,
+    session_id: SessionId,
+    check_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let now = transaction.at();
+    sqlx::query(statement)
+        .bind(Id(session_id.uuid()))
+        .bind(At(now))
+        .bind(check_at.map(At))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}

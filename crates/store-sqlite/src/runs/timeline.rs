@@ -1,0 +1,78 @@
+//! `Runs::timeline`: the events of a run, its files, and what its agent said, in one order.
+
+use sqlx::FromRow;
+use windlass_application::OrganizationContext;
+use windlass_application::ports::StoreError;
+use windlass_application::ports::runs::{TimelineEntry, TimelineKind};
+use windlass_domain::id::RunId;
+
+use super::attachment::{INTERACTION, MAX_LINES, PROGRESS};
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::store::SqliteStore;
+
+const EVENT: &str = "event";
+const FILE: &str = "file";
+
+#[derive(FromRow)]
+struct LineRow {
+    at: At,
+    kind: String,
+    message: Option<String>,
+    step: Option<u32>,
+}
+
+/// Of what happened at one moment, the status that was entered comes first. The event of a file
+/// is left out: the file is a line itself.
+pub(super) async fn timeline(
+    store: &SqliteStore,
+    organization: OrganizationContext,
+    run_id: RunId,
+) -> Result<Vec<TimelineEntry>, StoreError> {
+    let rows: Vec<LineRow> = sqlx::query_as(
+        "SELECT at, kind, message, step
+         FROM (
+             SELECT event.created_at AS at, 'event' AS kind, event.type AS message,
+                    NULL AS step, 1 AS rank, event.sequence AS place
+             FROM event
+             WHERE event.run_id = ?1 AND event.organization_id = ?2 AND event.file_id IS NULL
+             UNION ALL
+             SELECT timeline.at, timeline.kind, timeline.message, timeline.step, 2, timeline.line
+             FROM timeline
+             JOIN run ON run.id = timeline.run_id
+             WHERE timeline.run_id = ?1 AND run.organization_id = ?2
+             UNION ALL
+             SELECT file.created_at, 'file', file.file_name, NULL, 3, 0
+             FROM file
+             WHERE file.run_id = ?1 AND file.organization_id = ?2
+         )
+         ORDER BY at, rank, place
+         LIMIT ?3",
+    )
+    .bind(Id(run_id.uuid()))
+    .bind(Id(organization.organization_id().uuid()))
+    .bind(MAX_LINES)
+    .fetch_all(store.readers())
+    .await
+    .map_err(store_error)?;
+    rows.into_iter().map(|row| entry(run_id, row)).collect()
+}
+
+fn entry(run_id: RunId, row: LineRow) -> Result<TimelineEntry, StoreError> {
+    let kind = match row.kind.as_str() {
+        EVENT => TimelineKind::Event,
+        FILE => TimelineKind::File,
+        PROGRESS => TimelineKind::Progress,
+        INTERACTION => TimelineKind::Interaction,
+        other => {
+            let rule = format!("a line is of a known kind; it is `{other}`");
+            return Err(corrupt("timeline", &run_id, &rule));
+        }
+    };
+    Ok(TimelineEntry {
+        at: row.at.0,
+        kind,
+        message: row.message,
+        step: row.step,
+    })
+}

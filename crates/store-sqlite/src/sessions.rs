@@ -1,0 +1,163 @@
+//! Sessions, kept. What changes them stands in `runs`: the two are decided together.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteConnection;
+use windlass_application::OrganizationContext;
+use windlass_application::ports::{Sessions, StoreError};
+use windlass_domain::id::{CredentialId, OrganizationId, SessionId, SourceId};
+use windlass_domain::session::{self, Session, SessionState};
+use windlass_records::{Impossible, SessionStateRecord};
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::store::SqliteStore;
+
+#[async_trait]
+impl Sessions for SqliteStore {
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: SessionId,
+    ) -> Result<Option<Session>, StoreError> {
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let session = load(&mut connection, id).await?;
+        Ok(session.filter(|session| session.organization_id == organization.organization_id()))
+    }
+}
+
+#[derive(FromRow)]
+struct SessionRow {
+    id: Id,
+    organization_id: Id,
+    credential_id: Option<Id>,
+    source_id: Option<String>,
+    status: String,
+    state: String,
+    version: u32,
+    runtime_ms: i64,
+    created_at: At,
+    updated_at: At,
+}
+
+impl SessionRow {
+    fn into_session(self) -> Result<Session, StoreError> {
+        let id = SessionId::from_uuid(self.id.0);
+        self.parts(id)
+            .map_err(|error| corrupt("session", &id, &error))
+    }
+
+    fn parts(self, id: SessionId) -> Result<Session, Impossible> {
+        let record: SessionStateRecord = windlass_records::read(&self.state)?;
+        let state = SessionState::try_from(record)?;
+        if state.status().as_str() != self.status {
+            return Err(Impossible::new(format!(
+                "its status is that of its state, `{}`; it is `{}`",
+                state.status(),
+                self.status
+            )));
+        }
+        let runtime_ms = u64::try_from(self.runtime_ms)
+            .map_err(|_| Impossible::new("a runtime is not negative"))?;
+        let source_id = self.source_id.as_deref().map(SourceId::parse).transpose();
+        Ok(Session {
+            id,
+            organization_id: OrganizationId::from_uuid(self.organization_id.0),
+            credential_id: self.credential_id.map(|id| CredentialId::from_uuid(id.0)),
+            source_id: source_id.map_err(|error| Impossible::new(error.to_string()))?,
+            state,
+            version: self.version,
+            runtime: Duration::from_millis(runtime_ms),
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}
+
+/// The session of this id, whose ever it is: the caller checks that, or has the id from a row.
+pub(crate) async fn load(
+    connection: &mut SqliteConnection,
+    id: SessionId,
+) -> Result<Option<Session>, StoreError> {
+    let row: Option<SessionRow> = sqlx::query_as(
+        "SELECT id, organization_id, credential_id, source_id, status, state, version, runtime_ms,
+                created_at, updated_at
+         FROM session
+         WHERE id = ?",
+    )
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(SessionRow::into_session).transpose()
+}
+
+/// Keeps a new session.
+pub(crate) async fn insert(
+    connection: &mut SqliteConnection,
+    session: &Session,
+) -> Result<(), StoreError> {
+    let holder = session.state.holder();
+    sqlx::query(
+        "INSERT INTO session
+             (id, organization_id, credential_id, source_id, created_at, status, state, worker_id,
+              incarnation, version, runtime_ms, check_at, updated_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(Id(session.id.uuid()))
+    .bind(Id(session.organization_id.uuid()))
+    .bind(session.credential_id.map(|id| Id(id.uuid())))
+    .bind(session.source_id.as_ref().map(|id| id.as_str().to_owned()))
+    .bind(At(session.created_at))
+    .bind(session.status().as_str())
+    .bind(state(session))
+    .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
+    .bind(holder.map(|holder| holder.incarnation))
+    .bind(session.version)
+    .bind(millis(session.runtime))
+    .bind(session::check_at(session).map(At))
+    .bind(At(session.updated_at))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Saves the next state of a session.
+pub(crate) async fn update(
+    connection: &mut SqliteConnection,
+    session: &Session,
+) -> Result<(), StoreError> {
+    let holder = session.state.holder();
+    sqlx::query(
+        "UPDATE session
+         SET status = ?, state = ?, worker_id = ?, incarnation = ?, version = ?, runtime_ms = ?,
+             check_at = ?, updated_at = ?
+         WHERE id = ? AND organization_id = ?",
+    )
+    .bind(session.status().as_str())
+    .bind(state(session))
+    .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
+    .bind(holder.map(|holder| holder.incarnation))
+    .bind(session.version)
+    .bind(millis(session.runtime))
+    .bind(session::check_at(session).map(At))
+    .bind(At(session.updated_at))
+    .bind(Id(session.id.uuid()))
+    .bind(Id(session.organization_id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// A length as columns have it.
+pub(crate) fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn state(session: &Session) -> String {
+    windlass_records::write(&SessionStateRecord::from(&session.state))
+}

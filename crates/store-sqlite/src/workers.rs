@@ -1,0 +1,347 @@
+//! Workers: names with starts.
+
+use async_trait::async_trait;
+use sqlx::FromRow;
+use sqlx::sqlite::SqliteConnection;
+use tracing::{error, info};
+use windlass_application::ports::workers::Registered;
+use windlass_application::ports::{StoreError, Workers, WriteError};
+use windlass_application::{OrganizationContext, random};
+use windlass_domain::Timestamp;
+use windlass_domain::id::{OrganizationId, RunId, SessionId, WorkerId};
+use windlass_domain::lifecycle::{Command, Signal};
+use windlass_domain::run::{Epoch, Holder, Refusal, RunCommand};
+use windlass_domain::session::SessionCommand;
+
+use crate::columns::{At, Id};
+use crate::error::{corrupt, store_error};
+use crate::runs::Loaded;
+use crate::store::SqliteStore;
+
+/// A worker that calls often is not written down each time.
+const SEEN_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+
+#[async_trait]
+impl Workers for SqliteStore {
+    async fn register(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+    ) -> Result<Registered, WriteError> {
+        let holder = self.next_start(organization, name).await?;
+        let mut registered = Registered {
+            holder,
+            lost_leases: 0,
+            signals: Vec::new(),
+        };
+        for held in self.held_before(holder).await? {
+            let command = Command::Run {
+                run_id: held.run_id,
+                command: RunCommand::WorkerGone {
+                    holder: held.holder,
+                },
+            };
+            if let Some(signals) = self.tell_session(held.session_id, command).await? {
+                registered.lost_leases += 1;
+                registered.signals.extend(signals);
+            }
+        }
+        for (session_id, holder) in self.kept_before(holder).await? {
+            let command = Command::Session(SessionCommand::WorkerGone { holder });
+            let signals = self.tell_session(session_id, command).await?;
+            registered.signals.extend(signals.unwrap_or_default());
+        }
+        Ok(registered)
+    }
+
+    async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
+        let mut transaction = self.begin(None).await?;
+        let worker = find(transaction.connection(), holder.worker_id).await?;
+        is_latest(worker, holder)?;
+        sqlx::query("UPDATE worker SET draining = 1 WHERE id = ? AND incarnation = ?")
+            .bind(Id(holder.worker_id.uuid()))
+            .bind(holder.incarnation)
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+        let leases = count_leases(transaction.connection(), holder).await?;
+        transaction.commit().await?;
+
+        let mut signals = Vec::new();
+        for session_id in self.kept_by(holder).await? {
+            let command = Command::Session(SessionCommand::Evicted { holder });
+            let told = self.tell_session(session_id, command).await?;
+            signals.extend(told.unwrap_or_default());
+        }
+        Ok((leases, signals))
+    }
+
+    async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
+        let mut transaction = self.begin(None).await?;
+        let at = transaction.at();
+        let worker = find(transaction.connection(), holder.worker_id).await?;
+        if let Some(worker) = worker.filter(|worker| worker.incarnation == holder.incarnation) {
+            seen(transaction.connection(), &worker, at).await?;
+        }
+        transaction.commit().await
+    }
+}
+
+/// A run that a start of a worker holds.
+struct Held {
+    run_id: RunId,
+    session_id: SessionId,
+    holder: Holder,
+}
+
+#[derive(FromRow)]
+struct HeldRow {
+    run_id: Id,
+    session_id: Id,
+    incarnation: u32,
+}
+
+#[derive(FromRow)]
+struct KeptRow {
+    id: Id,
+    incarnation: u32,
+}
+
+impl SqliteStore {
+    /// The number of a new start, in a transaction of its own: from then on its earlier starts
+    /// lease nothing, so that what they hold only gets less.
+    async fn next_start(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+    ) -> Result<Holder, WriteError> {
+        let mut transaction = self.begin(None).await?;
+        let at = transaction.at();
+        let organization_id = organization.map(OrganizationContext::organization_id);
+        let row: StartRow = sqlx::query_as(
+            "INSERT INTO worker (id, organization_id, name, incarnation, draining, last_seen_at)
+             VALUES (?, ?, ?, 1, 0, ?)
+             ON CONFLICT (ifnull(organization_id, x''), name) DO UPDATE
+             SET incarnation = incarnation + 1, draining = 0, last_seen_at = excluded.last_seen_at
+             RETURNING id, incarnation",
+        )
+        .bind(Id(WorkerId::new(at, random::random()).uuid()))
+        .bind(organization_id.map(|id| Id(id.uuid())))
+        .bind(name)
+        .bind(At(at))
+        .fetch_one(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        transaction.commit().await?;
+        Ok(Holder {
+            worker_id: WorkerId::from_uuid(row.id.0),
+            incarnation: row.incarnation,
+        })
+    }
+
+    /// The runs that earlier starts of the worker hold.
+    async fn held_before(&self, holder: Holder) -> Result<Vec<Held>, StoreError> {
+        let rows: Vec<HeldRow> = sqlx::query_as(
+            "SELECT run_id, session_id, incarnation
+             FROM live
+             WHERE worker_id = ? AND incarnation < ?
+             ORDER BY run_id",
+        )
+        .bind(Id(holder.worker_id.uuid()))
+        .bind(holder.incarnation)
+        .fetch_all(self.readers())
+        .await
+        .map_err(store_error)?;
+        let held = rows.into_iter().map(|row| Held {
+            run_id: RunId::from_uuid(row.run_id.0),
+            session_id: SessionId::from_uuid(row.session_id.0),
+            holder: Holder {
+                incarnation: row.incarnation,
+                ..holder
+            },
+        });
+        Ok(held.collect())
+    }
+
+    /// The sessions that earlier starts of the worker have, each with the start.
+    async fn kept_before(&self, holder: Holder) -> Result<Vec<(SessionId, Holder)>, StoreError> {
+        let rows: Vec<KeptRow> = sqlx::query_as(
+            "SELECT id, incarnation
+             FROM session
+             WHERE worker_id = ? AND incarnation < ?
+             ORDER BY id",
+        )
+        .bind(Id(holder.worker_id.uuid()))
+        .bind(holder.incarnation)
+        .fetch_all(self.readers())
+        .await
+        .map_err(store_error)?;
+        let kept = rows.into_iter().map(|row| {
+            let incarnation = row.incarnation;
+            let holder = Holder {
+                incarnation,
+                ..holder
+            };
+            (SessionId::from_uuid(row.id.0), holder)
+        });
+        Ok(kept.collect())
+    }
+
+    /// The sessions that this start of the worker has.
+    async fn kept_by(&self, holder: Holder) -> Result<Vec<SessionId>, StoreError> {
+        let ids: Vec<Id> = sqlx::query_scalar(
+            "SELECT id FROM session WHERE worker_id = ? AND incarnation = ? ORDER BY id",
+        )
+        .bind(Id(holder.worker_id.uuid()))
+        .bind(holder.incarnation)
+        .fetch_all(self.readers())
+        .await
+        .map_err(store_error)?;
+        Ok(ids
+            .into_iter()
+            .map(|id| SessionId::from_uuid(id.0))
+            .collect())
+    }
+
+    /// A command to one scene, in a transaction of its own. None where the scene has moved on, or
+    /// is broken: that must not keep a worker from starting.
+    async fn tell_session(
+        &self,
+        session_id: SessionId,
+        command: Command,
+    ) -> Result<Option<Vec<Signal>>, WriteError> {
+        let about = match &command {
+            Command::Run { run_id, .. } => Some(*run_id),
+            Command::Start { .. } | Command::Session(_) => None,
+        };
+        let mut transaction = self.begin(None).await?;
+        let told = match Loaded::load(transaction.connection(), session_id, about).await {
+            Ok(Some(mut loaded)) => loaded.command(&mut transaction, command).await,
+            Ok(None) => return Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        match told {
+            Ok(changes) => {
+                transaction.commit().await?;
+                info!(session.id = %session_id, "the worker that had {session_id} is gone, or leaves");
+                Ok(Some(changes.signals))
+            }
+            Err(WriteError::Refused(_)) => Ok(None),
+            Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+                error!(session.id = %session_id, %error, "a session cannot be taken from its worker");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[derive(FromRow)]
+struct StartRow {
+    id: Id,
+    incarnation: u32,
+}
+
+/// A worker with its latest start.
+pub(crate) struct Worker {
+    id: WorkerId,
+    organization_id: Option<OrganizationId>,
+    incarnation: u32,
+    /// Whether it leases nothing any more.
+    pub(crate) draining: bool,
+    last_seen_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct WorkerRow {
+    id: Id,
+    organization_id: Option<Id>,
+    incarnation: u32,
+    draining: bool,
+    last_seen_at: At,
+}
+
+/// The worker whose latest start this holder is, where it is one of the organization's, or, for
+/// None, an embedded one.
+///
+/// # Errors
+/// `Refused(LeaseLost)` where it is not.
+pub(crate) async fn latest(
+    connection: &mut SqliteConnection,
+    holder: Holder,
+    organization: Option<OrganizationContext>,
+) -> Result<Worker, WriteError> {
+    let organization_id = organization.map(OrganizationContext::organization_id);
+    let worker = find(connection, holder.worker_id).await?;
+    let worker = worker.filter(|worker| worker.organization_id == organization_id);
+    is_latest(worker, holder)
+}
+
+/// Notes that a worker called.
+pub(crate) async fn seen(
+    connection: &mut SqliteConnection,
+    worker: &Worker,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if at < worker.last_seen_at + SEEN_AGAIN_AFTER {
+        return Ok(());
+    }
+    sqlx::query("UPDATE worker SET last_seen_at = ? WHERE id = ?")
+        .bind(At(at))
+        .bind(Id(worker.id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+/// The numbers of starts stand where a lease's epochs do: what an earlier start had is over.
+fn is_latest(worker: Option<Worker>, holder: Holder) -> Result<Worker, WriteError> {
+    let current = worker
+        .as_ref()
+        .map_or(Epoch::NONE, |worker| Epoch(worker.incarnation));
+    worker
+        .filter(|worker| worker.incarnation == holder.incarnation)
+        .ok_or_else(|| {
+            WriteError::Refused(Refusal::LeaseLost {
+                given: Epoch(holder.incarnation),
+                current,
+            })
+        })
+}
+
+async fn find(
+    connection: &mut SqliteConnection,
+    id: WorkerId,
+) -> Result<Option<Worker>, StoreError> {
+    let row: Option<WorkerRow> = sqlx::query_as(
+        "SELECT id, organization_id, incarnation, draining, last_seen_at FROM worker WHERE id = ?",
+    )
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(row.map(|row| Worker {
+        id: WorkerId::from_uuid(row.id.0),
+        organization_id: row
+            .organization_id
+            .map(|id| OrganizationId::from_uuid(id.0)),
+        incarnation: row.incarnation,
+        draining: row.draining,
+        last_seen_at: row.last_seen_at.0,
+    }))
+}
+
+async fn count_leases(
+    connection: &mut SqliteConnection,
+    holder: Holder,
+) -> Result<u32, StoreError> {
+    let leases: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM live WHERE worker_id = ? AND incarnation = ?")
+            .bind(Id(holder.worker_id.uuid()))
+            .bind(holder.incarnation)
+            .fetch_one(connection)
+            .await
+            .map_err(store_error)?;
+    u32::try_from(leases).map_err(|_| corrupt("worker", &holder.worker_id, &"its leases are few"))
+}
