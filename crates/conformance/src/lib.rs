@@ -1,1 +1,15 @@
 //! What every adapter of a port must pass.
+//!
+//! Each promise is a function whose name says it. An adapter of the store lists them all by
+//! [`store_promises`], and so cannot leave one out.
+
+pub mod agents;
+pub mod catalog;
+pub mod clock;
+pub mod credentials;
+pub mod idempotency;
+pub mod playbooks;
+mod promises;
+pub mod sources;
+pub mod store;
+pub mod tasks;
