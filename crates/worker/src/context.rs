@@ -11,13 +11,14 @@ use windlass_domain::id::StorageId;
 use windlass_domain::run::{ErrorCode, Field, RunError};
 
 use crate::agent::RunFailure;
+use crate::backoff::Backoff;
 use crate::lease::{LeasedRun, OpenedCredential};
 use crate::protocol::{CapturedFile, LeaseKey, Progress, Protocol, ProtocolError, Question};
 
 /// How long one poll for an answer waits at the server.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
-/// How often a call is tried while the server cannot answer: about 20 s with the waits between,
+/// How often a call is tried while the server cannot answer: about 10 s with the waits between,
 /// within the life of a lease.
 const ATTEMPTS: u32 = 8;
 
@@ -129,14 +130,18 @@ impl RunContext {
         Ok(self.heard(heard.cancel)?)
     }
 
-    /// Keeps a file. The content cannot be sent twice, so this is tried once.
+    /// Keeps a file; None where the task keeps none. The content cannot be sent twice, so this is
+    /// tried once.
     ///
     /// # Errors
     /// `storage/storage_error` where it cannot be kept; [`Stopped`] where the run is.
-    pub async fn store_file(&self, file: CapturedFile) -> Result<StorageId, RunFailure> {
+    pub async fn store_file(&self, file: CapturedFile) -> Result<Option<StorageId>, RunFailure> {
         self.check()?;
         match self.protocol.store_file(self.lease(), file).await {
-            Ok(storage_id) => Ok(storage_id),
+            Ok(kept) => {
+                self.heard(kept.cancel)?;
+                Ok(kept.storage_id)
+            }
             Err(ProtocolError::LeaseLost) => Err(self.lease_lost().into()),
             Err(ProtocolError::Refused { message } | ProtocolError::Unavailable { message }) => {
                 Err(RunError::new(ErrorCode::StorageError, message).into())
@@ -161,8 +166,10 @@ impl RunContext {
             message: message.to_owned(),
             fields,
         };
-        self.call(|| self.protocol.interact(self.lease(), question.clone()))
+        let heard = self
+            .call(|| self.protocol.interact(self.lease(), question.clone()))
             .await?;
+        self.heard(heard.cancel)?;
         loop {
             let answer = self
                 .call(|| self.protocol.answer(self.lease(), ANSWER_WAIT))
@@ -195,19 +202,19 @@ impl RunContext {
         Stopped::LeaseLost
     }
 
-    /// Calls until the server has answered. Waits double from 100 ms.
+    /// Calls until the server has answered.
     async fn call<T, Called>(&self, call: impl Fn() -> Called) -> Result<T, RunFailure>
     where
         Called: Future<Output = Result<T, ProtocolError>>,
     {
-        let mut wait = Duration::from_millis(100);
+        let mut backoff = Backoff::default();
         for attempt in 1.. {
             match self.unless_stopped(call()).await? {
                 Ok(answer) => return Ok(answer),
                 Err(ProtocolError::LeaseLost) => return Err(self.lease_lost().into()),
                 Err(ProtocolError::Unavailable { .. }) if attempt < ATTEMPTS => {
-                    self.unless_stopped(tokio::time::sleep(wait)).await?;
-                    wait *= 2;
+                    self.unless_stopped(tokio::time::sleep(backoff.next()))
+                        .await?;
                 }
                 Err(
                     ProtocolError::Refused { message } | ProtocolError::Unavailable { message },

@@ -13,7 +13,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::{RunId, SessionId, StorageId};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
-use windlass_domain::run::{Epoch, Field, Interaction, RunError, Status};
+use windlass_domain::run::{Epoch, Field, RunError, Status};
 
 use crate::lease::{LeasedRun, OpenedCredential};
 
@@ -23,7 +23,13 @@ pub trait Protocol: Send + Sync {
     /// A start of the worker: what the one before it held is lost at once.
     async fn register(&self, worker: &str) -> Result<Registration, ProtocolError>;
 
-    /// Waits up to `request.wait` for runs to do.
+    /// Waits up to `request.wait` for runs to do, or until one of `request.held` should stop.
+    ///
+    /// One that is dropped while it waits loses nothing for good: a run that was leased meanwhile
+    /// goes back to its queue when nobody renews it. With a capacity of 0 it can lose nothing.
+    ///
+    /// # Errors
+    /// [`ProtocolError::LeaseLost`] where a newer start of the worker has taken its place.
     async fn lease(&self, request: LeaseRequest) -> Result<Leases, ProtocolError>;
 
     /// The worker is alive.
@@ -36,18 +42,10 @@ pub trait Protocol: Send + Sync {
     async fn progress(&self, lease: LeaseKey, progress: Progress) -> Result<Heard, ProtocolError>;
 
     /// Keeps a file that the agent captured.
-    async fn store_file(
-        &self,
-        lease: LeaseKey,
-        file: CapturedFile,
-    ) -> Result<StorageId, ProtocolError>;
+    async fn store_file(&self, lease: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError>;
 
     /// Asks the person that the run works for.
-    async fn interact(
-        &self,
-        lease: LeaseKey,
-        question: Question,
-    ) -> Result<Interaction, ProtocolError>;
+    async fn interact(&self, lease: LeaseKey, question: Question) -> Result<Heard, ProtocolError>;
 
     /// The source went on by itself.
     async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError>;
@@ -58,7 +56,8 @@ pub trait Protocol: Send + Sync {
     /// Execution is over; answers the run's status.
     async fn finish(&self, lease: LeaseKey, finish: FinishReport) -> Result<Status, ProtocolError>;
 
-    /// Gives the run back; answers the run's status.
+    /// Gives the run back, once its agent has stopped: it waits again where that repeats nothing,
+    /// and fails else. Answers the run's status.
     async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError>;
 
     /// No new leases for this worker; its idle sessions end.
@@ -81,6 +80,8 @@ pub struct Registration {
     pub incarnation: u32,
     /// How many leases of the start before it are lost.
     pub lost_leases: u32,
+    /// How long a lease lives from each of its renewals.
+    pub lease_length: Duration,
 }
 
 /// What a worker asks for.
@@ -96,6 +97,8 @@ pub struct LeaseRequest {
     pub capacity: u32,
     /// The sessions that it keeps.
     pub sessions: Vec<SessionId>,
+    /// The runs that it holds and was not told to stop.
+    pub held: Vec<RunId>,
     /// How long to wait for the first.
     pub wait: Duration,
 }
@@ -107,6 +110,8 @@ pub struct Leases {
     pub runs: Vec<LeasedRun>,
     /// Those of the request's sessions that have ended.
     pub ended_sessions: Vec<SessionId>,
+    /// Those of the request's runs that should stop: what the next renewal of each says.
+    pub stopping: Vec<RunId>,
 }
 
 /// A renewed lease.
@@ -151,6 +156,15 @@ pub struct CapturedFile {
     pub file_type: String,
     /// Its content.
     pub content: BoxStream<'static, io::Result<Bytes>>,
+}
+
+/// What became of a captured file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is kept as; None where the task keeps no files, or the agent should stop.
+    pub storage_id: Option<StorageId>,
+    /// Whether the agent should stop.
+    pub cancel: bool,
 }
 
 /// What a person is asked.

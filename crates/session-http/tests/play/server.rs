@@ -12,15 +12,13 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use windlass_demo_site::Phone;
 use windlass_domain::Timestamp;
-use windlass_domain::id::{
-    CredentialId, InteractionId, Random, RunId, SessionId, SourceId, StorageId, TaskId,
-};
-use windlass_domain::run::{Epoch, Interaction, Status};
+use windlass_domain::id::{CredentialId, Random, RunId, SessionId, SourceId, StorageId, TaskId};
+use windlass_domain::run::{Epoch, Status};
 use windlass_domain::task::TaskSettings;
 use windlass_worker::lease::{LeasedRun, LeasedSource, LeasedTask};
 use windlass_worker::protocol::{
-    Answer, Begun, CapturedFile, FinishReport, Heard, LeaseKey, LeaseRequest, Leases, Progress,
-    Question, Registration, Renewal,
+    Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
+    Progress, Question, Registration, Renewal,
 };
 use windlass_worker::{OpenedCredential, Protocol, ProtocolError, RunContext};
 
@@ -146,11 +144,7 @@ impl Protocol for Server {
         Ok(Heard { cancel: false })
     }
 
-    async fn store_file(
-        &self,
-        _: LeaseKey,
-        mut file: CapturedFile,
-    ) -> Result<StorageId, ProtocolError> {
+    async fn store_file(&self, _: LeaseKey, mut file: CapturedFile) -> Result<Kept, ProtocolError> {
         let mut length = 0;
         while let Some(chunk) = file.content.next().await {
             length += chunk
@@ -163,24 +157,15 @@ impl Protocol for Server {
             .lock()
             .unwrap()
             .push((file.file_name, file.file_type, length));
-        Ok(StorageId::new(now(), RANDOM))
+        Ok(Kept {
+            storage_id: Some(StorageId::new(now(), RANDOM)),
+            cancel: false,
+        })
     }
 
-    async fn interact(
-        &self,
-        _: LeaseKey,
-        question: Question,
-    ) -> Result<Interaction, ProtocolError> {
-        self.questions.lock().unwrap().push(question.clone());
-        Ok(Interaction {
-            id: InteractionId::new(now(), RANDOM),
-            kind: question.kind,
-            message: question.message,
-            fields: question.fields,
-            attempt: question.attempt,
-            created_at: now(),
-            expires_at: now(),
-        })
+    async fn interact(&self, _: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {
+        self.questions.lock().unwrap().push(question);
+        Ok(Heard { cancel: false })
     }
 
     async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {

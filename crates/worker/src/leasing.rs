@@ -1,0 +1,251 @@
+//! The worker's side of leasing: one long poll at a time, one task for each run that came of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use windlass_domain::id::SessionId;
+use windlass_domain::run::AfterRun;
+
+use crate::backoff::Backoff;
+use crate::held_run::{HeldRun, Reins};
+use crate::lease::LeasedRun;
+use crate::protocol::{LeaseKey, LeaseRequest, Leases, ProtocolError};
+use crate::start::Start;
+use crate::worker::{Worker, WorkerError};
+
+/// How long one poll waits at the server.
+const POLL: Duration = Duration::from_secs(30);
+
+/// How long a worker that is leaving waits for its last poll, which may have leased a run.
+const LAST_POLL: Duration = Duration::from_secs(1);
+
+/// Between two polls that bring nothing, however fast the server answers.
+const LEAST_PAUSE: Duration = Duration::from_millis(20);
+
+type Poll = BoxFuture<'static, Result<Leases, ProtocolError>>;
+
+/// What one start of a worker holds.
+pub(crate) struct Leasing<'worker> {
+    worker: &'worker Worker,
+    start: Arc<Start>,
+    /// One task for each run: never more than the worker's capacity.
+    tasks: JoinSet<AfterRun>,
+    held: HashMap<Id, Reins>,
+    /// Sessions that the agent keeps between runs.
+    idle: HashSet<SessionId>,
+    /// The poll that was open when the worker was told to stop, where it may lease a run.
+    last_poll: Option<Poll>,
+}
+
+impl<'worker> Leasing<'worker> {
+    pub(crate) fn new(worker: &'worker Worker, start: Arc<Start>) -> Self {
+        Self {
+            worker,
+            start,
+            tasks: JoinSet::new(),
+            held: HashMap::new(),
+            idle: HashSet::new(),
+            last_poll: None,
+        }
+    }
+
+    /// Leases and works until the worker is stopped.
+    pub(crate) async fn until(&mut self, stop: &CancellationToken) -> Result<(), WorkerError> {
+        let mut backoff = Backoff::default();
+        let mut pause = Duration::ZERO;
+        loop {
+            let request = self.request();
+            let is_full = request.capacity == 0;
+            let asked_at = Instant::now();
+            let mut poll = self.poll(request, pause);
+            let answer = loop {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => {
+                        self.last_poll = (!is_full).then_some(poll);
+                        return Ok(());
+                    }
+                    Some(joined) = self.tasks.join_next_with_id() => {
+                        self.over(joined).await;
+                        // A poll that may lease is never dropped: its runs would wait for their
+                        // leases to be lost.
+                        if is_full {
+                            break Ok(Leases::default());
+                        }
+                    }
+                    answer = &mut poll => break answer,
+                }
+            };
+            match answer {
+                Ok(leases) => {
+                    backoff = Backoff::default();
+                    let is_fruitless = leases.runs.is_empty() && !is_full;
+                    self.hear(leases).await;
+                    let spent = asked_at.elapsed();
+                    pause = if is_fruitless && spent < LEAST_PAUSE {
+                        LEAST_PAUSE
+                    } else {
+                        Duration::ZERO
+                    };
+                }
+                Err(ProtocolError::Unavailable { message }) => {
+                    warn!(
+                        worker.name = self.worker.name,
+                        "no runs can be leased now: {message}"
+                    );
+                    pause = backoff.next();
+                }
+                Err(ProtocolError::Refused { message }) => {
+                    return Err(self.worker.refused(message));
+                }
+                Err(ProtocolError::LeaseLost) => return Err(self.worker.superseded()),
+            }
+        }
+    }
+
+    fn request(&self) -> LeaseRequest {
+        let busy = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+        // The sessions of running runs are kept too: one of them may be idle when the server looks.
+        let in_use = self.held.values().map(|reins| reins.session_id);
+        LeaseRequest {
+            worker: self.worker.name.clone(),
+            incarnation: self.start.incarnation,
+            pools: self.worker.pools.clone(),
+            capacity: self.worker.capacity.saturating_sub(busy),
+            sessions: self.idle.iter().copied().chain(in_use).collect(),
+            held: self.held.values().filter_map(Reins::untold).collect(),
+            wait: POLL,
+        }
+    }
+
+    fn poll(&self, request: LeaseRequest, pause: Duration) -> Poll {
+        let protocol = Arc::clone(&self.start.protocol);
+        async move {
+            tokio::time::sleep(pause).await;
+            protocol.lease(request).await
+        }
+        .boxed()
+    }
+
+    async fn hear(&mut self, leases: Leases) {
+        for reins in self.held.values_mut() {
+            if leases.stopping.contains(&reins.run_id) {
+                reins.renew_now();
+            }
+        }
+        for session_id in leases.ended_sessions {
+            // That of a run which is held ends with its task.
+            if self.idle.remove(&session_id) {
+                self.start.end_session(session_id).await;
+            }
+        }
+        let free = (self.worker.capacity as usize).saturating_sub(self.tasks.len());
+        for run in leases.runs.into_iter().take(free) {
+            self.take(run).await;
+        }
+        self.start.keeps(self.idle.len());
+    }
+
+    async fn take(&mut self, mut run: LeasedRun) {
+        let session_id = run.session_id;
+        let was_kept = self.idle.remove(&session_id);
+        if was_kept && !run.resumed {
+            self.start.end_session(session_id).await;
+        }
+        run.resumed = run.resumed && was_kept;
+        info!(
+            run.id = %run.run_id, session.id = %session_id, lease.epoch = %run.epoch,
+            "run {} is leased", run.run_id
+        );
+        let held = HeldRun::new(Arc::clone(&self.start), run);
+        let reins = held.reins();
+        let task = self.tasks.spawn(held.hold());
+        self.held.insert(task.id(), reins);
+    }
+
+    /// A run's task is over.
+    async fn over(&mut self, joined: Result<(Id, AfterRun), JoinError>) {
+        let (id, after) = joined.unwrap_or_else(|broken| {
+            // Agents' panics are caught before: this is one of the worker's own.
+            error!("the task of a run broke down: {broken}");
+            (broken.id(), AfterRun::End)
+        });
+        let Some(reins) = self.held.remove(&id) else {
+            return;
+        };
+        match after {
+            AfterRun::Keep => {
+                self.idle.insert(reins.session_id);
+                self.start.keeps(self.idle.len());
+            }
+            AfterRun::End => self.start.end_session(reins.session_id).await,
+        }
+    }
+
+    /// Lets runs end for a while, then gives back what is left.
+    pub(crate) async fn drain(mut self, time: Duration) {
+        let held = self.tasks.len();
+        info!(
+            worker.name = self.worker.name,
+            "worker {} drains {held} runs", self.worker.name
+        );
+        self.start.leaving.cancel();
+        if let Err(error) = self.start.protocol.drain(&self.worker.name).await {
+            // Its idle sessions end all the same, once the server misses it.
+            warn!(
+                worker.name = self.worker.name,
+                "the server did not hear of the drain: {error}"
+            );
+        }
+        self.give_back_last().await;
+        for session_id in std::mem::take(&mut self.idle) {
+            self.start.end_session(session_id).await;
+        }
+        if tokio::time::timeout(time, self.all_over()).await.is_err() {
+            self.start.give_back.cancel();
+            self.all_over().await;
+        }
+    }
+
+    /// Stops all at once: the runs are another's.
+    pub(crate) async fn abandon(mut self) {
+        for reins in self.held.values() {
+            reins.lose();
+        }
+        self.all_over().await;
+        for session_id in std::mem::take(&mut self.idle) {
+            self.start.end_session(session_id).await;
+        }
+    }
+
+    async fn all_over(&mut self) {
+        while let Some(joined) = self.tasks.join_next_with_id().await {
+            self.over(joined).await;
+        }
+    }
+
+    /// What the last poll leased has not begun, so it costs nothing to give it back.
+    async fn give_back_last(&mut self) {
+        let Some(poll) = self.last_poll.take() else {
+            return;
+        };
+        let Ok(Ok(leases)) = tokio::time::timeout(LAST_POLL, poll).await else {
+            return;
+        };
+        for run in leases.runs {
+            let lease = LeaseKey {
+                run_id: run.run_id,
+                epoch: run.epoch,
+            };
+            if let Err(error) = self.start.protocol.release(lease).await {
+                warn!(run.id = %run.run_id, "run {} was not given back: {error}", run.run_id);
+            }
+        }
+    }
+}

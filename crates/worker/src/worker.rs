@@ -1,0 +1,113 @@
+//! A worker: leases runs while it has hands free, and lets its agent do them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use windlass_domain::pool::Pool;
+
+use crate::agent::Agent;
+use crate::backoff::Backoff;
+use crate::leasing::Leasing;
+use crate::protocol::{Protocol, ProtocolError, Registration};
+use crate::start::Start;
+
+/// What everybody's worker is: a name, the pools that it leases from, and an agent.
+pub struct Worker {
+    /// Its name, unlike that of any other worker of its organization: a start under the same name
+    /// takes its place.
+    pub name: String,
+    /// From where it leases, in this order of preference.
+    pub pools: Vec<Pool>,
+    /// How many runs it does at once, at most.
+    pub capacity: u32,
+    /// How it speaks with the server.
+    pub protocol: Arc<dyn Protocol>,
+    /// Who does the runs.
+    pub agent: Arc<dyn Agent>,
+}
+
+/// Why a worker ended without having been stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// A newer start of the worker of this name holds its leases now.
+    #[error("another start of the worker {name:?} has taken its place")]
+    Superseded {
+        /// The worker.
+        name: String,
+    },
+    /// The server does not let it work.
+    #[error("the server refuses the worker {name:?}: {message}")]
+    Refused {
+        /// The worker.
+        name: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Worker {
+    /// Works until it is stopped. Then it leases no more, gives what its agent is doing the time
+    /// `drain`, and gives back what is left.
+    ///
+    /// # Errors
+    /// [`WorkerError`] where it had to stop by itself; what it held is finished or given back then
+    /// too, unless another has taken its place.
+    pub async fn run(&self, stop: CancellationToken, drain: Duration) -> Result<(), WorkerError> {
+        let Some(registered) = stop.run_until_cancelled(self.register()).await else {
+            return Ok(());
+        };
+        let registration = registered?;
+        info!(
+            worker.name = self.name,
+            worker.incarnation = registration.incarnation,
+            "worker {} has started; {} leases of its last start are lost",
+            self.name,
+            registration.lost_leases
+        );
+        let start = Arc::new(Start::new(
+            Arc::clone(&self.protocol),
+            Arc::clone(&self.agent),
+            &registration,
+        ));
+        let mut leasing = Leasing::new(self, start);
+        let ended = leasing.until(&stop).await;
+        match &ended {
+            Err(WorkerError::Superseded { .. }) => leasing.abandon().await,
+            Ok(()) | Err(WorkerError::Refused { .. }) => leasing.drain(drain).await,
+        }
+        ended
+    }
+
+    async fn register(&self) -> Result<Registration, WorkerError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.protocol.register(&self.name).await {
+                Ok(registration) => return Ok(registration),
+                Err(ProtocolError::Unavailable { message }) => {
+                    warn!(
+                        worker.name = self.name,
+                        "worker {} cannot start yet: {message}", self.name
+                    );
+                    tokio::time::sleep(backoff.next()).await;
+                }
+                Err(ProtocolError::Refused { message }) => return Err(self.refused(message)),
+                Err(ProtocolError::LeaseLost) => return Err(self.superseded()),
+            }
+        }
+    }
+
+    pub(crate) fn refused(&self, message: String) -> WorkerError {
+        WorkerError::Refused {
+            name: self.name.clone(),
+            message,
+        }
+    }
+
+    pub(crate) fn superseded(&self) -> WorkerError {
+        WorkerError::Superseded {
+            name: self.name.clone(),
+        }
+    }
+}

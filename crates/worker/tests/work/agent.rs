@@ -1,0 +1,71 @@
+//! Agents that do as the test says.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use windlass_domain::id::SessionId;
+use windlass_domain::run::AfterRun;
+use windlass_worker::{Agent, Outcome, RunContext, RunFailure, Stopped};
+
+/// What an agent does with a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Succeeds at once.
+    Succeed,
+    /// Succeeds once the test lets it, unless it is stopped before.
+    SucceedWhenLet,
+    Panic,
+}
+
+pub(crate) struct TestAgent {
+    act: Act,
+    pub(crate) lets: Semaphore,
+    /// Whether each run found the state of its session.
+    pub(crate) resumed: Mutex<Vec<bool>>,
+    pub(crate) stopped: Mutex<Vec<Stopped>>,
+    pub(crate) ended_sessions: Mutex<Vec<SessionId>>,
+}
+
+impl TestAgent {
+    pub(crate) fn new(act: Act) -> Self {
+        Self {
+            act,
+            lets: Semaphore::new(0),
+            resumed: Mutex::default(),
+            stopped: Mutex::default(),
+            ended_sessions: Mutex::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Agent for TestAgent {
+    async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
+        self.resumed.lock().unwrap().push(context.run.resumed);
+        match self.act {
+            Act::Succeed => {}
+            Act::SucceedWhenLet => {
+                let lets = context.unless_stopped(self.lets.acquire()).await;
+                match lets {
+                    Ok(permit) => permit.unwrap().forget(),
+                    Err(stopped) => {
+                        self.stopped.lock().unwrap().push(stopped);
+                        return Err(stopped.into());
+                    }
+                }
+            }
+            Act::Panic => panic!("the password is hunter2"),
+        }
+        Ok(Outcome {
+            output: json!({"total": 12}),
+            credential: None,
+            session: AfterRun::Keep,
+        })
+    }
+
+    async fn end_session(&self, session_id: SessionId) {
+        self.ended_sessions.lock().unwrap().push(session_id);
+    }
+}

@@ -1,0 +1,234 @@
+//! Windlass as a worker sees it: answers as the test says, and remembers what it was told.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use windlass_domain::Timestamp;
+use windlass_domain::id::{Random, RunId, SessionId, TaskId};
+use windlass_domain::run::{Epoch, Status};
+use windlass_domain::task::TaskSettings;
+use windlass_worker::lease::{LeasedRun, LeasedTask};
+use windlass_worker::protocol::{
+    Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
+    Progress, Question, Registration, Renewal,
+};
+use windlass_worker::{Protocol, ProtocolError};
+
+/// Nothing here takes that long unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the server was told.
+#[derive(Debug, Clone)]
+pub(crate) enum Call {
+    Register,
+    Lease(LeaseRequest),
+    Renew,
+    Finish(FinishReport),
+    Release(LeaseKey),
+    Drain,
+}
+
+/// What the server answers.
+pub(crate) struct Answers {
+    pub(crate) lease_length: Duration,
+    /// One for each poll; a poll that finds none waits.
+    pub(crate) leases: VecDeque<Result<Leases, ProtocolError>>,
+    /// As a renewal answers.
+    pub(crate) renewal: fn() -> Result<bool, ProtocolError>,
+    /// One for each finish; those that find none are heard.
+    pub(crate) finishes: VecDeque<ProtocolError>,
+}
+
+pub(crate) struct Server {
+    calls: watch::Sender<Vec<Call>>,
+    answers: Mutex<Answers>,
+    changed: watch::Sender<()>,
+}
+
+impl Server {
+    pub(crate) fn new(lease_length: Duration) -> Self {
+        Self {
+            calls: watch::Sender::new(Vec::new()),
+            answers: Mutex::new(Answers {
+                lease_length,
+                leases: VecDeque::new(),
+                renewal: || Ok(false),
+                finishes: VecDeque::new(),
+            }),
+            changed: watch::Sender::new(()),
+        }
+    }
+
+    /// Changes what it answers from now on.
+    pub(crate) fn answer(&self, change: impl FnOnce(&mut Answers)) {
+        change(&mut self.answers.lock().unwrap());
+        self.changed.send_replace(());
+    }
+
+    /// The next poll gets this run.
+    pub(crate) fn queue(&self, run: LeasedRun) {
+        self.answer(|answers| {
+            answers.leases.push_back(Ok(Leases {
+                runs: vec![run],
+                ..Leases::default()
+            }));
+        });
+    }
+
+    /// Waits until what it was told is as `enough` says, and answers all of it.
+    pub(crate) async fn told(&self, enough: impl Fn(&[Call]) -> bool) -> Vec<Call> {
+        let mut calls = self.calls.subscribe();
+        let waiting = calls.wait_for(|calls| enough(calls));
+        match tokio::time::timeout(PATIENCE, waiting).await {
+            Ok(calls) => calls.unwrap().clone(),
+            Err(_) => panic!("only this was told: {:?}", self.calls.borrow()),
+        }
+    }
+
+    pub(crate) fn finishes(&self) -> Vec<FinishReport> {
+        let calls = self.calls.borrow();
+        let finishes = calls.iter().filter_map(|call| match call {
+            Call::Finish(report) => Some(report.clone()),
+            _ => None,
+        });
+        finishes.collect()
+    }
+
+    fn hear(&self, call: Call) {
+        self.calls.send_modify(|calls| calls.push(call));
+    }
+}
+
+pub(crate) fn count(calls: &[Call], kind: fn(&Call) -> bool) -> usize {
+    calls.iter().filter(|call| kind(call)).count()
+}
+
+/// The run of this number, in the session of that one.
+pub(crate) fn run(number: u8, session: u8) -> LeasedRun {
+    let now = Timestamp::from_millis(1_767_607_300_000);
+    LeasedRun {
+        run_id: RunId::new(now, Random([number; 10])),
+        session_id: session_id(session),
+        resumed: false,
+        task: LeasedTask {
+            id: TaskId::new(now, Random([1; 10])),
+            name: "Latest bill".to_owned(),
+            prompt: None,
+            input_schema: None,
+            output_schema: None,
+            files_kept: true,
+            settings: TaskSettings::default(),
+        },
+        input: serde_json::Value::Null,
+        source: None,
+        credential_id: None,
+        playbook: None,
+        checkpoint: None,
+        epoch: Epoch(1),
+        begun: false,
+        lease_expires_at: now,
+    }
+}
+
+pub(crate) fn session_id(number: u8) -> SessionId {
+    SessionId::new(
+        Timestamp::from_millis(1_767_607_300_000),
+        Random([number; 10]),
+    )
+}
+
+pub(crate) fn unavailable() -> ProtocolError {
+    ProtocolError::Unavailable {
+        message: "the disk is full".to_owned(),
+    }
+}
+
+fn unused<T>() -> Result<T, ProtocolError> {
+    Err(ProtocolError::Refused {
+        message: "no agent here makes this call".to_owned(),
+    })
+}
+
+#[async_trait]
+impl Protocol for Server {
+    async fn register(&self, _: &str) -> Result<Registration, ProtocolError> {
+        self.hear(Call::Register);
+        Ok(Registration {
+            incarnation: 7,
+            lost_leases: 0,
+            lease_length: self.answers.lock().unwrap().lease_length,
+        })
+    }
+
+    async fn lease(&self, request: LeaseRequest) -> Result<Leases, ProtocolError> {
+        let wait = request.wait;
+        let mut changed = self.changed.subscribe();
+        self.hear(Call::Lease(request));
+        let next = async {
+            loop {
+                let next = self.answers.lock().unwrap().leases.pop_front();
+                match next {
+                    Some(leases) => return leases,
+                    None => changed.changed().await.unwrap(),
+                }
+            }
+        };
+        tokio::time::timeout(wait, next)
+            .await
+            .unwrap_or_else(|_| Ok(Leases::default()))
+    }
+
+    async fn renew(&self, _: LeaseKey) -> Result<Renewal, ProtocolError> {
+        self.hear(Call::Renew);
+        let answer = self.answers.lock().unwrap().renewal;
+        Ok(Renewal {
+            lease_expires_at: Timestamp::EPOCH,
+            cancel: answer()?,
+        })
+    }
+
+    async fn begin(&self, _: LeaseKey) -> Result<Begun, ProtocolError> {
+        unused()
+    }
+
+    async fn progress(&self, _: LeaseKey, _: Progress) -> Result<Heard, ProtocolError> {
+        unused()
+    }
+
+    async fn store_file(&self, _: LeaseKey, _: CapturedFile) -> Result<Kept, ProtocolError> {
+        unused()
+    }
+
+    async fn interact(&self, _: LeaseKey, _: Question) -> Result<Heard, ProtocolError> {
+        unused()
+    }
+
+    async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {
+        unused()
+    }
+
+    async fn answer(&self, _: LeaseKey, _: Duration) -> Result<Answer, ProtocolError> {
+        unused()
+    }
+
+    async fn finish(&self, _: LeaseKey, report: FinishReport) -> Result<Status, ProtocolError> {
+        self.hear(Call::Finish(report));
+        match self.answers.lock().unwrap().finishes.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(Status::Completed),
+        }
+    }
+
+    async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
+        self.hear(Call::Release(lease));
+        Ok(Status::Queued)
+    }
+
+    async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
+        self.hear(Call::Drain);
+        Ok(())
+    }
+}

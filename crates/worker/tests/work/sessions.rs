@@ -1,0 +1,94 @@
+//! Sessions that a worker keeps between runs.
+
+use windlass_domain::id::SessionId;
+use windlass_worker::LeasedRun;
+use windlass_worker::protocol::Leases;
+
+use crate::agent::Act;
+use crate::server::{Call, count, run, session_id};
+use crate::{LONG, Work, is_finish, is_poll};
+
+fn resumed(run: LeasedRun) -> LeasedRun {
+    LeasedRun {
+        resumed: true,
+        ..run
+    }
+}
+
+fn sessions_told(calls: &[Call]) -> Vec<SessionId> {
+    let last = calls.iter().rev().find_map(|call| match call {
+        Call::Lease(request) => Some(request.sessions.clone()),
+        _ => None,
+    });
+    last.unwrap_or_default()
+}
+
+/// Whether a worker that has ended this many runs asks for the next.
+fn is_free_after(calls: &[Call], finishes: usize) -> bool {
+    let last_finish = calls.iter().rposition(is_finish).unwrap_or(calls.len());
+    let is_free = |call: &Call| matches!(call, Call::Lease(request) if request.capacity == 1);
+    count(calls, is_finish) == finishes && calls[last_finish..].iter().any(is_free)
+}
+
+#[tokio::test]
+async fn a_kept_session_is_told_and_its_next_run_finds_its_state() {
+    let work = Work::begin(Act::Succeed, LONG, LONG);
+    work.server.queue(run(1, 1));
+    let calls = work.server.told(|calls| is_free_after(calls, 1)).await;
+    assert_eq!(sessions_told(&calls), [session_id(1)]);
+
+    work.server.queue(resumed(run(2, 1)));
+    work.server.told(|calls| count(calls, is_finish) == 2).await;
+
+    assert_eq!(*work.agent.resumed.lock().unwrap(), [false, true]);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_starts_from_nothing_is_ended_before_its_run() {
+    let work = Work::begin(Act::Succeed, LONG, LONG);
+    work.server.queue(run(1, 1));
+    work.server.told(|calls| is_free_after(calls, 1)).await;
+
+    work.server.queue(run(2, 1));
+    work.server.told(|calls| count(calls, is_finish) == 2).await;
+
+    assert_eq!(*work.agent.resumed.lock().unwrap(), [false, false]);
+    assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_run_cannot_resume_what_its_worker_does_not_keep() {
+    let work = Work::begin(Act::Succeed, LONG, LONG);
+    work.server.queue(resumed(run(1, 1)));
+
+    work.server.told(|calls| count(calls, is_finish) == 1).await;
+
+    assert_eq!(*work.agent.resumed.lock().unwrap(), [false]);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_at_the_server_ends_at_the_agent() {
+    let work = Work::begin(Act::Succeed, LONG, LONG);
+    work.server.queue(run(1, 1));
+    work.server.told(|calls| is_free_after(calls, 1)).await;
+
+    let polls = count(&work.server.told(|_| true).await, is_poll);
+
+    work.server.answer(|answers| {
+        answers.leases.push_back(Ok(Leases {
+            ended_sessions: vec![session_id(1)],
+            ..Leases::default()
+        }));
+    });
+    let calls = work
+        .server
+        .told(|calls| count(calls, is_poll) == polls + 1)
+        .await;
+
+    assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
+    assert_eq!(sessions_told(&calls), []);
+    work.end().await.unwrap();
+}
