@@ -28,3 +28,71 @@ pub struct StoredFile {
 
 /// A file is kept under its id, so that no two rows share content.
 pub const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
+
+/// The longest name of a file, in bytes: the longest that file systems take.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// The longest ending that is kept where a name is cut.
+const MAX_ENDING_BYTES: usize = 16;
+
+/// The name without any path, control character or character that turns the direction of reading
+/// (`fdp.exe` is shown for one), without dots and spaces around it, at most 255 bytes. Empty where
+/// nothing is left.
+pub fn harmless_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let shown: String = last
+        .chars()
+        .filter(|letter| !letter.is_control() && !is_invisible(*letter))
+        .collect();
+    let trimmed = shown.trim_matches(|letter: char| letter == '.' || letter.is_whitespace());
+    shorten(trimmed)
+}
+
+fn is_invisible(letter: char) -> bool {
+    matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Cuts a name from the middle, so that its ending stays.
+fn shorten(name: &str) -> String {
+    if name.len() <= MAX_NAME_BYTES {
+        return name.to_owned();
+    }
+    let ending = name.rfind('.').map_or("", |dot| &name[dot..]);
+    let ending = if ending.len() <= MAX_ENDING_BYTES {
+        ending
+    } else {
+        ""
+    };
+    let length = name.floor_char_boundary(MAX_NAME_BYTES - ending.len());
+    format!("{}{ending}", &name[..length])
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("bill.pdf", "bill.pdf")]
+    #[case("../../etc/passwd", "passwd")]
+    #[case("C:\\bills\\january.pdf", "january.pdf")]
+    #[case("bill\u{202e}fdp.exe", "billfdp.exe")]
+    #[case("a\u{0}b\r\nc.pdf", "abc.pdf")]
+    #[case(".htaccess", "htaccess")]
+    #[case("..", "")]
+    #[case("bills/", "")]
+    fn a_name_is_made_harmless(#[case] given: &str, #[case] kept: &str) {
+        assert_eq!(harmless_name(given), kept);
+    }
+
+    #[test]
+    fn a_long_name_is_cut_and_keeps_its_ending() {
+        let name = harmless_name(&format!("{}.pdf", "å".repeat(400)));
+
+        assert!(
+            name.len() <= MAX_NAME_BYTES && name.ends_with("å.pdf"),
+            "{name}"
+        );
+    }
+}

@@ -2,12 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 use url::Url;
-
-/// The longest name that file systems take.
-const MAX_BYTES: usize = 255;
-
-/// The longest ending that is kept where a name is cut.
-const MAX_ENDING_BYTES: usize = 16;
+use windlass_domain::file::harmless_name;
 
 /// The name of a file where nobody gave it one.
 const UNNAMED: &str = "download";
@@ -28,9 +23,9 @@ pub(crate) fn file_name(disposition: Option<&[u8]>, url: &Url) -> String {
         percent_decode_str(last).decode_utf8_lossy().into_owned()
     };
     given
-        .map(|name| harmless(&name))
+        .map(|name| harmless_name(&name))
         .filter(|name| !name.is_empty())
-        .or_else(|| Some(harmless(&in_url())).filter(|name| !name.is_empty()))
+        .or_else(|| Some(harmless_name(&in_url())).filter(|name| !name.is_empty()))
         .unwrap_or_else(|| UNNAMED.to_owned())
 }
 
@@ -104,44 +99,11 @@ fn extended(value: &str) -> Option<String> {
     }
 }
 
-/// The name without any path, control character or character that turns the direction of reading
-/// (`fdp.exe` is shown for one), without dots and spaces around it, at most 255 bytes.
-fn harmless(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or("");
-    let shown: String = last
-        .chars()
-        .filter(|letter| !letter.is_control() && !is_invisible(*letter))
-        .collect();
-    let trimmed = shown.trim_matches(|letter: char| letter == '.' || letter.is_whitespace());
-    shorten(trimmed)
-}
-
-fn is_invisible(letter: char) -> bool {
-    matches!(letter, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-/// Cuts a name from the middle, so that its ending stays.
-fn shorten(name: &str) -> String {
-    if name.len() <= MAX_BYTES {
-        return name.to_owned();
-    }
-    let ending = name.rfind('.').map_or("", |dot| &name[dot..]);
-    let ending = if ending.len() <= MAX_ENDING_BYTES {
-        ending
-    } else {
-        ""
-    };
-    let mut length = MAX_BYTES - ending.len();
-    while !name.is_char_boundary(length) {
-        length -= 1;
-    }
-    format!("{}{ending}", &name[..length])
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
+    use windlass_domain::file::MAX_NAME_BYTES;
 
     use super::*;
 
@@ -180,7 +142,7 @@ mod tests {
     #[case("attachment; filename=\"unclosed.pdf", "unclosed.pdf")]
     #[case("attachment", "get")]
     #[case("; = ; \"", "get")]
-    fn names_are_read_and_made_harmless(#[case] disposition: &str, #[case] name: &str) {
+    fn names_are_read_and_made_harmless_name(#[case] disposition: &str, #[case] name: &str) {
         assert_eq!(named_by(disposition), name);
     }
 
@@ -207,7 +169,7 @@ mod tests {
         fn any_header_gives_a_harmless_name(header in "(attachment|;|filename|\\*|=|\"|'|UTF-8|%2f|%2e|%|\\\\|/|\\.| |a|å|\u{202e}){0,20}") {
             let name = named_by(&header);
 
-            prop_assert!(!name.is_empty() && name.len() <= MAX_BYTES, "{}", name);
+            prop_assert!(!name.is_empty() && name.len() <= MAX_NAME_BYTES, "{}", name);
             prop_assert!(!name.contains(['/', '\\', '\0', '\u{202e}']) && !name.starts_with('.'), "{}", name);
         }
     }
@@ -216,6 +178,9 @@ mod tests {
     fn a_long_name_is_cut_and_keeps_its_ending() {
         let name = named_by(&format!("attachment; filename=\"{}.pdf\"", "å".repeat(400)));
 
-        assert!(name.len() <= MAX_BYTES && name.ends_with("å.pdf"), "{name}");
+        assert!(
+            name.len() <= MAX_NAME_BYTES && name.ends_with("å.pdf"),
+            "{name}"
+        );
     }
 }
