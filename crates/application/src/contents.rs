@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::{Map, Value, json};
 use windlass_domain::id::{CredentialId, DestinationId, RunId};
 use windlass_domain::sealed::Sealed;
@@ -148,6 +148,33 @@ pub fn open_answers(
         .into_iter()
         .map(|(name, answer)| (name, SecretString::from(answer)))
         .collect())
+}
+
+/// Seals an agent's checkpoint.
+pub fn seal_checkpoint(vault: &dyn OrganizationVault, run_id: RunId, checkpoint: &[u8]) -> Sealed {
+    let row = run_id.to_string();
+    let place = Place {
+        name: RUN_CHECKPOINT,
+        row: &row,
+    };
+    vault.seal(place, checkpoint)
+}
+
+/// Opens an agent's checkpoint.
+///
+/// # Errors
+/// Where it is not what was sealed for this run.
+pub fn open_checkpoint(
+    vault: &dyn OrganizationVault,
+    run_id: RunId,
+    sealed: &Sealed,
+) -> Result<SecretSlice<u8>, VaultError> {
+    let row = run_id.to_string();
+    let place = Place {
+        name: RUN_CHECKPOINT,
+        row: &row,
+    };
+    vault.open(place, sealed)
 }
 
 /// Seals a webhook's signing secrets, newest first.

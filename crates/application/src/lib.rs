@@ -34,6 +34,7 @@ pub mod start_run;
 pub mod sweep;
 pub mod task_settings;
 pub mod wait_for_run;
+pub mod worker;
 pub mod write;
 
 pub use application::{Application, Ports, Settings};

@@ -1,0 +1,137 @@
+//! Ends the execution of a run.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use windlass_domain::run::{
+    AfterRun, CredentialReport, Finish, FinishOutcome, RunError, Status, WorkerCommand,
+};
+
+use super::finish_digest::digest;
+use super::held_runs::{HeldRuns, LeaseCall};
+use crate::error::CallError;
+use crate::ports::Tasks;
+use crate::problem::{Problem, ProblemKind, Resource};
+use crate::schema::Schemas;
+
+/// The largest output, in bytes of JSON.
+pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+
+/// The most errors of a failure.
+const MAX_ERRORS: usize = 10;
+
+/// The longest message of an error, in characters.
+const MAX_MESSAGE_CHARACTERS: usize = 4000;
+
+/// Ends the execution of a run.
+pub struct FinishRun {
+    pub(super) held: HeldRuns,
+    pub(super) tasks: Arc<dyn Tasks>,
+    pub(super) schemas: Arc<Schemas>,
+}
+
+/// How execution ended, in the worker's words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FinishReport {
+    /// The output, or what went wrong.
+    pub result: Result<Value, Vec<RunError>>,
+    /// What the source said of the credential.
+    pub credential: Option<CredentialReport>,
+    /// Whether the worker keeps the session.
+    pub session: AfterRun,
+}
+
+impl FinishRun {
+    /// Checks the output against the schema of the run's task version, and ends the execution. The
+    /// same content again under the same epoch gets the same answer.
+    ///
+    /// # Errors
+    /// `Invalid` where the failure has no errors or the output is too large; `NotFound`;
+    /// `Refused(LeaseLost)`; `Refused(RunNotRunning)` for a success while a person is asked.
+    pub async fn execute(
+        &self,
+        call: &LeaseCall,
+        report: FinishReport,
+    ) -> Result<Status, CallError> {
+        let problems = problems(&report);
+        if !problems.is_empty() {
+            return Err(CallError::Invalid(problems));
+        }
+        let digest = digest(&report);
+        let outcome = match report.result {
+            Ok(output) => self.checked(call, output).await?,
+            Err(errors) => FinishOutcome::Failure { errors },
+        };
+        let finish = WorkerCommand::Finish(Finish {
+            digest,
+            outcome,
+            credential: report.credential,
+            session: report.session,
+        });
+        let run = self.held.say(call, finish, None).await?;
+        Ok(run.status())
+    }
+
+    /// Whatever the run's status now: it may change until the finish is decided.
+    async fn checked(&self, call: &LeaseCall, output: Value) -> Result<FinishOutcome, CallError> {
+        let output = match output {
+            Value::Null => Value::Object(Map::new()),
+            output => output,
+        };
+        let run = self.held.find(call).await?;
+        let task = self
+            .tasks
+            .get_version(call.organization, &run.task_id, run.task_version)
+            .await?
+            .ok_or(CallError::NotFound(Resource::Task))?;
+        let owner = call.organization.organization_id();
+        let errors = self.schemas.output_errors(owner, &task, &output);
+        Ok(if errors.is_empty() {
+            FinishOutcome::Success { output }
+        } else {
+            FinishOutcome::OutputInvalid { errors }
+        })
+    }
+}
+
+fn problems(report: &FinishReport) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut invalid = |field: &str, what: String| {
+        let message = format!("`{field}` {what}.");
+        problems.push(Problem::of(ProblemKind::Invalid, field, message));
+    };
+    match &report.result {
+        Ok(output) => {
+            let length = output.to_string().len();
+            if length > MAX_OUTPUT_BYTES {
+                invalid(
+                    "output",
+                    format!("must have 1 MiB at most; it has {length} bytes"),
+                );
+            }
+        }
+        Err(errors) => {
+            if !(1..=MAX_ERRORS).contains(&errors.len()) {
+                let count = errors.len();
+                invalid(
+                    "errors",
+                    format!("must be 1 to {MAX_ERRORS}; there are {count}"),
+                );
+            }
+            for (number, error) in errors.iter().enumerate() {
+                let is_long = error.message.chars().nth(MAX_MESSAGE_CHARACTERS).is_some();
+                if error.message.trim().is_empty() || is_long {
+                    let field = format!("errors.{number}.message");
+                    invalid(
+                        &field,
+                        format!("must have 1 to {MAX_MESSAGE_CHARACTERS} characters"),
+                    );
+                }
+            }
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests;

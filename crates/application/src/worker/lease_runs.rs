@@ -1,0 +1,223 @@
+//! Leases runs to a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretSlice;
+use serde_json::Value;
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::error;
+use windlass_domain::id::{RequestId, RunId, SessionId};
+use windlass_domain::pool::Pool;
+use windlass_domain::run::{
+    AfterRun, ErrorCode, Finish, FinishOutcome, Holder, RunError, Status, WorkerCommand,
+};
+
+use super::LOOK;
+use super::held_runs::{HeldRuns, LeaseCall};
+use crate::contents;
+use crate::error::CallError;
+use crate::ports::runs::{LeaseRequest, Leased, LeasedRun};
+use crate::ports::signals::Topic;
+use crate::ports::vault::VaultError;
+use crate::ports::{Queue, Signals, Vault};
+use crate::problem::Resource;
+use crate::write::{Actor, OrganizationContext};
+
+/// Leases runs to a worker.
+pub struct LeaseRuns {
+    pub(super) held: HeldRuns,
+    pub(super) vault: Arc<dyn Vault>,
+    pub(super) queue: Arc<dyn Queue>,
+    pub(super) signals: Arc<dyn Signals>,
+    pub(super) length: Duration,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct LeaseWish {
+    /// Whose runs; None is the embedded worker, which leases everybody's.
+    pub organization: Option<OrganizationContext>,
+    /// By which request.
+    pub request_id: RequestId,
+    /// The start of the worker; must be its latest.
+    pub holder: Holder,
+    /// From where, in this order of preference.
+    pub pools: Vec<Pool>,
+    /// How many runs at most. With 0 it only listens.
+    pub capacity: u32,
+    /// Whether the worker will say when it begins.
+    pub explicit_begin: bool,
+    /// The sessions that the worker says it keeps.
+    pub sessions: Vec<SessionId>,
+    /// The runs that the worker holds and that nobody told it to stop.
+    pub held: Vec<RunId>,
+    /// How long to wait for the first run.
+    pub wait: Duration,
+}
+
+/// What a worker gets.
+#[derive(Clone, Default)]
+pub struct RunsLeased {
+    /// The runs.
+    pub runs: Vec<OpenedRun>,
+    /// Those of its sessions that have ended.
+    pub ended_sessions: Vec<SessionId>,
+    /// Those of its runs that should stop: the next renewal of each says how.
+    pub stopping: Vec<RunId>,
+}
+
+/// A leased run with its secrets opened.
+#[derive(Clone)]
+pub struct OpenedRun {
+    /// The run; its task, source and playbook.
+    pub leased: LeasedRun,
+    /// What the caller gave.
+    pub input: Value,
+    /// Where to go on.
+    pub checkpoint: Option<SecretSlice<u8>>,
+}
+
+impl RunsLeased {
+    fn is_nothing(&self) -> bool {
+        self.runs.is_empty() && self.ended_sessions.is_empty() && self.stopping.is_empty()
+    }
+}
+
+impl LeaseRuns {
+    /// Waits up to `wait` until there is a run to do, or one to stop.
+    ///
+    /// # Errors
+    /// `Refused(LeaseLost)` where the holder is not its worker's latest start.
+    pub async fn execute(&self, wish: &LeaseWish) -> Result<RunsLeased, CallError> {
+        let ends_at = Instant::now() + wish.wait;
+        // Before the first try: what comes after that is heard.
+        let mut ready = self.queue.listen(&wish.pools);
+        let mut told = self.signals.listen(&[Topic::Worker(wish.holder.worker_id)]);
+        let mut stopping = self.stopping(wish).await?;
+        // Looked at once a call, since there may be thousands: an agent that hears late of an end
+        // only keeps what nobody asks for.
+        let mut sessions = wish.sessions.clone();
+        loop {
+            let leased = self.lease(wish, std::mem::take(&mut sessions)).await?;
+            let answer = RunsLeased {
+                runs: self.opened(wish, leased.runs).await,
+                ended_sessions: leased.ended_sessions,
+                stopping,
+            };
+            if !answer.is_nothing() || Instant::now() >= ends_at {
+                return Ok(answer);
+            }
+            stopping = tokio::select! {
+                () = sleep_until(ends_at) => Vec::new(),
+                () = ready.heard() => Vec::new(),
+                () = told.heard() => self.stopping(wish).await?,
+                // A signal may be lost.
+                () = sleep(LOOK) => Vec::new(),
+            };
+        }
+    }
+
+    async fn lease(&self, wish: &LeaseWish, sessions: Vec<SessionId>) -> Result<Leased, CallError> {
+        let request = LeaseRequest {
+            organization: wish.organization,
+            holder: wish.holder,
+            pools: wish.pools.clone(),
+            capacity: wish.capacity,
+            explicit_begin: wish.explicit_begin,
+            sessions,
+            length: self.length,
+        };
+        let leased = self.held.runs.lease(request).await;
+        let leased = leased.map_err(|error| CallError::of_write(error, Resource::TaskRun))?;
+        self.held.announcer.announce(&leased.signals).await;
+        Ok(leased)
+    }
+
+    /// Those of the held runs that no agent should do any more.
+    async fn stopping(&self, wish: &LeaseWish) -> Result<Vec<RunId>, CallError> {
+        if wish.held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let statuses = self.held.runs.statuses(&wish.held).await?;
+        let stopping = statuses.into_iter().filter(|(_, status)| match status {
+            Status::Running | Status::InteractionRequired => false,
+            Status::Queued
+            | Status::ReviewRequired
+            | Status::Completed
+            | Status::Failed
+            | Status::Canceling
+            | Status::Canceled => true,
+        });
+        Ok(stopping.map(|(run_id, _)| run_id).collect())
+    }
+
+    /// The runs that can be done. One that does not open does not keep the others from it.
+    async fn opened(&self, wish: &LeaseWish, leased: Vec<LeasedRun>) -> Vec<OpenedRun> {
+        let mut opened = Vec::with_capacity(leased.len());
+        for leased in leased {
+            let run_id = leased.run.id;
+            match self.open(&leased).await {
+                Ok((input, checkpoint)) => opened.push(OpenedRun {
+                    leased,
+                    input,
+                    checkpoint,
+                }),
+                Err(error @ VaultError::Keys(_)) => {
+                    // Nobody renews it, so that it is leased again; the keys may be there then.
+                    error!(run.id = %run_id, "run {run_id} cannot be done now: {error}");
+                }
+                Err(error @ VaultError::DoesNotOpen { .. }) => {
+                    error!(run.id = %run_id, "run {run_id} can never be done: {error}");
+                    self.fail(wish, &leased).await;
+                }
+            }
+        }
+        opened
+    }
+
+    async fn open(
+        &self,
+        leased: &LeasedRun,
+    ) -> Result<(Value, Option<SecretSlice<u8>>), VaultError> {
+        let run = &leased.run;
+        let vault = self.vault.of(run.organization_id).await?;
+        let input = contents::open_input(&*vault, run.id, &leased.input)?;
+        let sealed = run
+            .state
+            .lease()
+            .and_then(|lease| lease.checkpoint.as_ref());
+        let checkpoint = sealed
+            .map(|sealed| contents::open_checkpoint(&*vault, run.id, sealed))
+            .transpose()?;
+        Ok((input, checkpoint))
+    }
+
+    async fn fail(&self, wish: &LeaseWish, leased: &LeasedRun) {
+        let run = &leased.run;
+        let call = LeaseCall {
+            organization: OrganizationContext::of_server(run.organization_id),
+            actor: Actor::Server,
+            request_id: wish.request_id,
+            trace_parent: None,
+            run_id: run.id,
+            epoch: run.epoch,
+        };
+        let message = "The run's input cannot be opened: it was sealed with another key.";
+        let finish = WorkerCommand::Finish(Finish {
+            digest: [0; 32],
+            outcome: FinishOutcome::Failure {
+                errors: vec![RunError::new(ErrorCode::ApiError, message)],
+            },
+            credential: None,
+            session: AfterRun::End,
+        });
+        if let Err(error) = self.held.say(&call, finish, None).await {
+            // Its lease is lost then, and the next worker comes here again.
+            error!(run.id = %run.id, "run {} was not failed: {error}", run.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

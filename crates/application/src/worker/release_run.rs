@@ -1,0 +1,22 @@
+//! Gives a run back.
+
+use windlass_domain::run::{Status, WorkerCommand};
+
+use super::held_runs::{HeldRuns, LeaseCall};
+use crate::error::CallError;
+
+/// Gives a run back.
+pub struct ReleaseRun {
+    pub(super) held: HeldRuns,
+}
+
+impl ReleaseRun {
+    /// The worker has stopped and gives the run back; answers what became of it.
+    ///
+    /// # Errors
+    /// `NotFound`; `Refused(LeaseLost)`.
+    pub async fn execute(&self, call: &LeaseCall) -> Result<Status, CallError> {
+        let run = self.held.say(call, WorkerCommand::Release, None).await?;
+        Ok(run.status())
+    }
+}

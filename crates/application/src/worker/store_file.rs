@@ -1,0 +1,200 @@
+//! Keeps a file that an agent captured.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use tracing::warn;
+use windlass_domain::file::{MAX_FILE_BYTES, StoredFile, harmless_name};
+use windlass_domain::id::{OrganizationId, StorageId};
+use windlass_domain::run::{Run, Status, WorkerCommand};
+
+use super::held_runs::{HeldRuns, LeaseCall};
+use crate::error::CallError;
+use crate::page::{PageRequest, Position};
+use crate::ports::files::FileFilter;
+use crate::ports::runs::Attachment;
+use crate::ports::{Blobs, Clock, Files, Tasks};
+use crate::problem::Resource;
+use crate::random::random;
+
+/// The longest MIME type that is kept.
+const MAX_TYPE_BYTES: usize = 255;
+
+/// The type of a file that came without a readable one.
+const UNKNOWN_TYPE: &str = "application/octet-stream";
+
+/// The name of a file whose own says nothing.
+const UNNAMED: &str = "file";
+
+/// How many of a run's last files a new one is compared with.
+const COMPARED: u32 = 100;
+
+/// Keeps a file that an agent captured.
+pub struct StoreFile {
+    pub(super) held: HeldRuns,
+    pub(super) tasks: Arc<dyn Tasks>,
+    pub(super) files: Arc<dyn Files>,
+    pub(super) blobs: Arc<dyn Blobs>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// A file that an agent captured.
+pub struct CapturedFile {
+    /// Its name; a path before it is left out.
+    pub file_name: String,
+    /// Its MIME type.
+    pub file_type: String,
+    /// Its content.
+    pub content: BoxStream<'static, io::Result<Bytes>>,
+}
+
+/// What became of a captured file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
+    /// What it is kept as; None where the task keeps no files, or the agent should stop.
+    pub storage_id: Option<StorageId>,
+    /// Whether the agent should stop.
+    pub cancel: bool,
+}
+
+impl Kept {
+    const CANCELING: Self = Self {
+        storage_id: None,
+        cancel: true,
+    };
+}
+
+impl StoreFile {
+    /// Stores the content, then the file's row with an activity of the run. The same content twice
+    /// in a run is one file. Where the task keeps no files the content is not read; that is no
+    /// error, and an activity all the same.
+    ///
+    /// # Errors
+    /// `NotFound`; `Refused(LeaseLost)`; `Blob` where the content did not arrive, is longer than
+    /// [`MAX_FILE_BYTES`] or cannot be stored. Nothing is kept then.
+    pub async fn execute(&self, call: &LeaseCall, file: CapturedFile) -> Result<Kept, CallError> {
+        let run = self.held.look(call).await?;
+        if run.status() == Status::Canceling {
+            return Ok(Kept::CANCELING);
+        }
+        if !self.keeps_files(call, &run).await? {
+            return self.touch(call, None).await;
+        }
+        let owner = call.organization.organization_id();
+        let created_at = self.clock.now();
+        let id = StorageId::new(created_at, random());
+        let facts = self
+            .blobs
+            .put(owner, id, file.content, MAX_FILE_BYTES)
+            .await?;
+        let same = self.same_content(call, facts.sha256).await;
+        if let Ok(Some(_)) | Err(_) = &same {
+            self.drop_content(owner, id).await;
+        }
+        if let Some(kept) = same? {
+            return self.touch(call, Some(kept)).await;
+        }
+        let stored = StoredFile {
+            id,
+            run_id: call.run_id,
+            file_name: named(&file.file_name),
+            file_type: typed(&file.file_type),
+            file_size: facts.bytes,
+            sha256: facts.sha256,
+            extraction: None,
+            created_at,
+            expired_at: None,
+        };
+        self.add(call, stored).await
+    }
+
+    async fn keeps_files(&self, call: &LeaseCall, run: &Run) -> Result<bool, CallError> {
+        let task = self
+            .tasks
+            .get_version(call.organization, &run.task_id, run.task_version)
+            .await?
+            .ok_or(CallError::NotFound(Resource::Task))?;
+        Ok(task.storage.is_none_or(|storage| storage.enabled))
+    }
+
+    async fn same_content(
+        &self,
+        call: &LeaseCall,
+        sha256: [u8; 32],
+    ) -> Result<Option<StorageId>, CallError> {
+        let of_run = FileFilter {
+            run_id: Some(call.run_id),
+            ..FileFilter::default()
+        };
+        let last = PageRequest {
+            limit: COMPARED,
+            position: Position::Start,
+        };
+        let page = self.files.list(call.organization, of_run, last).await?;
+        let same = page.items.iter().find(|file| file.sha256 == sha256);
+        Ok(same.map(|file| file.id))
+    }
+
+    /// An activity that adds no file.
+    async fn touch(
+        &self,
+        call: &LeaseCall,
+        storage_id: Option<StorageId>,
+    ) -> Result<Kept, CallError> {
+        let run = self.held.say(call, WorkerCommand::Touch, None).await?;
+        let cancel = run.status() == Status::Canceling;
+        Ok(Kept { storage_id, cancel })
+    }
+
+    async fn add(&self, call: &LeaseCall, stored: StoredFile) -> Result<Kept, CallError> {
+        let (owner, id) = (call.organization.organization_id(), stored.id);
+        let file = Attachment::File(stored);
+        let said = self.held.say(call, WorkerCommand::Touch, Some(file)).await;
+        match said {
+            // Canceled while its content came: nothing was saved.
+            Ok(run) if run.status() == Status::Canceling => {
+                self.drop_content(owner, id).await;
+                Ok(Kept::CANCELING)
+            }
+            Ok(_) => Ok(Kept {
+                storage_id: Some(id),
+                cancel: false,
+            }),
+            // The row may be there all the same; what has none is swept.
+            Err(error @ CallError::Store(_)) => Err(error),
+            Err(error) => {
+                self.drop_content(owner, id).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn drop_content(&self, owner: OrganizationId, id: StorageId) {
+        if let Err(error) = self.blobs.delete(owner, id).await {
+            warn!("the content of {id}, which no file has, stays until it is swept: {error}");
+        }
+    }
+}
+
+fn named(given: &str) -> String {
+    let name = harmless_name(given);
+    if name.is_empty() {
+        UNNAMED.to_owned()
+    } else {
+        name
+    }
+}
+
+fn typed(given: &str) -> String {
+    let is_printable = given.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if !given.is_empty() && given.len() <= MAX_TYPE_BYTES && is_printable {
+        given.to_owned()
+    } else {
+        UNKNOWN_TYPE.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,243 @@
+//! The order of what happens to a captured file.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use mockall::Sequence;
+use windlass_domain::id::RunId;
+use windlass_domain::run::{Epoch, Refusal, RunCommand, RunState};
+use windlass_domain::task::StorageSettings;
+
+use super::*;
+use crate::fixture::{clock, now, organization, task, view};
+use crate::page::Page;
+use crate::ports::WriteError;
+use crate::ports::blobs::{BlobFacts, MockBlobs};
+use crate::ports::files::MockFiles;
+use crate::ports::runs::MockRuns;
+use crate::ports::tasks::MockTasks;
+use crate::worker::fixture::{canceling, commanded, held_runs, lease_call, running};
+
+const SHA256: [u8; 32] = [9; 32];
+
+struct Ports {
+    runs: MockRuns,
+    blobs: MockBlobs,
+    files: MockFiles,
+    task: windlass_domain::task::Task,
+}
+
+impl Ports {
+    /// The run is held in this state, and its content arrives.
+    fn new(state: RunState) -> Self {
+        let mut runs = MockRuns::new();
+        let run = view(state);
+        runs.expect_get()
+            .returning(move |_, _| Ok(Some(run.clone())));
+        let mut files = MockFiles::new();
+        files.expect_list().returning(|_, _, _| {
+            Ok(Page {
+                items: vec![],
+                has_more: false,
+            })
+        });
+        Self {
+            runs,
+            blobs: MockBlobs::new(),
+            files,
+            task: task(),
+        }
+    }
+
+    fn content_arrives(&mut self, sequence: &mut Sequence) {
+        self.blobs
+            .expect_put()
+            .once()
+            .in_sequence(sequence)
+            .returning(|owner, _, _, limit| {
+                assert_eq!(owner, organization().organization_id());
+                assert_eq!(limit, MAX_FILE_BYTES);
+                Ok(BlobFacts {
+                    bytes: 3,
+                    sha256: SHA256,
+                })
+            });
+    }
+
+    fn content_is_dropped(&mut self, sequence: &mut Sequence) {
+        self.blobs
+            .expect_delete()
+            .once()
+            .in_sequence(sequence)
+            .returning(|_, _| Ok(()));
+    }
+
+    async fn store(self) -> Result<Kept, CallError> {
+        let mut tasks = MockTasks::new();
+        let task = self.task;
+        tasks
+            .expect_get_version()
+            .returning(move |_, _, _| Ok(Some(task.clone())));
+        let store_file = StoreFile {
+            held: held_runs(self.runs),
+            tasks: Arc::new(tasks),
+            files: Arc::new(self.files),
+            blobs: Arc::new(self.blobs),
+            clock: clock(),
+        };
+        let file = CapturedFile {
+            file_name: "../bill.pdf".to_owned(),
+            file_type: "application/pdf".to_owned(),
+            content: stream::empty().boxed(),
+        };
+        store_file.execute(&lease_call(), file).await
+    }
+}
+
+#[tokio::test]
+async fn the_row_is_written_once_the_content_is_stored() {
+    let mut ports = Ports::new(running());
+    let mut sequence = Sequence::new();
+    ports.content_arrives(&mut sequence);
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .in_sequence(&mut sequence)
+        .withf(|_, _, command, attachment| {
+            let Some(Attachment::File(file)) = attachment else {
+                return false;
+            };
+            file.file_name == "bill.pdf"
+                && file.sha256 == SHA256
+                && file.file_size == 3
+                && matches!(
+                    command,
+                    RunCommand::Worker {
+                        command: WorkerCommand::Touch,
+                        ..
+                    }
+                )
+        })
+        .returning(|_, _, _, _| Ok(commanded(running())));
+
+    let kept = ports.store().await.unwrap();
+
+    assert!(kept.storage_id.is_some_and(|id| id.created_at() == now()));
+    assert!(!kept.cancel);
+}
+
+#[tokio::test]
+async fn the_content_of_a_refused_file_is_dropped() {
+    let mut ports = Ports::new(running());
+    let mut sequence = Sequence::new();
+    ports.content_arrives(&mut sequence);
+    let lost = Refusal::LeaseLost {
+        given: Epoch(1),
+        current: Epoch(2),
+    };
+    let refusal = lost.clone();
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .in_sequence(&mut sequence)
+        .returning(move |_, _, _, _| Err(WriteError::Refused(refusal.clone())));
+    ports.content_is_dropped(&mut sequence);
+
+    let refused = ports.store().await;
+
+    assert!(matches!(refused, Err(CallError::Refused(it)) if it == lost));
+}
+
+#[tokio::test]
+async fn a_cancel_while_the_content_comes_drops_it_and_is_told() {
+    let mut ports = Ports::new(running());
+    let mut sequence = Sequence::new();
+    ports.content_arrives(&mut sequence);
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .in_sequence(&mut sequence)
+        .returning(|_, _, _, _| Ok(commanded(canceling())));
+    ports.content_is_dropped(&mut sequence);
+
+    assert_eq!(ports.store().await.unwrap(), Kept::CANCELING);
+}
+
+#[tokio::test]
+async fn a_lost_lease_reads_no_content() {
+    let ports = Ports::new(RunState::Completed);
+
+    let refused = ports.store().await;
+
+    assert!(matches!(
+        refused,
+        Err(CallError::Refused(Refusal::LeaseLost { .. }))
+    ));
+}
+
+#[tokio::test]
+async fn a_task_that_keeps_no_files_reads_no_content_and_hears_of_the_activity() {
+    let mut ports = Ports::new(running());
+    ports.task.storage = Some(StorageSettings {
+        enabled: false,
+        extraction: false,
+        extraction_schema: None,
+        extraction_prompt: None,
+        deduplication: false,
+        deduplication_schema: None,
+    });
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .withf(|_, _, _, attachment| attachment.is_none())
+        .returning(|_, _, _, _| Ok(commanded(running())));
+
+    let kept = ports.store().await.unwrap();
+
+    assert_eq!(kept.storage_id, None);
+}
+
+#[tokio::test]
+async fn the_same_content_twice_in_a_run_is_one_file() {
+    let mut ports = Ports::new(running());
+    let first = StorageId::new(now(), random());
+    let of_run: RunId = lease_call().run_id;
+    ports.files = MockFiles::new();
+    ports
+        .files
+        .expect_list()
+        .withf(move |_, filter, _| filter.run_id == Some(of_run))
+        .returning(move |_, _, _| {
+            let file = StoredFile {
+                id: first,
+                run_id: of_run,
+                file_name: "other.pdf".to_owned(),
+                file_type: "application/pdf".to_owned(),
+                file_size: 3,
+                sha256: SHA256,
+                extraction: None,
+                created_at: now(),
+                expired_at: None,
+            };
+            Ok(Page {
+                items: vec![file],
+                has_more: false,
+            })
+        });
+    let mut sequence = Sequence::new();
+    ports.content_arrives(&mut sequence);
+    ports.content_is_dropped(&mut sequence);
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .withf(|_, _, _, attachment| attachment.is_none())
+        .returning(|_, _, _, _| Ok(commanded(running())));
+
+    assert_eq!(ports.store().await.unwrap().storage_id, Some(first));
+}

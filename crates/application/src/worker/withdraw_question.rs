@@ -1,0 +1,22 @@
+//! Takes a question back: the source went on by itself.
+
+use windlass_domain::run::WorkerCommand;
+
+use super::held_runs::{Heard, HeldRuns, LeaseCall};
+use crate::error::CallError;
+
+/// Takes a question back.
+pub struct WithdrawQuestion {
+    pub(super) held: HeldRuns,
+}
+
+impl WithdrawQuestion {
+    /// The run goes on without an answer. One that was answered meanwhile is as it is.
+    ///
+    /// # Errors
+    /// `NotFound`; `Refused(LeaseLost)`; `Refused(RunNotRunning)` where nothing was asked.
+    pub async fn execute(&self, call: &LeaseCall) -> Result<Heard, CallError> {
+        let run = self.held.say(call, WorkerCommand::Withdraw, None).await?;
+        Ok(Heard::of(&run))
+    }
+}
