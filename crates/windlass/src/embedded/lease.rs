@@ -1,0 +1,36 @@
+//! A leased run as its agent gets it.
+
+use windlass_application::worker::OpenedRun;
+use windlass_worker::LeasedRun;
+use windlass_worker::lease::{LeasedSource, LeasedTask};
+
+/// The run with what it is done with; None where it is leased to nobody, which no store answers.
+pub(super) fn run(opened: OpenedRun) -> Option<LeasedRun> {
+    let (run, task) = (opened.leased.run, opened.leased.task);
+    let lease = run.state.lease()?;
+    Some(LeasedRun {
+        run_id: run.id,
+        session_id: run.session_id,
+        resumed: opened.leased.resumed,
+        epoch: lease.epoch,
+        begun: lease.begun,
+        lease_expires_at: lease.expires_at,
+        task: LeasedTask {
+            id: task.id,
+            name: task.name,
+            prompt: task.prompt,
+            input_schema: task.input_schema,
+            output_schema: task.output_schema,
+            files_kept: task.storage.is_none_or(|storage| storage.enabled),
+            settings: task.settings,
+        },
+        input: opened.input,
+        source: opened.leased.source.map(|source| LeasedSource {
+            id: source.id,
+            url: source.url,
+        }),
+        credential_id: opened.leased.credential.map(|credential| credential.id),
+        playbook: opened.leased.playbook,
+        checkpoint: opened.checkpoint,
+    })
+}

@@ -1,0 +1,263 @@
+//! The protocol of the embedded worker: the calls of workers, made in the server's own process.
+
+mod answers;
+mod lease;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use windlass_application::ports::{Clock, Runs};
+use windlass_application::random::random;
+use windlass_application::worker::{
+    CapturedFile as FileToKeep, FinishReport as Finish, LeaseCall, LeaseWish,
+    Question as QuestionToAsk, WorkerCalls,
+};
+use windlass_application::{Actor, Application, CallError, OrganizationContext};
+use windlass_domain::id::{OrganizationId, RequestId, RunId};
+use windlass_domain::run::{Holder, Status};
+use windlass_worker::protocol::{
+    Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
+    Progress, Question, Registration, Renewal,
+};
+use windlass_worker::{OpenedCredential, Protocol, ProtocolError};
+
+use self::answers::of_call;
+
+/// What the embedded worker speaks with the server that it is part of.
+pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
+    Arc::new(InProcess {
+        calls: WorkerCalls::new(application),
+        runs: Arc::clone(&application.ports.runs),
+        clock: Arc::clone(&application.ports.clock),
+        holder: Mutex::default(),
+        organizations: Mutex::default(),
+    })
+}
+
+/// The calls of one worker, which belongs to no organization and does everybody's runs.
+struct InProcess {
+    calls: WorkerCalls,
+    runs: Arc<dyn Runs>,
+    clock: Arc<dyn Clock>,
+    /// The worker's start, once it has registered.
+    holder: Mutex<Option<Holder>>,
+    /// Whose each held run is: a worker's calls name the run alone.
+    organizations: Mutex<HashMap<RunId, OrganizationId>>,
+}
+
+impl InProcess {
+    fn holder(&self) -> MutexGuard<'_, Option<Holder>> {
+        // It is set whole, so that a panic elsewhere leaves nothing half done.
+        self.holder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn organizations(&self) -> MutexGuard<'_, HashMap<RunId, OrganizationId>> {
+        // Each change is one insert or remove.
+        self.organizations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The worker's start; a call before its registration, or of an older start, has none.
+    fn registered(&self) -> Result<Holder, ProtocolError> {
+        self.holder().ok_or(ProtocolError::LeaseLost)
+    }
+
+    fn request_id(&self) -> RequestId {
+        RequestId::new(self.clock.now(), random())
+    }
+
+    async fn call(&self, lease: LeaseKey) -> Result<LeaseCall, ProtocolError> {
+        let holder = self.registered()?;
+        let known = self.organizations().get(&lease.run_id).copied();
+        let owner = match known {
+            Some(owner) => owner,
+            // It ended, and its end is said again.
+            None => self
+                .runs
+                .organization_of(lease.run_id)
+                .await
+                .map_err(|error| of_call(CallError::Store(error)))?
+                .ok_or(ProtocolError::LeaseLost)?,
+        };
+        Ok(LeaseCall {
+            organization: OrganizationContext::of_server(owner),
+            actor: Actor::Worker(holder.worker_id),
+            request_id: self.request_id(),
+            trace_parent: None,
+            run_id: lease.run_id,
+            epoch: lease.epoch,
+        })
+    }
+
+    /// What the worker hears; a run that is not its any more is forgotten.
+    fn heard<T>(&self, lease: LeaseKey, done: Result<T, CallError>) -> Result<T, ProtocolError> {
+        done.map_err(|error| {
+            let answer = of_call(error);
+            if matches!(answer, ProtocolError::LeaseLost) {
+                self.organizations().remove(&lease.run_id);
+            }
+            answer
+        })
+    }
+}
+
+#[async_trait]
+impl Protocol for InProcess {
+    async fn register(&self, worker: &str) -> Result<Registration, ProtocolError> {
+        let started = self.calls.register_worker.execute(None, worker).await;
+        let started = started.map_err(of_call)?;
+        *self.holder() = Some(started.holder);
+        Ok(Registration {
+            incarnation: started.holder.incarnation,
+            lost_leases: started.lost_leases,
+            lease_length: started.lease_length,
+        })
+    }
+
+    async fn lease(&self, request: LeaseRequest) -> Result<Leases, ProtocolError> {
+        let holder = self.registered()?;
+        if holder.incarnation != request.incarnation {
+            return Err(ProtocolError::LeaseLost);
+        }
+        let wish = LeaseWish {
+            organization: None,
+            request_id: self.request_id(),
+            holder,
+            pools: request.pools,
+            capacity: request.capacity,
+            explicit_begin: true,
+            sessions: request.sessions,
+            held: request.held,
+            wait: request.wait,
+        };
+        let leased = self.calls.lease_runs.execute(&wish).await;
+        let leased = leased.map_err(of_call)?;
+        let mut organizations = self.organizations();
+        for opened in &leased.runs {
+            let run = &opened.leased.run;
+            organizations.insert(run.id, run.organization_id);
+        }
+        Ok(Leases {
+            runs: leased.runs.into_iter().filter_map(lease::run).collect(),
+            ended_sessions: leased.ended_sessions,
+            stopping: leased.stopping,
+        })
+    }
+
+    async fn renew(&self, lease: LeaseKey) -> Result<Renewal, ProtocolError> {
+        let call = self.call(lease).await?;
+        let renewed = self.calls.renew_lease.execute(&call).await;
+        let renewed = self.heard(lease, renewed)?;
+        Ok(Renewal {
+            lease_expires_at: renewed.lease_expires_at,
+            cancel: renewed.cancel,
+        })
+    }
+
+    async fn begin(&self, lease: LeaseKey) -> Result<Begun, ProtocolError> {
+        let call = self.call(lease).await?;
+        let begun = self.calls.begin_run.execute(&call).await;
+        let begun = self.heard(lease, begun)?;
+        Ok(Begun {
+            credential: begun.credential.map(|opened| OpenedCredential {
+                id: opened.id,
+                username: opened.username,
+                password: opened.password,
+                totp_secret: opened.totp_secret,
+                source_fields: opened.source_fields,
+            }),
+            cancel: begun.cancel,
+        })
+    }
+
+    async fn progress(&self, lease: LeaseKey, progress: Progress) -> Result<Heard, ProtocolError> {
+        let call = self.call(lease).await?;
+        let message = progress.message.as_deref();
+        let heard = self
+            .calls
+            .report_progress
+            .execute(&call, message, progress.step)
+            .await;
+        let cancel = self.heard(lease, heard)?.cancel;
+        Ok(Heard { cancel })
+    }
+
+    async fn store_file(&self, lease: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError> {
+        let call = self.call(lease).await?;
+        let file = FileToKeep {
+            file_name: file.file_name,
+            file_type: file.file_type,
+            content: file.content,
+        };
+        let kept = self.calls.store_file.execute(&call, file).await;
+        let kept = self.heard(lease, kept)?;
+        Ok(Kept {
+            storage_id: kept.storage_id,
+            cancel: kept.cancel,
+        })
+    }
+
+    async fn interact(&self, lease: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {
+        let call = self.call(lease).await?;
+        let question = QuestionToAsk {
+            attempt: question.attempt,
+            kind: question.kind,
+            message: question.message,
+            fields: question.fields,
+            checkpoint: None,
+        };
+        let heard = self.calls.ask_person.execute(&call, question).await;
+        let cancel = self.heard(lease, heard)?.cancel;
+        Ok(Heard { cancel })
+    }
+
+    async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError> {
+        let call = self.call(lease).await?;
+        let heard = self.calls.withdraw_question.execute(&call).await;
+        let cancel = self.heard(lease, heard)?.cancel;
+        Ok(Heard { cancel })
+    }
+
+    async fn answer(&self, lease: LeaseKey, wait: Duration) -> Result<Answer, ProtocolError> {
+        let call = self.call(lease).await?;
+        let answer = self.calls.read_answer.execute(&call, wait).await;
+        let answer = self.heard(lease, answer)?;
+        Ok(Answer {
+            answers: answer.answers,
+            cancel: answer.cancel,
+        })
+    }
+
+    async fn finish(&self, lease: LeaseKey, finish: FinishReport) -> Result<Status, ProtocolError> {
+        let call = self.call(lease).await?;
+        let report = Finish {
+            result: finish.result,
+            credential: finish.credential,
+            session: finish.session,
+        };
+        let status = self.calls.finish_run.execute(&call, report).await;
+        let status = self.heard(lease, status)?;
+        self.organizations().remove(&lease.run_id);
+        Ok(status)
+    }
+
+    async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
+        let call = self.call(lease).await?;
+        let status = self.calls.release_run.execute(&call).await;
+        let status = self.heard(lease, status)?;
+        self.organizations().remove(&lease.run_id);
+        Ok(status)
+    }
+
+    async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
+        let holder = self.registered()?;
+        let drained = self.calls.drain_worker.execute(holder).await;
+        drained.map(|_| ()).map_err(of_call)
+    }
+}
+
+#[cfg(test)]
+mod tests;
