@@ -70,6 +70,68 @@ macro_rules! store_promises {
         );
         $crate::promises!(
             $open,
+            destinations,
+            [
+                a_new_destination_is_read_back,
+                a_destination_belongs_to_its_organization,
+                an_event_is_delivered_where_it_is_wanted,
+                a_refused_change_delivers_nothing,
+                a_deleted_destination_gets_nothing_more,
+                an_unknown_destination_is_not_deleted,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            events,
+            [
+                events_are_numbered_in_the_order_of_commits,
+                an_event_belongs_to_its_organization,
+                an_event_outlives_what_it_is_about,
+                events_are_listed_by_type_from_either_end,
+                a_range_of_events_excludes_its_ends,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            organizations,
+            [
+                a_new_organization_is_found_by_its_name,
+                an_organizations_name_is_taken_once,
+                organizations_are_listed_oldest_first,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            keys,
+            [
+                a_new_key_is_found_by_its_hash,
+                a_keys_hash_is_taken_once,
+                keys_are_listed_oldest_first,
+                a_revoked_key_stays_as_it_is,
+                a_keys_last_use_is_kept_to_the_minute,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            data_keys,
+            [
+                the_first_data_key_of_a_version_is_kept,
+                data_keys_are_listed_by_version,
+                the_first_canary_stays,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            lists,
+            [
+                pages_cover_a_list_once,
+                a_page_before_an_item_is_right_above_it,
+                rows_added_while_paging_change_no_page,
+                a_range_of_moments_excludes_its_ends,
+            ]
+        );
+        $crate::promises!(
+            $open,
             idempotency,
             [
                 a_repeated_key_gets_the_first_answer,
