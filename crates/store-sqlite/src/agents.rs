@@ -210,6 +210,9 @@ async fn with_tasks(
     organization_id: OrganizationId,
     agents: Vec<Agent>,
 ) -> Result<Vec<AgentWithTasks>, StoreError> {
+    if agents.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut query = QueryBuilder::new(
         "SELECT task.agent_id, task.id, task_version.name, task_version.status
          FROM task
@@ -222,7 +225,8 @@ async fn with_tasks(
     query.push_bind(Id(organization_id.uuid()));
     let ids = agents.iter().map(|agent| agent.id.to_string());
     page::push_one_of(&mut query, "task.agent_id", ids);
-    query.push(" ORDER BY task.created_at, task.id");
+    // In the order of the index by agent, so that a page of agents reads the tasks of those only.
+    query.push(" ORDER BY task.agent_id, task.created_at, task.id");
     let rows: Vec<TaskRow> = query
         .build_query_as()
         .fetch_all(connection)
