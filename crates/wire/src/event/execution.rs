@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use windlass_domain::event::{RunSummary, SessionSummary};
 use windlass_domain::file::StoredFile;
+use windlass_domain::run::Outcome;
 
 /// A run, as its events show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -101,7 +102,7 @@ impl From<&RunSummary> for RunEventData {
             id: run.id.to_string(),
             object: "task_run",
             status: run.status.as_str(),
-            result: run.result.map(|outcome| outcome.as_str()),
+            result: run.result.map(Outcome::as_str),
             task_id: run.task_id.to_string(),
             credential_id: run.credential_id.map(|id| id.to_string()),
             agent_id: run.agent_id.to_string(),
