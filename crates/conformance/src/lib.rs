@@ -4,6 +4,7 @@
 //! [`store_promises`], and so cannot leave one out.
 
 pub mod agents;
+pub mod blobs;
 pub mod catalog;
 pub mod clock;
 pub mod credentials;
@@ -12,10 +13,12 @@ pub mod destinations;
 pub mod events;
 pub mod idempotency;
 pub mod keys;
+pub mod limits;
 pub mod lists;
 pub mod organizations;
 pub mod playbooks;
 mod promises;
+pub mod signals;
 pub mod sources;
 pub mod store;
 pub mod tasks;

@@ -1,0 +1,182 @@
+//! The folder: a content is written under another name, synced, and renamed to its own.
+//! Source: docs/architecture.md, "Where the data lies".
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path as Key;
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
+use sha2::{Digest, Sha256};
+use windlass_application::ports::blobs::{BlobError, BlobFacts, Blobs};
+use windlass_domain::id::{OrganizationId, StorageId};
+
+/// What is held in memory of each content that is on its way to the disk.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// How many chunks of one content may be on their way at once: a slow disk slows its sender.
+const CHUNKS_UNDER_WAY: usize = 2;
+
+/// Contents in a folder of the file system.
+pub struct Folder {
+    store: LocalFileSystem,
+}
+
+/// The folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the folder {} for files cannot be used", .path.display())]
+pub struct OpenError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Folder {
+    /// Opens a folder, or makes it, for its owner alone; removes what a crash left half-written.
+    /// One process at a time: what another is writing would be removed with it.
+    ///
+    /// # Errors
+    /// It cannot be made, read or written.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError {
+            path: path.to_owned(),
+            source,
+        };
+        let mut folder = DirBuilder::new();
+        folder
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
+        remove_half_written(path).map_err(failed)?;
+        let store = LocalFileSystem::new_with_prefix(path)
+            .map_err(|error| failed(io::Error::other(error)))?
+            .with_fsync(true);
+        Ok(Self { store })
+    }
+}
+
+#[async_trait]
+impl Blobs for Folder {
+    async fn put(
+        &self,
+        organization_id: OrganizationId,
+        id: StorageId,
+        content: BoxStream<'static, io::Result<Bytes>>,
+        limit: u64,
+    ) -> Result<BlobFacts, BlobError> {
+        // Dropped before it is finished, the upload removes what it has written.
+        let upload = self.store.put_multipart(&key(organization_id, id)).await;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload.map_err(failed)?, CHUNK_BYTES);
+        match copy(content, &mut upload, limit).await {
+            Ok(facts) => {
+                upload.finish().await.map_err(failed)?;
+                Ok(facts)
+            }
+            Err(error) => {
+                // What it cannot remove is removed at the next open; the caller is told why it
+                // was given up.
+                drop(upload.abort().await);
+                Err(error)
+            }
+        }
+    }
+
+    async fn get(
+        &self,
+        organization_id: OrganizationId,
+        id: StorageId,
+        range: Option<Range<u64>>,
+    ) -> Result<BoxStream<'static, io::Result<Bytes>>, BlobError> {
+        let key = key(organization_id, id);
+        let options = match range {
+            None => GetOptions::default(),
+            Some(range) => {
+                let stored = self.store.head(&key).await.map_err(failed)?.size;
+                // The store refuses a range of nothing; here it is nothing.
+                if range.is_empty() || range.start >= stored {
+                    return Ok(stream::empty().boxed());
+                }
+                GetOptions {
+                    range: Some(GetRange::Bounded(range)),
+                    ..GetOptions::default()
+                }
+            }
+        };
+        let found = self.store.get_opts(&key, options).await.map_err(failed)?;
+        Ok(found.into_stream().map_err(io::Error::other).boxed())
+    }
+
+    async fn delete(
+        &self,
+        organization_id: OrganizationId,
+        id: StorageId,
+    ) -> Result<(), BlobError> {
+        match self.store.delete(&key(organization_id, id)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+async fn copy(
+    mut content: BoxStream<'static, io::Result<Bytes>>,
+    upload: &mut WriteMultipart,
+    limit: u64,
+) -> Result<BlobFacts, BlobError> {
+    let mut hash = Sha256::new();
+    let mut bytes = 0;
+    while let Some(chunk) = content.next().await {
+        let chunk = chunk.map_err(BlobError::Interrupted)?;
+        bytes += chunk.len() as u64;
+        if bytes > limit {
+            return Err(BlobError::TooLarge { limit });
+        }
+        hash.update(&chunk);
+        let room = upload.wait_for_capacity(CHUNKS_UNDER_WAY).await;
+        room.map_err(failed)?;
+        upload.put(chunk);
+    }
+    Ok(BlobFacts {
+        bytes,
+        sha256: hash.finalize().into(),
+    })
+}
+
+/// Nothing of it comes from a caller: both parts are a prefix and letters and digits.
+fn key(organization_id: OrganizationId, id: StorageId) -> Key {
+    Key::from_iter([organization_id.to_string(), id.to_string()])
+}
+
+fn failed(error: object_store::Error) -> BlobError {
+    match error {
+        object_store::Error::NotFound { .. } => BlobError::NotFound,
+        error => BlobError::Failed(Box::new(error)),
+    }
+}
+
+/// The store writes under the content's name, `#` and a number, and renames.
+fn remove_half_written(folder: &Path) -> io::Result<()> {
+    for organization in fs::read_dir(folder)? {
+        let organization = organization?;
+        if !organization.file_type()?.is_dir() {
+            continue;
+        }
+        for content in fs::read_dir(organization.path())? {
+            let content = content?;
+            if content.file_name().as_encoded_bytes().contains(&b'#') {
+                fs::remove_file(content.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
