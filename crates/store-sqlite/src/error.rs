@@ -41,3 +41,44 @@ pub(crate) fn corrupt(
         rule: rule.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, Executor, SqliteConnection};
+
+    use super::*;
+
+    async fn failure_of(statement: &'static str) -> StoreError {
+        let mut connection = SqliteConnection::connect("sqlite::memory:")
+            .await
+            .expect("a database in memory");
+        connection
+            .execute("CREATE TABLE small (content BLOB); PRAGMA max_page_count = 2")
+            .await
+            .expect("a small database");
+        let failed = connection.execute(statement).await;
+        store_error(failed.expect_err("it fails"))
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_may_have_room_later() {
+        let error = failure_of("INSERT INTO small VALUES (zeroblob(100000))").await;
+
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_wrong_statement_stays_wrong_and_is_not_shown() {
+        let error = failure_of("SELECT password FROM nowhere").await;
+
+        assert!(matches!(error, StoreError::Failed(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the store failed");
+    }
+
+    #[test]
+    fn a_busy_pool_is_free_later() {
+        let error = store_error(sqlx::Error::PoolTimedOut);
+
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    }
+}
