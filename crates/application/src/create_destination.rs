@@ -177,19 +177,27 @@ fn pattern(entry: &str) -> Option<EventPattern> {
 }
 
 /// Headers that a webhook's own must not replace.
-const RESERVED_HEADERS: [&str; 11] = [
+const RESERVED_HEADERS: [&str; 13] = [
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
     "expect",
     "host",
+    "keep-alive",
+    "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
     "user-agent",
 ];
+
+/// Whether a header is set by whoever sends a webhook, and by nobody else.
+pub fn is_reserved_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.starts_with("webhook-") || RESERVED_HEADERS.contains(&name.as_str())
+}
 
 fn check_headers(headers: &[(String, SecretString)], problems: &mut Vec<Problem>) {
     const FIELD: &str = "webhook.custom_headers";
@@ -200,14 +208,13 @@ fn check_headers(headers: &[(String, SecretString)], problems: &mut Vec<Problem>
         wrong(format!("`{FIELD}` has {MAX_HEADERS} headers at most."));
     }
     for (name, value) in headers.iter().take(MAX_HEADERS) {
-        let lower = name.to_ascii_lowercase();
         let is_name = (1..=64).contains(&name.len()) && name.bytes().all(is_token);
         let value = value.expose_secret();
         if !is_name {
             wrong(format!(
                 "`{FIELD}`: a header's name has 1 to 64 letters, digits and `-`."
             ));
-        } else if lower.starts_with("webhook-") || RESERVED_HEADERS.contains(&lower.as_str()) {
+        } else if is_reserved_header(name) {
             wrong(format!("`{FIELD}`: `{name}` is set by Windlass."));
         } else if value.len() > MAX_HEADER_BYTES || value.bytes().any(|byte| !is_visible(byte)) {
             wrong(format!(
