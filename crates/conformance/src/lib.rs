@@ -1,7 +1,7 @@
 //! What every adapter of a port must pass.
 //!
 //! Each promise is a function whose name says it. An adapter of the store lists them all by
-//! [`store_promises`], and so cannot leave one out.
+//! [`store_promises`] and [`run_promises`], and so cannot leave one out.
 
 pub mod agents;
 pub mod blobs;
@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod clock;
 pub mod credentials;
 pub mod data_keys;
+pub mod deliveries;
 pub mod destinations;
 pub mod events;
 pub mod idempotency;
@@ -18,7 +19,16 @@ pub mod lists;
 pub mod organizations;
 pub mod playbooks;
 mod promises;
+pub mod run_commands;
+pub mod run_history;
+pub mod run_leases;
+mod run_promises;
+pub mod run_reads;
+pub mod run_starts;
+pub mod run_sweeps;
 pub mod signals;
 pub mod sources;
+pub mod stage;
 pub mod store;
 pub mod tasks;
+pub mod workers;

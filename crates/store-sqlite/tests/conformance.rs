@@ -9,6 +9,7 @@ use windlass_conformance::store::{Fixture, Ports};
 use windlass_store_sqlite::SqliteStore;
 
 windlass_conformance::store_promises!(crate::open);
+windlass_conformance::run_promises!(crate::open);
 
 async fn open() -> (Fixture, TempDir) {
     let folder = TempDir::new().expect("a temporary folder");

@@ -1,0 +1,365 @@
+//! What lists, files, timelines and statuses of runs promise.
+
+use windlass_application::ports::files::FileFilter;
+use windlass_application::ports::runs::{Attachment, RunFilter, TimelineKind};
+use windlass_application::random::random;
+use windlass_application::{Created, Key, PageRequest, Position};
+use windlass_domain::file::StoredFile;
+use windlass_domain::id::{RunId, StorageId};
+use windlass_domain::run::{Outcome, Run, Status, WorkerCommand};
+
+use crate::stage::{Stage, cancel, output, question, seconds, success};
+use crate::store::{Fixture, first_page};
+
+/// Runs are listed newest first, in pages that fit together.
+pub async fn runs_are_listed_newest_first(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let mut newest_first = Vec::new();
+    for _ in 0..5 {
+        newest_first.insert(0, stage.started().await);
+        stage.pass(seconds(1));
+    }
+    let page = |limit, position| PageRequest { limit, position };
+
+    let first = list_page(&stage, page(2, Position::Start)).await;
+    let second = list_page(&stage, page(2, Position::After(key(&first.0[1])))).await;
+    let third = list_page(&stage, page(2, Position::After(key(&second.0[1])))).await;
+    let back = list_page(&stage, page(2, Position::Before(key(&third.0[0])))).await;
+
+    assert_eq!(first, (newest_first[..2].to_vec(), true));
+    assert_eq!(second, (newest_first[2..4].to_vec(), true));
+    assert_eq!(third, (newest_first[4..].to_vec(), false));
+    assert_eq!(back, (newest_first[2..4].to_vec(), true));
+}
+
+/// Each filter leaves what it names, and together they leave what all of them name.
+pub async fn runs_are_listed_by_what_they_are(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let other_task = stage.task_with("task_other", |_| {}).await;
+    let completed = stage.begun().await;
+    stage.say(&completed, success(output())).await;
+    stage.pass(seconds(10));
+    let canceled = stage.started().await;
+    stage
+        .command(canceled.id, cancel())
+        .await
+        .expect("it waits");
+    stage.pass(seconds(10));
+    let mut start = stage.new_run_of(&other_task);
+    start.run.source_id = None;
+    start.run.credential_id = None;
+    let queued = stage.start(start).await;
+    let all = RunFilter::default();
+
+    for (filter, expected) in [
+        (all.clone(), vec![queued.id, canceled.id, completed.id]),
+        (
+            RunFilter {
+                statuses: vec![Status::Queued, Status::Completed],
+                ..all.clone()
+            },
+            vec![queued.id, completed.id],
+        ),
+        (
+            RunFilter {
+                results: vec![Outcome::Success, Outcome::Unknown],
+                ..all.clone()
+            },
+            vec![canceled.id, completed.id],
+        ),
+        (
+            RunFilter {
+                source_ids: vec![stage.source.id.clone()],
+                ..all.clone()
+            },
+            vec![canceled.id, completed.id],
+        ),
+        (
+            RunFilter {
+                credential_id: Some(stage.credential.id),
+                statuses: vec![Status::Canceled],
+                ..all.clone()
+            },
+            vec![canceled.id],
+        ),
+        (
+            RunFilter {
+                agent_id: Some(stage.task.agent_id.clone()),
+                ..all.clone()
+            },
+            vec![queued.id, canceled.id, completed.id],
+        ),
+        (
+            RunFilter {
+                task_id: Some(other_task.id.clone()),
+                ..all.clone()
+            },
+            vec![queued.id],
+        ),
+        (
+            RunFilter {
+                session_id: Some(completed.session_id),
+                ..all.clone()
+            },
+            vec![completed.id],
+        ),
+        (
+            RunFilter {
+                created: Created {
+                    after: Some(completed.created_at),
+                    before: Some(queued.created_at),
+                },
+                ..all.clone()
+            },
+            vec![canceled.id],
+        ),
+    ] {
+        let runs = list(&stage, filter.clone()).await;
+        let ids: Vec<RunId> = runs.iter().map(|run| run.id).collect();
+        assert_eq!(ids, expected, "{filter:?}");
+    }
+}
+
+/// A list shows an output where the run shows it, and is its organization's alone.
+pub async fn a_list_shows_what_a_run_shows(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.begun().await;
+    stage.say(&run, success(output())).await;
+    let runs = &fixture.ports.runs;
+
+    let own = runs
+        .list(fixture.organization, RunFilter::default(), first_page())
+        .await;
+    let strange = runs
+        .list(fixture.stranger, RunFilter::default(), first_page())
+        .await;
+
+    let own = own.expect("the store reads").items;
+    assert_eq!(own, [stage.view(run.id).await]);
+    assert_eq!(own[0].output, Some(output()));
+    assert_eq!(strange.expect("the store reads").items, []);
+}
+
+/// Whoever waits for runs sees where all of them stand in one look.
+pub async fn statuses_are_read_at_once(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let completed = stage.begun().await;
+    stage.say(&completed, success(output())).await;
+    let queued = stage.started().await;
+    let unknown = stage.new_run().run.id;
+
+    let runs = &fixture.ports.runs;
+    let read = runs.statuses(&[queued.id, unknown, completed.id]).await;
+    let none = runs.statuses(&[]).await;
+
+    let mut read = read.expect("the store reads");
+    read.sort();
+    let mut expected = [
+        (completed.id, Status::Completed),
+        (queued.id, Status::Queued),
+    ];
+    expected.sort();
+    assert_eq!(read, expected);
+    assert_eq!(none.expect("the store reads"), []);
+}
+
+/// The embedded worker learns whose a run is.
+pub async fn a_run_says_whose_it_is(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.started().await;
+
+    let runs = &fixture.ports.runs;
+    let owner = runs.organization_of(run.id).await;
+    let nobody = runs.organization_of(stage.new_run().run.id).await;
+
+    let organization_id = fixture.organization.organization_id();
+    assert_eq!(owner.expect("the store reads"), Some(organization_id));
+    assert_eq!(nobody.expect("the store reads"), None);
+}
+
+/// The timeline has statuses, the agent's words, files and questions in the order of their moments.
+pub async fn a_timeline_tells_what_happened_in_its_order(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.leased().await;
+    stage.pass(seconds(1));
+    let progress = Attachment::Progress {
+        message: Some("logging in".to_owned()),
+        step: Some(2),
+    };
+    let touch = WorkerCommand::Touch;
+    let said = stage
+        .try_say(run.id, run.epoch, touch.clone(), Some(progress))
+        .await;
+    said.expect("it is running");
+    stage.pass(seconds(1));
+    let file = Attachment::File(file_of(&stage, &run, "bill.pdf"));
+    let sent = stage.try_say(run.id, run.epoch, touch, Some(file)).await;
+    sent.expect("it is running");
+    stage.pass(seconds(1));
+    stage.say(&run, question(1, None)).await;
+
+    let timeline = fixture
+        .ports
+        .runs
+        .timeline(fixture.organization, run.id)
+        .await;
+
+    let timeline = timeline.expect("the store reads");
+    let told: Vec<_> = timeline
+        .iter()
+        .map(|line| {
+            (
+                line.kind,
+                line.message.as_deref().unwrap_or_default(),
+                line.step,
+            )
+        })
+        .collect();
+    let expected = [
+        (TimelineKind::Event, "task_run.queued", None),
+        (TimelineKind::Event, "task_run.running", None),
+        (TimelineKind::Progress, "logging in", Some(2)),
+        (TimelineKind::File, "bill.pdf", None),
+        (TimelineKind::Event, "task_run.interaction_required", None),
+        (TimelineKind::Interaction, "Enter the code", None),
+    ];
+    assert_eq!(told, expected);
+    assert!(timeline.is_sorted_by_key(|line| line.at));
+}
+
+/// Files are listed newest first, by run, task and source, and are their organization's alone.
+pub async fn files_are_listed_by_where_they_come_from(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let first = stage.leased().await;
+    let old = keep(&stage, &first, "old.pdf").await;
+    stage.pass(seconds(1));
+    let second = stage.leased().await;
+    let new = keep(&stage, &second, "new.pdf").await;
+    let all = FileFilter::default();
+    let other_task = stage.task_with("task_other", |_| {}).await;
+    let other_source = fixture.source("src_other").await;
+
+    for (filter, expected) in [
+        (all.clone(), vec![new.clone(), old.clone()]),
+        (
+            FileFilter {
+                run_id: Some(first.id),
+                ..all.clone()
+            },
+            vec![old.clone()],
+        ),
+        (
+            FileFilter {
+                task_id: Some(stage.task.id.clone()),
+                source_id: Some(stage.source.id.clone()),
+                ..all.clone()
+            },
+            vec![new.clone(), old.clone()],
+        ),
+        (
+            FileFilter {
+                task_id: Some(other_task.id),
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            FileFilter {
+                source_id: Some(other_source.id),
+                ..all.clone()
+            },
+            vec![],
+        ),
+        (
+            FileFilter {
+                created: Created {
+                    after: Some(old.created_at),
+                    before: None,
+                },
+                ..all.clone()
+            },
+            vec![new.clone()],
+        ),
+    ] {
+        let files = &fixture.ports.files;
+        let page = files
+            .list(fixture.organization, filter.clone(), first_page())
+            .await;
+        assert_eq!(page.expect("the store reads").items, expected, "{filter:?}");
+    }
+    let files = &fixture.ports.files;
+    let strange = files.list(fixture.stranger, all, first_page()).await;
+    assert_eq!(strange.expect("the store reads").items, []);
+}
+
+/// A file is read by its id: by its organization, or by whoever shows a signed address.
+pub async fn a_file_is_read_by_its_id(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.leased().await;
+    let file = keep(&stage, &run, "bill.pdf").await;
+    let files = &fixture.ports.files;
+
+    let own = files.get(fixture.organization, file.id).await;
+    let strange = files.get(fixture.stranger, file.id).await;
+    let found = files.find(file.id).await;
+
+    assert_eq!(own.expect("the store reads"), Some(file.clone()));
+    assert_eq!(strange.expect("the store reads"), None);
+    let organization_id = fixture.organization.organization_id();
+    assert_eq!(
+        found.expect("the store reads"),
+        Some((organization_id, file))
+    );
+}
+
+fn key(run: &Run) -> Key {
+    Key {
+        created_at: run.created_at,
+        id: run.id.to_string(),
+    }
+}
+
+async fn list(stage: &Stage<'_>, filter: RunFilter) -> Vec<Run> {
+    let runs = &stage.fixture.ports.runs;
+    let page = runs
+        .list(stage.fixture.organization, filter, first_page())
+        .await;
+    let page = page.expect("the store reads");
+    page.items.into_iter().map(|view| view.run).collect()
+}
+
+/// The runs of a page, and whether there is more.
+async fn list_page(stage: &Stage<'_>, page: PageRequest) -> (Vec<Run>, bool) {
+    let runs = &stage.fixture.ports.runs;
+    let page = runs
+        .list(stage.fixture.organization, RunFilter::default(), page)
+        .await;
+    let page = page.expect("the store reads");
+    let runs = page.items.into_iter().map(|view| view.run);
+    (runs.collect(), page.has_more)
+}
+
+fn file_of(stage: &Stage<'_>, run: &Run, file_name: &str) -> StoredFile {
+    let now = stage.fixture.now();
+    StoredFile {
+        id: StorageId::new(now, random()),
+        run_id: run.id,
+        file_name: file_name.to_owned(),
+        file_type: "application/pdf".to_owned(),
+        file_size: 1_000,
+        sha256: [3; 32],
+        extraction: Some(serde_json::json!({"amount": 42})),
+        created_at: now,
+        expired_at: None,
+    }
+}
+
+async fn keep(stage: &Stage<'_>, run: &Run, file_name: &str) -> StoredFile {
+    let file = file_of(stage, run, file_name);
+    let attachment = Some(Attachment::File(file.clone()));
+    let touched = stage
+        .try_say(run.id, run.epoch, WorkerCommand::Touch, attachment)
+        .await;
+    touched.expect("it is running");
+    file
+}

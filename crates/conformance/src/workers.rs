@@ -1,0 +1,160 @@
+//! What workers and their starts promise.
+
+use windlass_application::ports::WriteError;
+use windlass_domain::run::{Refusal, RunState, Status};
+use windlass_domain::session::{SessionState, SessionStatus};
+
+use crate::stage::{Stage, cancel, output, sealed, seconds, success};
+use crate::store::Fixture;
+
+/// Each start of a worker has the next number, by its name within an organization.
+pub async fn each_start_of_a_worker_has_the_next_number(fixture: &Fixture) {
+    let workers = &fixture.ports.workers;
+    let register = async |organization, name| {
+        let registered = workers.register(organization, name).await;
+        registered.expect("a start").holder
+    };
+
+    let first = register(Some(fixture.organization), "a").await;
+    let second = register(Some(fixture.organization), "a").await;
+    let others = [
+        register(Some(fixture.organization), "b").await,
+        register(Some(fixture.stranger), "a").await,
+        register(None, "a").await,
+    ];
+
+    assert_eq!(second.worker_id, first.worker_id);
+    assert_eq!((first.incarnation, second.incarnation), (1, 2));
+    for other in others {
+        assert_eq!(other.incarnation, 1);
+        assert_ne!(other.worker_id, first.worker_id);
+    }
+}
+
+/// What the start before held is lost at once: not begun, it waits again; begun, it fails; where a
+/// person is asked with a checkpoint, it waits again; where it was being canceled, it is canceled.
+pub async fn a_new_start_loses_what_the_one_before_held(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let unbegun = stage.leased().await;
+    let begun = stage.begun().await;
+    let asking = stage.asking(Some("page 3")).await;
+    let canceling = stage.begun().await;
+    stage
+        .command(canceling.id, cancel())
+        .await
+        .expect("it is running");
+
+    let registered = fixture.ports.workers.register(None, "embedded").await;
+
+    let registered = registered.expect("a second start");
+    assert_eq!(registered.lost_leases, 4);
+    assert!(!registered.signals.is_empty());
+    assert_eq!(stage.status(unbegun.id).await, Status::Queued);
+    assert_eq!(stage.errors(begun.id).await, ["session/session_lost"]);
+    let RunState::Queued { checkpoint, .. } = stage.run(asking.id).await.state else {
+        panic!("it waits again");
+    };
+    assert_eq!(checkpoint, Some(sealed("page 3")));
+    assert_eq!(stage.status(canceling.id).await, Status::Canceled);
+    let session = stage.session(unbegun.session_id).await;
+    assert_eq!(session.state, SessionState::Queued, "it is nobody's");
+}
+
+/// The idle sessions of the start before fail, and so do the runs that wait for them.
+pub async fn a_new_start_fails_the_idle_sessions_of_the_one_before(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let first = stage.begun().await;
+    stage.say(&first, success(output())).await;
+    let second = stage.start(stage.new_run_in(first.session_id)).await;
+
+    let registered = fixture.ports.workers.register(None, "embedded").await;
+
+    assert_eq!(registered.expect("a second start").lost_leases, 0);
+    let session = stage.session(first.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Failed);
+    assert_eq!(stage.errors(second.id).await, ["session/session_failed"]);
+    assert_eq!(stage.status(first.id).await, Status::Completed);
+}
+
+/// Another worker's runs and sessions are left alone.
+pub async fn a_new_start_loses_nothing_of_another_worker(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.begun().await;
+    let kept = stage.begun().await;
+    stage.say(&kept, success(output())).await;
+
+    let registered = fixture.ports.workers.register(None, "other").await;
+
+    assert_eq!(registered.expect("a first start").lost_leases, 0);
+    assert_eq!(stage.run(run.id).await, run);
+    let session = stage.session(kept.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Idle);
+}
+
+/// A draining worker's idle sessions end, and it hears how many leases it still has.
+pub async fn a_drain_ends_idle_sessions(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let idle = stage.begun().await;
+    stage.say(&idle, success(output())).await;
+    let held = stage.begun().await;
+
+    let drained = fixture.ports.workers.drain(stage.worker).await;
+
+    let (leases, signals) = drained.expect("it is the latest start");
+    assert_eq!(leases, 1);
+    assert!(!signals.is_empty());
+    let session = stage.session(idle.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Completed);
+    assert_eq!(stage.run(held.id).await, held, "what it holds goes on");
+    let finished = stage.say(&held, success(output())).await;
+    assert_eq!(finished.status(), Status::Completed);
+}
+
+/// A new start of a draining worker is not draining.
+pub async fn a_new_start_is_not_draining(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let workers = &fixture.ports.workers;
+    workers
+        .drain(stage.worker)
+        .await
+        .expect("it is the latest start");
+    let run = stage.started().await;
+
+    let registered = workers
+        .register(None, "embedded")
+        .await
+        .expect("a second start");
+    let request = windlass_application::ports::runs::LeaseRequest {
+        holder: registered.holder,
+        ..stage.lease_request()
+    };
+    let leased = stage.lease(request).await;
+
+    assert_eq!(leased.runs.len(), 1);
+    assert_eq!(leased.runs[0].run.id, run.id);
+}
+
+/// An earlier start does not drain the latest, and its word that it lives changes nothing.
+pub async fn an_earlier_start_drains_nothing(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let workers = &fixture.ports.workers;
+    let latest = workers
+        .register(None, "embedded")
+        .await
+        .expect("a second start")
+        .holder;
+    stage.started().await;
+    stage.pass(seconds(5));
+
+    let drained = workers.drain(stage.worker).await;
+    workers.seen(stage.worker).await.expect("the store writes");
+    workers.seen(latest).await.expect("the store writes");
+
+    let is_lost = matches!(drained, Err(WriteError::Refused(Refusal::LeaseLost { .. })));
+    assert!(is_lost, "{drained:?}");
+    let request = windlass_application::ports::runs::LeaseRequest {
+        holder: latest,
+        ..stage.lease_request()
+    };
+    assert_eq!(stage.lease(request).await.runs.len(), 1);
+}
