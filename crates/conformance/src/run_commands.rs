@@ -259,8 +259,8 @@ pub async fn an_activity_keeps_what_it_brings(fixture: &Fixture) {
         panic!("{touched:?}");
     };
     assert_eq!(*active_at, fixture.now());
-    assert_eq!(files(&stage).await, [file.clone()]);
     assert_eq!(stage.events().await[events..], ["storage.created"]);
+    assert_eq!(files(&stage).await, std::slice::from_ref(&file));
     let all = fixture.events_of(fixture.organization).await;
     let data = all.last().map(|event| event.data.clone());
     assert_eq!(data, Some(EventData::File(file)));

@@ -3,13 +3,15 @@
 //! The store is asked and so is the domain, over a scene that lies in memory: answers, runs and
 //! session must be the same after each step. What the store leaves out, or makes of its own, shows.
 
+use std::collections::HashSet;
+
 use windlass_application::ports::WriteError;
 use windlass_application::ports::runs::{LeaseRequest, LeasedRun};
 use windlass_domain::id::RunId;
 use windlass_domain::lifecycle::{Changes, Command, Scene, SceneCredential, decide, due};
 use windlass_domain::run::{
     AfterRun, CredentialReport, Epoch, ErrorCode, Finish, FinishOutcome, Holder, Refusal, Run,
-    RunCommand, RunState, Waiting, WorkerCommand,
+    RunCommand, RunState, Status, Waiting, WorkerCommand,
 };
 use windlass_domain::session::{SessionCommand, SessionState};
 use windlass_domain::task::Review;
@@ -17,10 +19,13 @@ use windlass_domain::task::Review;
 use crate::stage::{LEASE, Stage, answer, cancel, failure, output, question, seconds, success};
 use crate::store::{Fixture, done};
 
-/// How many steps a history has.
-const STEPS: usize = 120;
+/// How many sessions a test plays, one after the other.
+const SESSIONS: u64 = 20;
 
-/// How many runs are started at most.
+/// How many steps the history of one has at most.
+const STEPS: usize = 60;
+
+/// How many runs are started in one at most.
 const RUNS: usize = 6;
 
 /// A random history through the store equals the same history in memory, for a task that repeats.
@@ -57,13 +62,13 @@ pub async fn a_history_of_short_sessions_is_as_decided(fixture: &Fixture) {
 struct Dice(u64);
 
 impl Dice {
+    /// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
     fn throw(&mut self, sides: u64) -> u64 {
-        // A linear congruential generator; the high bits are the good ones.
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
     }
 }
 
@@ -77,7 +82,8 @@ struct World<'a> {
 }
 
 async fn play(stage: Stage<'_>, seed: u64) {
-    for round in 0..3 {
+    let mut seen = HashSet::new();
+    for round in 0..SESSIONS {
         let scene = Scene {
             session: None,
             runs: Vec::new(),
@@ -100,12 +106,21 @@ async fn play(stage: Stage<'_>, seed: u64) {
         for _ in 0..STEPS {
             world.step().await;
             world.compare().await;
+            seen.extend(world.runs.iter().map(Run::status));
         }
         // Left alone for long enough, every clock runs out, in the store as in memory.
         for _ in 0..4 {
             world.pass(100_000_000).await;
             world.compare().await;
         }
+        let is_over = world.runs.iter().all(|run| run.status().is_final());
+        assert!(is_over, "{:?}", world.runs);
+    }
+    // A history that goes nowhere would show nothing.
+    for status in Status::ALL {
+        let is_reviewed = stage.task.settings.review == Review::Required;
+        let may_be_seen = status != Status::ReviewRequired || is_reviewed;
+        assert_eq!(seen.contains(&status), may_be_seen, "{status}");
     }
 }
 
@@ -116,7 +131,7 @@ impl World<'_> {
             0..=4 => self.lease().await,
             5 => self.command(cancel()).await,
             6 => self.command(answer()).await,
-            7 => {
+            7 | 10 => {
                 let command = match self.dice.throw(3) {
                     0 => RunCommand::Decline,
                     1 => RunCommand::Approve { output: None },
@@ -284,10 +299,14 @@ impl World<'_> {
         assert_eq!(swept.acted, acted);
     }
 
+    /// One of the runs; mostly one that is not final, where there is any.
     fn any_run(&mut self) -> RunId {
-        let count = u64::try_from(self.runs.len()).expect("a few");
-        let index = usize::try_from(self.dice.throw(count)).expect("a few");
-        self.runs[index].id
+        let mut ids: Vec<RunId> = self.live(None).runs.iter().map(|run| run.id).collect();
+        if ids.is_empty() || self.dice.throw(8) == 0 {
+            ids = self.runs.iter().map(|run| run.id).collect();
+        }
+        let count = u64::try_from(ids.len()).expect("a few");
+        ids[usize::try_from(self.dice.throw(count)).expect("a few")]
     }
 
     fn run(&self, run_id: RunId) -> &Run {
