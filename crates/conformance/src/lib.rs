@@ -19,6 +19,7 @@ pub mod lists;
 pub mod organizations;
 pub mod playbooks;
 mod promises;
+pub mod run_activities;
 pub mod run_commands;
 pub mod run_history;
 pub mod run_leases;

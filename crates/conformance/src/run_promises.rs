@@ -27,21 +27,27 @@ macro_rules! run_promises {
                 a_strangers_run_is_not_found,
                 a_finish_completes_the_run_with_its_output,
                 a_repeated_finish_gets_the_same_answer,
-                an_old_epoch_changes_nothing,
                 a_refusal_changes_nothing,
                 of_two_writers_at_once_one_wins,
                 of_two_answers_at_once_one_is_heard,
                 deliveries_are_made_with_the_events,
-                an_activity_keeps_what_it_brings,
-                a_file_is_kept_once,
-                nothing_is_kept_of_a_canceling_run,
-                a_renewal_moves_the_lease_alone,
                 a_finish_reports_the_credential,
                 a_refused_login_makes_the_credential_invalid,
                 answers_are_erased_with_the_end_of_the_run,
                 a_review_may_correct_the_output,
                 a_rejected_output_is_not_shown,
                 the_next_run_of_a_session_follows,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            run_activities,
+            [
+                an_old_epoch_changes_nothing,
+                an_activity_keeps_what_it_brings,
+                a_file_is_kept_once,
+                nothing_is_kept_of_a_canceling_run,
+                a_renewal_moves_the_lease_alone,
             ]
         );
         $crate::promises!(
