@@ -7,7 +7,7 @@ mod execution;
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use windlass_domain::event::{Event, EventData};
+use windlass_domain::event::{Event, EventData, EventType};
 
 pub use self::catalog::{
     AgentEventData, CredentialEventData, SourceEventData, TaskEventData, WebsiteEventData,
@@ -32,6 +32,19 @@ pub struct EventBody {
     /// When it happened; rises strictly from event to event of one resource.
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// The request that this answers; deliveries and items of a list have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What can happen.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EventTypeBody {
+    /// Its name.
+    #[serde(rename = "type")]
+    pub event_type: &'static str,
+    /// What it tells.
+    pub description: &'static str,
 }
 
 /// The resource that an event is about, in summary: never input, output, answers or secrets. Each
@@ -77,6 +90,16 @@ impl From<&Event> for EventBody {
             data: EventDataBody::from(&event.data),
             sequence: event.sequence,
             created_at: event.created_at.to_string(),
+            request_id: None,
+        }
+    }
+}
+
+impl From<EventType> for EventTypeBody {
+    fn from(event_type: EventType) -> Self {
+        Self {
+            event_type: event_type.as_str(),
+            description: event_type.description(),
         }
     }
 }

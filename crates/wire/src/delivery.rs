@@ -1,0 +1,94 @@
+//! Deliveries of events on the wire.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use windlass_domain::delivery::{Attempt, Delivery, DeliveryState};
+
+use crate::run::millis;
+
+/// One event to one destination.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct DeliveryBody {
+    /// Its id.
+    pub id: String,
+    /// `event_delivery`.
+    pub object: &'static str,
+    /// `pending`, `success` or `failure`.
+    pub status: &'static str,
+    /// The type of the event.
+    pub event_type: &'static str,
+    /// What is sent.
+    pub event_id: String,
+    /// Where to.
+    pub event_destination_id: String,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When it was made: with its event.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When the receiver took it.
+    #[schema(required, format = DateTime)]
+    pub delivered_at: Option<String>,
+    /// When the next attempt is due.
+    #[schema(required, format = DateTime)]
+    pub next_attempt_at: Option<String>,
+    /// Until when it is kept, once no attempt is left.
+    #[schema(required, format = DateTime)]
+    pub parked_until: Option<String>,
+    /// The attempts that were made, oldest first.
+    pub attempt_log: Vec<AttemptBody>,
+}
+
+/// How one attempt went.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct AttemptBody {
+    /// When it began.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// The receiver's status; null where nothing answered.
+    #[schema(required)]
+    pub status_code: Option<u16>,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// What went wrong; null is success.
+    #[schema(required)]
+    pub error: Option<String>,
+}
+
+impl DeliveryBody {
+    /// A delivery with the attempts that were made.
+    pub fn new(delivery: &Delivery, log: &[Attempt]) -> Self {
+        let (status, delivered_at, next_attempt_at, parked_until) = match delivery.state {
+            DeliveryState::Pending { next_attempt_at } => {
+                ("pending", None, Some(next_attempt_at), None)
+            }
+            DeliveryState::Success { delivered_at } => ("success", Some(delivered_at), None, None),
+            DeliveryState::Parked { until } => ("failure", None, None, Some(until)),
+        };
+        Self {
+            id: delivery.id.to_string(),
+            object: "event_delivery",
+            status,
+            event_type: delivery.event_type.as_str(),
+            event_id: delivery.event_id.to_string(),
+            event_destination_id: delivery.destination_id.to_string(),
+            attempts: delivery.attempts,
+            created_at: delivery.created_at.to_string(),
+            delivered_at: delivered_at.map(|at| at.to_string()),
+            next_attempt_at: next_attempt_at.map(|at| at.to_string()),
+            parked_until: parked_until.map(|at| at.to_string()),
+            attempt_log: log.iter().map(AttemptBody::from).collect(),
+        }
+    }
+}
+
+impl From<&Attempt> for AttemptBody {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            at: attempt.at.to_string(),
+            status_code: attempt.status_code,
+            duration_ms: millis(attempt.duration),
+            error: attempt.error.clone(),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Files and screenshots on the wire.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use windlass_domain::file::StoredFile;
+
+/// A file that a run captured.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StorageBody {
+    /// Its id.
+    pub id: String,
+    /// `storage`.
+    pub object: &'static str,
+    /// Its name without any path.
+    pub file_name: String,
+    /// Its MIME type.
+    pub file_type: String,
+    /// How many bytes it has.
+    pub file_size: u64,
+    /// `output`: captured in a run.
+    pub purpose: &'static str,
+    /// Where its content is for an hour, without a key; null once it is gone.
+    #[schema(required)]
+    pub url: Option<String>,
+    /// What the agent noted of it.
+    #[schema(required)]
+    pub metadata: Option<Value>,
+    /// What was taken out of it, where that was asked for.
+    #[schema(required)]
+    pub extraction: Option<Value>,
+    /// `success`, or `failure` where nothing could be taken out of it.
+    pub result: &'static str,
+    /// The run that captured it.
+    pub task_run_id: String,
+    /// When it was captured.
+    #[schema(format = DateTime)]
+    pub fetch_date: String,
+    /// SHA-256 of its content, in hexadecimal digits.
+    pub sha256: String,
+    /// When it was captured.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// The request that this answers; items of a list have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What an agent saw, and why it did what it did next. This version takes none.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ScreenshotBody {
+    /// Its id.
+    pub id: String,
+    /// `screenshot`.
+    pub object: &'static str,
+    /// Its name.
+    pub file_name: String,
+    /// Its MIME type.
+    pub file_type: String,
+    /// How many bytes it has.
+    pub file_size: u64,
+    /// Where its content is for an hour, without a key; null once it is gone.
+    #[schema(required)]
+    pub url: Option<String>,
+    /// Why the agent did what it did next.
+    #[schema(required)]
+    pub reasoning: Option<String>,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Which step of the agent's way.
+    #[schema(required)]
+    pub step: Option<u32>,
+    /// When it was taken.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+}
+
+impl StorageBody {
+    /// A file, with the signed address of its content where that is still there.
+    pub fn new(file: &StoredFile, url: Option<String>) -> Self {
+        Self {
+            id: file.id.to_string(),
+            object: "storage",
+            file_name: file.file_name.clone(),
+            file_type: file.file_type.clone(),
+            file_size: file.file_size,
+            purpose: "output",
+            url,
+            metadata: None,
+            extraction: file.extraction.clone(),
+            result: "success",
+            task_run_id: file.run_id.to_string(),
+            fetch_date: file.created_at.to_string(),
+            sha256: hexadecimal(&file.sha256),
+            created_at: file.created_at.to_string(),
+            request_id: None,
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
