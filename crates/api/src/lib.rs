@@ -1,1 +1,46 @@
 //! The HTTP surface of Windlass.
+//!
+//! Handlers are thin: extractors read the request (`json`, `query`, `path`, `change`), one use case
+//! or port works, one body of `windlass-wire` answers. What may be wrong with a call stands in one
+//! table, `error_code`. Source: docs/api.md.
+
+mod agents;
+mod authentication;
+mod change;
+mod credentials;
+mod cursor;
+mod destinations;
+mod drain;
+mod error;
+mod error_code;
+mod events;
+mod files;
+mod json;
+mod kept;
+mod listed;
+mod openapi;
+mod ops;
+mod path;
+mod playbooks;
+mod query;
+mod request;
+mod router;
+mod run_story;
+mod runs;
+mod serve;
+mod sessions;
+mod signing_key;
+mod sources;
+mod state;
+mod storage;
+mod suggestion;
+mod tasks;
+mod test_key;
+mod wait;
+
+pub use self::drain::Drain;
+pub use self::ops::{Ops, install_metrics, ops_router};
+pub use self::router::{document, router};
+pub use self::serve::{ServeLimits, serve};
+pub use self::signing_key::SigningKey;
+pub use self::state::ApiConfig;

@@ -1,0 +1,76 @@
+//! Who calls: known by an API key before anything else is looked at.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use http::request::Parts;
+use http::{HeaderMap, header};
+use secrecy::SecretString;
+use windlass_application::authenticate::NotAuthenticated;
+use windlass_application::{Caller, OrganizationContext};
+use windlass_domain::key::Scope;
+
+use crate::error::ApiError;
+use crate::error_code::ErrorCode;
+use crate::request::{is_of, is_write};
+use crate::state::Api;
+
+/// Who calls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+impl Authenticated {
+    /// Whose rows the call may touch.
+    pub(crate) fn organization(self) -> OrganizationContext {
+        self.0.organization
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Authenticated {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        // The layer below puts it there. A route without that layer serves nobody.
+        let caller = parts.extensions.get::<Self>().copied();
+        caller.ok_or_else(|| ApiError::from(NotAuthenticated::InvalidKey))
+    }
+}
+
+/// Lets through who shows a key whose scope reaches.
+pub(crate) async fn authenticate(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let key = bearer(request.headers()).ok_or(NotAuthenticated::InvalidKey)?;
+    let caller = api.application.authenticate.execute(&key).await?;
+    is_of(caller.organization.organization_id());
+    let reaches = match caller.scope {
+        Scope::Full => true,
+        Scope::Read => !is_write(request.method()),
+        // Whoever has a key may ask whether it works.
+        Scope::Worker => request.uri().path() == "/v2/test",
+    };
+    if !reaches {
+        return Err(ApiError::new(
+            ErrorCode::ScopeInsufficient,
+            format!(
+                "A key of scope `{}` may not make this call.",
+                caller.scope.as_str()
+            ),
+        ));
+    }
+    request.extensions_mut().insert(Authenticated(caller));
+    Ok(next.run(request).await)
+}
+
+fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
+    let (scheme, key) = value.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| SecretString::from(key.trim()))
+}

@@ -1,0 +1,274 @@
+//! A call that changes something: its body, who makes it, and what is kept of its answer so that a
+//! retry has one effect. Source: docs/api.md, "Idempotency".
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use windlass_application::{Actor, Write};
+
+use crate::authentication::Authenticated;
+use crate::error::{ApiError, Finding};
+use crate::error_code::ErrorCode;
+use crate::json::{self, NotJson, RequestBody};
+use crate::kept::{Answering, KeyedRequest, Shape};
+use crate::request::Received;
+use crate::state::Api;
+
+/// The longest body.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The longest idempotency key.
+const MAX_KEY_CHARACTERS: usize = 256;
+
+/// A call that changes something, without its body.
+pub(crate) struct Change {
+    caller: Authenticated,
+    received: Received,
+    keyed: Option<KeyedRequest>,
+    /// The head of the request.
+    pub(crate) headers: HeaderMap,
+}
+
+/// A call that changes something and takes a body.
+pub(crate) struct Changing<T> {
+    /// The call.
+    pub(crate) change: Change,
+    /// What it says.
+    pub(crate) body: T,
+}
+
+impl Change {
+    /// Whose rows it may touch.
+    pub(crate) fn caller(&self) -> Authenticated {
+        self.caller
+    }
+
+    /// What the store is to write under, and how it is answered afterwards.
+    pub(crate) async fn begin(
+        self,
+        api: &Api,
+        shape: Shape,
+    ) -> Result<(Write, Answering), ApiError> {
+        let organization = self.caller.organization();
+        let vaults = &api.application.ports.vault;
+        let vault = vaults.of(organization.organization_id()).await?;
+        let clock = api.application.ports.clock.clone();
+        let answering = Answering::new(shape, self.received.request_id, clock, vault, self.keyed);
+        let write = Write {
+            organization,
+            actor: Actor::Key(self.caller.0.key_id),
+            request_id: self.received.request_id,
+            trace_parent: self.received.trace_parent,
+            idempotency: answering.request(),
+        };
+        Ok((write, answering))
+    }
+
+    async fn read(request: Request, state: &Api) -> Result<(Self, Bytes), ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let caller = extracted::<Authenticated>(&mut parts, state).await?;
+        let received = extracted::<Received>(&mut parts, state).await?;
+        let key = idempotency_key(&parts.headers)?;
+        let bytes = read_body(&parts.headers, body).await?;
+        let keyed = key.map(|key| KeyedRequest {
+            key,
+            method: parts.method.to_string(),
+            path: parts.uri.path().to_owned(),
+            body_hash: Sha256::digest(&bytes).into(),
+        });
+        let change = Self {
+            caller,
+            received,
+            keyed,
+            headers: parts.headers,
+        };
+        Ok((change, bytes))
+    }
+}
+
+async fn extracted<T>(parts: &mut http::request::Parts, state: &Api) -> Result<T, ApiError>
+where
+    T: axum::extract::FromRequestParts<Api, Rejection = ApiError>,
+{
+    T::from_request_parts(parts, state).await
+}
+
+/// A call that takes no body: none, an empty one or `{}`, whatever its content type.
+impl FromRequest<Api> for Change {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
+        let (mut change, bytes) = Self::read(request, state).await?;
+        if !bytes.is_empty() {
+            let value = json::read(&bytes).map_err(|error| not_json(&error))?;
+            let unexpected = match value {
+                serde_json::Value::Object(members) => members,
+                _ => {
+                    return Err(ApiError::new(
+                        ErrorCode::BodyInvalid,
+                        "The call takes no body.",
+                    ));
+                }
+            };
+            let findings: Vec<Finding> = unexpected
+                .keys()
+                .take(1)
+                .map(|name| {
+                    let message = format!("`{name}` is not a field of this call; it takes none.");
+                    Finding::of(ErrorCode::InputUnknown, name, message)
+                })
+                .collect();
+            if !findings.is_empty() {
+                return Err(ApiError::all(findings));
+            }
+        }
+        // No body and `{}` are the same call.
+        if let Some(keyed) = &mut change.keyed {
+            keyed.body_hash = Sha256::digest([]).into();
+        }
+        Ok(change)
+    }
+}
+
+impl<T: RequestBody> FromRequest<Api> for Changing<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
+        let (mut change, bytes) = Change::read(request, state).await?;
+        let says_nothing = T::OPTIONAL && matches!(bytes.trim_ascii(), b"" | b"{}");
+        let value = if says_nothing {
+            if let Some(keyed) = &mut change.keyed {
+                keyed.body_hash = Sha256::digest([]).into();
+            }
+            json!({})
+        } else {
+            require_json(&change.headers)?;
+            json::read(&bytes).map_err(|error| not_json(&error))?
+        };
+        let (value, findings) = T::form().check::<T>(value);
+        if !findings.is_empty() {
+            return Err(ApiError::all(findings));
+        }
+        // The form is made from the type, so that what passes it can be taken apart.
+        let body = serde_json::from_value(value)
+            .map_err(|error| ApiError::plain(ErrorCode::BodyInvalid).because(error))?;
+        Ok(Self { change, body })
+    }
+}
+
+fn not_json(error: &NotJson) -> ApiError {
+    ApiError::new(ErrorCode::BodyInvalid, error.to_string())
+}
+
+/// Reads a body up to its longest length.
+async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::plain(ErrorCode::BodyTooLarge);
+    let told = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if told.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
+        return Err(too_large());
+    }
+    if headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+    {
+        return Err(ApiError::new(
+            ErrorCode::MediaTypeUnsupported,
+            "The body must not be compressed.",
+        ));
+    }
+    to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
+        let is_long = std::error::Error::source(&error)
+            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
+        if is_long {
+            too_large()
+        } else {
+            ApiError::new(ErrorCode::BodyInvalid, "The body did not arrive whole.")
+        }
+    })
+}
+
+/// Whether the content type says JSON.
+fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let content_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = content_type.split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    let is_json = matches!(essence.as_str(), "application/json" | "text/json")
+        || (essence.starts_with("application/") && essence.ends_with("+json"));
+    if is_json {
+        Ok(())
+    } else {
+        Err(ApiError::new(
+            ErrorCode::MediaTypeUnsupported,
+            "The body must be sent as `Content-Type: application/json`.",
+        ))
+    }
+}
+
+/// The caller's key for "do this once".
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let key = value.to_str().ok().filter(|key| {
+        (1..=MAX_KEY_CHARACTERS).contains(&key.len())
+            && key.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    });
+    match (key, values.next()) {
+        (Some(key), None) => Ok(Some(key.to_owned())),
+        _ => Err(ApiError::new(
+            ErrorCode::IdempotencyKeyError,
+            "`Idempotency-Key` must be given once and have 1 to 256 printable ASCII characters.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn with(name: &'static str, value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        headers
+    }
+
+    #[rstest]
+    #[case("application/json", true)]
+    #[case("Application/JSON; charset=utf-8", true)]
+    #[case("text/json", true)]
+    #[case("application/vnd.api+json", true)]
+    #[case("text/plain", false)]
+    #[case("application/x-www-form-urlencoded", false)]
+    #[case("image/svg+json", false)]
+    fn json_has_several_names(#[case] content_type: &str, #[case] is_json: bool) {
+        assert_eq!(
+            require_json(&with("content-type", content_type)).is_ok(),
+            is_json
+        );
+    }
+
+    #[rstest]
+    #[case(&"k".repeat(256), true)]
+    #[case(&"k".repeat(257), false)]
+    #[case("an order, 7", true)]
+    #[case("", false)]
+    #[case("schlüssel", false)]
+    fn an_idempotency_key_is_printable_and_bounded(#[case] key: &str, #[case] is_one: bool) {
+        assert_eq!(
+            idempotency_key(&with("idempotency-key", key)).is_ok(),
+            is_one
+        );
+    }
+}

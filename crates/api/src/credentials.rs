@@ -1,0 +1,128 @@
+//! Credentials: what authenticates a person at a source.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use secrecy::SecretString;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use windlass_application::Resource;
+use windlass_application::create_credential::NewCredential;
+use windlass_application::ports::credentials::CredentialFilter;
+use windlass_domain::credential::CredentialStatus;
+use windlass_domain::id::CredentialId;
+use windlass_wire::answer::{Answer, DeletedBody, PageBody};
+use windlass_wire::credential::{CredentialBody, NewCredentialBody};
+use windlass_wire::parameters::{CredentialParameters, PageParameters};
+
+use crate::authentication::Authenticated;
+use crate::change::{Change, Changing};
+use crate::error::{ApiError, of_write};
+use crate::json::request_body;
+use crate::kept::{Shape, credential};
+use crate::listed::TimedId;
+use crate::path::Path;
+use crate::query::Query;
+use crate::request::{Received, json};
+use crate::state::Api;
+
+request_body!(NewCredentialBody, "a credential");
+
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(create_credential, list_credentials))
+        .routes(routes!(read_credential, delete_credential))
+}
+
+/// Makes a credential. Its secrets are sealed and never shown again.
+#[utoipa::path(post, path = "/v2/credentials", tag = "credentials",
+    request_body = NewCredentialBody, responses((status = 201, body = CredentialBody)))]
+async fn create_credential(
+    State(api): State<Api>,
+    Changing { change, body }: Changing<NewCredentialBody>,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
+    let contents = body.auth_credentials.unwrap_or_default();
+    let new = NewCredential {
+        source_id: body.source_id,
+        auth_method: body.auth_method.map(|method| method.as_str().to_owned()),
+        username: contents.username,
+        password: contents.password.map(SecretString::from),
+        totp_secret: contents.totp_secret.map(SecretString::from),
+        source_fields: contents.source_fields.unwrap_or_default(),
+        external_id: body.external_id,
+    };
+    let written = api
+        .application
+        .create_credential
+        .execute(write, new)
+        .await?;
+    answering.answer(&written)
+}
+
+/// Lists credentials, newest first, deleted ones too.
+#[utoipa::path(get, path = "/v2/credentials", tag = "credentials",
+    params(PageParameters, CredentialParameters),
+    responses((status = 200, body = PageBody<CredentialBody>)))]
+async fn list_credentials(
+    State(api): State<Api>,
+    caller: Authenticated,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let organization = caller.organization();
+    let cursor = query.list(&api, organization);
+    let sources = query.id_filter("source_id");
+    let filter = CredentialFilter {
+        source_ids: sources.ids,
+        statuses: query.name_filter(
+            "status",
+            CredentialStatus::parse,
+            "`unverified`, `verified`, `invalid` or `deleted`",
+        ),
+        external_id: query.text_filter("external_id"),
+        created: query.created(),
+    };
+    let paging = query.page(cursor)?;
+    let request = paging.request(paging.named().and_then(CredentialId::place))?;
+    if sources.matches_none {
+        return Ok(paging.answer_nothing());
+    }
+    let credentials = &api.application.read_credentials;
+    let page = credentials.list(organization, filter, request).await?;
+    Ok(paging.answer(&api, organization, &page, credential))
+}
+
+/// Reads a credential, without its secrets.
+#[utoipa::path(get, path = "/v2/credentials/{credential_id}", tag = "credentials",
+    params(("credential_id" = String, Path)), responses((status = 200, body = CredentialBody)))]
+async fn read_credential(
+    State(api): State<Api>,
+    caller: Authenticated,
+    received: Received,
+    Path(id): Path<CredentialId>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    query.end()?;
+    let credentials = &api.application.read_credentials;
+    let view = credentials.get(caller.organization(), id).await?;
+    let body = credential(&view).answering(received.request_id.to_string());
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// Erases a credential's secrets for good; its record stays, as `deleted`.
+#[utoipa::path(delete, path = "/v2/credentials/{credential_id}", tag = "credentials",
+    params(("credential_id" = String, Path)), responses((status = 200, body = DeletedBody)))]
+async fn delete_credential(
+    State(api): State<Api>,
+    Path(id): Path<CredentialId>,
+    change: Change,
+) -> Result<Response, ApiError> {
+    let deleted = Shape::Deleted {
+        id: id.to_string(),
+        object: "credential",
+    };
+    let (write, answering) = change.begin(&api, deleted).await?;
+    let credentials = &api.application.ports.credentials;
+    let written = credentials.delete(write, id).await;
+    answering.answer(&written.map_err(of_write(Resource::Credential))?)
+}

@@ -1,0 +1,351 @@
+//! Why a call did nothing, as its caller sees it: every error of the inner layers gets its code
+//! here and nowhere else. Causes go to the log, never to the caller.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use windlass_application::authenticate::NotAuthenticated;
+use windlass_application::ports::blobs::BlobError;
+use windlass_application::ports::vault::VaultError;
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_application::{CallError, Problem, ProblemKind, Resource};
+use windlass_domain::run::Refusal;
+use windlass_wire::answer::ErrorBody;
+
+use crate::error_code::ErrorCode;
+
+/// How long a caller waits where the server cannot answer now.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// Why a call did nothing.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    errors: Vec<ErrorBody>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// For the log alone.
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// An error on its way out: the outermost layer writes the body, since it knows the request's id.
+#[derive(Clone)]
+pub(crate) struct Refused(pub(crate) Arc<ApiError>);
+
+/// One thing that is wrong, before it has a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// What it is.
+    pub(crate) code: ErrorCode,
+    /// The field or parameter to blame.
+    pub(crate) field: Option<String>,
+    /// What is wrong, where, and what would be right, as a sentence.
+    pub(crate) message: String,
+}
+
+impl Finding {
+    /// Something wrong with one field or parameter.
+    pub(crate) fn of(
+        code: ErrorCode,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            field: Some(field.into()),
+            message: message.into(),
+        }
+    }
+}
+
+impl ApiError {
+    /// One thing that no field is to blame for.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::all(vec![Finding {
+            code,
+            field: None,
+            message: message.into(),
+        }])
+    }
+
+    /// What the code itself says.
+    pub(crate) fn plain(code: ErrorCode) -> Self {
+        Self::new(code, code.meaning())
+    }
+
+    /// All that is wrong. Where that has several statuses the request as a whole is bad.
+    pub(crate) fn all(findings: Vec<Finding>) -> Self {
+        let status = match findings.split_first() {
+            None => StatusCode::INTERNAL_SERVER_ERROR,
+            Some((first, others)) => {
+                let status = first.code.status();
+                if others.iter().all(|other| other.code.status() == status) {
+                    status
+                } else {
+                    StatusCode::BAD_REQUEST
+                }
+            }
+        };
+        let mut headers = Vec::new();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.push((header::RETRY_AFTER, RETRY_AFTER));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        Self {
+            status,
+            errors: findings.into_iter().map(body).collect(),
+            headers,
+            cause: None,
+        }
+    }
+
+    /// Why it came to this, for the log.
+    #[must_use]
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What the answer's body says.
+    pub(crate) fn errors(&self) -> &[ErrorBody] {
+        &self.errors
+    }
+
+    /// The cause with all that caused it, for the log.
+    pub(crate) fn chain(&self) -> Option<String> {
+        let first: &(dyn Error + 'static) = self.cause.as_deref()?;
+        let mut chain = first.to_string();
+        let mut next = first.source();
+        while let Some(error) = next {
+            chain.push_str(": ");
+            chain.push_str(&error.to_string());
+            next = error.source();
+        }
+        Some(chain)
+    }
+}
+
+fn body(finding: Finding) -> ErrorBody {
+    ErrorBody {
+        error_type: finding.code.error_type(),
+        code: finding.code.as_str(),
+        message: finding.message,
+        field: finding.field,
+    }
+}
+
+/// A text of the inner layers as a sentence.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    let mut sentence: String = first.into_iter().flatten().chain(characters).collect();
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name, value.clone());
+        }
+        response.extensions_mut().insert(Refused(Arc::new(self)));
+        response
+    }
+}
+
+/// The code of a resource that does not exist.
+pub(crate) fn not_found_code(resource: Resource) -> ErrorCode {
+    match resource {
+        Resource::Agent => ErrorCode::AgentNotFound,
+        Resource::Source => ErrorCode::SourceNotFound,
+        Resource::Credential => ErrorCode::CredentialNotFound,
+        Resource::Task => ErrorCode::TaskNotFound,
+        Resource::Playbook => ErrorCode::PlaybookNotFound,
+        Resource::TaskRun => ErrorCode::TaskRunNotFound,
+        Resource::Session => ErrorCode::SessionNotFound,
+        Resource::Storage => ErrorCode::StorageNotFound,
+        Resource::Event => ErrorCode::EventNotFound,
+        Resource::EventDestination => ErrorCode::EventDestinationNotFound,
+        Resource::EventDelivery => ErrorCode::EventDeliveryNotFound,
+    }
+}
+
+/// A resource that does not exist, or is another organization's.
+pub(crate) fn not_found(resource: Resource) -> ApiError {
+    ApiError::plain(not_found_code(resource))
+}
+
+impl From<Problem> for Finding {
+    fn from(problem: Problem) -> Self {
+        let code = match problem.kind {
+            ProblemKind::Missing => ErrorCode::InputMissing,
+            ProblemKind::Invalid => ErrorCode::InputInvalid,
+            ProblemKind::Unknown => ErrorCode::InputUnknown,
+            ProblemKind::SchemaInvalid => ErrorCode::SchemaInvalid,
+            ProblemKind::SourceInvalid => ErrorCode::SourceInvalid,
+            ProblemKind::SourceBlocked => ErrorCode::SourceBlocked,
+            ProblemKind::NotFound(resource) => not_found_code(resource),
+        };
+        Self {
+            code,
+            field: problem.field,
+            message: problem.message,
+        }
+    }
+}
+
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Invalid(problems) => {
+                Self::all(problems.into_iter().map(Finding::from).collect())
+            }
+            CallError::NotFound(resource) => not_found(resource),
+            CallError::IdTaken(resource) => Self::all(vec![Finding::of(
+                ErrorCode::IdTaken,
+                "id",
+                format!("The organization has a {} of this id.", resource.noun()),
+            )]),
+            CallError::InUse { by } => {
+                Self::new(ErrorCode::ResourceInUse, format!("It is in use by {by}."))
+            }
+            CallError::SessionMismatch { what } => Self::new(
+                ErrorCode::SessionMismatch,
+                format!("The session has another {what}; leave it out."),
+            ),
+            CallError::CredentialDeleted => Self::plain(ErrorCode::CredentialDeleted),
+            CallError::Refused(refusal) => refusal.into(),
+            CallError::IdempotencyKeyReused => Self::new(
+                ErrorCode::IdempotencyError,
+                "This idempotency key was used with another body.",
+            ),
+            CallError::Blob(error) => error.into(),
+            CallError::Vault(error) => error.into(),
+            CallError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::NotCancelable { .. } => ErrorCode::RunNotCancelable,
+            Refusal::InteractionNotPending { .. } => ErrorCode::InteractionNotPending,
+            Refusal::NotReviewable { .. } => ErrorCode::RunNotReviewable,
+            Refusal::LeaseLost { .. } => ErrorCode::LeaseLost,
+            Refusal::RunNotRunning { .. } | Refusal::NotDue { .. } => ErrorCode::RunNotRunning,
+            Refusal::SessionEnded { .. } | Refusal::SessionNotReady { .. } => {
+                ErrorCode::SessionEnded
+            }
+            // A store loads the scene that a command is about, so a caller cannot bring this about.
+            Refusal::NotInScene => return Self::plain(ErrorCode::ApiError).because(refusal),
+        };
+        Self::new(code, sentence(&refusal.to_string()))
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        let code = match error {
+            StoreError::Unavailable(_) => ErrorCode::Unavailable,
+            StoreError::Failed(_) | StoreError::Corrupt { .. } => ErrorCode::ApiError,
+        };
+        Self::plain(code).because(error)
+    }
+}
+
+impl From<VaultError> for ApiError {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Keys(error) => error.into(),
+            VaultError::DoesNotOpen { .. } => Self::plain(ErrorCode::ApiError).because(error),
+        }
+    }
+}
+
+impl From<BlobError> for ApiError {
+    fn from(error: BlobError) -> Self {
+        let code = match error {
+            BlobError::TooLarge { .. } => ErrorCode::BodyTooLarge,
+            BlobError::Interrupted(_) => ErrorCode::BodyInvalid,
+            BlobError::NotFound => ErrorCode::StorageExpired,
+            BlobError::Failed(_) => ErrorCode::ApiError,
+        };
+        Self::plain(code).because(error)
+    }
+}
+
+impl From<NotAuthenticated> for ApiError {
+    fn from(error: NotAuthenticated) -> Self {
+        match error {
+            NotAuthenticated::InvalidKey => Self::new(
+                ErrorCode::ApiKeyInvalid,
+                "The API key is missing or not valid.",
+            ),
+            NotAuthenticated::Suspended => Self::plain(ErrorCode::OrganizationSuspended),
+            NotAuthenticated::Store(error) => error.into(),
+        }
+    }
+}
+
+/// What a store says of a write to this resource.
+pub(crate) fn of_write(resource: Resource) -> impl Fn(WriteError) -> ApiError {
+    move |error| CallError::of_write(error, resource).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_domain::run::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_as_a_sentence() {
+        let error = ApiError::from(Refusal::NotCancelable {
+            status: Status::Completed,
+        });
+
+        assert_eq!(error.status(), StatusCode::CONFLICT);
+        assert_eq!(error.errors()[0].code, "run_not_cancelable");
+        assert_eq!(
+            error.errors()[0].message,
+            "A run that is `completed` cannot be canceled."
+        );
+    }
+
+    #[test]
+    fn what_a_store_says_stays_in_the_log() {
+        let error = ApiError::from(StoreError::Failed("no such table: run".into()));
+
+        assert_eq!(error.errors()[0].message, "The server failed.");
+        assert_eq!(
+            error.chain().as_deref(),
+            Some("the store failed: no such table: run")
+        );
+    }
+
+    #[test]
+    fn problems_of_several_statuses_are_one_bad_request() {
+        let of = |kind| Problem::of(kind, "a", "It is wrong.");
+        let one = ApiError::from(CallError::Invalid(vec![of(ProblemKind::SourceBlocked)]));
+        let two = ApiError::from(CallError::Invalid(vec![
+            of(ProblemKind::SourceBlocked),
+            of(ProblemKind::Missing),
+        ]));
+
+        assert_eq!(one.status(), StatusCode::FORBIDDEN);
+        assert_eq!(two.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(two.errors().len(), 2);
+    }
+}

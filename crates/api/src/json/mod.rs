@@ -1,0 +1,8 @@
+//! Bodies of requests: read strictly, checked against the form that the document shows, and only
+//! then taken apart.
+
+mod form;
+mod strict;
+
+pub(crate) use self::form::{Form, RequestBody, request_body};
+pub(crate) use self::strict::{NotJson, read};

@@ -1,0 +1,70 @@
+//! All calls in one router, and the document that describes them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::Response;
+use axum::routing::get;
+use http::StatusCode;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use windlass_application::Application;
+
+use crate::authentication::authenticate;
+use crate::openapi;
+use crate::request::{answer, json_bytes, json_of, no_such_call, no_such_method};
+use crate::state::{Api, ApiConfig};
+use crate::{
+    agents, credentials, destinations, events, files, playbooks, run_story, runs, sessions,
+    sources, storage, tasks, test_key,
+};
+
+/// Every call that needs a key.
+fn keyed() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .merge(test_key::router())
+        .merge(agents::router())
+        .merge(sources::router())
+        .merge(credentials::router())
+        .merge(tasks::router())
+        .merge(playbooks::router())
+        .merge(runs::router())
+        .merge(run_story::router())
+        .merge(sessions::router())
+        .merge(storage::router())
+        .merge(destinations::router())
+        .merge(events::router())
+}
+
+/// The API: every call, and `/openapi.json`.
+pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
+    let api = Api {
+        application,
+        config: Arc::new(config),
+    };
+    let document = json_bytes(&document());
+    let keyed: Router<Api> = keyed().into();
+    let keyed = keyed.route_layer(from_fn_with_state(api.clone(), authenticate));
+    let open: Router<Api> = files::router().into();
+    keyed
+        .merge(open)
+        .route(
+            "/openapi.json",
+            get(|| async move { document_answer(document.clone()) }),
+        )
+        .method_not_allowed_fallback(no_such_method)
+        .fallback(no_such_call)
+        .layer(from_fn_with_state(api.clone(), answer))
+        .with_state(api)
+}
+
+fn document_answer(bytes: Vec<u8>) -> Response {
+    json_of(StatusCode::OK, bytes)
+}
+
+/// The OpenAPI document of every call.
+pub fn document() -> OpenApi {
+    let (_, document) = keyed().merge(files::router()).split_for_parts();
+    openapi::completed(document)
+}

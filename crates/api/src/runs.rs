@@ -1,0 +1,334 @@
+//! Task runs: started, read, waited for, listed, canceled, answered.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use secrecy::SecretString;
+use serde_json::Value;
+use tracing::info;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use windlass_application::answer_interaction::Reply;
+use windlass_application::ports::runs::{RunFilter, RunView};
+use windlass_application::start_run::NewTaskRun;
+use windlass_application::{CallError, OrganizationContext, Resource, Written};
+use windlass_domain::id::{AgentId, CredentialId, RunId, SessionId, TaskId};
+use windlass_domain::run::{Outcome, Status};
+use windlass_wire::answer::{Answer, PageBody};
+use windlass_wire::parameters::{PageParameters, ReadRunParameters, RunParameters};
+use windlass_wire::run::{ArtifactsBody, InteractionAnswerBody, RunBody, StartRunBody};
+
+use crate::authentication::Authenticated;
+use crate::change::{Change, Changing};
+use crate::error::{ApiError, Finding, not_found};
+use crate::error_code::ErrorCode;
+use crate::json::request_body;
+use crate::kept::{Answering, Shape, replayed, run};
+use crate::listed::TimedId;
+use crate::path::Path;
+use crate::query::Query;
+use crate::request::{Received, json};
+use crate::state::Api;
+use crate::storage::files_of_run;
+use crate::wait::{preferred, wait_of};
+
+/// What may be included in a run.
+const INCLUDES: &str = "`input`, `storage`, `screenshots` and `artifacts`";
+
+/// The longest mark that a caller gives a request.
+const MAX_MARK_CHARACTERS: usize = 255;
+
+request_body!(StartRunBody, "a start", const OPTIONAL: bool = true;);
+request_body!(
+    InteractionAnswerBody,
+    "an answer",
+    /// Callers know an answer by its own name alone.
+    fn field(path: &[&str]) -> String {
+        match path {
+            ["input" | "inputs", answer @ ..] if !answer.is_empty() => answer.join("."),
+            _ => path.join("."),
+        }
+    }
+);
+
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(start_run))
+        .routes(routes!(list_runs))
+        .routes(routes!(read_run))
+        .routes(routes!(cancel_run))
+        .routes(routes!(answer_interaction))
+}
+
+/// Starts a run of a task. It answers at once, `queued`; with `Prefer: wait=N` when the run needs
+/// somebody or has ended, or after N seconds.
+#[utoipa::path(post, path = "/v2/tasks/{task_id}/run", tag = "task runs",
+    params(("task_id" = String, Path), ("Prefer" = Option<String>, Header, description = "`wait=N` with N from 1 to 60")),
+    request_body = StartRunBody, responses((status = 201, body = RunBody)))]
+async fn start_run(
+    State(api): State<Api>,
+    Path(task_id): Path<TaskId>,
+    Changing { change, body }: Changing<StartRunBody>,
+) -> Result<Response, ApiError> {
+    let wait = preferred(&change.headers);
+    let organization = change.caller().organization();
+    note_mark(body.request_id.as_deref())?;
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
+    let new = NewTaskRun {
+        credential_id: body.credential_id,
+        source_id: body.source_id,
+        session_id: body.session_id,
+        input: body.input,
+        metadata: body.metadata.unwrap_or_default(),
+    };
+    let start = &api.application.start_run;
+    let written = start.execute(write, &task_id, new).await?;
+    match wait {
+        None => answering.answer(&written),
+        Some(wait) => started(&api, organization, &answering, &written, wait).await,
+    }
+}
+
+/// The caller's own mark goes to the log and changes nothing.
+fn note_mark(mark: Option<&str>) -> Result<(), ApiError> {
+    let Some(mark) = mark else { return Ok(()) };
+    if mark.chars().count() > MAX_MARK_CHARACTERS {
+        return Err(ApiError::all(vec![Finding::of(
+            ErrorCode::InputInvalid,
+            "request_id",
+            format!("`request_id` must have {MAX_MARK_CHARACTERS} characters at most."),
+        )]));
+    }
+    info!(
+        caller.request_id = mark,
+        "the caller calls this request {mark:?}"
+    );
+    Ok(())
+}
+
+/// Waits for a run that was started now, or before by the same request.
+async fn started(
+    api: &Api,
+    organization: OrganizationContext,
+    answering: &Answering,
+    written: &Written<RunView>,
+    wait: Duration,
+) -> Result<Response, ApiError> {
+    let run_id = match written {
+        Written::Done(view) => Some(view.run.id),
+        Written::Replayed(kept) => {
+            let body: Option<Value> = serde_json::from_slice(&answering.opened(kept)?).ok();
+            body.and_then(|body| RunId::parse(body["id"].as_str()?).ok())
+        }
+    };
+    let run_id = run_id.ok_or_else(|| {
+        ApiError::plain(ErrorCode::ApiError).because("a kept answer to a start names no run")
+    })?;
+    let view = waited(api, organization, run_id, wait).await?;
+    let now = api.application.ports.clock.now();
+    let body = run(&view, now).answering(answering.request_id().to_string());
+    let response = json(StatusCode::CREATED, &body);
+    Ok(match written {
+        Written::Done(_) => response,
+        Written::Replayed(_) => replayed(response),
+    })
+}
+
+async fn waited(
+    api: &Api,
+    organization: OrganizationContext,
+    run_id: RunId,
+    wait: Duration,
+) -> Result<RunView, CallError> {
+    let stop = api.config.drain.token();
+    let wait_for_run = &api.application.wait_for_run;
+    wait_for_run.execute(organization, run_id, wait, stop).await
+}
+
+/// Lists runs, newest first.
+#[utoipa::path(get, path = "/v2/task-runs", tag = "task runs",
+    params(PageParameters, RunParameters), responses((status = 200, body = PageBody<RunBody>)))]
+async fn list_runs(
+    State(api): State<Api>,
+    caller: Authenticated,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let organization = caller.organization();
+    let cursor = query.list(&api, organization);
+    let sources = query.id_filter("source_id");
+    let agent = query.one_id_filter::<AgentId>("agent_id");
+    let credential = query.one_id_filter::<CredentialId>("credential_id");
+    let task = query.one_id_filter::<TaskId>("task_id");
+    let session = query.one_id_filter::<SessionId>("session_id");
+    let workflow = query.text_filter("workflow_id");
+    let result = "`success`, `failure` or `unknown`";
+    let mut results = query.name_filter("result", Outcome::parse, result);
+    results.extend(query.name_filter("outcome", Outcome::parse, result));
+    let filter = RunFilter {
+        statuses: query.name_filter(
+            "status",
+            Status::parse,
+            "`queued`, `running`, `interaction_required`, `review_required`, `completed`, \
+             `failed`, `canceling` or `canceled`",
+        ),
+        results,
+        source_ids: sources.ids,
+        agent_id: agent.id,
+        credential_id: credential.id,
+        task_id: task.id,
+        session_id: session.id,
+        created: query.created(),
+    };
+    let paging = query.page(cursor)?;
+    let request = paging.request(paging.named().and_then(RunId::place))?;
+    let matches_none = sources.matches_none
+        || agent.matches_none
+        || credential.matches_none
+        || task.matches_none
+        || session.matches_none
+        || workflow.is_some();
+    if matches_none {
+        return Ok(paging.answer_nothing());
+    }
+    let runs = &api.application.ports.runs;
+    let page = runs.list(organization, filter, request).await?;
+    let now = api.application.ports.clock.now();
+    Ok(paging.answer(&api, organization, &page, |view| run(view, now)))
+}
+
+/// What is asked for beside a run.
+#[derive(Debug, Clone, Copy, Default)]
+struct Includes {
+    input: bool,
+    storage: bool,
+    screenshots: bool,
+    artifacts: bool,
+}
+
+impl Includes {
+    fn read(query: &mut Query) -> Self {
+        let mut includes = Self::default();
+        for name in query.several("include") {
+            match name.as_str() {
+                "input" => includes.input = true,
+                "storage" => includes.storage = true,
+                "screenshots" => includes.screenshots = true,
+                "artifacts" => includes.artifacts = true,
+                _ => {
+                    let what = format!("takes {INCLUDES}");
+                    query.refuse(ErrorCode::IncludeInvalid, "include", &what);
+                }
+            }
+        }
+        includes
+    }
+}
+
+/// Reads a run; with `wait`, once it needs somebody or has ended.
+#[utoipa::path(get, path = "/v2/task-runs/{run_id}", tag = "task runs",
+    params(("run_id" = String, Path), ReadRunParameters), responses((status = 200, body = RunBody)))]
+async fn read_run(
+    State(api): State<Api>,
+    caller: Authenticated,
+    received: Received,
+    Path(id): Path<RunId>,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let organization = caller.organization();
+    let includes = Includes::read(&mut query);
+    let wait = match query.one("wait") {
+        None => None,
+        Some(text) => {
+            let wait = wait_of(&text);
+            if wait.is_none() {
+                query.invalid("wait", "must be a whole number from 1 to 60");
+            }
+            wait
+        }
+    };
+    query.end()?;
+    let view = match wait {
+        Some(wait) => waited(&api, organization, id, wait).await?,
+        None => {
+            let view = api.application.ports.runs.get(organization, id).await?;
+            view.ok_or_else(|| not_found(Resource::TaskRun))?
+        }
+    };
+    let mut body = run(&view, api.application.ports.clock.now());
+    if includes.input {
+        let read = &api.application.read_run_input;
+        body.input = Some(read.execute(organization, id).await?);
+    }
+    if includes.storage {
+        body.storage = Some(files_of_run(&api, organization, id).await?);
+    }
+    // No engine of this version takes screenshots.
+    body.screenshots = includes.screenshots.then(Vec::new);
+    body.artifacts = includes.artifacts.then(|| ArtifactsBody {
+        screenshots: Vec::new(),
+    });
+    let body = body.answering(received.request_id.to_string());
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// Cancels a run that is `queued` or `running`.
+#[utoipa::path(post, path = "/v2/task-runs/{run_id}/cancel", tag = "task runs",
+    params(("run_id" = String, Path)), responses((status = 200, body = RunBody)))]
+async fn cancel_run(
+    State(api): State<Api>,
+    Path(id): Path<RunId>,
+    change: Change,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let written = api.application.cancel_run.execute(write, id).await?;
+    answering.answer(&written)
+}
+
+/// Answers what a run asks its person, or declines to.
+#[utoipa::path(post, path = "/v2/task-runs/{run_id}/interaction", tag = "task runs",
+    params(("run_id" = String, Path)), request_body = InteractionAnswerBody,
+    responses((status = 200, body = RunBody)))]
+async fn answer_interaction(
+    State(api): State<Api>,
+    Path(id): Path<RunId>,
+    Changing { change, body }: Changing<InteractionAnswerBody>,
+) -> Result<Response, ApiError> {
+    let reply = reply(body)?;
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let answer = &api.application.answer_interaction;
+    let written = answer.execute(write, id, reply).await?;
+    answering.answer(&written)
+}
+
+fn reply(body: InteractionAnswerBody) -> Result<Reply, ApiError> {
+    let wrong = |code, field: &str, message: &str| {
+        Err(ApiError::all(vec![Finding::of(code, field, message)]))
+    };
+    let declines = body.decline.unwrap_or(false);
+    match (body.input, body.inputs) {
+        (Some(_), Some(_)) => wrong(
+            ErrorCode::InputInvalid,
+            "inputs",
+            "`inputs` is another name of `input`; give one of them.",
+        ),
+        (Some(_), None) | (None, Some(_)) if declines => wrong(
+            ErrorCode::InputInvalid,
+            "decline",
+            "`decline` refuses to answer; leave the answers out.",
+        ),
+        (Some(answers), None) | (None, Some(answers)) => Ok(Reply::Answers(
+            answers
+                .into_iter()
+                .map(|(name, answer)| (name, SecretString::from(answer)))
+                .collect(),
+        )),
+        (None, None) if declines => Ok(Reply::Declined),
+        (None, None) => wrong(
+            ErrorCode::InputMissing,
+            "input",
+            "`input` is missing; give the answers by the names of the interaction's fields.",
+        ),
+    }
+}

@@ -1,0 +1,113 @@
+//! The accept loop: bounded connections, a limit on how long and how large a head may be, and a
+//! drain at the end. `axum::serve` has none of these.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+use tracing::{debug, warn};
+
+use crate::drain::Drain;
+
+/// How long the loop rests where no connection can be accepted: all files of the process are open.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What bounds the connections of a listener.
+#[derive(Debug, Clone, Copy)]
+pub struct ServeLimits {
+    /// How many connections are open at once; more wait to be accepted.
+    pub connections: usize,
+    /// How long a client has for the head of a request.
+    pub header_read_timeout: Duration,
+    /// The largest head of a request, in bytes.
+    pub header_bytes: usize,
+    /// How long requests have to end once the server stops.
+    pub drain: Duration,
+}
+
+impl Default for ServeLimits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            header_read_timeout: Duration::from_secs(10),
+            header_bytes: 16 * 1024,
+            drain: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Serves until `drain` begins, then answers what is under way and returns.
+///
+/// # Errors
+/// Where the listener cannot be asked for its address.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    drain: Drain,
+    limits: ServeLimits,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let connections = Arc::new(Semaphore::new(limits.connections));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.header_read_timeout)
+        .max_buf_size(limits.header_bytes);
+    loop {
+        let accepted = tokio::select! {
+            () = drain.token().cancelled() => break,
+            accepted = accept(&listener, &connections) => accepted,
+        };
+        let (stream, permit) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(%error, "could not accept a connection on {address}");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let service = router
+            .clone()
+            .map_request(|request: http::Request<Incoming>| request.map(Body::new));
+        let connection =
+            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let watched = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = watched.await {
+                debug!(%error, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    let drained = tokio::time::timeout(limits.drain, async {
+        graceful.shutdown().await;
+        drain.ended(limits.drain).await
+    });
+    if !drained.await.unwrap_or(false) {
+        warn!("requests on {address} did not end within the drain");
+    }
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+) -> io::Result<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let permit = connections.clone().acquire_owned().await;
+    let permit = permit.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    // Answers are written whole; waiting for more to send would only delay them.
+    stream.set_nodelay(true)?;
+    Ok((stream, permit))
+}

@@ -1,0 +1,29 @@
+//! What every handler has at hand.
+
+use std::sync::Arc;
+
+use url::Url;
+use windlass_application::Application;
+
+use crate::drain::Drain;
+use crate::signing_key::SigningKey;
+
+/// What the API is told at start.
+pub struct ApiConfig {
+    /// Where callers reach the server. The addresses of files start with it, never with what a
+    /// request calls the server.
+    pub public_url: Url,
+    /// Signs the cursors of lists.
+    pub cursor_key: SigningKey,
+    /// Signs the addresses of files.
+    pub file_key: SigningKey,
+    /// Tells when the server stops.
+    pub drain: Drain,
+}
+
+/// What every handler has at hand.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) application: Arc<Application>,
+    pub(crate) config: Arc<ApiConfig>,
+}

@@ -1,0 +1,194 @@
+//! Tasks: what to do, and the settings of how.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use windlass_application::create_task::NewTask;
+use windlass_application::ports::tasks::TaskFilter;
+use windlass_application::task_settings::NewTaskSettings;
+use windlass_application::{Key, OrganizationContext, Resource};
+use windlass_domain::id::{AgentId, TaskId};
+use windlass_domain::task::{StorageSettings, TaskStatus};
+use windlass_wire::answer::{Answer, DeletedBody, PageBody};
+use windlass_wire::parameters::{PageParameters, TaskParameters};
+use windlass_wire::task::{NewTaskBody, NewTaskSettingsBody, NewTaskStorageBody, TaskBody};
+
+use crate::authentication::Authenticated;
+use crate::change::{Change, Changing};
+use crate::error::{ApiError, Finding, not_found, of_write};
+use crate::error_code::ErrorCode;
+use crate::json::request_body;
+use crate::kept::Shape;
+use crate::listed::Listed;
+use crate::path::Path;
+use crate::query::Query;
+use crate::request::{Received, json};
+use crate::state::Api;
+
+request_body!(NewTaskBody, "a task");
+
+pub(crate) fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::default()
+        .routes(routes!(create_task, list_tasks))
+        .routes(routes!(read_task, delete_task))
+}
+
+/// Makes a task.
+#[utoipa::path(post, path = "/v2/tasks", tag = "tasks",
+    request_body = NewTaskBody, responses((status = 201, body = TaskBody)))]
+async fn create_task(
+    State(api): State<Api>,
+    Changing { change, body }: Changing<NewTaskBody>,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
+    let new = NewTask {
+        id: body.id,
+        name: body.name,
+        agent_id: body.agent_id,
+        prompt: body.prompt,
+        input_schema: body.input_schema,
+        output_schema: body.output_schema,
+        storage: storage(body.storage, body.extraction)?,
+        settings: settings(body.settings.unwrap_or_default()),
+    };
+    let written = api.application.create_task.execute(write, new).await?;
+    answering.answer(&written)
+}
+
+/// `extraction` may stand in two places; where both are given they say the same.
+fn storage(
+    given: Option<NewTaskStorageBody>,
+    extraction: Option<bool>,
+) -> Result<Option<StorageSettings>, ApiError> {
+    let Some(storage) = given else {
+        return Ok(extraction
+            .filter(|is_on| *is_on)
+            .map(|extraction| StorageSettings {
+                enabled: true,
+                extraction,
+                extraction_schema: None,
+                extraction_prompt: None,
+                deduplication: false,
+                deduplication_schema: None,
+            }));
+    };
+    if let (Some(inner), Some(outer)) = (storage.extraction, extraction)
+        && inner != outer
+    {
+        return Err(ApiError::all(vec![Finding::of(
+            ErrorCode::InputInvalid,
+            "extraction",
+            "`extraction` is another name of `storage.extraction`; give one of them.",
+        )]));
+    }
+    Ok(Some(StorageSettings {
+        enabled: storage.enabled,
+        extraction: storage.extraction.or(extraction).unwrap_or(false),
+        extraction_schema: storage.extraction_schema,
+        extraction_prompt: storage.extraction_prompt,
+        deduplication: storage.deduplication.unwrap_or(false),
+        deduplication_schema: storage.deduplication_schema,
+    }))
+}
+
+fn settings(given: NewTaskSettingsBody) -> NewTaskSettings {
+    let concurrency = given.concurrency.as_ref();
+    NewTaskSettings {
+        inactivity_timeout_seconds: given.inactivity_timeout_seconds,
+        timeout_seconds: given.timeout_seconds,
+        interaction_timeout_seconds: given.interaction_timeout_seconds,
+        queue_timeout_seconds: given.queue_timeout_seconds,
+        review_timeout_seconds: given.review_timeout_seconds,
+        review: given.review.map(|name| name.as_str().to_owned()),
+        pool: given.pool,
+        max_attempts: given.max_attempts,
+        priority: given.priority,
+        per_credential: concurrency.and_then(|limits| limits.per_credential),
+        per_source: concurrency.and_then(|limits| limits.per_source),
+        keep_login: given.keep_login,
+        session_idle_seconds: given.session_idle_seconds,
+        source: given.source.map(|name| name.as_str().to_owned()),
+        engine: given.engine.map(|name| name.as_str().to_owned()),
+    }
+}
+
+/// Lists tasks, newest first.
+#[utoipa::path(get, path = "/v2/tasks", tag = "tasks",
+    params(PageParameters, TaskParameters), responses((status = 200, body = PageBody<TaskBody>)))]
+async fn list_tasks(
+    State(api): State<Api>,
+    caller: Authenticated,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let organization = caller.organization();
+    let cursor = query.list(&api, organization);
+    let agent = query.one_id_filter::<AgentId>("agent_id");
+    let filter = TaskFilter {
+        agent_id: agent.id,
+        statuses: query.name_filter("status", TaskStatus::parse, "`learning`, `test` or `live`"),
+        created: query.created(),
+    };
+    let paging = query.page(cursor)?;
+    let start = match paging.named() {
+        None => None,
+        Some(id) => place(&api, organization, id).await?,
+    };
+    let request = paging.request(start)?;
+    if agent.matches_none {
+        return Ok(paging.answer_nothing());
+    }
+    let tasks = &api.application.ports.tasks;
+    let page = tasks.list(organization, filter, request).await?;
+    Ok(paging.answer(&api, organization, &page, TaskBody::from))
+}
+
+/// Where the task of this id stands in the list.
+async fn place(
+    api: &Api,
+    organization: OrganizationContext,
+    id: &str,
+) -> Result<Option<Key>, ApiError> {
+    let Ok(id) = TaskId::parse(id) else {
+        return Ok(None);
+    };
+    let task = api.application.ports.tasks.get(organization, &id).await?;
+    Ok(task.map(|task| task.key()))
+}
+
+/// Reads a task in its newest version.
+#[utoipa::path(get, path = "/v2/tasks/{task_id}", tag = "tasks",
+    params(("task_id" = String, Path)), responses((status = 200, body = TaskBody)))]
+async fn read_task(
+    State(api): State<Api>,
+    caller: Authenticated,
+    received: Received,
+    Path(id): Path<TaskId>,
+    query: Query,
+) -> Result<Response, ApiError> {
+    query.end()?;
+    let tasks = &api.application.ports.tasks;
+    let task = tasks.get(caller.organization(), &id).await?;
+    let task = task.ok_or_else(|| not_found(Resource::Task))?;
+    let body = TaskBody::from(&task).answering(received.request_id.to_string());
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// Deletes a task that has no live runs, with its playbooks.
+#[utoipa::path(delete, path = "/v2/tasks/{task_id}", tag = "tasks",
+    params(("task_id" = String, Path)), responses((status = 200, body = DeletedBody)))]
+async fn delete_task(
+    State(api): State<Api>,
+    Path(id): Path<TaskId>,
+    change: Change,
+) -> Result<Response, ApiError> {
+    let deleted = Shape::Deleted {
+        id: id.to_string(),
+        object: "task",
+    };
+    let (write, answering) = change.begin(&api, deleted).await?;
+    let tasks = &api.application.ports.tasks;
+    let written = tasks.delete(write, &id).await;
+    answering.answer(&written.map_err(of_write(Resource::Task))?)
+}
