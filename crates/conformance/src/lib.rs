@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod destinations;
 pub mod events;
 pub mod idempotency;
+pub mod in_use;
 pub mod keys;
 pub mod limits;
 pub mod lists;

@@ -132,6 +132,16 @@ macro_rules! store_promises {
         );
         $crate::promises!(
             $open,
+            in_use,
+            [
+                unfinished_runs_hold_their_task_and_source,
+                a_deleted_tasks_versions_stay_for_its_runs,
+                a_deleted_playbooks_versions_stay_for_runs,
+                a_credential_is_never_in_use,
+            ]
+        );
+        $crate::promises!(
+            $open,
             idempotency,
             [
                 a_repeated_key_gets_the_first_answer,
