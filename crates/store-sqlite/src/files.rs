@@ -56,13 +56,16 @@ impl Files for SqliteStore {
             "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
                     extraction, created_at, expired_at
              FROM file
-             WHERE organization_id = ",
+             WHERE ",
         );
-        query.push_bind(Id(organization.organization_id().uuid()));
         if let Some(run_id) = filter.run_id {
-            query.push(" AND run_id = ");
+            query.push("run_id = ");
             query.push_bind(Id(run_id.uuid()));
+            // The plus keeps SQLite from reading all files of the organization by its index.
+            query.push(" AND +");
         }
+        query.push("organization_id = ");
+        query.push_bind(Id(organization.organization_id().uuid()));
         if let Some(task_id) = &filter.task_id {
             query.push(" AND task_id = ");
             query.push_bind(task_id.to_string());

@@ -18,7 +18,14 @@ pub(super) async fn list(
     filter: RunFilter,
     page: PageRequest,
 ) -> Result<Page<RunView>, StoreError> {
-    let mut query = QueryBuilder::new(select_views!("WHERE run.organization_id = "));
+    let mut query = QueryBuilder::new(select_views!("WHERE "));
+    if let Some(session_id) = filter.session_id {
+        query.push("run.session_id = ");
+        query.push_bind(Id(session_id.uuid()));
+        // The plus keeps SQLite from reading all runs of the organization by its index.
+        query.push(" AND +");
+    }
+    query.push("run.organization_id = ");
     query.push_bind(Id(organization.organization_id().uuid()));
     push_filter(&mut query, &filter);
     let parse = |text: &str| RunId::parse(text).map(RunId::uuid);
@@ -59,9 +66,5 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
     if let Some(task_id) = &filter.task_id {
         query.push(" AND run.task_id = ");
         query.push_bind(task_id.to_string());
-    }
-    if let Some(session_id) = filter.session_id {
-        query.push(" AND run.session_id = ");
-        query.push_bind(Id(session_id.uuid()));
     }
 }

@@ -23,7 +23,8 @@ struct LineRow {
 }
 
 /// Of what happened at one moment, the status that was entered comes first. The event of a file
-/// is left out: the file is a line itself.
+/// is left out: the file is a line itself. The plus keeps SQLite from reading all files of the
+/// organization by an index of theirs.
 pub(super) async fn timeline(
     store: &SqliteStore,
     organization: OrganizationContext,
@@ -44,7 +45,7 @@ pub(super) async fn timeline(
              UNION ALL
              SELECT file.created_at, 'file', file.file_name, NULL, 3, 0
              FROM file
-             WHERE file.run_id = ?1 AND file.organization_id = ?2
+             WHERE file.run_id = ?1 AND +file.organization_id = ?2
          )
          ORDER BY at, rank, place
          LIMIT ?3",

@@ -1,0 +1,188 @@
+//! What the stores do where the file fails half-way through a change, or holds a row that cannot
+//! be: nothing is half done, and one broken row stops nothing but itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use tempfile::TempDir;
+use windlass_application::ports::{Clock, StoreError, WriteError};
+use windlass_conformance::clock::VirtualClock;
+use windlass_conformance::stage::{Stage, output, seconds, success};
+use windlass_conformance::store::{Fixture, Ports};
+use windlass_domain::run::Status;
+use windlass_store_sqlite::SqliteStore;
+
+/// A store, and another way into its file.
+struct Opened {
+    fixture: Fixture,
+    file: SqlitePool,
+    _folder: TempDir,
+}
+
+async fn open() -> Opened {
+    let folder = TempDir::new().expect("a temporary folder");
+    let clock = Arc::new(VirtualClock::default());
+    let path: PathBuf = folder.path().join("windlass.db");
+    let store = SqliteStore::open(&path, Arc::clone(&clock) as Arc<dyn Clock>)
+        .await
+        .expect("a new file");
+    let fixture = Fixture::new(Ports::of(&Arc::new(store)), clock).await;
+    Opened {
+        fixture,
+        file: other_way_in(&path).await,
+        _folder: folder,
+    }
+}
+
+async fn other_way_in(path: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::new().filename(path);
+    SqlitePool::connect_with(options)
+        .await
+        .expect("the file is there")
+}
+
+async fn execute(file: &SqlitePool, statement: &'static str) {
+    sqlx::query(statement)
+        .execute(file)
+        .await
+        .expect("a statement of the test");
+}
+
+#[tokio::test]
+async fn a_change_whose_event_cannot_be_written_is_not_made() {
+    let opened = open().await;
+    let stage = Stage::new(&opened.fixture).await;
+    opened.fixture.destination().await;
+    let run = stage.begun().await;
+    let session = stage.session(run.session_id).await;
+    let events = stage.events().await;
+
+    for (make, drop) in [
+        (
+            "CREATE TRIGGER no_event BEFORE INSERT ON event
+             BEGIN SELECT RAISE(ABORT, 'no event'); END",
+            "DROP TRIGGER no_event",
+        ),
+        (
+            "CREATE TRIGGER no_delivery BEFORE INSERT ON delivery
+             BEGIN SELECT RAISE(ABORT, 'no delivery'); END",
+            "DROP TRIGGER no_delivery",
+        ),
+    ] {
+        execute(&opened.file, make).await;
+        let finished = stage
+            .try_say(run.id, run.epoch, success(output()), None)
+            .await;
+        let started = opened
+            .fixture
+            .ports
+            .runs
+            .start(opened.fixture.write(), stage.new_run())
+            .await;
+        execute(&opened.file, drop).await;
+
+        assert!(
+            matches!(finished, Err(WriteError::Store(_))),
+            "{finished:?}"
+        );
+        assert!(matches!(started, Err(WriteError::Store(_))), "{started:?}");
+        assert_eq!(stage.run(run.id).await, run);
+        assert_eq!(stage.session(run.session_id).await, session);
+        assert_eq!(stage.events().await, events);
+    }
+    let finished = stage.say(&run, success(output())).await;
+    assert_eq!(
+        finished.status(),
+        Status::Completed,
+        "once it can be written"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_row_is_named_with_the_rule_that_it_breaks() {
+    let opened = open().await;
+    let stage = Stage::new(&opened.fixture).await;
+    let run = stage.started().await;
+    execute(&opened.file, "UPDATE run SET status = 'running'").await;
+
+    let read = opened
+        .fixture
+        .ports
+        .runs
+        .get(opened.fixture.organization, run.id)
+        .await;
+
+    let Err(StoreError::Corrupt { table, row, rule }) = read else {
+        panic!("{read:?}");
+    };
+    assert_eq!((table, row), ("run", run.id.to_string()));
+    assert_eq!(
+        rule,
+        "its status is that of its state, `queued`; it is `running`"
+    );
+}
+
+#[tokio::test]
+async fn a_broken_row_keeps_no_other_run_from_being_leased() {
+    let opened = open().await;
+    let stage = Stage::new(&opened.fixture).await;
+    stage.started().await;
+    execute(&opened.file, "UPDATE run SET state = '{}'").await;
+    stage.pass(seconds(1));
+    let whole = stage.started().await;
+
+    let leased = stage.lease(stage.lease_request()).await;
+
+    assert_eq!(leased.runs.len(), 1);
+    assert_eq!(leased.runs[0].run.id, whole.id);
+}
+
+#[tokio::test]
+async fn a_broken_row_stops_no_other_clock() {
+    let opened = open().await;
+    let stage = Stage::with(&opened.fixture, |it| it.queue_timeout = seconds(100)).await;
+    stage.started().await;
+    execute(&opened.file, "UPDATE run SET state = '{}'").await;
+    stage.pass(seconds(1));
+    let whole = stage.started().await;
+    stage.pass(seconds(200));
+
+    let first = opened
+        .fixture
+        .ports
+        .runs
+        .sweep(1)
+        .await
+        .expect("the store sweeps");
+    let second = opened
+        .fixture
+        .ports
+        .runs
+        .sweep(1)
+        .await
+        .expect("the store sweeps");
+
+    assert_eq!((first.acted, first.more), (0, true));
+    assert_eq!(second.acted, 1);
+    assert_eq!(stage.errors(whole.id).await, ["session/timeout"]);
+}
+
+#[tokio::test]
+async fn a_broken_row_keeps_no_worker_from_starting_anew() {
+    let opened = open().await;
+    let stage = Stage::new(&opened.fixture).await;
+    stage.leased().await;
+    execute(&opened.file, "UPDATE run SET state = '{}'").await;
+    let whole = stage.leased().await;
+
+    let registered = opened
+        .fixture
+        .ports
+        .workers
+        .register(None, "embedded")
+        .await;
+
+    assert_eq!(registered.expect("a second start").lost_leases, 1);
+    assert_eq!(stage.status(whole.id).await, Status::Queued);
+}
