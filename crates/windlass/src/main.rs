@@ -1,2 +1,61 @@
-//! The binary.
-fn main() {}
+//! `windlass`: the binary. It reads the command line, chooses the adapters, and wires them.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::Parser;
+use tokio::runtime::Runtime;
+
+mod background;
+mod command_line;
+mod config;
+mod data_folder;
+mod demo;
+mod embedded;
+mod first_start;
+mod keys;
+mod log;
+mod playbook_rules;
+mod serve;
+mod server;
+mod stop_signal;
+mod wiring;
+
+use command_line::{Command, CommandLine};
+use stop_signal::StopSignal;
+
+/// How long the end waits for what blocks a thread, such as somebody who is asked at a terminal.
+const LAST_WAIT: Duration = Duration::from_millis(100);
+
+fn main() -> ExitCode {
+    let command = CommandLine::parse().command;
+    match start(command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(command: Command) -> anyhow::Result<()> {
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow!("another crypto provider is installed than ring"))?;
+    let runtime = Runtime::new().context("failed to start the runtime")?;
+    let outcome = runtime.block_on(run(command));
+    runtime.shutdown_timeout(LAST_WAIT);
+    outcome
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(arguments) => Box::pin(serve::run(&arguments)).await,
+        Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
+        Command::Demo(arguments) => {
+            let stop = StopSignal::listen()?;
+            Box::pin(demo::run(&arguments, &stop)).await
+        }
+    }
+}

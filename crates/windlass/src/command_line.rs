@@ -1,0 +1,56 @@
+//! The command line: what there is to ask of `windlass`.
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ServeArguments;
+use crate::demo::DemoArguments;
+use crate::keys::KeysArguments;
+
+/// Runs tasks on websites on behalf of your users: a server with one HTTP API.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, max_term_width = 100)]
+pub(crate) struct CommandLine {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serves the API, does runs with the built-in agent, and sends webhooks, until SIGTERM.
+    Serve(Box<ServeArguments>),
+    /// Makes, lists and revokes API keys, also beside a running server.
+    Keys(KeysArguments),
+    /// Shows the whole of it in half a minute: a server, a website, a run, its webhooks. Leaves
+    /// nothing behind.
+    Demo(DemoArguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::CommandLine;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_of_serve_has_its_variable_and_a_sentence() {
+        let mut command = CommandLine::command();
+        let serve = command.find_subcommand_mut("serve").unwrap();
+
+        for argument in serve.get_arguments() {
+            let name = argument.get_id().as_str();
+            let variable = argument.get_env().and_then(|variable| variable.to_str());
+            assert_eq!(
+                variable,
+                Some(format!("WINDLASS_{}", name.to_uppercase()).as_str()),
+                "{name}"
+            );
+            let sentence = argument.get_help().unwrap().to_string();
+            assert!(sentence.split(' ').count() > 4, "{name}: {sentence}");
+        }
+    }
+}

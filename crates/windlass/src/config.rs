@@ -1,0 +1,265 @@
+//! What an operator can set: one struct per part, each setting a flag and a variable.
+//! Source: docs/operations.md, "Settings".
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use secrecy::SecretString;
+use url::Url;
+use windlass_egress::Policy;
+
+/// What `windlass serve` takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeArguments {
+    #[command(flatten)]
+    pub(crate) config: ServeConfig,
+    #[command(flatten)]
+    pub(crate) log: LogConfig,
+}
+
+/// The settings of a server.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServeConfig {
+    #[command(flatten)]
+    pub(crate) listen: ListenConfig,
+    #[command(flatten)]
+    pub(crate) data: DataConfig,
+    #[command(flatten)]
+    pub(crate) master_key: MasterKeyConfig,
+    #[command(flatten)]
+    pub(crate) first_key: FirstKeyConfig,
+    #[command(flatten)]
+    pub(crate) clocks: ClockConfig,
+    #[command(flatten)]
+    pub(crate) egress: EgressConfig,
+}
+
+/// Where the server listens, and how callers reach it.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Listening")]
+pub(crate) struct ListenConfig {
+    /// Address and port of the API. Port 0 takes a free one and logs it.
+    #[arg(long, env = "WINDLASS_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Address and port of /healthz, /readyz and /metrics. Keep it away from the internet.
+    #[arg(long, env = "WINDLASS_OPS_LISTEN", default_value = "127.0.0.1:8081")]
+    pub(crate) ops_listen: SocketAddr,
+
+    /// Where callers reach the API, as in https://windlass.example; links to files begin with it.
+    /// Left out, it is http:// and the address of --listen.
+    #[arg(long, env = "WINDLASS_PUBLIC_URL", value_parser = public_url)]
+    pub(crate) public_url: Option<Url>,
+}
+
+/// Where everything is kept.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Data")]
+pub(crate) struct DataConfig {
+    /// Folder for the database, the key file and captured files; made where it is missing.
+    #[arg(long, env = "WINDLASS_DATA_DIR", default_value = "windlass-data")]
+    pub(crate) data_dir: PathBuf,
+
+    /// The database, as sqlite:PATH. Left out, it is windlass.db in the data folder.
+    #[arg(long, env = "WINDLASS_DATABASE")]
+    pub(crate) database: Option<Database>,
+}
+
+/// What seals secrets.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct MasterKeyConfig {
+    /// The master key that seals secrets: base64 of 32 bytes. Set the variable rather than the
+    /// flag, which other users of the machine can read. Left out, a key file is made in the data
+    /// folder.
+    #[arg(long, env = "WINDLASS_MASTER_KEY", hide_env_values = true, value_parser = secret)]
+    pub(crate) master_key: Option<SecretString>,
+}
+
+/// The first key of the API.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Keys")]
+pub(crate) struct FirstKeyConfig {
+    /// The first API key, for scripts and containers that must know it: sk_live_ or sk_test_ and
+    /// at least 32 letters or digits. Left out, the first start makes one.
+    #[arg(long, env = "WINDLASS_BOOTSTRAP_KEY", hide_env_values = true, value_parser = secret)]
+    pub(crate) bootstrap_key: Option<SecretString>,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Clocks")]
+pub(crate) struct ClockConfig {
+    /// Seconds that a worker holds a run without renewing. Less notices a dead worker sooner, more
+    /// forgives a slower network.
+    #[arg(long, env = "WINDLASS_LEASE_SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(5..=600))]
+    pub(crate) lease_seconds: u32,
+
+    /// Seconds that an agent has to stop once its run is canceled.
+    #[arg(long, env = "WINDLASS_CANCEL_GRACE_SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub(crate) cancel_grace_seconds: u32,
+
+    /// Seconds that a stop waits for open requests and for runs that are under way. Runs that need
+    /// longer are given back.
+    #[arg(long, env = "WINDLASS_DRAIN_SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=3600))]
+    pub(crate) drain_seconds: u32,
+}
+
+impl ClockConfig {
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.into())
+    }
+
+    pub(crate) fn cancel_grace(&self) -> Duration {
+        Duration::from_secs(self.cancel_grace_seconds.into())
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds.into())
+    }
+}
+
+/// Where the server may connect to.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Egress")]
+pub(crate) struct EgressConfig {
+    /// Networks that sources and webhooks may lie in beside the public internet, as in
+    /// 10.1.0.0/16,127.0.0.1. Everything private is refused otherwise.
+    #[arg(
+        long,
+        env = "WINDLASS_EGRESS_ALLOW",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(crate) egress_allow: Policy,
+}
+
+/// What is logged, to standard error.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Log")]
+pub(crate) struct LogConfig {
+    /// How a line looks: text for people, json for machines.
+    #[arg(long, env = "WINDLASS_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged: error, warn, info, debug or trace, also per module as in
+    /// info,windlass_worker=debug.
+    #[arg(long, env = "WINDLASS_LOG_LEVEL", default_value = "info")]
+    pub(crate) log_level: String,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// A text names no database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write sqlite: and the path of a file, as in sqlite:/var/lib/windlass/windlass.db")]
+pub(crate) struct NotADatabase;
+
+impl FromStr for Database {
+    type Err = NotADatabase;
+
+    fn from_str(text: &str) -> Result<Self, NotADatabase> {
+        match text.strip_prefix("sqlite:") {
+            // An address with two slashes is what other programs write for the same.
+            Some(path) => match path.strip_prefix("//").unwrap_or(path) {
+                "" => Err(NotADatabase),
+                path => Ok(Self::Sqlite(PathBuf::from(path))),
+            },
+            None => Err(NotADatabase),
+        }
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
+        }
+    }
+}
+
+impl Database {
+    /// The file that it lies in.
+    pub(crate) fn file(&self) -> &Path {
+        match self {
+            Self::Sqlite(path) => path,
+        }
+    }
+}
+
+/// An http(s) address without query or fragment; a path is kept, for a proxy that mounts the API
+/// below one.
+fn public_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| error.to_string())?;
+    let is_base = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if is_base {
+        Ok(url)
+    } else {
+        Err("write an http or https address such as https://windlass.example".to_owned())
+    }
+}
+
+fn secret(text: &str) -> Result<SecretString, Infallible> {
+    Ok(SecretString::from(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_is_named_by_its_scheme_and_path() {
+        let relative = Database::Sqlite(PathBuf::from("data/windlass.db"));
+
+        assert_eq!("sqlite:data/windlass.db".parse(), Ok(relative));
+        assert_eq!(
+            "sqlite:///var/lib/windlass.db".parse(),
+            Ok(Database::Sqlite(PathBuf::from("/var/lib/windlass.db")))
+        );
+        for text in [
+            "",
+            "sqlite:",
+            "windlass.db",
+            "postgres://localhost/windlass",
+        ] {
+            assert_eq!(text.parse::<Database>(), Err(NotADatabase), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_is_a_base() {
+        assert!(public_url("https://windlass.example/api").is_ok());
+        for text in [
+            "windlass.example",
+            "ftp://windlass.example",
+            "https://a.example/?b",
+        ] {
+            assert!(public_url(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The start up to the moment when something may be served, in an order that a crash at any point
+//! does no harm to: key file, migrations, canary, first key.
+//! Source: docs/operations.md, "First start".
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+
+use anyhow::Context;
+use secrecy::{ExposeSecret, SecretString};
+use tracing::{info, warn};
+use windlass_application::authenticate::hash;
+use windlass_application::issue_key::{IssueKey, NewKey};
+use windlass_application::ports::Keys;
+use windlass_domain::key::Scope;
+use windlass_domain::organization::Environment;
+use windlass_store_sqlite::{SqliteStore, SystemClock};
+use windlass_vault::{MasterKey, canary, key_file};
+
+use crate::config::{FirstKeyConfig, MasterKeyConfig};
+use crate::data_folder::{self, DataFolder};
+
+/// The organization that the first key belongs to.
+pub(crate) const FIRST_ORGANIZATION: &str = "default";
+
+/// A database that is migrated, and the key that opens what is sealed in it.
+pub(crate) struct Opened {
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) master_key: MasterKey,
+}
+
+/// Finds or makes the key, opens or makes the database, and proves that the two belong together.
+/// Whoever calls this holds the folder's lock.
+///
+/// # Errors
+/// The key is missing, is another one, or the database does not open.
+pub(crate) async fn open(folder: &DataFolder, config: &MasterKeyConfig) -> anyhow::Result<Opened> {
+    let master_key = master_key(folder, config)?;
+    let store = open_store(folder).await?;
+    canary::prove(&master_key, &*store).await?;
+    Ok(Opened { store, master_key })
+}
+
+/// Opens the database alone.
+///
+/// # Errors
+/// It does not open.
+pub(crate) async fn open_store(folder: &DataFolder) -> anyhow::Result<Arc<SqliteStore>> {
+    let file = folder.database().file();
+    let store = SqliteStore::open(file, Arc::new(SystemClock)).await?;
+    Ok(Arc::new(store))
+}
+
+/// Whether there is a database.
+pub(crate) fn is_new(folder: &DataFolder) -> bool {
+    match fs::metadata(folder.database().file()) {
+        // SQLite leaves an empty file where it was stopped before its first write.
+        Ok(metadata) => metadata.len() == 0,
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Sees to it that somebody has a key: the chosen one, or one that is made and shown once.
+///
+/// # Errors
+/// The chosen key has another form, or the key cannot be kept or shown.
+pub(crate) async fn first_key(
+    folder: &DataFolder,
+    config: &FirstKeyConfig,
+    keys: &dyn Keys,
+    issue_key: &IssueKey,
+) -> anyhow::Result<()> {
+    let is_first = keys
+        .list()
+        .await
+        .context("failed to read the keys")?
+        .is_empty();
+    match (&config.bootstrap_key, is_first) {
+        (Some(chosen), true) => {
+            let environment = environment(chosen);
+            issue(issue_key, environment, Some(chosen.clone()))
+                .await
+                .context("failed to use WINDLASS_BOOTSTRAP_KEY")?;
+            info!("the first API key is the one that WINDLASS_BOOTSTRAP_KEY sets");
+        }
+        (Some(chosen), false) => {
+            if keys
+                .find(hash(chosen))
+                .await
+                .context("failed to read the keys")?
+                .is_none()
+            {
+                warn!(
+                    "WINDLASS_BOOTSTRAP_KEY is not a key of this database, which has keys already, \
+                     and is left aside: `windlass keys create` makes more"
+                );
+            }
+        }
+        (None, true) => {
+            let key = issue(issue_key, Environment::Live, None)
+                .await
+                .context("failed to make the first API key")?;
+            show(folder, &key).context("failed to show the first API key")?;
+        }
+        (None, false) => {}
+    }
+    Ok(())
+}
+
+fn master_key(folder: &DataFolder, config: &MasterKeyConfig) -> anyhow::Result<MasterKey> {
+    if let Some(text) = &config.master_key {
+        return MasterKey::from_base64(text).context("failed to read WINDLASS_MASTER_KEY");
+    }
+    let database = match is_new(folder) {
+        true => key_file::Database::New,
+        false => key_file::Database::Existing,
+    };
+    Ok(key_file::open(&folder.key_file(), database)?)
+}
+
+/// Which organization a chosen key is for. One of neither form is refused when it is issued.
+fn environment(key: &SecretString) -> Environment {
+    let test = Environment::Test;
+    match key.expose_secret().starts_with(test.key_prefix()) {
+        true => test,
+        false => Environment::Live,
+    }
+}
+
+async fn issue(
+    issue_key: &IssueKey,
+    environment: Environment,
+    chosen: Option<SecretString>,
+) -> anyhow::Result<SecretString> {
+    let new = NewKey {
+        organization: FIRST_ORGANIZATION.to_owned(),
+        environment,
+        scope: Scope::Full,
+        expires_at: None,
+        chosen,
+    };
+    Ok(issue_key.execute(new).await?.key)
+}
+
+/// To a terminal, or else into a file, of which the log tells the path alone: logs are kept and
+/// read by others.
+fn show(folder: &DataFolder, key: &SecretString) -> io::Result<()> {
+    let text = format!(
+        "\n  The first API key, shown this once:\n\n    {}\n\n",
+        key.expose_secret()
+    );
+    if io::stdout().is_terminal() {
+        return io::stdout().write_all(text.as_bytes());
+    }
+    if io::stderr().is_terminal() {
+        return io::stderr().write_all(text.as_bytes());
+    }
+    let path = folder.first_key_file();
+    data_folder::write_private(&path, format!("{}\n", key.expose_secret()).as_bytes())?;
+    info!(
+        "the first API key is in {}; read it, then delete the file",
+        path.display()
+    );
+    Ok(())
+}
