@@ -78,6 +78,7 @@ macro_rules! run_promises {
                 a_lost_lease_that_has_not_begun_is_repeated,
                 a_lost_lease_that_has_begun_fails,
                 a_renewed_lease_lives_on,
+                a_renewed_lease_holds_up_no_other_clock,
                 a_run_without_activity_fails,
                 a_run_that_runs_too_long_fails,
                 a_question_that_nobody_answers_fails_the_run,

@@ -85,6 +85,24 @@ pub async fn a_renewed_lease_lives_on(fixture: &Fixture) {
     assert_eq!(stage.status(run.id).await, Status::Queued);
 }
 
+/// A deadline that has moved on is looked at once, and holds up no other clock.
+pub async fn a_renewed_lease_holds_up_no_other_clock(fixture: &Fixture) {
+    let stage = Stage::with(fixture, |it| it.queue_timeout = seconds(100)).await;
+    let held = stage.leased().await;
+    keep_alive(&stage, &held, seconds(1_000)).await;
+    let waiting = stage.started().await;
+    stage.pass(seconds(200));
+
+    let first = fixture.ports.runs.sweep(1).await;
+    let second = fixture.ports.runs.sweep(1).await;
+
+    let first = first.expect("the store sweeps");
+    assert_eq!((first.acted, first.more), (0, true));
+    assert_eq!(second.expect("the store sweeps").acted, 1);
+    assert_eq!(stage.errors(waiting.id).await, ["session/timeout"]);
+    assert_eq!(stage.status(held.id).await, Status::Running);
+}
+
 /// A worker that is alive but does nothing times out; an activity starts the clock anew.
 pub async fn a_run_without_activity_fails(fixture: &Fixture) {
     let stage = Stage::with(fixture, |it| it.inactivity_timeout = seconds(100)).await;
