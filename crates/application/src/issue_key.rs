@@ -83,9 +83,16 @@ impl IssueKey {
             let message = format!("The organization's name {error}.");
             CallError::of(Problem::of(ProblemKind::Invalid, "organization", message))
         })?;
+        if let Some(chosen) = &new.chosen {
+            // Before the organization is made: nothing is left of a refused key.
+            check(chosen, new.environment)?;
+        }
         let organization = self.organization(name, new.environment).await?;
         let key = match new.chosen {
-            Some(chosen) => checked(chosen, organization.environment)?,
+            Some(chosen) => {
+                check(&chosen, organization.environment)?;
+                chosen
+            }
             None => generate(organization.environment),
         };
         let now = self.clock.now();
@@ -189,7 +196,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, step)
 }
 
-fn checked(key: SecretString, environment: Environment) -> Result<SecretString, CallError> {
+fn check(key: &SecretString, environment: Environment) -> Result<(), CallError> {
     let prefix = environment.key_prefix();
     let body = key.expose_secret().strip_prefix(prefix);
     let fits = body.is_some_and(|body| {
@@ -197,7 +204,7 @@ fn checked(key: SecretString, environment: Environment) -> Result<SecretString, 
             && body.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
     if fits {
-        return Ok(key);
+        return Ok(());
     }
     Err(CallError::of(Problem::of(
         ProblemKind::Invalid,
@@ -244,7 +251,7 @@ mod tests {
             (format!("sk_test_{}", &long[1..]), false),
             (format!("sk_test_{}-", &long[1..]), false),
         ] {
-            let checked = checked(SecretString::from(text.clone()), Environment::Test);
+            let checked = check(&SecretString::from(text.clone()), Environment::Test);
             assert_eq!(checked.is_ok(), fits, "{text}");
         }
     }
