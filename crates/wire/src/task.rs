@@ -94,52 +94,68 @@ pub struct NewConcurrencyBody {
     pub per_source: Option<u64>,
 }
 
-macro_rules! names {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $name:literal),+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-        pub enum $type {
-            $($(#[$variant_doc])* #[serde(rename = $name)] $variant),+
-        }
-
-        impl $type {
-            /// Its name on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-    };
+/// Whether the output of a run waits for a person's review.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReviewName {
+    /// It is final at once.
+    None,
+    /// It waits.
+    Required,
 }
 
-names!(
-    /// Whether the output of a run waits for a person's review.
-    ReviewName {
-        /// It is final at once.
-        None = "none",
-        /// It waits.
-        Required = "required"
+impl ReviewName {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Required => "required",
+        }
     }
-);
-names!(
-    /// Whether a task's runs need a source.
-    SourceRequirementName {
-        /// A start without one is refused.
-        Required = "required",
-        /// A run may have none.
-        None = "none"
+}
+
+/// Whether a task's runs need a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRequirementName {
+    /// A start without one is refused.
+    Required,
+    /// A run may have none.
+    None,
+}
+
+impl SourceRequirementName {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::None => "none",
+        }
     }
-);
-names!(
-    /// What plays a playbook.
-    EngineName {
-        /// HTTP where every step can be done there, else a browser.
-        Auto = "auto",
-        /// Without a browser.
-        Http = "http",
-        /// In a browser.
-        Browser = "browser"
+}
+
+/// What plays a playbook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineName {
+    /// HTTP where every step can be done there, else a browser.
+    Auto,
+    /// Without a browser.
+    Http,
+    /// In a browser.
+    Browser,
+}
+
+impl EngineName {
+    /// Its name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Http => "http",
+            Self::Browser => "browser",
+        }
     }
-);
+}
 
 /// What to do on a source.
 #[derive(Debug, Clone, Serialize, ToSchema)]

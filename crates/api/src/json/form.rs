@@ -91,7 +91,7 @@ impl Form {
                 }
             }
         }
-        findings.sort_by_key(|finding| finding.code != ErrorCode::InputMissing);
+        findings.sort_by(|one, other| (rank(one), &one.field).cmp(&(rank(other), &other.field)));
         (value, findings)
     }
 
@@ -164,6 +164,15 @@ impl Form {
         self.at(parents)
             .and_then(|schema| schema["required"].as_array())
             .is_some_and(|required| required.iter().any(|required| required == name))
+    }
+}
+
+/// What is missing is told first, then what is there by a slip, then what is wrong.
+fn rank(finding: &Finding) -> u8 {
+    match finding.code {
+        ErrorCode::InputMissing => 0,
+        ErrorCode::InputUnknown => 1,
+        _ => 2,
     }
 }
 

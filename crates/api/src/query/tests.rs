@@ -18,8 +18,11 @@ fn key() -> SigningKey {
     SigningKey::new([1; 32])
 }
 
+/// Code and field of each thing that is wrong.
+type Told = Vec<(&'static str, String)>;
+
 /// Reads a list with the filters `status` and `task_id`.
-fn list(text: &str) -> Result<(Vec<Status>, Paging), Vec<(&'static str, String)>> {
+fn list(text: &str) -> Result<(Vec<Status>, Paging), Told> {
     let mut query = query(text);
     let cursor = query.list_with(&key(), organization());
     let statuses = query.name_filter("status", Status::parse, "the status of a run");

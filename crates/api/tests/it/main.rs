@@ -1,0 +1,17 @@
+//! The router in process, on a real store in a folder of its own.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "all of this is test code, also where clippy does not see it as such"
+)]
+
+mod authorization;
+mod bad_input;
+mod document;
+mod fixture;
+mod idempotency;
+mod lists;
+mod runs;
+mod serving;
+mod shapes;
+mod work;
