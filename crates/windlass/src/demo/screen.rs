@@ -70,7 +70,7 @@ impl Screen {
     }
 
     pub(super) fn done(&self, text: &str) {
-        println!("\n{}\n", style(text).green().bold());
+        println!("\n{}", style(text).green().bold());
     }
 
     /// Shows a bar of this many steps.
