@@ -1,6 +1,7 @@
 //! What a query may say, and what is told where it says something else.
 
 use rstest::rstest;
+use windlass_application::Key;
 use windlass_domain::id::{Random, RunId};
 use windlass_domain::run::Status;
 
