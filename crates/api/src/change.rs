@@ -14,6 +14,7 @@ use crate::error::{ApiError, Finding};
 use crate::error_code::ErrorCode;
 use crate::json::{self, NotJson, RequestBody};
 use crate::kept::{Answering, KeyedRequest, Shape};
+use crate::query::Query;
 use crate::request::Received;
 use crate::state::Api;
 
@@ -71,6 +72,8 @@ impl Change {
         let (mut parts, body) = request.into_parts();
         let caller = extracted::<Authenticated>(&mut parts, state).await?;
         let received = extracted::<Received>(&mut parts, state).await?;
+        // No call that changes something has query parameters.
+        extracted::<Query>(&mut parts, state).await?.end()?;
         let key = idempotency_key(&parts.headers)?;
         let bytes = read_body(&parts.headers, body).await?;
         let keyed = key.map(|key| KeyedRequest {

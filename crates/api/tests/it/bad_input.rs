@@ -331,6 +331,21 @@ async fn a_parameter_that_is_wrong_is_named() {
 }
 
 #[tokio::test]
+async fn a_call_that_changes_something_takes_no_parameter() {
+    let fixture = Fixture::new().await;
+    let id = fixture.run().await;
+
+    let created = fixture
+        .post("/v2/agents?dry_run=true", json!({"name": "a"}))
+        .await;
+    let path = format!("/v2/task-runs/{id}/cancel?force=true");
+    let canceled = fixture.call(Method::POST, &path).send().await;
+
+    assert_eq!(created.error(), (400, "parameter_unknown".to_owned()));
+    assert_eq!(canceled.error(), (400, "parameter_unknown".to_owned()));
+}
+
+#[tokio::test]
 async fn a_call_without_a_body_takes_none() {
     let fixture = Fixture::new().await;
     let id = fixture.run().await;
