@@ -1,1 +1,11 @@
-//! Whole-system tests stand in `tests/`.
+//! What whole-system tests need: the built binary as a process, a client of its API, a website and a
+//! receiver of webhooks, and a check of what the receiver was told.
+
+pub mod client;
+pub mod history;
+pub mod server;
+pub mod world;
+
+pub use client::{Answer, Client};
+pub use server::Server;
+pub use world::World;

@@ -1,0 +1,189 @@
+//! Checks what a receiver was told against the tables of docs/lifecycle.md: each run by a legal path
+//! to one final status, nothing lost, nothing forged.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use tokio::time::{Instant, sleep};
+use windlass_demo_site::WebhookReceiver;
+
+use crate::client::{Client, text};
+
+/// How long the last webhooks may take, a failed attempt with its 5 s of waiting among them.
+const LAST_WEBHOOKS: Duration = Duration::from_secs(30);
+
+/// Which status may follow which. Source: docs/lifecycle.md, "Run transitions".
+const STEPS: &[(&str, &str)] = &[
+    ("", "queued"),
+    ("queued", "running"),
+    ("queued", "canceling"),
+    ("queued", "failed"),
+    ("running", "interaction_required"),
+    ("running", "review_required"),
+    ("running", "completed"),
+    ("running", "failed"),
+    ("running", "canceling"),
+    ("running", "queued"),
+    ("interaction_required", "running"),
+    ("interaction_required", "failed"),
+    ("interaction_required", "canceling"),
+    ("interaction_required", "queued"),
+    ("review_required", "completed"),
+    ("review_required", "failed"),
+    ("canceling", "canceled"),
+];
+
+const FINAL: &[&str] = &["completed", "failed", "canceled"];
+
+/// What a check has seen, for the test to show.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Events that the server lists, each of which the receiver has.
+    pub events: usize,
+    /// Attempts that the receiver got; more than events where one came twice.
+    pub attempts: usize,
+    /// Runs by their final status.
+    pub runs: BTreeMap<String, usize>,
+}
+
+/// Proves on these runs, all ended, that each came by a legal path to the one final status that the
+/// server shows, and that every event reached the receiver, rightly signed.
+///
+/// # Errors
+/// What is broken.
+pub async fn check(
+    client: &Client,
+    receiver: &WebhookReceiver,
+    run_ids: &[String],
+) -> anyhow::Result<Counts> {
+    let listed = everything_received(client, receiver).await?;
+    let received = receiver.received();
+    let mut paths: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
+    for webhook in &received {
+        if let Err(error) = &webhook.verified {
+            bail!("{} {}: {error}", webhook.event_type, webhook.id);
+        }
+        ensure!(
+            listed.contains(&webhook.id),
+            "the receiver has {}, which the server does not list",
+            webhook.id
+        );
+        let data = &webhook.body["data"];
+        if data["object"] == "task_run" {
+            let version = data["version"].as_u64().context("no version")?;
+            let status = text(data, "status")?.to_owned();
+            let path = paths.entry(text(data, "id")?.to_owned()).or_default();
+            if let Some(other) = path.insert(version, status.clone()) {
+                ensure!(
+                    other == status,
+                    "version {version} is both {other} and {status}"
+                );
+            }
+        }
+    }
+    let mut counts = Counts {
+        events: listed.len(),
+        attempts: received.len(),
+        runs: BTreeMap::new(),
+    };
+    for run_id in run_ids {
+        let path = paths.get(run_id).context("a run without any event")?;
+        let last = check_path(run_id, path)?;
+        let shown = client.get(&format!("/v2/task-runs/{run_id}")).await?;
+        ensure!(
+            shown["status"] == last,
+            "{run_id} is {}, and its last event says {last}",
+            shown["status"]
+        );
+        *counts.runs.entry(last).or_default() += 1;
+    }
+    Ok(counts)
+}
+
+/// Every version once from 1, each status after one that it may follow, the last of them final.
+fn check_path(run_id: &str, path: &BTreeMap<u64, String>) -> anyhow::Result<String> {
+    let mut before = "";
+    for ((version, status), expected) in path.iter().zip(1..) {
+        ensure!(
+            *version == expected,
+            "{run_id}: version {expected} is missing in {path:?}"
+        );
+        ensure!(
+            STEPS.contains(&(before, status)),
+            "{run_id}: {status} after {before:?} in {path:?}"
+        );
+        before = status;
+    }
+    ensure!(FINAL.contains(&before), "{run_id} has not ended: {path:?}");
+    Ok(before.to_owned())
+}
+
+/// Waits until the receiver has every event that the server lists; their ids.
+async fn everything_received(
+    client: &Client,
+    receiver: &WebhookReceiver,
+) -> anyhow::Result<BTreeSet<String>> {
+    let deadline = Instant::now() + LAST_WEBHOOKS;
+    loop {
+        let events = client.list("/v2/events").await?;
+        // The destination itself is younger than these: what happened before it is not sent to it.
+        let sent = events.iter().filter(|event| {
+            let family = event["type"].as_str().unwrap_or_default();
+            !family.starts_with("source.") && !family.starts_with("agent.")
+        });
+        let listed: BTreeSet<String> = sent
+            .map(|event| text(event, "id").map(str::to_owned))
+            .collect::<anyhow::Result<_>>()?;
+        let received: BTreeSet<String> = receiver
+            .received()
+            .into_iter()
+            .map(|webhook| webhook.id)
+            .collect();
+        let missing: Vec<_> = listed.difference(&received).collect();
+        if missing.is_empty() {
+            return Ok(listed);
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "{} of {} events did not reach the receiver, such as {:?}",
+            missing.len(),
+            listed.len(),
+            missing.first()
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(statuses: &[&str]) -> BTreeMap<u64, String> {
+        let versions = (1..).zip(statuses.iter().map(|status| (*status).to_owned()));
+        versions.collect()
+    }
+
+    #[test]
+    fn a_legal_path_ends_in_its_last_status() {
+        let last = check_path("trun_1", &path(&["queued", "running", "completed"])).unwrap();
+
+        assert_eq!(last, "completed");
+    }
+
+    #[test]
+    fn what_the_tables_do_not_have_is_found() {
+        for broken in [
+            &["queued", "completed"][..],
+            &["queued", "running"],
+            &["running", "completed"],
+            &["queued", "running", "completed", "failed"],
+            &["queued", "running", "canceling", "completed"],
+        ] {
+            assert!(check_path("trun_1", &path(broken)).is_err(), "{broken:?}");
+        }
+        let mut gap = path(&["queued", "running", "completed"]);
+        gap.remove(&2);
+        assert!(check_path("trun_1", &gap).is_err());
+    }
+}

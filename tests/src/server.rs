@@ -1,0 +1,147 @@
+//! The built binary, as a user starts it.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::client::Client;
+
+/// The first key of every server here.
+pub const KEY: &str = "sk_test_0123456789abcdefghijABCDEFGHIJ01";
+
+/// How long a server may take until it is ready. A start takes a fraction of a second; this is for a
+/// machine that is busy with other tests.
+const START: Duration = Duration::from_secs(30);
+
+/// How long a stop may take: longer than the drain that it is given.
+const STOP: Duration = Duration::from_secs(40);
+
+/// A running server on a data folder of its own. Dropped, it is killed.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    ops_address: SocketAddr,
+    data_folder: PathBuf,
+}
+
+impl Server {
+    /// Starts a server on this folder, on free ports.
+    ///
+    /// # Errors
+    /// Where it does not get ready.
+    pub async fn start(data_folder: &Path) -> anyhow::Result<Self> {
+        Self::start_on(data_folder, free_address()?, free_address()?).await
+    }
+
+    async fn start_on(
+        data_folder: &Path,
+        address: SocketAddr,
+        ops_address: SocketAddr,
+    ) -> anyhow::Result<Self> {
+        let child = command()?
+            .arg("serve")
+            .args(["--listen", &address.to_string()])
+            .args(["--ops-listen", &ops_address.to_string()])
+            .arg("--data-dir")
+            .arg(data_folder)
+            .env("WINDLASS_BOOTSTRAP_KEY", KEY)
+            .env("WINDLASS_EGRESS_ALLOW", "127.0.0.0/8")
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("failed to start the binary")?;
+        let mut server = Self {
+            child,
+            address,
+            ops_address,
+            data_folder: data_folder.to_owned(),
+        };
+        server.ready().await?;
+        Ok(server)
+    }
+
+    async fn ready(&mut self) -> anyhow::Result<()> {
+        let url = format!("http://{}/readyz", self.ops_address);
+        let client = reqwest::Client::new();
+        let deadline = Instant::now() + START;
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("the server ended while it started: {status}");
+            }
+            let answer = client.get(&url).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "the server was not ready within {START:?}"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A client with the server's first key.
+    pub fn client(&self) -> Client {
+        Client::new(format!("http://{}", self.address), KEY)
+    }
+
+    /// Where health, readiness and metrics are served, without a slash at the end.
+    pub fn ops_url(&self) -> String {
+        format!("http://{}", self.ops_address)
+    }
+
+    /// Kills it without a word (SIGKILL) and starts another on the same folder and ports.
+    ///
+    /// # Errors
+    /// Where the other does not get ready.
+    pub async fn kill_and_start_again(mut self) -> anyhow::Result<Self> {
+        self.child.kill().await?;
+        Self::start_on(&self.data_folder, self.address, self.ops_address).await
+    }
+
+    /// Asks it to stop (SIGTERM), and waits until it has.
+    ///
+    /// # Errors
+    /// Where it does not end, or not with success.
+    pub async fn stop(mut self) -> anyhow::Result<()> {
+        let id = self.child.id().context("the server has ended already")?;
+        let asked = Command::new("kill")
+            .args(["-TERM", &id.to_string()])
+            .status()
+            .await?;
+        ensure!(asked.success(), "kill ended with {asked}");
+        let status = timeout(STOP, self.child.wait())
+            .await
+            .context("the server did not stop")??;
+        ensure!(status.success(), "the server ended with {status}");
+        Ok(())
+    }
+}
+
+/// The built binary, without arguments yet and without settings of this machine's environment.
+///
+/// # Errors
+/// Where the tests were not started by `cargo xtask test`.
+pub fn command() -> anyhow::Result<Command> {
+    let binary = std::env::var_os("WINDLASS_TEST_BINARY")
+        .context("WINDLASS_TEST_BINARY is not set: run the tests with `cargo xtask test`")?;
+    let mut command = Command::new(binary);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WINDLASS_") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
+
+/// A port that nobody listens on. Another program may take it first; a test then fails to start its
+/// server and says so.
+fn free_address() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}

@@ -1,0 +1,51 @@
+//! A stop drains: nothing is cut off that can still end.
+
+use std::time::Duration;
+
+use serde_json::json;
+use windlass_demo_site::{DemoSite, PASSWORD};
+use windlass_tests::{Server, World};
+
+#[tokio::test]
+async fn a_stop_lets_a_run_end_and_answers_who_waits() -> anyhow::Result<()> {
+    let site = DemoSite::builder().without_codes().start().await?;
+    site.slow("/login", Duration::from_millis(700));
+    let data_folder = tempfile::tempdir()?;
+    let server = Server::start(data_folder.path()).await?;
+    let world = World::on(server, site).await?;
+    let client = world.client();
+    let credential_id = world.credential(&world.user(0)?, PASSWORD).await?;
+    let task_id = world.task(json!({})).await?;
+    let run_id = world.run(&task_id, &credential_id).await?;
+    client.run_in(&run_id, &["running"]).await?;
+    let waiting = {
+        let (client, run_id) = (client.clone(), run_id.clone());
+        tokio::spawn(async move {
+            let path = format!("/v2/task-runs/{run_id}?wait=60");
+            client.get(&path).await
+        })
+    };
+    // The wait is at the server once another call was answered after it.
+    client.get("/v2/test").await?;
+
+    world.server.stop().await?;
+
+    let answered = waiting.await??;
+    assert!(answered["status"].is_string(), "{answered}");
+    let again = Server::start(data_folder.path()).await?;
+    let run = again.client().ended(&run_id).await?;
+    assert_eq!(run["status"], "completed", "{run}");
+    again.stop().await
+}
+
+#[tokio::test]
+async fn health_readiness_and_metrics_are_served_apart() -> anyhow::Result<()> {
+    let data_folder = tempfile::tempdir()?;
+    let server = Server::start(data_folder.path()).await?;
+
+    for (path, expected) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 200)] {
+        let answer = reqwest::get(format!("{}{path}", server.ops_url())).await?;
+        assert_eq!(answer.status(), expected, "{path}");
+    }
+    server.stop().await
+}
