@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::client::Client;
+use crate::client::{Client, http};
 
 /// The first key of every server here.
 pub const KEY: &str = "sk_test_0123456789abcdefghijABCDEFGHIJ01";
@@ -67,7 +67,7 @@ impl Server {
 
     async fn ready(&mut self) -> anyhow::Result<()> {
         let url = format!("http://{}/readyz", self.ops_address);
-        let client = reqwest::Client::new();
+        let client = http();
         let deadline = Instant::now() + START;
         loop {
             if let Some(status) = self.child.try_wait()? {

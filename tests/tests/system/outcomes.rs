@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD, output_schema, playbook};
+use windlass_tests::client::http;
 use windlass_tests::{World, history};
 
 #[tokio::test]
@@ -28,7 +29,7 @@ async fn a_run_stops_for_a_code_and_gives_output_and_file() -> anyhow::Result<()
     assert_eq!(run["storage"][0]["file_name"], user.expected_file_name());
     assert_eq!(run["storage"][0]["file_type"], "application/pdf");
     let url = run["storage"][0]["url"].as_str().unwrap_or_default();
-    let file = reqwest::get(url).await?;
+    let file = http().get(url).send().await?;
     assert!(file.status().is_success(), "{}", file.status());
     assert!(file.bytes().await?.starts_with(b"%PDF-"));
     let credential = client

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD};
+use windlass_tests::client::http;
 use windlass_tests::{Server, World};
 
 #[tokio::test]
@@ -44,7 +45,10 @@ async fn health_readiness_and_metrics_are_served_apart() -> anyhow::Result<()> {
     let server = Server::start(data_folder.path()).await?;
 
     for (path, expected) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 200)] {
-        let answer = reqwest::get(format!("{}{path}", server.ops_url())).await?;
+        let answer = http()
+            .get(format!("{}{path}", server.ops_url()))
+            .send()
+            .await?;
         assert_eq!(answer.status(), expected, "{path}");
     }
     server.stop().await
