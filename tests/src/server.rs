@@ -87,7 +87,12 @@ impl Server {
 
     /// A client with the server's first key.
     pub fn client(&self) -> Client {
-        Client::new(format!("http://{}", self.address), KEY)
+        Client::new(self.url(), KEY)
+    }
+
+    /// Where the API is served, without a slash at the end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// Where health, readiness and metrics are served, without a slash at the end.

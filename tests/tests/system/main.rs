@@ -3,4 +3,5 @@
 mod cancel;
 mod kill;
 mod outcomes;
+mod readme;
 mod stop;
