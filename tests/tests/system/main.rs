@@ -1,7 +1,11 @@
 //! What a caller and an operator live through, on the built binary.
 
 mod cancel;
+mod demo;
+mod first_start;
+mod keys;
 mod kill;
+mod logged_server;
 mod outcomes;
 mod readme;
 mod stop;

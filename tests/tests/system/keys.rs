@@ -1,0 +1,203 @@
+//! `windlass keys`, beside a running server and without one.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use windlass_tests::Answer;
+use windlass_tests::server::{KEY, command};
+
+use crate::logged_server::LoggedServer;
+
+/// A server whose first key is [`KEY`].
+async fn server(data_folder: &Path) -> LoggedServer {
+    LoggedServer::start(data_folder, &[("WINDLASS_BOOTSTRAP_KEY", KEY)])
+        .await
+        .expect("the server starts")
+}
+
+async fn run(arguments: &[&str], data_folder: &Path) -> Output {
+    let mut command = command().expect("the tests are started by cargo xtask test");
+    command
+        .arg("keys")
+        .args(arguments)
+        .env("WINDLASS_DATA_DIR", data_folder);
+    command
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("the binary can be started")
+}
+
+/// What a command that succeeds prints.
+async fn printed(arguments: &[&str], data_folder: &Path) -> String {
+    let output = run(arguments, data_folder).await;
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+async fn printed_json(arguments: &[&str], data_folder: &Path) -> Value {
+    serde_json::from_str(&printed(arguments, data_folder).await).expect("JSON")
+}
+
+/// What a command that fails says.
+async fn refusal(arguments: &[&str], data_folder: &Path) -> String {
+    let output = run(arguments, data_folder).await;
+    assert!(!output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+async fn get(server: &LoggedServer, key: &str, path: &str) -> Answer {
+    server
+        .client(key)
+        .call(Method::GET, path, None)
+        .await
+        .expect("an answer")
+}
+
+#[tokio::test]
+async fn a_key_is_made_beside_a_running_server_and_printed_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+
+    let output = printed(&["create", "--organization", "Bolig"], folder.path()).await;
+
+    let key = output.strip_suffix('\n').unwrap();
+    assert!(
+        key.starts_with("sk_live_") && !key.contains('\n'),
+        "{output:?}"
+    );
+    let answer = get(&server, key, "/v2/test").await;
+    assert_eq!(answer.body["environment"], "live", "{answer:?}");
+}
+
+#[tokio::test]
+async fn two_organizations_see_nothing_of_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let create = ["create", "--organization", "Bolig", "--environment", "test"];
+    let other = printed(&create, folder.path()).await;
+
+    let agent = server
+        .client(KEY)
+        .post("/v2/agents", &json!({"name": "Bills"}))
+        .await
+        .unwrap();
+
+    let path = format!("/v2/agents/{}", agent["id"].as_str().unwrap());
+    assert_eq!(get(&server, KEY, &path).await.status, 200);
+    assert_eq!(get(&server, other.trim(), &path).await.status, 404);
+}
+
+#[tokio::test]
+async fn json_says_key_ids_and_scope_and_the_scope_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+
+    let made = printed_json(&["create", "--scope", "read", "--json"], folder.path()).await;
+
+    let mut names: Vec<&String> = made.as_object().unwrap().keys().collect();
+    names.sort();
+    assert_eq!(names, ["key", "key_id", "organization_id", "scope"]);
+    assert_eq!(made["scope"], "read");
+    assert!(
+        made["key_id"].as_str().unwrap().starts_with("key_"),
+        "{made}"
+    );
+    let key = made["key"].as_str().unwrap();
+    assert!(
+        key.starts_with("sk_test_"),
+        "the first key's organization is for trying out: {key}"
+    );
+    assert_eq!(get(&server, key, "/v2/agents").await.status, 200);
+    let body = json!({"name": "Bills"});
+    let refused = server
+        .client(key)
+        .call(Method::POST, "/v2/agents", Some(&body))
+        .await
+        .unwrap();
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.code(), "request/scope_insufficient");
+}
+
+#[tokio::test]
+async fn a_revoked_key_ends_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let made = printed_json(&["create", "--json"], folder.path()).await;
+    let (key, key_id) = (
+        made["key"].as_str().unwrap(),
+        made["key_id"].as_str().unwrap(),
+    );
+    assert_eq!(get(&server, key, "/v2/test").await.status, 200);
+
+    printed(&["revoke", key_id], folder.path()).await;
+
+    let refused = get(&server, key, "/v2/test").await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.code(), "request/api_key_invalid");
+    let list = printed_json(&["list", "--json"], folder.path()).await;
+    let listed = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|listed| listed["key_id"] == key_id);
+    assert!(listed.unwrap()["revoked_at"].is_string(), "{list}");
+    assert!(listed.unwrap()["last_used_at"].is_string(), "{list}");
+}
+
+#[tokio::test]
+async fn a_list_names_every_key_and_shows_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = printed(&["create", "--organization", "Bolig"], folder.path()).await;
+
+    let list = printed(&["list"], folder.path()).await;
+
+    assert!(list.contains("Bolig") && list.contains("active"), "{list}");
+    assert!(
+        list.contains(&key[..12]) && !list.contains(&key[..20]),
+        "{list}"
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_is_made_before_the_first_start_is_the_first_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let data_folder = folder.path().join("data");
+    let key = printed(&["create"], &data_folder).await;
+
+    let server = LoggedServer::start(&data_folder, &[]).await.unwrap();
+
+    assert_eq!(get(&server, key.trim(), "/v2/test").await.status, 200);
+    assert!(!data_folder.join("first-key").exists());
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_said_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    assert!(
+        refusal(&["list"], &missing)
+            .await
+            .contains("failed to find the data folder")
+    );
+    assert!(!missing.exists(), "a list makes nothing");
+    printed(&["create", "--organization", "Bolig"], folder.path()).await;
+
+    let other_environment = ["create", "--organization", "Bolig", "--environment", "test"];
+    for (arguments, expected) in [
+        (&other_environment[..], "\"Bolig\" is live"),
+        (
+            &["revoke", "key_0324ygP3uH5Kw9XTMUxbAS"],
+            "no key has the id",
+        ),
+        (&["create", "--organization", " "], "name"),
+    ] {
+        let said = refusal(arguments, folder.path()).await;
+        assert!(
+            said.starts_with("error: ") && said.contains(expected),
+            "{said}"
+        );
+    }
+}
