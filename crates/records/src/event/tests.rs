@@ -1,3 +1,5 @@
+//! What rows hold of events, pinned: it is read again by every later version.
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

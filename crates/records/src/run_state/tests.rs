@@ -1,3 +1,5 @@
+//! What rows hold of runs, pinned: it is read again by every later version.
+
 use windlass_domain::id::{InteractionId, Random, WorkerId};
 use windlass_domain::run::{ErrorCode, Field, FieldOption, Interaction, Status};
 use windlass_domain::sealed::Sealed;
