@@ -28,8 +28,8 @@ const QUANTUM: usize = 8;
 const MAX_WINDOW: usize = 64;
 
 /// How long a leased delivery is this dispatcher's: longer than the longest attempt (20 s), so that
-/// none is sent by two at once.
-const LEASE: Duration = Duration::from_secs(60);
+/// none is sent by two at once. A killed server's deliveries wait this long, so no longer than needed.
+const LEASE: Duration = Duration::from_secs(25);
 
 /// How long to wait for the next delivery before looking again; another process may have made one.
 const WAIT: Duration = Duration::from_secs(1);
