@@ -1,7 +1,7 @@
 //! What every adapter of a port must pass.
 //!
 //! Each promise is a function whose name says it. An adapter of the store lists them all by
-//! [`store_promises`] and [`run_promises`], and so cannot leave one out.
+//! [`store_promises!`] and [`run_promises!`], and so cannot leave one out.
 
 pub mod agents;
 pub mod blobs;

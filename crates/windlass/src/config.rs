@@ -51,7 +51,7 @@ pub(crate) struct ListenConfig {
     #[arg(long, env = "WINDLASS_OPS_LISTEN", default_value = "127.0.0.1:8081")]
     pub(crate) ops_listen: SocketAddr,
 
-    /// Where callers reach the API, as in https://windlass.example; links to files begin with it.
+    /// Where callers reach the API, as in `https://windlass.example`; links to files begin with it.
     /// Left out, it is http:// and the address of --listen.
     #[arg(long, env = "WINDLASS_PUBLIC_URL", value_parser = public_url)]
     pub(crate) public_url: Option<Url>,
