@@ -1,5 +1,6 @@
 //! A client of the API, as a caller writes one.
 
+use std::collections::BTreeSet;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -135,6 +136,30 @@ impl Client {
                 Instant::now() < deadline,
                 "the run is {status}, not one of {statuses:?}: {run}"
             );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The run, once it has ended or asks a question that is none of these. After a restart of the
+    /// server it may show for a moment what it asked before.
+    ///
+    /// # Errors
+    /// Where it does neither within a minute.
+    pub async fn asks_anew_or_ended(
+        &self,
+        run_id: &str,
+        asked: &BTreeSet<String>,
+    ) -> anyhow::Result<Value> {
+        let deadline = Instant::now() + RUN;
+        loop {
+            let statuses = ["interaction_required", "completed", "failed", "canceled"];
+            let run = self.run_in(run_id, &statuses).await?;
+            if run["status"] != "interaction_required"
+                || !asked.contains(text(&run["interaction"], "id")?)
+            {
+                return Ok(run);
+            }
+            ensure!(Instant::now() < deadline, "the run asks nothing new: {run}");
             sleep(Duration::from_millis(20)).await;
         }
     }

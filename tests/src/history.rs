@@ -10,8 +10,9 @@ use windlass_demo_site::WebhookReceiver;
 
 use crate::client::{Client, text};
 
-/// How long the last webhooks may take, a failed attempt with its 5 s of waiting among them.
-const LAST_WEBHOOKS: Duration = Duration::from_secs(30);
+/// How long the last webhooks may take, those among them that a server was sending when it was killed:
+/// they wait 25 s.
+const LAST_WEBHOOKS: Duration = Duration::from_secs(45);
 
 /// Which status may follow which. Source: docs/lifecycle.md, "Run transitions".
 const STEPS: &[(&str, &str)] = &[

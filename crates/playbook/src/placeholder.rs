@@ -93,7 +93,10 @@ impl Template {
     }
 
     /// Reads the placeholders of a text.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with one of them, to follow the text's name.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, opened)) = rest.split_once("{{") {

@@ -3,7 +3,7 @@
 use ego_tree::NodeId;
 use scraper::Selector as Css;
 use secrecy::ExposeSecret;
-use windlass_playbook::{Count, Selector, SelectorKind, Selectors, Template};
+use windlass_playbook::{Count, Placeholder, Selector, SelectorKind, Selectors, Template};
 
 use crate::click::Click;
 use crate::fetch::Request;
@@ -37,9 +37,16 @@ impl Player<'_> {
         value: &Template,
     ) -> Result<(), Trouble> {
         let id = self.first(selectors)?;
-        let value = self.fill(value)?;
-        let changed = self.page_mut()?.change(id, value);
-        changed.map_err(|hindrance| Trouble::task(format!("it {hindrance}")))
+        let filled = self.fill(value)?;
+        let page = self.page_mut()?;
+        let changed = page.change(id, filled);
+        changed.map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
+        page.fields.from_credential.remove(&id);
+        let of_credential = |placeholder| matches!(placeholder, &Placeholder::Credential(_));
+        if value.placeholders().any(of_credential) {
+            page.fields.from_credential.insert(id, value.clone());
+        }
+        Ok(())
     }
 
     /// Without script a page never changes by itself: what is not there will not come.

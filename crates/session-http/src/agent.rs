@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use windlass_domain::id::SessionId;
 use windlass_domain::run::command::AfterRun;
 use windlass_domain::run::{ErrorCode, RunError};
@@ -12,7 +12,9 @@ use windlass_egress::Dialer;
 use windlass_playbook::{Placeholder, Playbook, Values};
 use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, Stopped};
 
-use crate::player::{Player, totp_now};
+use crate::checkpoint::{Checkpoint, Unreadable};
+use crate::player::{Player, failure, totp_now};
+use crate::question::ask;
 use crate::session::HttpSession;
 
 /// Plays playbooks over HTTP. Keeps each session's cookies and page in memory until it ends.
@@ -36,6 +38,44 @@ impl HttpAgent {
         known.filter(|_| resumed).unwrap_or_default()
     }
 
+    async fn play(
+        &self,
+        context: &RunContext,
+        playbook: &Playbook,
+        values: Values,
+        session: &mut HttpSession,
+    ) -> Result<Outcome, RunFailure> {
+        let credential = context.begin().await?;
+        let (values, totp_secret) = with_credential(values, credential, playbook)?;
+        Player::new(context, &self.dialer, session, values, totp_secret)
+            .play(playbook)
+            .await
+    }
+
+    /// Goes on where the run asked, by asking again. Until the answer nothing is touched, so the run
+    /// begins after it: lost before, it goes back to its queue with what was left.
+    async fn go_on(
+        &self,
+        context: &RunContext,
+        playbook: &Playbook,
+        values: Values,
+        left: &SecretSlice<u8>,
+        session: &mut HttpSession,
+    ) -> Result<Outcome, RunFailure> {
+        let checkpoint = Checkpoint::read(left).map_err(session_lost)?;
+        let (step, interact) = checkpoint.asks(playbook).map_err(session_lost)?;
+        let number = checkpoint.step;
+        *session = checkpoint.session().await.map_err(session_lost)?;
+        let answers = ask(context, interact, Some(left.clone())).await?;
+        let credential = context.begin().await?;
+        let (values, totp_secret) = with_credential(values, credential, playbook)?;
+        let mut player = Player::new(context, &self.dialer, session, values, totp_secret);
+        let brought = checkpoint.bring(&mut player);
+        brought.map_err(|trouble| failure(trouble, number, step))?;
+        player.keep_answers(interact, answers);
+        player.play_after(number, playbook).await
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, HttpSession>> {
         // Each change is one insert or remove, which a panic elsewhere cannot have left half done.
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
@@ -47,13 +87,15 @@ impl Agent for HttpAgent {
     async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
         let playbook = playbook(context)?;
         let values = values(context, &playbook)?;
-        let credential = context.begin().await?;
-        let (values, totp_secret) = with_credential(values, credential, &playbook)?;
         let session_id = context.run.session_id;
         let mut session = self.take(session_id, context.run.resumed);
-        let result = Player::new(context, &self.dialer, &mut session, values, totp_secret)
-            .play(&playbook)
-            .await;
+        let result = match &context.run.checkpoint {
+            None => self.play(context, &playbook, values, &mut session).await,
+            Some(left) => {
+                self.go_on(context, &playbook, values, left, &mut session)
+                    .await
+            }
+        };
         let keeps = match &result {
             Ok(outcome) => outcome.session == AfterRun::Keep,
             Err(RunFailure::Failed { session, .. }) => *session == AfterRun::Keep,
@@ -73,6 +115,17 @@ impl Agent for HttpAgent {
 
 fn failed(code: ErrorCode, message: impl Into<String>) -> RunFailure {
     RunError::new(code, message).into()
+}
+
+/// The source was touched by a lease before this one, so that starting anew could repeat something.
+fn session_lost(Unreadable: Unreadable) -> RunFailure {
+    let message =
+        "the run cannot go on where it asked: another version or playbook left its checkpoint";
+    RunFailure::Failed {
+        errors: vec![RunError::new(ErrorCode::SessionLost, message)],
+        credential: None,
+        session: AfterRun::End,
+    }
 }
 
 fn playbook(context: &RunContext) -> Result<Playbook, RunFailure> {

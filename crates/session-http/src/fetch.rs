@@ -231,7 +231,7 @@ pub(crate) async fn read_page(answer: Answer) -> Result<Page, Trouble> {
     };
     // A page that was made to be slow must not hold up the other runs on this thread.
     let parsed =
-        tokio::task::spawn_blocking(move || Page::parse(url, status, &decode(&body, charset)));
+        tokio::task::spawn_blocking(move || Page::parse(url, status, decode(&body, charset)));
     match parsed.await {
         Ok(Ok(page)) => Ok(page),
         Ok(Err(too_much)) => Err(Trouble::source(too_much.message())),

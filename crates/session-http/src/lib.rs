@@ -4,6 +4,7 @@
 mod act;
 mod agent;
 mod charset;
+mod checkpoint;
 mod click;
 mod download;
 mod extract;
@@ -12,6 +13,7 @@ mod file_name;
 mod form;
 mod page;
 mod player;
+mod question;
 mod reading;
 mod session;
 mod trouble;

@@ -10,6 +10,7 @@ use reqwest::StatusCode;
 use scraper::{ElementRef, Html, HtmlTreeSink, Selector};
 use secrecy::SecretString;
 use url::Url;
+use windlass_playbook::Template;
 
 use crate::reading::normalize;
 
@@ -31,6 +32,8 @@ pub(crate) struct Page {
     pub(crate) url: Url,
     base: Url,
     pub(crate) status: StatusCode,
+    /// As it was read: what a checkpoint keeps of the page.
+    pub(crate) text: String,
     html: Html,
     pub(crate) fields: Fields,
 }
@@ -39,6 +42,8 @@ pub(crate) struct Page {
 #[derive(Default)]
 pub(crate) struct Fields {
     pub(crate) typed: HashMap<NodeId, SecretString>,
+    /// Of what was typed, that which is made of the credential, as the playbook writes it.
+    pub(crate) from_credential: HashMap<NodeId, Template>,
     pub(crate) checked: HashMap<NodeId, bool>,
     /// The option that was chosen, by its `select`.
     pub(crate) chosen: HashMap<NodeId, NodeId>,
@@ -71,14 +76,15 @@ pub(crate) fn parse_selector(css: &str) -> Option<Selector> {
 }
 
 impl Page {
-    pub(crate) fn parse(url: Url, status: StatusCode, text: &str) -> Result<Self, TooMuch> {
-        let html = parse(text)?;
+    pub(crate) fn parse(url: Url, status: StatusCode, text: String) -> Result<Self, TooMuch> {
+        let html = parse(&text)?;
         let base = base(&html, &url);
         let fields = Fields::default();
         Ok(Self {
             url,
             base,
             status,
+            text,
             html,
             fields,
         })
@@ -175,7 +181,7 @@ mod tests {
 
     fn page(text: &str) -> Result<Page, TooMuch> {
         let url = Url::parse("https://x.example/a/b?c").unwrap();
-        Page::parse(url, StatusCode::OK, text)
+        Page::parse(url, StatusCode::OK, text.to_owned())
     }
 
     #[test]

@@ -6,15 +6,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
-use windlass_domain::run::{ErrorCode, Field, FieldOption, RunError};
+use windlass_domain::run::{ErrorCode, RunError};
 use windlass_egress::Dialer;
 use windlass_playbook::{
     CredentialPart, Fail, Interact, Placeholder, Playbook, Step, Template, Values, totp_code,
 };
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
+use crate::checkpoint::Checkpoint;
 use crate::fetch::{Request, host};
 use crate::page::Page;
+use crate::question::ask;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
 
@@ -30,9 +32,9 @@ pub(crate) struct Player<'run> {
     totp_secret: Option<SecretString>,
     pub(crate) output: Map<String, Value>,
     /// Whether a part of the credential was filled in.
-    used_credential: bool,
+    pub(crate) used_credential: bool,
     /// Whether this run has loaded a page; one of a run before it does not count as its start.
-    started: bool,
+    pub(crate) started: bool,
     /// How many of the next steps are left out.
     skipped: usize,
 }
@@ -58,16 +60,28 @@ impl<'run> Player<'run> {
         }
     }
 
-    pub(crate) async fn play(mut self, playbook: &Playbook) -> Result<Outcome, RunFailure> {
+    pub(crate) async fn play(self, playbook: &Playbook) -> Result<Outcome, RunFailure> {
+        self.play_after(0, playbook).await
+    }
+
+    /// Plays the steps after this one; they are counted from 1.
+    pub(crate) async fn play_after(
+        mut self,
+        done: u32,
+        playbook: &Playbook,
+    ) -> Result<Outcome, RunFailure> {
         for (number, step) in (1..).zip(&playbook.steps) {
+            if number <= done {
+                continue;
+            }
             if self.skipped > 0 {
                 self.skipped -= 1;
                 continue;
             }
-            let described: String = step.to_string().chars().take(MAX_STEP_CHARACTERS).collect();
+            let described = described(step);
             self.context.progress(number, &described).await?;
-            let played = self.context.unless_stopped(self.step(step)).await?;
-            played.map_err(|trouble| failure(trouble, number, &described))?;
+            let played = self.context.unless_stopped(self.step(number, step)).await?;
+            played.map_err(|trouble| failure(trouble, number, step))?;
         }
         if let Some(refusal) = self.refusal() {
             return Err(RunError::new(ErrorCode::SourceBlocked, refusal).into());
@@ -79,14 +93,14 @@ impl<'run> Player<'run> {
         })
     }
 
-    async fn step(&mut self, step: &Step) -> Result<(), Trouble> {
+    async fn step(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
         match step {
             Step::Navigate { url } => self.navigate(url).await,
             Step::Click(selectors) => self.click(selectors).await,
             Step::Change { selectors, value } => self.change(selectors, value),
             Step::WaitForElement { selectors, count } => self.expect_count(selectors, *count),
             Step::Extract(extract) => self.extract(extract).await,
-            Step::Interact(interact) => self.interact(interact).await,
+            Step::Interact(interact) => self.interact(number, interact).await,
             Step::Skip { when, steps } => {
                 if self.shows(when)? {
                     self.skipped = *steps;
@@ -139,35 +153,28 @@ impl<'run> Player<'run> {
     }
 
     /// Asks the person that the run works for, and keeps the answers.
-    async fn interact(&mut self, interact: &Interact) -> Result<(), Trouble> {
+    async fn interact(&mut self, number: u32, interact: &Interact) -> Result<(), Trouble> {
         if let Some(when) = &interact.when
             && !self.shows(when)?
         {
             return Ok(());
         }
-        let fields = interact.fields.iter().map(|question| Field {
-            name: question.name.clone(),
-            kind: question.kind.clone(),
-            label: question.label.clone(),
-            options: question.options.as_ref().map(|options| {
-                let option = |option: &windlass_playbook::QuestionOption| FieldOption {
-                    value: option.value.clone(),
-                    label: option.label.clone(),
-                };
-                options.iter().map(option).collect()
-            }),
-            required: question.required,
-        });
-        let answers = self
-            .context
-            .ask(&interact.kind, &interact.message, fields.collect())
-            .await?;
+        let checkpoint = Checkpoint::of(self, number).to_bytes();
+        let answers = ask(self.context, interact, checkpoint).await?;
+        self.keep_answers(interact, answers);
+        Ok(())
+    }
+
+    pub(crate) fn keep_answers(
+        &mut self,
+        interact: &Interact,
+        answers: Vec<(String, SecretString)>,
+    ) {
         for question in &interact.fields {
             // What was answered before to a field that is left out now is no answer to it.
             self.values.answers.remove(&question.name);
         }
         self.values.answers.extend(answers);
-        Ok(())
     }
 
     fn fail(&mut self, fail: &Fail) -> Result<(), Trouble> {
@@ -200,6 +207,10 @@ impl<'run> Player<'run> {
 
     pub(crate) fn values(&self) -> &Values {
         &self.values
+    }
+
+    pub(crate) fn values_mut(&mut self) -> &mut Values {
+        &mut self.values
     }
 
     /// The page that the session is on.
@@ -248,11 +259,16 @@ fn no_page() -> Trouble {
     Trouble::task("there is no page yet: a playbook starts with navigate")
 }
 
-fn failure(trouble: Trouble, number: u32, described: &str) -> RunFailure {
+fn described(step: &Step) -> String {
+    step.to_string().chars().take(MAX_STEP_CHARACTERS).collect()
+}
+
+/// The step of this number failed.
+pub(crate) fn failure(trouble: Trouble, number: u32, step: &Step) -> RunFailure {
     match trouble {
         Trouble::Run(failure) => failure,
         Trouble::Error(error) => {
-            let message = format!("step {number} ({described}): {}", error.message);
+            let message = format!("step {number} ({}): {}", described(step), error.message);
             RunError { message, ..error }.into()
         }
     }

@@ -10,7 +10,7 @@ use crate::trouble::Trouble;
 /// One session's state.
 #[derive(Default)]
 pub(crate) struct HttpSession {
-    cookies: CookieStore,
+    pub(crate) cookies: CookieStore,
     pub(crate) page: Option<Page>,
 }
 

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use windlass_domain::id::StorageId;
 use windlass_domain::run::{ErrorCode, Field, RunError};
 
 use crate::agent::RunFailure;
 use crate::backoff::Backoff;
 use crate::lease::{LeasedRun, OpenedCredential};
-use crate::protocol::{CapturedFile, LeaseKey, Progress, Protocol, ProtocolError, Question};
+use crate::protocol::{
+    CapturedFile, LeaseKey, MAX_CHECKPOINT_BYTES, Progress, Protocol, ProtocolError, Question,
+};
 
 /// How long one poll for an answer waits at the server.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -152,6 +155,10 @@ impl RunContext {
     /// Asks the person that the run works for, and waits for the answers: one for each field that
     /// was answered. The server's clock decides how long; when it runs out the lease is lost.
     ///
+    /// With a `checkpoint` the run outlives this worker while it waits: the next lease brings it
+    /// ([`LeasedRun::checkpoint`]), and its agent goes on from there by asking again. One of more
+    /// than [`MAX_CHECKPOINT_BYTES`] is left out, since the answer matters more.
+    ///
     /// # Errors
     /// Where the run is to be stopped, or the server refuses the question.
     pub async fn ask(
@@ -159,12 +166,14 @@ impl RunContext {
         kind: &str,
         message: &str,
         fields: Vec<Field>,
+        checkpoint: Option<SecretSlice<u8>>,
     ) -> Result<Vec<(String, SecretString)>, RunFailure> {
         let question = Question {
             attempt: self.attempts.fetch_add(1, Ordering::Relaxed) + 1,
             kind: kind.to_owned(),
             message: message.to_owned(),
             fields,
+            checkpoint: checkpoint.filter(|checkpoint| self.is_short(checkpoint)),
         };
         let heard = self
             .call(|| self.protocol.interact(self.lease(), question.clone()))
@@ -188,6 +197,16 @@ impl RunContext {
     pub async fn withdraw(&self) -> Result<(), RunFailure> {
         let heard = self.call(|| self.protocol.withdraw(self.lease())).await?;
         Ok(self.heard(heard.cancel)?)
+    }
+
+    fn is_short(&self, checkpoint: &SecretSlice<u8>) -> bool {
+        let bytes = checkpoint.expose_secret().len();
+        let is_short = bytes <= MAX_CHECKPOINT_BYTES;
+        if !is_short {
+            let run_id = self.run.run_id;
+            warn!(run.id = %run_id, body_bytes = bytes, "the checkpoint of run {run_id} is too long: it cannot outlive its worker while it waits");
+        }
+        is_short
     }
 
     fn heard(&self, cancel: bool) -> Result<(), Stopped> {

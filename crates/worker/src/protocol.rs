@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use serde_json::Value;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{RunId, SessionId, StorageId};
@@ -16,6 +16,9 @@ use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{Epoch, Field, RunError, Status};
 
 use crate::lease::{LeasedRun, OpenedCredential};
+
+/// The longest checkpoint, in bytes. Source: docs/workers.md, "What an agent does".
+pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
 
 /// The calls of a worker. Each may be repeated with the same content and has the same effect.
 #[async_trait]
@@ -168,7 +171,7 @@ pub struct Kept {
 }
 
 /// What a person is asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Question {
     /// Numbers the questions of this lease, from 1.
     pub attempt: u32,
@@ -178,6 +181,9 @@ pub struct Question {
     pub message: String,
     /// What the person is asked for.
     pub fields: Vec<Field>,
+    /// Where another worker goes on if this one is lost while it waits; sealed by the server. At
+    /// most [`MAX_CHECKPOINT_BYTES`].
+    pub checkpoint: Option<SecretSlice<u8>>,
 }
 
 /// What a person answered.

@@ -11,7 +11,7 @@ fn page(text: &str) -> Page {
     Page::parse(
         Url::parse("https://x.example/in?a=b").unwrap(),
         StatusCode::OK,
-        text,
+        text.to_owned(),
     )
     .unwrap()
 }

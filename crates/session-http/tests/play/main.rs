@@ -6,6 +6,7 @@
 )]
 
 mod captures;
+mod checkpoint;
 mod playbook;
 mod server;
 mod site;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use windlass_demo_site::Phone;
@@ -52,6 +52,7 @@ pub(crate) struct Run {
     pub(crate) playbook: Value,
     pub(crate) has_credential: bool,
     pub(crate) resumed: bool,
+    pub(crate) checkpoint: Option<SecretSlice<u8>>,
     pub(crate) canceled: CancellationToken,
     pub(crate) lost: CancellationToken,
 }
@@ -63,9 +64,18 @@ impl Run {
             playbook: json!({"title": "Latest bill", "steps": steps}),
             has_credential: true,
             resumed: false,
+            checkpoint: None,
             canceled: CancellationToken::new(),
             lost: CancellationToken::new(),
         }
+    }
+
+    /// The same, led on from where the run asked last.
+    pub(crate) fn from(self, server: &Server) -> Self {
+        let questions = server.questions.lock().unwrap();
+        let checkpoint = questions.last().and_then(|last| last.checkpoint.clone());
+        assert!(checkpoint.is_some(), "every question leaves a checkpoint");
+        Self { checkpoint, ..self }
     }
 
     pub(crate) fn context(self, server: &Arc<Server>) -> RunContext {
@@ -91,7 +101,7 @@ impl Run {
                 .has_credential
                 .then(|| CredentialId::new(now(), RANDOM)),
             playbook: Some(self.playbook),
-            checkpoint: None,
+            checkpoint: self.checkpoint,
             epoch: Epoch(1),
             begun: false,
             lease_expires_at: now(),
@@ -175,7 +185,10 @@ impl Protocol for Server {
     async fn answer(&self, _: LeaseKey, _: Duration) -> Result<Answer, ProtocolError> {
         let set = self.codes.lock().unwrap().pop_front().map(str::to_owned);
         let code = set.or_else(|| self.phone.as_ref()?.latest_code(self.username));
-        let answers = code.map(|code| vec![("code".to_owned(), SecretString::from(code))]);
+        let asked = self.questions.lock().unwrap();
+        let field = asked.last().and_then(|question| question.fields.first());
+        let name = field.map_or("code", |field| &field.name).to_owned();
+        let answers = code.map(|code| vec![(name, SecretString::from(code))]);
         Ok(Answer {
             cancel: answers.is_none(),
             answers,

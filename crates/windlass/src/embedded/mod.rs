@@ -207,7 +207,7 @@ impl Protocol for InProcess {
             kind: question.kind,
             message: question.message,
             fields: question.fields,
-            checkpoint: None,
+            checkpoint: question.checkpoint,
         };
         let heard = self.calls.ask_person.execute(&call, question).await;
         let cancel = self.heard(lease, heard)?.cancel;

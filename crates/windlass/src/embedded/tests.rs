@@ -1,6 +1,8 @@
 //! Runs from start to end inside one process: the real store, vault, files and queue, a worker,
 //! and an agent that touches nothing.
 
+mod checkpoint;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -74,7 +76,11 @@ impl Agent for TestAgent {
             options: None,
             required: true,
         };
-        let answers = context.ask("mfa", "Enter the code.", vec![code]).await?;
+        let checkpoint = context.run.input["checkpoint"].as_str();
+        let checkpoint = checkpoint.map(|it| it.as_bytes().to_vec().into());
+        let answers = context
+            .ask("mfa", "Enter the code.", vec![code], checkpoint)
+            .await?;
         let kept = context
             .store_file(CapturedFile {
                 file_name: "../bill.pdf".to_owned(),
@@ -82,12 +88,15 @@ impl Agent for TestAgent {
                 content: stream::iter([Ok(Bytes::from_static(b"%PDF"))]).boxed(),
             })
             .await?;
+        let left = context.run.checkpoint.as_ref();
+        let left = left.map(|left| String::from_utf8_lossy(left.expose_secret()).into_owned());
         let password = credential.and_then(|credential| credential.password);
         Ok(Outcome {
             output: json!({
                 "password_is_right": password.is_some_and(|it| it.expose_secret() == "hunter2"),
                 "code": answers[0].1.expose_secret(),
                 "file": kept.map(|id| id.to_string()),
+                "goes_on_from": left,
             }),
             credential: Some(CredentialReport::Verified),
             session: AfterRun::End,
@@ -182,17 +191,9 @@ impl World {
             idempotency: None,
         };
         let agent = Arc::new(TestAgent::default());
-        let worker = Worker {
-            name: "embedded".to_owned(),
-            pools: vec![Pool::default_pool()],
-            capacity: 4,
-            protocol: protocol(&application),
-            agent: Arc::clone(&agent) as Arc<dyn Agent>,
-        };
         let stop = CancellationToken::new();
-        let told = stop.clone();
         Self {
-            worker: tokio::spawn(async move { worker.run(told, Duration::ZERO).await }),
+            worker: start_worker(&application, &agent, &stop),
             application,
             write,
             agent,
@@ -281,6 +282,23 @@ impl World {
         self.stop.cancel();
         self.worker.await.unwrap().unwrap();
     }
+}
+
+/// A start of the embedded worker.
+fn start_worker(
+    application: &Application,
+    agent: &Arc<TestAgent>,
+    stop: &CancellationToken,
+) -> JoinHandle<Result<(), WorkerError>> {
+    let worker = Worker {
+        name: "embedded".to_owned(),
+        pools: vec![Pool::default_pool()],
+        capacity: 4,
+        protocol: protocol(application),
+        agent: Arc::clone(agent) as Arc<dyn Agent>,
+    };
+    let told = stop.clone();
+    tokio::spawn(async move { worker.run(told, Duration::ZERO).await })
 }
 
 fn told(what: &str) -> NewTaskRun {

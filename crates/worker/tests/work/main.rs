@@ -7,6 +7,7 @@
 
 mod agent;
 mod drain;
+mod questions;
 mod server;
 mod sessions;
 

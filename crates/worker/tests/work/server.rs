@@ -26,6 +26,7 @@ pub(crate) enum Call {
     Register,
     Lease(LeaseRequest),
     Renew,
+    Ask(Question),
     Finish(FinishReport),
     Release(LeaseKey),
     Drain,
@@ -202,8 +203,9 @@ impl Protocol for Server {
         unused()
     }
 
-    async fn interact(&self, _: LeaseKey, _: Question) -> Result<Heard, ProtocolError> {
-        unused()
+    async fn interact(&self, _: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {
+        self.hear(Call::Ask(question));
+        Ok(Heard { cancel: false })
     }
 
     async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {
@@ -211,7 +213,10 @@ impl Protocol for Server {
     }
 
     async fn answer(&self, _: LeaseKey, _: Duration) -> Result<Answer, ProtocolError> {
-        unused()
+        Ok(Answer {
+            answers: Some(Vec::new()),
+            cancel: false,
+        })
     }
 
     async fn finish(&self, _: LeaseKey, report: FinishReport) -> Result<Status, ProtocolError> {

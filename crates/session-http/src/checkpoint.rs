@@ -1,0 +1,125 @@
+//! What a run leaves with a question to a person: where another worker goes on. The server seals it.
+//! Source: docs/workers.md, "The built-in agent".
+
+mod cookies;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret, SecretSlice};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use windlass_playbook::{Interact, Playbook, Step};
+
+use self::cookies::KeptCookie;
+use self::page::KeptPage;
+use crate::player::Player;
+use crate::session::HttpSession;
+use crate::trouble::Trouble;
+
+/// Which shape this is. A change that another version would misread gets the next number.
+const VERSION: u32 = 1;
+
+/// Where a run is while it asks. Holds no part of the credential but what the source sent back.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    version: u32,
+    /// The step that asks, counted from 1.
+    pub(crate) step: u32,
+    cookies: Vec<KeptCookie>,
+    page: Option<KeptPage>,
+    /// What was answered before, by field.
+    answers: BTreeMap<String, String>,
+    output: Map<String, Value>,
+    used_credential: bool,
+    started: bool,
+}
+
+/// A checkpoint of another version, or of another playbook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+impl Checkpoint {
+    /// Where this run is, at the step of this number.
+    pub(crate) fn of(player: &Player, step: u32) -> Self {
+        let answers = player.values().answers.iter();
+        Self {
+            version: VERSION,
+            step,
+            cookies: cookies::keep(&player.session.cookies),
+            page: player.session.page.as_ref().map(KeptPage::of),
+            answers: answers
+                .map(|(name, answer)| (name.clone(), answer.expose_secret().to_owned()))
+                .collect(),
+            output: player.output.clone(),
+            used_credential: player.used_credential,
+            started: player.started,
+        }
+    }
+
+    /// None where it cannot be written; the question is asked all the same.
+    pub(crate) fn to_bytes(&self) -> Option<SecretSlice<u8>> {
+        serde_json::to_vec(self).ok().map(Into::into)
+    }
+
+    /// # Errors
+    /// Where it is of another version.
+    pub(crate) fn read(bytes: &SecretSlice<u8>) -> Result<Self, Unreadable> {
+        let read: Self = serde_json::from_slice(bytes.expose_secret()).map_err(|_| Unreadable)?;
+        if read.version == VERSION {
+            Ok(read)
+        } else {
+            Err(Unreadable)
+        }
+    }
+
+    /// The step that asks, and what.
+    ///
+    /// # Errors
+    /// Where the playbook asks nothing there.
+    pub(crate) fn asks<'playbook>(
+        &self,
+        playbook: &'playbook Playbook,
+    ) -> Result<(&'playbook Step, &'playbook Interact), Unreadable> {
+        let mut steps = (1..).zip(&playbook.steps);
+        match steps.find(|(number, _)| *number == self.step) {
+            Some((_, step @ Step::Interact(interact))) => Ok((step, interact)),
+            _ => Err(Unreadable),
+        }
+    }
+
+    /// The session as it was, but for what was typed on its page.
+    ///
+    /// # Errors
+    /// Where its page is none.
+    pub(crate) async fn session(&self) -> Result<HttpSession, Unreadable> {
+        let page = match &self.page {
+            Some(page) => Some(page.load().await.ok_or(Unreadable)?),
+            None => None,
+        };
+        Ok(HttpSession {
+            cookies: cookies::restore(&self.cookies),
+            page,
+        })
+    }
+
+    /// Brings a player of the session that was kept here to where the run was.
+    ///
+    /// # Errors
+    /// Where what was typed from the credential cannot be typed again.
+    pub(crate) fn bring(self, player: &mut Player) -> Result<(), Trouble> {
+        let answers = self.answers.into_iter();
+        player.values_mut().answers = answers
+            .map(|(name, answer)| (name, answer.into()))
+            .collect();
+        player.output = self.output;
+        player.used_credential = self.used_credential;
+        player.started = self.started;
+        match self.page {
+            Some(page) => page.type_again(player),
+            None => Ok(()),
+        }
+    }
+}

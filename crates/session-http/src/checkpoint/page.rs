@@ -1,0 +1,117 @@
+//! The page of a checkpoint: its text, and what was changed in its fields.
+
+use ego_tree::NodeId;
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use windlass_playbook::Template;
+
+use crate::page::Page;
+use crate::player::Player;
+use crate::trouble::Trouble;
+
+/// A page as it is kept. Its elements are named by their place in the order of the page, which the
+/// same text has again.
+#[derive(Serialize, Deserialize)]
+pub(super) struct KeptPage {
+    url: String,
+    status: u16,
+    text: String,
+    typed: Vec<(usize, Typed)>,
+    checked: Vec<(usize, bool)>,
+    /// The option that was chosen, by its `select`.
+    chosen: Vec<(usize, usize)>,
+}
+
+/// What was typed into a field.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Typed {
+    Text(String),
+    /// It is made of the credential, and is filled in again.
+    Template(String),
+}
+
+impl KeptPage {
+    pub(super) fn of(page: &Page) -> Self {
+        let mut kept = Self {
+            url: page.url.to_string(),
+            status: page.status.as_u16(),
+            text: page.text.clone(),
+            typed: Vec::new(),
+            checked: Vec::new(),
+            chosen: Vec::new(),
+        };
+        let fields = &page.fields;
+        let elements = elements(page);
+        for (place, id) in elements.iter().enumerate() {
+            if let Some(text) = fields.typed.get(id) {
+                let typed = match fields.from_credential.get(id) {
+                    Some(template) => Typed::Template(template.to_string()),
+                    None => Typed::Text(text.expose_secret().to_owned()),
+                };
+                kept.typed.push((place, typed));
+            }
+            if let Some(checked) = fields.checked.get(id) {
+                kept.checked.push((place, *checked));
+            }
+            if let Some(option) = fields.chosen.get(id)
+                && let Some(option) = elements.iter().position(|element| element == option)
+            {
+                kept.chosen.push((place, option));
+            }
+        }
+        kept
+    }
+
+    /// The page, without what was typed; None where it is none.
+    pub(super) async fn load(&self) -> Option<Page> {
+        let url = Url::parse(&self.url).ok()?;
+        let status = StatusCode::from_u16(self.status).ok()?;
+        let text = self.text.clone();
+        // A page that was made to be slow must not hold up the other runs on this thread.
+        let parsed = tokio::task::spawn_blocking(move || Page::parse(url, status, text));
+        let mut page = parsed.await.ok()?.ok()?;
+        let elements = elements(&page);
+        for (place, checked) in &self.checked {
+            page.fields.checked.insert(*elements.get(*place)?, *checked);
+        }
+        for (place, option) in &self.chosen {
+            let (select, option) = (*elements.get(*place)?, *elements.get(*option)?);
+            page.fields.chosen.insert(select, option);
+        }
+        Some(page)
+    }
+
+    /// Types again what was typed, once the credential is open.
+    pub(super) fn type_again(self, player: &mut Player) -> Result<(), Trouble> {
+        let elements = elements(player.page()?);
+        for (place, typed) in self.typed {
+            let id = *elements.get(place).ok_or_else(other_page)?;
+            let (text, template) = match typed {
+                Typed::Text(text) => (SecretString::from(text), None),
+                Typed::Template(written) => {
+                    let template = Template::parse(&written).map_err(|_| other_page())?;
+                    let filled = player.values().fill(&template);
+                    let missing = |missing| Trouble::task(format!("typed again, {missing}"));
+                    (filled.map_err(missing)?, Some(template))
+                }
+            };
+            let fields = &mut player.page_mut()?.fields;
+            fields.typed.insert(id, text);
+            if let Some(template) = template {
+                fields.from_credential.insert(id, template);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn elements(page: &Page) -> Vec<NodeId> {
+    page.elements().map(|element| element.id()).collect()
+}
+
+fn other_page() -> Trouble {
+    Trouble::task("its page cannot be filled in again")
+}
