@@ -1,5 +1,6 @@
-//! The lifecycle of runs and sessions: both tables as data, what they mean for each other, and
-//! whole histories of random commands. docs/lifecycle.md is rendered from the same data.
+//! The lifecycle of runs and sessions: both tables as data, what they mean for each other, whole
+//! histories of random commands, and a search of all that may happen within small bounds.
+//! docs/lifecycle.md is rendered from the same data.
 
 mod asked;
 mod clocks;
@@ -10,6 +11,7 @@ mod histories;
 mod leases;
 mod outcomes;
 mod run_table;
+mod search;
 mod session_table;
 mod situation;
 mod slots;
