@@ -1,5 +1,8 @@
 //! The database file: opened, migrated, with one connection that writes and a few that read.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,10 +88,8 @@ impl SqliteStore {
             path: path.to_owned(),
             source,
         };
-        let writer = pool(1)
-            .connect_with(options.clone().create_if_missing(true))
-            .await
-            .map_err(open)?;
+        make_private(path).map_err(|error| open(error.into()))?;
+        let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
         migrate(&writer)
             .await
             .map_err(|source| OpenError::Migrate {
@@ -161,6 +162,20 @@ impl SqliteStore {
             trace_parent,
             Arc::clone(&self.deliveries_written),
         ))
+    }
+}
+
+/// Makes the file where there is none, for its owner alone: what is not sealed in it is still
+/// nobody else's. SQLite gives its log the same mode.
+fn make_private(path: &Path) -> io::Result<()> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -237,6 +237,24 @@ async fn forgotten_idempotency_records_go_away_with_new_ones() {
     assert_eq!(kept, 5);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_reads_a_file_that_was_made_here() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let opened = Opened::new().await;
+    opened.fixture.agent("agt_billing").await;
+
+    let mut modes = std::collections::BTreeMap::new();
+    for entry in std::fs::read_dir(opened.folder.path()).expect("the folder") {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("a file").permissions().mode() & 0o777;
+        modes.insert(entry.file_name(), mode);
+    }
+    assert!(modes.len() >= 2, "the database and its log: {modes:?}");
+    assert!(modes.values().all(|mode| *mode == 0o600), "{modes:?}");
+}
+
 #[tokio::test]
 async fn an_erased_secret_leaves_no_bytes_in_the_file() {
     const SENTINEL: &[u8] = b"SENTINEL-OF-A-SEALED-SECRET";
