@@ -1,5 +1,7 @@
 //! Workers: names with starts.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
@@ -18,8 +20,8 @@ use crate::error::{corrupt, store_error};
 use crate::runs::Loaded;
 use crate::store::SqliteStore;
 
-/// A worker that calls often is not written down each time.
-const SEEN_AGAIN_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+/// A worker's call is noted so often at most: one that only waits must cost no write a second.
+const NOTED_EVERY: Duration = Duration::from_secs(15);
 
 #[async_trait]
 impl Workers for SqliteStore {
@@ -188,7 +190,7 @@ impl SqliteStore {
     }
 
     /// The sessions that this start of the worker has.
-    async fn kept_by(&self, holder: Holder) -> Result<Vec<SessionId>, StoreError> {
+    pub(crate) async fn kept_by(&self, holder: Holder) -> Result<Vec<SessionId>, StoreError> {
         let ids: Vec<Id> = sqlx::query_scalar(
             "SELECT id FROM session WHERE worker_id = ? AND incarnation = ? ORDER BY id",
         )
@@ -252,6 +254,13 @@ pub(crate) struct Worker {
     last_seen_at: Timestamp,
 }
 
+impl Worker {
+    /// Whether a call at this moment is to be noted.
+    pub(crate) fn is_to_be_noted(&self, now: Timestamp) -> bool {
+        now >= self.last_seen_at + NOTED_EVERY
+    }
+}
+
 #[derive(FromRow)]
 struct WorkerRow {
     id: Id,
@@ -283,7 +292,7 @@ pub(crate) async fn seen(
     worker: &Worker,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if at < worker.last_seen_at + SEEN_AGAIN_AFTER {
+    if !worker.is_to_be_noted(at) {
         return Ok(());
     }
     sqlx::query("UPDATE worker SET last_seen_at = ? WHERE id = ?")

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use sqlx::FromRow;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
+use windlass_application::ports::runs::Leased;
 use windlass_application::ports::{Clock, Organizations};
 use windlass_application::{Actor, Written};
 use windlass_conformance::clock::VirtualClock;
+use windlass_conformance::stage::{Stage, seconds};
 use windlass_conformance::store::{Fixture, Ports, done};
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::sealed::Sealed;
@@ -235,6 +237,42 @@ async fn forgotten_idempotency_records_go_away_with_new_ones() {
         .await
         .expect("a count");
     assert_eq!(kept, 5);
+}
+
+#[tokio::test]
+async fn a_poll_that_brings_nothing_takes_no_lock_and_writes_nothing() {
+    let opened = Opened::new().await;
+    let stage = Stage::new(&opened.fixture).await;
+    let mut outside = opened.outside().await.acquire().await.expect("the file");
+    let lock = sqlx::query("BEGIN IMMEDIATE").execute(&mut *outside).await;
+    lock.expect("nobody writes");
+
+    for _ in 0..10 {
+        opened.fixture.clock.advance(seconds(1));
+        let leased = stage.lease(stage.lease_request()).await;
+        assert_eq!(leased, Leased::default());
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_only_waits_is_noted_now_and_then() {
+    let opened = Opened::new().await;
+    let stage = Stage::new(&opened.fixture).await;
+    let outside = opened.outside().await;
+    let mut seen = std::collections::BTreeSet::new();
+
+    for _ in 0..60 {
+        opened.fixture.clock.advance(seconds(1));
+        stage.lease(stage.lease_request()).await;
+        let at: i64 = sqlx::query_scalar("SELECT last_seen_at FROM worker")
+            .fetch_one(&outside)
+            .await
+            .expect("one worker");
+        assert!(opened.fixture.now().millis() - at <= 15_000);
+        seen.insert(at);
+    }
+
+    assert!(seen.len() <= 5, "{seen:?}");
 }
 
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! `Runs::lease`: queued runs for a worker, now running under a new epoch.
 
-use sqlx::sqlite::SqliteConnection;
+use std::collections::HashSet;
+
 use tracing::{error, warn};
 use windlass_application::OrganizationContext;
 use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun};
@@ -15,9 +16,10 @@ use super::leased::Equipment;
 use super::pick::{Picked, Picks};
 use super::place::holder_key;
 use super::scene::Loaded;
+use crate::error::store_error;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-use crate::{sessions, workers};
+use crate::workers;
 
 /// The most runs that one call leases, so that its transaction stays short.
 const MAX_AT_ONCE: usize = 256;
@@ -26,6 +28,14 @@ pub(super) async fn lease(
     store: &SqliteStore,
     request: LeaseRequest,
 ) -> Result<Leased, WriteError> {
+    let ended_sessions = ended(store, &request).await?;
+    // Most polls bring nothing, and those take no lock and write nothing.
+    if brings_nothing(store, &request).await? {
+        return Ok(Leased {
+            ended_sessions,
+            ..Leased::default()
+        });
+    }
     let mut transaction = store.begin(None).await?;
     let (holder, organization) = (request.holder, request.organization);
     let at = transaction.at();
@@ -34,24 +44,51 @@ pub(super) async fn lease(
 
     let capacity = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
     let capacity = capacity.min(MAX_AT_ONCE);
-    let mut leased = Leased::default();
+    let mut leased = Leased {
+        ended_sessions,
+        ..Leased::default()
+    };
     let mut turns = Vec::new();
     if !worker.draining {
         for pool in &request.pools {
-            let picks = Picks::new(
-                pool.clone(),
-                holder_key(holder),
-                organization.map(OrganizationContext::organization_id),
-                store.turns().last(pool),
-            );
+            let picks = picks(store, &request, pool);
             let picks = from_pool(&mut transaction, &request, capacity, picks, &mut leased).await?;
             turns.extend(picks.last().map(|last| (pool, last)));
         }
     }
-    leased.ended_sessions = ended(transaction.connection(), &request).await?;
     transaction.commit().await?;
     remember(store, turns);
     Ok(leased)
+}
+
+/// Whether there is nothing to lease and nothing to note.
+async fn brings_nothing(store: &SqliteStore, request: &LeaseRequest) -> Result<bool, WriteError> {
+    let mut reader = store.readers().acquire().await.map_err(store_error)?;
+    let worker = workers::latest(&mut reader, request.holder, request.organization).await?;
+    if worker.is_to_be_noted(store.now()) {
+        return Ok(false);
+    }
+    if worker.draining || request.capacity == 0 {
+        return Ok(true);
+    }
+    for pool in &request.pools {
+        let first = picks(store, request, pool).next(&mut reader).await?;
+        if first.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool) -> Picks {
+    Picks::new(
+        pool.clone(),
+        holder_key(request.holder),
+        request
+            .organization
+            .map(OrganizationContext::organization_id),
+        store.turns().last(pool),
+    )
 }
 
 /// A turn is over once its lease is committed.
@@ -142,17 +179,11 @@ fn is_kept_by(session: Option<&Session>, holder: Holder) -> bool {
 }
 
 /// Those of the worker's sessions that it no longer has.
-async fn ended(
-    connection: &mut SqliteConnection,
-    request: &LeaseRequest,
-) -> Result<Vec<SessionId>, StoreError> {
-    let mut ended = Vec::new();
-    for id in &request.sessions {
-        let session = sessions::load(connection, *id).await?;
-        let holder = session.and_then(|session| session.state.holder());
-        if holder != Some(request.holder) {
-            ended.push(*id);
-        }
+async fn ended(store: &SqliteStore, request: &LeaseRequest) -> Result<Vec<SessionId>, StoreError> {
+    if request.sessions.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(ended)
+    let kept: HashSet<SessionId> = store.kept_by(request.holder).await?.into_iter().collect();
+    let told = request.sessions.iter().copied();
+    Ok(told.filter(|id| !kept.contains(id)).collect())
 }
