@@ -1,10 +1,11 @@
 //! The dispatcher: sends each delivery when it is due. Any replica may do it.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 use windlass_domain::delivery::{Attempt, Next, after_attempt};
@@ -77,52 +78,96 @@ impl Window {
     }
 }
 
+/// The deliveries that are under way.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<bool>,
+    destinations: HashMap<Id, DestinationId>,
+    /// Of the destinations with something under way, and of those that keep up.
+    windows: HashMap<DestinationId, Window>,
+}
+
+impl UnderWay {
+    fn add(
+        &mut self,
+        destination_id: DestinationId,
+        delivery: impl Future<Output = bool> + Send + 'static,
+    ) {
+        let task = self.tasks.spawn(delivery);
+        self.destinations.insert(task.id(), destination_id);
+        self.windows.entry(destination_id).or_default().under_way += 1;
+    }
+
+    /// The destinations that take no more.
+    fn full(&self) -> Vec<DestinationId> {
+        let full = self.windows.iter().filter(|(_, window)| window.is_full());
+        full.map(|(id, _)| *id).collect()
+    }
+
+    /// Waits until one has ended; for ever where none is under way.
+    async fn one_ended(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(ended) => self.note(ended),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn note_ended(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.note(ended);
+        }
+    }
+
+    fn note(&mut self, ended: Result<(Id, bool), JoinError>) {
+        let (id, delivered) = ended.unwrap_or_else(|broken| {
+            // Its lease runs out and it is sent again.
+            error!("a delivery broke off: {broken}");
+            (broken.id(), false)
+        });
+        let Some(destination_id) = self.destinations.remove(&id) else {
+            return;
+        };
+        let window = self.windows.entry(destination_id).or_default();
+        window.ended(delivered);
+        if *window == Window::default() {
+            self.windows.remove(&destination_id);
+        }
+    }
+}
+
 impl Dispatcher {
     /// Sends until `stop`; then ends what is under way.
     pub async fn run_until(self: Arc<Self>, stop: &CancellationToken) {
-        let mut windows: HashMap<DestinationId, Window> = HashMap::new();
-        let mut under_way = JoinSet::new();
+        let mut under_way = UnderWay::default();
         while !stop.is_cancelled() {
-            let leased = self.lease(&windows, under_way.len()).await;
-            let found = !leased.is_empty();
-            for due in leased {
-                windows.entry(due.destination.id).or_default().under_way += 1;
-                under_way.spawn(self.clone().deliver(due));
-            }
-            if found {
-                while let Some(ended) = under_way.try_join_next() {
-                    note(&mut windows, ended);
+            let room = MAX_UNDER_WAY.saturating_sub(under_way.tasks.len());
+            if room > 0 {
+                let leased = self.lease(room, &under_way.full()).await;
+                let found = !leased.is_empty();
+                for due in leased {
+                    let destination_id = due.destination.id;
+                    under_way.add(destination_id, self.clone().deliver(due));
                 }
-                continue;
+                if found {
+                    under_way.note_ended();
+                    continue;
+                }
             }
             tokio::select! {
-                Some(ended) = under_way.join_next() => note(&mut windows, ended),
-                () = self.deliveries.due(WAIT) => {}
+                () = under_way.one_ended() => {}
+                // What is due can wait as long as nothing more can be sent.
+                () = self.deliveries.due(WAIT), if room > 0 => {}
                 () = stop.cancelled() => {}
             }
-            windows.retain(|_, window| *window != Window::default());
         }
-        while under_way.join_next().await.is_some() {}
+        while under_way.tasks.join_next().await.is_some() {}
     }
 
-    async fn lease(
-        &self,
-        windows: &HashMap<DestinationId, Window>,
-        under_way: usize,
-    ) -> Vec<DueDelivery> {
-        let room = MAX_UNDER_WAY.saturating_sub(under_way);
-        let full: Vec<DestinationId> = windows
-            .iter()
-            .filter(|(_, window)| window.is_full())
-            .map(|(id, _)| *id)
-            .collect();
-        if room == 0 {
-            return Vec::new();
-        }
+    async fn lease(&self, room: usize, full: &[DestinationId]) -> Vec<DueDelivery> {
         let limit = u32::try_from(room).unwrap_or(u32::MAX);
         match self
             .deliveries
-            .lease(limit, QUANTUM as u32, &full, LEASE)
+            .lease(limit, QUANTUM as u32, full, LEASE)
             .await
         {
             Ok(leased) => leased,
@@ -134,8 +179,8 @@ impl Dispatcher {
         }
     }
 
-    /// One attempt, and what is kept of it. Answers the destination and whether it took the event.
-    async fn deliver(self: Arc<Self>, due: DueDelivery) -> (DestinationId, bool) {
+    /// One attempt, and what is kept of it. Answers whether the destination took the event.
+    async fn deliver(self: Arc<Self>, due: DueDelivery) -> bool {
         let Configuration::Webhook(webhook) = &due.destination.configuration;
         let attempt = match self
             .open(due.organization_id, due.destination.id, webhook)
@@ -155,7 +200,7 @@ impl Dispatcher {
         };
         let delivered = attempt.error.is_none();
         self.record(&due, webhook.retry_profile, attempt).await;
-        (due.destination.id, delivered)
+        delivered
     }
 
     async fn record(&self, due: &DueDelivery, profile: RetryProfile, attempt: Attempt) {
@@ -200,18 +245,6 @@ impl Dispatcher {
             secrets: contents::open_signing_secrets(&*vault, id, &webhook.secret)?,
             custom_headers,
         })
-    }
-}
-
-fn note(
-    windows: &mut HashMap<DestinationId, Window>,
-    ended: Result<(DestinationId, bool), tokio::task::JoinError>,
-) {
-    match ended {
-        Ok((id, delivered)) => windows.entry(id).or_default().ended(delivered),
-        // Its lease runs out and it is sent again. Which destination it was is not told, so that
-        // its window stays one smaller until nothing of it is under way.
-        Err(error) => error!(%error, "a delivery broke off"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 use windlass_domain::Timestamp;
 use windlass_domain::delivery::{Delivery, DeliveryState, DeliverySummary};
@@ -148,6 +149,73 @@ async fn a_secret_that_does_not_open_sends_nothing_and_is_told() {
         Some("The destination's secrets cannot be opened.")
     );
     assert!(matches!(next, Next::Retry { .. }), "{next:?}");
+}
+
+/// A receiver that never answers.
+struct Silent;
+
+#[async_trait]
+impl DestinationSender for Silent {
+    async fn send(&self, _: &Event, _: &OpenedConfiguration) -> Attempt {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn with_all_hands_full_it_waits_for_one_to_be_free_and_looks_at_nothing() {
+    let mut deliveries = MockDeliveries::new();
+    deliveries
+        .expect_lease()
+        .times(1)
+        .returning(|limit, _, _, _| {
+            let many = vec![due(0, destination_id()); limit as usize];
+            Ok(many)
+        });
+    deliveries.expect_due().times(0).return_const(());
+    let dispatcher = Arc::new(Dispatcher {
+        deliveries: Arc::new(deliveries),
+        webhooks: Arc::new(Silent),
+        vault: Arc::new(OpenVault),
+        clock: clock(),
+    });
+
+    let stop = CancellationToken::new();
+    let running = dispatcher.run_until(&stop);
+    let ended = tokio::time::timeout(Duration::from_millis(50), running).await;
+
+    assert!(ended.is_err(), "it waits");
+}
+
+// The mock of `due` never waits, so the deliveries need a thread of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_delivery_that_broke_off_does_not_keep_its_destination_busy() {
+    let stop = CancellationToken::new();
+    let mut deliveries = MockDeliveries::new();
+    let (leases, stops) = (AtomicU32::new(0), stop.clone());
+    deliveries.expect_lease().returning(move |_, _, busy, _| {
+        if leases.fetch_add(1, Ordering::SeqCst) == 0 {
+            return Ok(vec![due(0, destination_id())]);
+        }
+        if busy.is_empty() {
+            stops.cancel();
+        }
+        Ok(Vec::new())
+    });
+    deliveries.expect_due().return_const(());
+    let mut webhooks = MockDestinationSender::new();
+    webhooks
+        .expect_send()
+        .returning(|_, _| panic!("a bug of the sender"));
+    let dispatcher = Arc::new(Dispatcher {
+        deliveries: Arc::new(deliveries),
+        webhooks: Arc::new(webhooks),
+        vault: Arc::new(OpenVault),
+        clock: clock(),
+    });
+
+    let stopped = tokio::time::timeout(Duration::from_secs(5), dispatcher.run_until(&stop)).await;
+
+    assert!(stopped.is_ok(), "it is free again");
 }
 
 #[test]
