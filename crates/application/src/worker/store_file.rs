@@ -162,7 +162,7 @@ impl StoreFile {
                 storage_id: Some(id),
                 cancel: false,
             }),
-            // The row may be there all the same; what has none is swept.
+            // The row may be there all the same, and then needs its content.
             Err(error @ CallError::Store(_)) => Err(error),
             Err(error) => {
                 self.drop_content(owner, id).await;
@@ -173,7 +173,7 @@ impl StoreFile {
 
     async fn drop_content(&self, owner: OrganizationId, id: StorageId) {
         if let Err(error) = self.blobs.delete(owner, id).await {
-            warn!("the content of {id}, which no file has, stays until it is swept: {error}");
+            warn!("the content of {id}, which no file has, stays in the store: {error}");
         }
     }
 }
