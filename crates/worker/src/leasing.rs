@@ -203,7 +203,12 @@ impl<'worker> Leasing<'worker> {
                 "the server did not hear of the drain: {error}"
             );
         }
-        self.give_back_last().await;
+        let last_poll = give_back_last(Arc::clone(&self.start), self.last_poll.take());
+        // At once: the last poll takes nothing from the time that runs have to end.
+        tokio::join!(last_poll, self.end_within(time));
+    }
+
+    async fn end_within(&mut self, time: Duration) {
         for session_id in std::mem::take(&mut self.idle) {
             self.start.end_session(session_id).await;
         }
@@ -229,23 +234,23 @@ impl<'worker> Leasing<'worker> {
             self.over(joined).await;
         }
     }
+}
 
-    /// What the last poll leased has not begun, so it costs nothing to give it back.
-    async fn give_back_last(&mut self) {
-        let Some(poll) = self.last_poll.take() else {
-            return;
+/// What the last poll leased has not begun, so it costs nothing to give it back.
+async fn give_back_last(start: Arc<Start>, last_poll: Option<Poll>) {
+    let Some(poll) = last_poll else {
+        return;
+    };
+    let Ok(Ok(leases)) = tokio::time::timeout(LAST_POLL, poll).await else {
+        return;
+    };
+    for run in leases.runs {
+        let lease = LeaseKey {
+            run_id: run.run_id,
+            epoch: run.epoch,
         };
-        let Ok(Ok(leases)) = tokio::time::timeout(LAST_POLL, poll).await else {
-            return;
-        };
-        for run in leases.runs {
-            let lease = LeaseKey {
-                run_id: run.run_id,
-                epoch: run.epoch,
-            };
-            if let Err(error) = self.start.protocol.release(lease).await {
-                warn!(run.id = %run.run_id, "run {} was not given back: {error}", run.run_id);
-            }
+        if let Err(error) = start.protocol.release(lease).await {
+            warn!(run.id = %run.run_id, "run {} was not given back: {error}", run.run_id);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A worker that is told to stop.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use windlass_domain::run::AfterRun;
 use windlass_worker::Stopped;
@@ -37,6 +37,23 @@ async fn what_does_not_end_in_time_is_stopped_and_given_back() {
     assert_eq!(released, Some(run(1, 1).run_id));
     assert_eq!(*agent.stopped.lock().unwrap(), [Stopped::Canceled]);
     assert_eq!(*agent.ended_sessions.lock().unwrap(), [session_id(1)]);
+}
+
+#[tokio::test]
+async fn a_poll_that_is_still_open_does_not_delay_what_is_given_back() {
+    let work = Work::begin_for(2, Act::SucceedWhenLet, LONG, Duration::ZERO);
+    work.server.queue(run(1, 1));
+    work.server
+        .told(|calls| count(calls, is_renewal) == 1 && count(calls, is_poll) == 2)
+        .await;
+    let server = work.server.clone();
+
+    let stopped_at = Instant::now();
+    let ended = tokio::spawn(work.end());
+    server.told(|calls| count(calls, is_release) == 1).await;
+
+    assert!(stopped_at.elapsed() < Duration::from_millis(500));
+    ended.await.unwrap().unwrap();
 }
 
 #[tokio::test]

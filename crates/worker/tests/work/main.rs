@@ -38,6 +38,11 @@ struct Work {
 impl Work {
     /// A worker for one run at a time, with this time to drain.
     fn begin(act: Act, lease_length: Duration, drain: Duration) -> Self {
+        Self::begin_for(1, act, lease_length, drain)
+    }
+
+    /// A worker for so many runs at a time.
+    fn begin_for(capacity: u32, act: Act, lease_length: Duration, drain: Duration) -> Self {
         let (server, agent) = (
             Arc::new(Server::new(lease_length)),
             Arc::new(TestAgent::new(act)),
@@ -46,7 +51,7 @@ impl Work {
         let worker = Worker {
             name: "test".to_owned(),
             pools: vec![Pool::builtin()],
-            capacity: 1,
+            capacity,
             protocol: Arc::clone(&server) as Arc<dyn Protocol>,
             agent: Arc::clone(&agent) as Arc<dyn Agent>,
         };
