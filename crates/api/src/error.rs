@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use windlass_application::authenticate::NotAuthenticated;
+use windlass_application::error::chain;
 use windlass_application::ports::blobs::BlobError;
 use windlass_application::ports::vault::VaultError;
 use windlass_application::ports::{StoreError, WriteError};
@@ -121,15 +122,7 @@ impl ApiError {
 
     /// The cause with all that caused it, for the log.
     pub(crate) fn chain(&self) -> Option<String> {
-        let first: &(dyn Error + 'static) = self.cause.as_deref()?;
-        let mut chain = first.to_string();
-        let mut next = first.source();
-        while let Some(error) = next {
-            chain.push_str(": ");
-            chain.push_str(&error.to_string());
-            next = error.source();
-        }
-        Some(chain)
+        self.cause.as_deref().map(|cause| chain(cause))
     }
 }
 

@@ -12,6 +12,7 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use serde_json::json;
 use tracing::warn;
 use windlass_application::Application;
+use windlass_application::error::chain;
 
 use crate::drain::Drain;
 use crate::request::json;
@@ -71,7 +72,7 @@ async fn is_ready(State(ops): State<Ops>) -> Response {
     match tokio::time::timeout(READY_WITHIN, asked).await {
         Ok(Ok(_)) => json(StatusCode::OK, &json!({"status": "ready"})),
         Ok(Err(error)) => {
-            warn!(%error, "not ready: the store does not answer");
+            warn!("not ready, the store does not answer: {}", chain(&error));
             not_ready("store")
         }
         Err(_elapsed) => not_ready("store"),

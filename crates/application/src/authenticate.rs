@@ -10,6 +10,7 @@ use tracing::warn;
 use windlass_domain::Timestamp;
 use windlass_domain::id::KeyId;
 
+use crate::error::chain;
 use crate::ports::error::StoreError;
 use crate::ports::{Clock, Keys};
 use crate::write::{Caller, OrganizationContext};
@@ -86,7 +87,7 @@ impl Authenticate {
         }
         self.used.insert(id, now);
         if let Err(error) = self.keys.used(id, now).await {
-            warn!(key.id = %id, %error, "could not note that a key was used");
+            warn!(key.id = %id, "could not note that a key was used: {}", chain(&error));
         }
     }
 }

@@ -13,6 +13,7 @@ use windlass_domain::destination::{Configuration, RetryProfile, Webhook};
 use windlass_domain::id::{DestinationId, OrganizationId};
 
 use crate::contents;
+use crate::error::chain;
 use crate::ports::deliveries::DueDelivery;
 use crate::ports::destination::OpenedConfiguration;
 use crate::ports::vault::VaultError;
@@ -172,7 +173,10 @@ impl Dispatcher {
         {
             Ok(leased) => leased,
             Err(error) => {
-                warn!(%error, "deliveries could not be leased; trying again");
+                warn!(
+                    "deliveries could not be leased; trying again: {}",
+                    chain(&error)
+                );
                 tokio::time::sleep(PAUSE).await;
                 Vec::new()
             }
@@ -188,7 +192,7 @@ impl Dispatcher {
         {
             Ok(opened) => self.webhooks.send(&due.event, &opened).await,
             Err(error) => {
-                error!(destination.id = %due.destination.id, %error, "a destination's secrets do not open");
+                error!(destination.id = %due.destination.id, "a destination's secrets do not open: {}", chain(&error));
                 Attempt {
                     at: self.clock.now(),
                     status_code: None,
@@ -225,7 +229,7 @@ impl Dispatcher {
         }
         // Where this fails the lease runs out and the event is sent again: at least once.
         if let Err(error) = self.deliveries.record(delivery_id, attempt, next).await {
-            warn!(delivery.id = %delivery_id, %error, "how an attempt went could not be kept");
+            warn!(delivery.id = %delivery_id, "how an attempt went could not be kept: {}", chain(&error));
         }
     }
 

@@ -1,5 +1,7 @@
 //! Why a use case did nothing.
 
+use std::error::Error;
+
 use windlass_domain::run::Refusal;
 
 use crate::ports::blobs::BlobError;
@@ -68,5 +70,33 @@ impl CallError {
             WriteError::IdempotencyKeyReused => Self::IdempotencyKeyReused,
             WriteError::Store(error) => Self::Store(error),
         }
+    }
+}
+
+/// An error with all that caused it, for the log: a store's own text says only that it failed.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_why_a_store_failed() {
+        let busy = StoreError::Unavailable("database is locked".into());
+        let error = VaultError::Keys(busy);
+
+        assert_eq!(
+            chain(&error),
+            "the organization's keys cannot be had: the store cannot answer now: database is locked"
+        );
     }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::announce::Announcer;
+use crate::error::chain;
 use crate::ports::Runs;
 
 /// How long a sweep waits where nothing was due. A deadline is acted on at most 5 s late
@@ -43,7 +44,7 @@ impl Sweeper {
                 swept.more
             }
             Err(error) => {
-                warn!(%error, "a sweep failed and is tried again");
+                warn!("a sweep failed and is tried again: {}", chain(&error));
                 false
             }
         }

@@ -11,7 +11,7 @@ use tracing::warn;
 use windlass_domain::id::RunId;
 use windlass_domain::run::Status;
 
-use crate::error::CallError;
+use crate::error::{CallError, chain};
 use crate::ports::runs::RunView;
 use crate::ports::signals::Topic;
 use crate::ports::{Runs, Signals};
@@ -100,7 +100,10 @@ impl WaitForRun {
             for some in run_ids.chunks(MAX_RUNS_A_LOOK) {
                 match self.runs.statuses(some).await {
                     Ok(statuses) => self.tell(&statuses),
-                    Err(error) => warn!(%error, "could not look at the runs that are waited for"),
+                    Err(error) => warn!(
+                        "could not look at the runs that are waited for: {}",
+                        chain(&error)
+                    ),
                 }
             }
         }

@@ -16,7 +16,7 @@ use windlass_domain::run::{
 use super::LOOK;
 use super::held_runs::{HeldRuns, LeaseCall};
 use crate::contents;
-use crate::error::CallError;
+use crate::error::{CallError, chain};
 use crate::ports::runs::{LeaseRequest, Leased, LeasedRun};
 use crate::ports::signals::Topic;
 use crate::ports::vault::VaultError;
@@ -165,7 +165,7 @@ impl LeaseRuns {
                 }),
                 Err(error @ VaultError::Keys(_)) => {
                     // Nobody renews it, so that it is leased again; the keys may be there then.
-                    error!(run.id = %run_id, "run {run_id} cannot be done now: {error}");
+                    error!(run.id = %run_id, "run {run_id} cannot be done now: {}", chain(&error));
                 }
                 Err(error @ VaultError::DoesNotOpen { .. }) => {
                     error!(run.id = %run_id, "run {run_id} can never be done: {error}");
@@ -214,7 +214,7 @@ impl LeaseRuns {
         });
         if let Err(error) = self.held.say(&call, finish, None).await {
             // Its lease is lost then, and the next worker comes here again.
-            error!(run.id = %run.id, "run {} was not failed: {error}", run.id);
+            error!(run.id = %run.id, "run {} was not failed: {}", run.id, chain(&error));
         }
     }
 }

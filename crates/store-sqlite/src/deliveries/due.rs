@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tracing::warn;
+use windlass_application::error::chain;
 use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
 use windlass_domain::destination::DestinationStatus;
@@ -20,7 +21,7 @@ pub(super) async fn due(store: &SqliteStore, at_most: Duration) {
         Ok(Some(next)) => next.since(store.now()).min(at_most),
         Ok(None) => at_most,
         Err(error) => {
-            warn!(%error, "the next delivery cannot be looked up");
+            warn!("the next delivery cannot be looked up: {}", chain(&error));
             at_most
         }
     };

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use tracing::{error, warn};
+use windlass_application::error::chain;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::blobs::BlobError;
 use windlass_application::ports::vault::VaultError;
@@ -62,17 +63,6 @@ fn failed(error: &(dyn Error + 'static)) -> ProtocolError {
     ProtocolError::Refused {
         message: FAILED.to_owned(),
     }
-}
-
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
