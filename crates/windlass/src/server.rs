@@ -77,9 +77,12 @@ impl Server {
         });
         let drain = config.clocks.drain();
         let embedded = wiring::worker(&application, config)?;
+        // Before a caller is answered: what the last start held is lost from here on, so nobody
+        // answers a question whose page is gone.
+        let registration = embedded.register().await?;
         let mut front = Background::new();
         front.start("worker", move |stop| async move {
-            Ok(embedded.run(stop, drain).await?)
+            Ok(embedded.work(registration, stop, drain).await?)
         });
         serve_on(&mut front, "API", api_listener, api, &front_drain, drain);
         let mut loops = Background::new();

@@ -55,10 +55,46 @@ impl Worker {
     /// [`WorkerError`] where it had to stop by itself; what it held is finished or given back then
     /// too, unless another has taken its place.
     pub async fn run(&self, stop: CancellationToken, drain: Duration) -> Result<(), WorkerError> {
-        let Some(registered) = stop.run_until_cancelled(self.register()).await else {
-            return Ok(());
-        };
-        let registration = registered?;
+        match stop.run_until_cancelled(self.register()).await {
+            Some(registered) => self.work(registered?, stop, drain).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Declares this start: what the one before it held is lost when this returns. Repeated while
+    /// the server cannot answer.
+    ///
+    /// # Errors
+    /// [`WorkerError`] where the server does not let it work.
+    pub async fn register(&self) -> Result<Registration, WorkerError> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.protocol.register(&self.name).await {
+                Ok(registration) => return Ok(registration),
+                Err(ProtocolError::Unavailable { message }) => {
+                    warn!(
+                        worker.name = self.name,
+                        "worker {} cannot start yet: {message}", self.name
+                    );
+                    tokio::time::sleep(backoff.next()).await;
+                }
+                Err(ProtocolError::Refused { message }) => return Err(self.refused(message)),
+                Err(ProtocolError::LeaseLost) => return Err(self.superseded()),
+            }
+        }
+    }
+
+    /// [`Worker::run`] for a start that is declared already: for who must do something between the
+    /// two, as a server does that answers callers only once what was lost is known.
+    ///
+    /// # Errors
+    /// As [`Worker::run`].
+    pub async fn work(
+        &self,
+        registration: Registration,
+        stop: CancellationToken,
+        drain: Duration,
+    ) -> Result<(), WorkerError> {
         info!(
             worker.name = self.name,
             worker.incarnation = registration.incarnation,
@@ -78,24 +114,6 @@ impl Worker {
             Ok(()) | Err(WorkerError::Refused { .. }) => leasing.drain(drain).await,
         }
         ended
-    }
-
-    async fn register(&self) -> Result<Registration, WorkerError> {
-        let mut backoff = Backoff::default();
-        loop {
-            match self.protocol.register(&self.name).await {
-                Ok(registration) => return Ok(registration),
-                Err(ProtocolError::Unavailable { message }) => {
-                    warn!(
-                        worker.name = self.name,
-                        "worker {} cannot start yet: {message}", self.name
-                    );
-                    tokio::time::sleep(backoff.next()).await;
-                }
-                Err(ProtocolError::Refused { message }) => return Err(self.refused(message)),
-                Err(ProtocolError::LeaseLost) => return Err(self.superseded()),
-            }
-        }
     }
 
     pub(crate) fn refused(&self, message: String) -> WorkerError {
