@@ -1,7 +1,5 @@
 //! What passes, what is refused and where, and what would bring a validator down.
 
-use std::time::{Duration, Instant};
-
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -165,18 +163,16 @@ fn all_problems_are_told_up_to_ten() {
 #[case::many_large_patterns(json!({
     "allOf": vec![json!({"pattern": "\\w{99}"}); 2000]
 }))]
-fn a_bomb_is_refused_in_no_time(#[case] bomb: Value) {
+fn a_bomb_is_refused_before_it_goes_off(#[case] bomb: Value) {
     assert!(
         bomb.to_string().len() <= MAX_BYTES,
         "the length is not what refuses it"
     );
-    let started = Instant::now();
 
+    // Without bounds each would take hours or gigabytes, and this test would not end.
     let refused = problems(&bomb);
 
     assert!(!refused.is_empty());
-    let took = started.elapsed();
-    assert!(took < Duration::from_secs(2), "took {took:?}");
 }
 
 #[test]
