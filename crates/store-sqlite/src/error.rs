@@ -2,20 +2,27 @@
 
 use std::fmt;
 
+use sqlx::error::DatabaseError;
 use windlass_application::ports::StoreError;
 
 /// Primary result codes after which the same call may succeed later: busy, locked, out of memory,
 /// interrupted, I/O error, disk full, cannot open. Source: <https://www.sqlite.org/rescode.html>.
 const PASSING: [i32; 7] = [5, 6, 7, 9, 10, 13, 14];
 
+/// The primary result code where another connection has the lock.
+const BUSY: i32 = 5;
+
+/// Whether another connection has the lock.
+pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(database) if primary_code(database.as_ref()) == Some(BUSY))
+}
+
 /// What a failure of SQLite means. Its text stays in the cause, for the log.
 pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     let passes = match &error {
-        sqlx::Error::Database(database) => database
-            .code()
-            .and_then(|code| code.parse::<i32>().ok())
-            // The low byte of an extended code is the primary one.
-            .is_some_and(|code| PASSING.contains(&(code & 0xff))),
+        sqlx::Error::Database(database) => {
+            primary_code(database.as_ref()).is_some_and(|code| PASSING.contains(&code))
+        }
         sqlx::Error::Io(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
@@ -27,6 +34,12 @@ pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
     } else {
         StoreError::Failed(Box::new(error))
     }
+}
+
+fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
+    let code = error.code()?.parse::<i32>().ok()?;
+    // The low byte of an extended code is the primary one.
+    Some(code & 0xff)
 }
 
 /// A row that breaks a rule that it was written under.

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
@@ -17,7 +17,7 @@ use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
 
 use crate::deliveries::LastLook;
-use crate::error::store_error;
+use crate::error::{is_locked, store_error};
 use crate::runs::Turns;
 use crate::transaction::Transaction;
 
@@ -28,6 +28,9 @@ const READERS: u32 = 4;
 /// How long a call waits for a connection or for another process that writes, until the store
 /// cannot answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two tries to make a new file one with a write-ahead log.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// After how many pages the write-ahead log is folded into the file: measured to be better than
 /// SQLite's 1,000 under many small transactions.
@@ -89,7 +92,7 @@ impl SqliteStore {
             source,
         };
         make_private(path).map_err(|error| open(error.into()))?;
-        let writer = pool(1).connect_with(options.clone()).await.map_err(open)?;
+        let writer = first_connection(&options).await.map_err(open)?;
         migrate(&writer)
             .await
             .map_err(|source| OpenError::Migrate {
@@ -176,6 +179,20 @@ fn make_private(path: &Path) -> io::Result<()> {
     match made {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// The connection that makes a new file one with a write-ahead log. Where two do so at once SQLite
+/// refuses one of them without waiting.
+async fn first_connection(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let ends_at = Instant::now() + PATIENCE;
+    loop {
+        match pool(1).connect_with(options.clone()).await {
+            Err(error) if is_locked(&error) && Instant::now() < ends_at => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            connected => return connected,
+        }
     }
 }
 
