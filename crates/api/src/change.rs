@@ -1,12 +1,14 @@
 //! A call that changes something: its body, who makes it, and what is kept of its answer so that a
 //! retry has one effect. Source: docs/api.md, "Idempotency".
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, header};
+use http_body_util::BodyExt;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use windlass_application::{Actor, Write};
 
 use crate::authentication::Authenticated;
@@ -20,6 +22,10 @@ use crate::state::Api;
 
 /// The longest body.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// How much of a body that is too long is read nevertheless. A client that sends all of it before it
+/// looks for the answer would find its connection reset instead.
+const MAX_READ_BYTES: usize = 16 * MAX_BODY_BYTES;
 
 /// The longest idempotency key.
 const MAX_KEY_CHARACTERS: usize = 256;
@@ -75,7 +81,7 @@ impl Change {
         // No call that changes something has query parameters.
         extracted::<Query>(&mut parts, state).await?.end()?;
         let key = idempotency_key(&parts.headers)?;
-        let bytes = read_body(&parts.headers, body).await?;
+        let bytes = read_body(&parts.headers, body, received.body_until).await?;
         let keyed = key.map(|key| KeyedRequest {
             key,
             method: parts.method.to_string(),
@@ -167,13 +173,18 @@ fn not_json(error: &NotJson) -> ApiError {
 }
 
 /// Reads a body up to its longest length.
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
-    let too_large = || ApiError::plain(ErrorCode::BodyTooLarge);
+///
+/// A write is carried to its end when its time is over. One whose body never ends would hold its
+/// connection, and the stop of the server, for as long as its client likes.
+async fn read_body(headers: &HeaderMap, body: Body, until: Instant) -> Result<Bytes, ApiError> {
     let told = headers
         .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if told.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(too_large());
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
+        .unwrap_or_default();
+    // A client that expects to be told to go on has sent nothing yet.
+    let is_held_back = headers.contains_key(header::EXPECT) && told > MAX_BODY_BYTES;
+    if is_held_back || told > MAX_READ_BYTES {
+        return Err(ApiError::plain(ErrorCode::BodyTooLarge));
     }
     if headers
         .get(header::CONTENT_ENCODING)
@@ -184,15 +195,30 @@ async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
             "The body must not be compressed.",
         ));
     }
-    to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
-        let is_long = std::error::Error::source(&error)
-            .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>);
-        if is_long {
-            too_large()
-        } else {
-            ApiError::new(ErrorCode::BodyInvalid, "The body did not arrive whole.")
+    let read = tokio::time::timeout_at(until, read_whole(body)).await;
+    read.unwrap_or_else(|_elapsed| Err(ApiError::plain(ErrorCode::Timeout)))
+}
+
+async fn read_whole(mut body: Body) -> Result<Bytes, ApiError> {
+    let mut bytes = Vec::new();
+    let mut length = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame
+            .map_err(|_| ApiError::new(ErrorCode::BodyInvalid, "The body did not arrive whole."))?;
+        // What is no data is a trailer, and no call has one.
+        let data = frame.into_data().unwrap_or_default();
+        length += data.len();
+        if length > MAX_READ_BYTES {
+            break;
         }
-    })
+        if length <= MAX_BODY_BYTES {
+            bytes.extend_from_slice(&data);
+        }
+    }
+    if length > MAX_BODY_BYTES {
+        return Err(ApiError::plain(ErrorCode::BodyTooLarge));
+    }
+    Ok(Bytes::from(bytes))
 }
 
 /// Whether the content type says JSON.
@@ -236,6 +262,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use axum::response::IntoResponse;
+    use futures_util::StreamExt;
     use http::HeaderValue;
     use rstest::rstest;
 
@@ -245,6 +275,20 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         headers
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_end_is_waited_for_no_longer_than_its_time() {
+        let start = futures_util::stream::iter([Ok::<_, std::io::Error>("{\"name\"")]);
+        let stalled = start.chain(futures_util::stream::pending());
+        let until = Instant::now() + Duration::from_millis(50);
+
+        let headers = HeaderMap::new();
+        let read = read_body(&headers, Body::from_stream(stalled), until);
+        let read = tokio::time::timeout(Duration::from_secs(5), read).await;
+
+        let refused = read.expect("given up in time").expect_err("it never ends");
+        assert_eq!(refused.into_response().status(), 500);
     }
 
     #[rstest]

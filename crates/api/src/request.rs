@@ -31,6 +31,8 @@ const REQUEST_ID: &str = "x-request-id";
 pub(crate) struct Received {
     /// Its id.
     pub(crate) request_id: RequestId,
+    /// By when its body must be here.
+    pub(crate) body_until: tokio::time::Instant,
     /// W3C trace context, where the caller sent one that is valid.
     pub(crate) trace_parent: Option<String>,
 }
@@ -68,6 +70,7 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
     let at_most = REQUEST_TIMEOUT + asked_wait(request.headers(), request.uri());
     request.extensions_mut().insert(Received {
         request_id,
+        body_until: tokio::time::Instant::now() + REQUEST_TIMEOUT,
         trace_parent,
     });
     let handled = AssertUnwindSafe(next.run(request))

@@ -57,6 +57,23 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_too_large_is_refused_to_who_sends_it_whole_first() {
+    let fixture = Fixture::new().await;
+    let (address, _server) = served(&fixture).await;
+
+    let key = &fixture.key;
+    let body = "x".repeat(10 << 20);
+    let length = body.len();
+    let request = format!(
+        "POST /v2/agents HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n\
+         Connection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    let answer = sent(address, &request).await;
+
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_drain_answers_who_waits_and_ends_the_server() {
     let fixture = Fixture::new().await;
     let id = fixture.run().await;
