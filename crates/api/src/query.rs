@@ -191,10 +191,12 @@ impl Query {
 
     /// The range that a list is made in.
     pub(crate) fn created(&mut self) -> Created {
-        Created {
-            after: self.moment("created_after"),
-            before: self.moment("created_before"),
+        let after = self.moment("created_after");
+        let before = self.moment("created_before");
+        if after > before && before.is_some() {
+            self.invalid("created_before", "must not be earlier than `created_after`");
         }
+        Created { after, before }
     }
 
     fn moment(&mut self, name: &'static str) -> Option<Timestamp> {

@@ -40,7 +40,21 @@ const INCLUDES: &str = "`input`, `storage`, `screenshots` and `artifacts`";
 /// The longest mark that a caller gives a request.
 const MAX_MARK_CHARACTERS: usize = 255;
 
-request_body!(StartRunBody, "a start", const OPTIONAL: bool = true;);
+request_body!(
+    StartRunBody,
+    "a start",
+    const OPTIONAL: bool = true;,
+    /// Inside the input, a place is a JSON Pointer into it.
+    fn field(path: &[&str]) -> String {
+        match path {
+            ["input", place @ ..] => place
+                .iter()
+                .map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")))
+                .collect(),
+            _ => path.join("."),
+        }
+    }
+);
 request_body!(
     InteractionAnswerBody,
     "an answer",

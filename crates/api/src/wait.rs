@@ -30,12 +30,10 @@ pub(crate) fn preferred(headers: &HeaderMap) -> Option<Duration> {
 
 /// How long an answer may take beyond what a request may take.
 pub(crate) fn asked_wait(headers: &HeaderMap, uri: &Uri) -> Duration {
-    let parameter = uri
-        .query()
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .filter_map(|pair| pair.strip_prefix("wait="))
-        .find_map(wait_of);
+    let query = uri.query().unwrap_or_default();
+    let parameter = url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "wait")
+        .and_then(|(_, seconds)| wait_of(&seconds));
     parameter.or_else(|| preferred(headers)).unwrap_or_default()
 }
 
@@ -63,9 +61,11 @@ mod tests {
         assert_eq!(preferred(&headers), seconds.map(Duration::from_secs));
     }
 
-    #[test]
-    fn a_wait_in_the_address_counts_as_well() {
-        let uri = Uri::from_static("/v2/task-runs/trun_1?include=input&wait=7");
+    #[rstest]
+    #[case("/v2/task-runs/trun_1?include=input&wait=7")]
+    #[case("/v2/task-runs/trun_1?wait=%37")]
+    fn a_wait_in_the_address_counts_as_well(#[case] address: &'static str) {
+        let uri = Uri::from_static(address);
 
         assert_eq!(asked_wait(&HeaderMap::new(), &uri), Duration::from_secs(7));
     }

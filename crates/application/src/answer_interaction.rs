@@ -91,8 +91,9 @@ fn problems(interaction: &Interaction, answers: &BTreeMap<String, SecretString>)
     let mut problems = Vec::new();
     for field in &interaction.fields {
         let answer = answers.get(&field.name).map(ExposeSecret::expose_secret);
-        match answer {
-            None | Some("") if field.required => problems.push(Problem::of(
+        // A blank answers nothing, and would use up one of the source's attempts.
+        match answer.filter(|answer| !answer.trim().is_empty()) {
+            None if field.required => problems.push(Problem::of(
                 ProblemKind::Missing,
                 &field.name,
                 format!("`{}` is missing; the source asks for it.", field.name),
@@ -107,8 +108,8 @@ fn problems(interaction: &Interaction, answers: &BTreeMap<String, SecretString>)
                     ),
                 ));
             }
-            Some(answer) if !answer.is_empty() => problems.extend(choice_problem(field, answer)),
-            None | Some(_) => {}
+            Some(answer) => problems.extend(choice_problem(field, answer)),
+            None => {}
         }
     }
     for name in answers.keys() {

@@ -33,6 +33,9 @@ pub enum NotAWebsite {
         /// The scheme that it has.
         scheme: String,
     },
+    /// A control character, which readers of a URL leave out without a word.
+    #[error("must not hold control characters")]
+    Control,
     /// No host.
     #[error("must name a host")]
     Host,
@@ -55,6 +58,9 @@ pub fn website(text: &str) -> Result<Url, NotAWebsite> {
     if text.len() > MAX_URL_LENGTH {
         return Err(NotAWebsite::TooLong);
     }
+    if text.chars().any(char::is_control) {
+        return Err(NotAWebsite::Control);
+    }
     let url = Url::parse(text).map_err(|error| {
         if error == url::ParseError::EmptyHost {
             NotAWebsite::Host
@@ -66,6 +72,12 @@ pub fn website(text: &str) -> Result<Url, NotAWebsite> {
         return Err(NotAWebsite::Scheme {
             scheme: url.scheme().to_owned(),
         });
+    }
+    // `Url` makes a host of what comes first, as browsers do: of `http:a` and `http:///a` as well.
+    let after_scheme = text.trim().split_once(':').map_or("", |(_, after)| after);
+    let named = after_scheme.strip_prefix("//").unwrap_or_default();
+    if named.is_empty() || named.starts_with(['/', '\\']) {
+        return Err(NotAWebsite::Host);
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(NotAWebsite::Host);

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::error::Finding;
 use crate::error_code::ErrorCode;
+use crate::json::nul;
 use crate::suggestion::nearest;
 
 /// The most findings of one body that are told at once.
@@ -89,6 +90,17 @@ impl Form {
                 if !known && findings.len() < MAX_FINDINGS {
                     findings.push(finding);
                 }
+            }
+        }
+        for place in nul::places(&value) {
+            let place: Vec<&str> = place.iter().map(String::as_str).collect();
+            let field = T::field(&place);
+            let known = findings
+                .iter()
+                .any(|other| other.field.as_ref() == Some(&field));
+            if !known && findings.len() < MAX_FINDINGS {
+                let message = format!("`{field}` must not hold a NUL character.");
+                findings.push(Finding::of(ErrorCode::InputInvalid, field, message));
             }
         }
         findings.sort_by(|one, other| (rank(one), &one.field).cmp(&(rank(other), &other.field)));

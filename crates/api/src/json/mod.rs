@@ -2,6 +2,7 @@
 //! then taken apart.
 
 mod form;
+mod nul;
 mod strict;
 
 pub(crate) use self::form::{Form, RequestBody, request_body};

@@ -77,6 +77,11 @@ fn a_page_has_a_limit(#[case] text: &str, #[case] limit: u32) {
 #[case("limit=1&Limit=2", "parameter_invalid", "limit")]
 #[case("status=done", "parameter_invalid", "status")]
 #[case("created_after=yesterday", "parameter_invalid", "created_after")]
+#[case(
+    "created_after=2026-01-06T00:00:00Z&created_before=2026-01-05T00:00:00Z",
+    "parameter_invalid",
+    "created_before"
+)]
 #[case("statuss=queued", "parameter_unknown", "statuss")]
 #[case("cursor=djE6YWd0OjAxOTg", "cursor_invalid", "cursor")]
 #[case("starting_after=a&ending_before=b", "parameter_invalid", "cursor")]

@@ -174,6 +174,13 @@ async fn a_field_that_is_wrong_is_named() {
             "input_invalid",
             "website.url",
         ),
+        (
+            source("https://a.example/\r\nX: y"),
+            400,
+            "input_invalid",
+            "website.url",
+        ),
+        (source("https:///a"), 400, "input_invalid", "website.url"),
         (source("not a url"), 400, "input_invalid", "website.url"),
         (
             source("https://blocked.example/"),
@@ -213,6 +220,18 @@ async fn a_field_that_is_wrong_is_named() {
             400,
             "schema_invalid",
             "output_schema",
+        ),
+        (
+            task(json!({"output_schema": {"title": "a\u{0}b"}})),
+            400,
+            "input_invalid",
+            "output_schema.title",
+        ),
+        (
+            task(json!({"prompt": "a\u{0}b"})),
+            400,
+            "input_invalid",
+            "prompt",
         ),
         (
             task(json!({"settings": {"priority": 10}})),

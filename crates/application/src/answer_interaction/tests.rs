@@ -73,10 +73,12 @@ async fn every_field_that_is_missing_or_unknown_is_told() {
             (ProblemKind::Unknown, "cod".to_owned()),
         ]
     );
-    assert_eq!(
-        problems(&[("code", "")]).await,
-        [(ProblemKind::Missing, "code".to_owned())]
-    );
+    for blank in ["", "  "] {
+        assert_eq!(
+            problems(&[("code", blank)]).await,
+            [(ProblemKind::Missing, "code".to_owned())]
+        );
+    }
 }
 
 #[tokio::test]
