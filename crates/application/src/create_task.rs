@@ -68,8 +68,8 @@ impl CreateTask {
         {
             problems.push(field::unknown("agent_id", Resource::Agent));
         }
-        check_prompt("prompt", new.prompt.as_deref(), &mut problems);
-        check_schemas(&new, &mut problems);
+        check_prompts(&new, &mut problems);
+        problems.extend(check_schemas(&new).await);
         let settings = task_settings::read(&new.settings, &mut problems);
         let (Some(agent_id), true) = (agent_id, problems.is_empty()) else {
             return Err(CallError::Invalid(problems));
@@ -96,7 +96,8 @@ impl CreateTask {
     }
 }
 
-fn check_schemas(new: &NewTask, problems: &mut Vec<Problem>) {
+/// Checks off the threads that serve others: the patterns of one schema take up to seconds to compile.
+async fn check_schemas(new: &NewTask) -> Vec<Problem> {
     let storage = new.storage.as_ref();
     let schemas = [
         ("input_schema", new.input_schema.as_ref()),
@@ -110,11 +111,28 @@ fn check_schemas(new: &NewTask, problems: &mut Vec<Problem>) {
             storage.and_then(|storage| storage.deduplication_schema.as_ref()),
         ),
     ];
-    for (field, schema) in schemas {
-        if let Some(schema) = schema {
-            problems.extend(schema_problems(field, schema));
-        }
+    let schemas: Vec<(&str, Value)> = schemas
+        .into_iter()
+        .filter_map(|(field, schema)| Some((field, schema?.clone())))
+        .collect();
+    if schemas.is_empty() {
+        return Vec::new();
     }
+    let checked = tokio::task::spawn_blocking(move || {
+        let problems = schemas
+            .iter()
+            .map(|(field, schema)| schema_problems(field, schema));
+        problems.flatten().collect()
+    });
+    checked.await.unwrap_or_else(|error| {
+        // A check is never canceled, so that it can only have panicked: the caller's panic as before.
+        std::panic::resume_unwind(error.into_panic())
+    })
+}
+
+fn check_prompts(new: &NewTask, problems: &mut Vec<Problem>) {
+    check_prompt("prompt", new.prompt.as_deref(), problems);
+    let storage = new.storage.as_ref();
     let prompt = storage.and_then(|storage| storage.extraction_prompt.as_deref());
     check_prompt("storage.extraction_prompt", prompt, problems);
 }
@@ -127,5 +145,27 @@ fn check_prompt(field: &str, prompt: Option<&str>, problems: &mut Vec<Problem>) 
             field,
             format!("`{field}` must have {MAX_PROMPT_BYTES} bytes at most; it has {bytes}."),
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn while_schemas_are_checked_others_are_served() {
+        let patterns = vec![json!({"pattern": "\\w{99}"}); 100];
+        let new = NewTask {
+            input_schema: Some(json!({"allOf": patterns})),
+            ..NewTask::default()
+        };
+
+        tokio::select! {
+            biased;
+            _ = check_schemas(&new) => panic!("the thread was held until the check was over"),
+            () = std::future::ready(()) => {}
+        }
     }
 }
