@@ -13,7 +13,7 @@ use windlass_wire::answer::{Answer, DeletedBody, PageBody};
 use windlass_wire::parameters::PageParameters;
 
 use crate::authentication::Authenticated;
-use crate::change::{Change, Changing};
+use crate::change::{Change, Proposed};
 use crate::error::{ApiError, not_found, of_write};
 use crate::json::request_body;
 use crate::kept::Shape;
@@ -36,13 +36,18 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
     request_body = NewAgentBody, responses((status = 201, body = AgentBody)))]
 async fn create_agent(
     State(api): State<Api>,
-    Changing { change, body }: Changing<NewAgentBody>,
+    Proposed {
+        change,
+        body,
+        wrong,
+    }: Proposed<NewAgentBody>,
 ) -> Result<Response, ApiError> {
     let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
     let new = NewAgent {
         id: body.id,
         name: body.name,
         description: body.description,
+        wrong,
     };
     let written = api.application.create_agent.execute(write, new).await?;
     answering.answer(&written)

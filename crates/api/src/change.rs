@@ -6,10 +6,10 @@ use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use http_body_util::BodyExt;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
-use windlass_application::{Actor, Write};
+use windlass_application::{Actor, Problem, Write};
 
 use crate::authentication::Authenticated;
 use crate::error::{ApiError, Finding};
@@ -45,6 +45,17 @@ pub(crate) struct Changing<T> {
     pub(crate) change: Change,
     /// What it says.
     pub(crate) body: T,
+}
+
+/// A call that changes something and takes a body, of which the rules say more than its form does:
+/// a body whose form is wrong goes on to them all the same, so that all problems are told at once.
+pub(crate) struct Proposed<T> {
+    /// The call.
+    pub(crate) change: Change,
+    /// What it says, as far as its form is right.
+    pub(crate) body: T,
+    /// What is wrong with its form. Where there is anything, the call must change nothing.
+    pub(crate) wrong: Vec<Problem>,
 }
 
 impl Change {
@@ -114,7 +125,7 @@ impl FromRequest<Api> for Change {
         if !bytes.is_empty() {
             let value = json::read(&bytes).map_err(|error| not_json(&error))?;
             let unexpected = match value {
-                serde_json::Value::Object(members) => members,
+                Value::Object(members) => members,
                 _ => {
                     return Err(ApiError::new(
                         ErrorCode::BodyInvalid,
@@ -146,26 +157,65 @@ impl<T: RequestBody> FromRequest<Api> for Changing<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
-        let (mut change, bytes) = Change::read(request, state).await?;
-        let says_nothing = T::OPTIONAL && matches!(bytes.trim_ascii(), b"" | b"{}");
-        let value = if says_nothing {
-            if let Some(keyed) = &mut change.keyed {
-                keyed.body_hash = Sha256::digest([]).into();
-            }
-            json!({})
-        } else {
-            require_json(&change.headers)?;
-            json::read(&bytes).map_err(|error| not_json(&error))?
-        };
+        let (change, value) = read_value::<T>(request, state).await?;
         let (value, findings) = T::form().check::<T>(value);
         if !findings.is_empty() {
             return Err(ApiError::all(findings));
         }
-        // The form is made from the type, so that what passes it can be taken apart.
-        let body = serde_json::from_value(value)
-            .map_err(|error| ApiError::plain(ErrorCode::BodyInvalid).because(error))?;
+        let body = taken_apart(value)?;
         Ok(Self { change, body })
     }
+}
+
+impl<T: RequestBody> FromRequest<Api> for Proposed<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
+        let (change, value) = read_value::<T>(request, state).await?;
+        let (value, findings) = T::form().check::<T>(value);
+        if findings.is_empty() {
+            let (body, wrong) = (taken_apart(value)?, Vec::new());
+            return Ok(Self {
+                change,
+                body,
+                wrong,
+            });
+        }
+        let wrong: Option<Vec<Problem>> = findings.iter().map(Finding::as_problem).collect();
+        let mended = T::form().mended(value);
+        let body = mended.and_then(|value| serde_json::from_value(value).ok());
+        match (body, wrong) {
+            (Some(body), Some(wrong)) => Ok(Self {
+                change,
+                body,
+                wrong,
+            }),
+            (None, _) | (_, None) => Err(ApiError::all(findings)),
+        }
+    }
+}
+
+async fn read_value<T: RequestBody>(
+    request: Request,
+    state: &Api,
+) -> Result<(Change, Value), ApiError> {
+    let (mut change, bytes) = Change::read(request, state).await?;
+    let says_nothing = T::OPTIONAL && matches!(bytes.trim_ascii(), b"" | b"{}");
+    if says_nothing {
+        if let Some(keyed) = &mut change.keyed {
+            keyed.body_hash = Sha256::digest([]).into();
+        }
+        return Ok((change, json!({})));
+    }
+    require_json(&change.headers)?;
+    let value = json::read(&bytes).map_err(|error| not_json(&error))?;
+    Ok((change, value))
+}
+
+/// The form is made from the type, so that what passes it can be taken apart.
+fn taken_apart<T: RequestBody>(value: Value) -> Result<T, ApiError> {
+    serde_json::from_value(value)
+        .map_err(|error| ApiError::plain(ErrorCode::BodyInvalid).because(error))
 }
 
 fn not_json(error: &NotJson) -> ApiError {

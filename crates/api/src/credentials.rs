@@ -16,7 +16,7 @@ use windlass_wire::credential::{CredentialBody, NewCredentialBody};
 use windlass_wire::parameters::{CredentialParameters, PageParameters};
 
 use crate::authentication::Authenticated;
-use crate::change::{Change, Changing};
+use crate::change::{Change, Proposed};
 use crate::error::{ApiError, of_write};
 use crate::json::request_body;
 use crate::kept::{Shape, credential};
@@ -39,7 +39,11 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
     request_body = NewCredentialBody, responses((status = 201, body = CredentialBody)))]
 async fn create_credential(
     State(api): State<Api>,
-    Changing { change, body }: Changing<NewCredentialBody>,
+    Proposed {
+        change,
+        body,
+        wrong,
+    }: Proposed<NewCredentialBody>,
 ) -> Result<Response, ApiError> {
     let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
     let contents = body.auth_credentials.unwrap_or_default();
@@ -51,6 +55,7 @@ async fn create_credential(
         totp_secret: contents.totp_secret.map(SecretString::from),
         source_fields: contents.source_fields.unwrap_or_default(),
         external_id: body.external_id,
+        wrong,
     };
     let written = api
         .application

@@ -7,9 +7,9 @@ use secrecy::SecretString;
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use windlass_application::Resource;
 use windlass_application::create_destination::{CreateDestination, NewWebhook};
 use windlass_application::ports::deliveries::{DeliveryFilter, DeliveryStatus, DeliveryView};
+use windlass_application::{Problem, ProblemKind, Resource};
 use windlass_domain::event::EventType;
 use windlass_domain::id::{DeliveryId, DestinationId};
 use windlass_wire::answer::{Answer, DeletedBody, PageBody};
@@ -18,9 +18,8 @@ use windlass_wire::destination::{DestinationBody, NewDestinationBody};
 use windlass_wire::parameters::{DeliveryParameters, PageParameters};
 
 use crate::authentication::Authenticated;
-use crate::change::{Change, Changing};
-use crate::error::{ApiError, Finding, not_found, of_write};
-use crate::error_code::ErrorCode;
+use crate::change::{Change, Proposed};
+use crate::error::{ApiError, not_found, of_write};
 use crate::events::TYPES;
 use crate::json::{read, request_body};
 use crate::kept::Shape;
@@ -44,10 +43,17 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
     request_body = NewDestinationBody, responses((status = 201, body = DestinationBody)))]
 async fn create_destination(
     State(api): State<Api>,
-    Changing { change, body }: Changing<NewDestinationBody>,
+    Proposed {
+        change,
+        body,
+        mut wrong,
+    }: Proposed<NewDestinationBody>,
 ) -> Result<Response, ApiError> {
     let webhook = body.webhook;
-    let custom_headers = custom_headers(webhook.custom_headers)?;
+    let custom_headers = custom_headers(webhook.custom_headers).unwrap_or_else(|problem| {
+        wrong.push(problem);
+        Vec::new()
+    });
     let new = NewWebhook {
         name: body.name,
         events: body.events,
@@ -57,6 +63,7 @@ async fn create_destination(
             .map(|profile| profile.as_str().to_owned()),
         secret: None,
         custom_headers,
+        wrong,
     };
     let secret = CreateDestination::secret(webhook.secret.map(SecretString::from));
     let (write, answering) = change
@@ -68,13 +75,13 @@ async fn create_destination(
 }
 
 /// An object of texts, or such an object in a string.
-fn custom_headers(given: Option<Value>) -> Result<Vec<(String, SecretString)>, ApiError> {
+fn custom_headers(given: Option<Value>) -> Result<Vec<(String, SecretString)>, Problem> {
     let wrong = || {
-        ApiError::all(vec![Finding::of(
-            ErrorCode::InputInvalid,
+        Problem::of(
+            ProblemKind::Invalid,
             "webhook.custom_headers",
             "`webhook.custom_headers` must be an object of strings, or such an object in a string.",
-        )])
+        )
     };
     let value = match given {
         None => return Ok(Vec::new()),

@@ -58,6 +58,19 @@ impl Finding {
             message: message.into(),
         }
     }
+
+    /// The same, for the application to tell with what its rules find; None where it is nothing
+    /// that a field is to blame for.
+    pub(crate) fn as_problem(&self) -> Option<Problem> {
+        let kind = match self.code {
+            ErrorCode::InputMissing => ProblemKind::Missing,
+            ErrorCode::InputInvalid => ProblemKind::Invalid,
+            ErrorCode::InputUnknown => ProblemKind::Unknown,
+            _ => return None,
+        };
+        let field = self.field.as_deref()?;
+        Some(Problem::of(kind, field, &self.message))
+    }
 }
 
 impl ApiError {

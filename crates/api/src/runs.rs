@@ -13,7 +13,9 @@ use utoipa_axum::routes;
 use windlass_application::answer_interaction::Reply;
 use windlass_application::ports::runs::{RunFilter, RunView};
 use windlass_application::start_run::NewTaskRun;
-use windlass_application::{CallError, OrganizationContext, Resource, Written};
+use windlass_application::{
+    CallError, OrganizationContext, Problem, ProblemKind, Resource, Written,
+};
 use windlass_domain::id::{AgentId, CredentialId, RunId, SessionId, TaskId};
 use windlass_domain::run::{Outcome, Status};
 use windlass_wire::answer::{Answer, PageBody};
@@ -21,7 +23,7 @@ use windlass_wire::parameters::{PageParameters, ReadRunParameters, RunParameters
 use windlass_wire::run::{ArtifactsBody, InteractionAnswerBody, RunBody, StartRunBody};
 
 use crate::authentication::Authenticated;
-use crate::change::{Change, Changing};
+use crate::change::{Change, Changing, Proposed};
 use crate::error::{ApiError, Finding, not_found};
 use crate::error_code::ErrorCode;
 use crate::json::request_body;
@@ -84,11 +86,15 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 async fn start_run(
     State(api): State<Api>,
     Path(task_id): Path<TaskId>,
-    Changing { change, body }: Changing<StartRunBody>,
+    Proposed {
+        change,
+        body,
+        mut wrong,
+    }: Proposed<StartRunBody>,
 ) -> Result<Response, ApiError> {
     let wait = preferred(&change.headers);
     let organization = change.caller().organization();
-    note_mark(body.request_id.as_deref())?;
+    wrong.extend(note_mark(body.request_id.as_deref()));
     let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
     let new = NewTaskRun {
         credential_id: body.credential_id,
@@ -96,6 +102,7 @@ async fn start_run(
         session_id: body.session_id,
         input: body.input,
         metadata: body.metadata.unwrap_or_default(),
+        wrong,
     };
     let start = &api.application.start_run;
     let written = start.execute(write, &task_id, new).await?;
@@ -106,20 +113,20 @@ async fn start_run(
 }
 
 /// The caller's own mark goes to the log and changes nothing.
-fn note_mark(mark: Option<&str>) -> Result<(), ApiError> {
-    let Some(mark) = mark else { return Ok(()) };
+fn note_mark(mark: Option<&str>) -> Option<Problem> {
+    let mark = mark?;
     if mark.chars().count() > MAX_MARK_CHARACTERS {
-        return Err(ApiError::all(vec![Finding::of(
-            ErrorCode::InputInvalid,
+        return Some(Problem::of(
+            ProblemKind::Invalid,
             "request_id",
             format!("`request_id` must have {MAX_MARK_CHARACTERS} characters at most."),
-        )]));
+        ));
     }
     info!(
         caller.request_id = mark,
         "the caller calls this request {mark:?}"
     );
-    Ok(())
+    None
 }
 
 /// Waits for a run that was started now, or before by the same request.

@@ -14,7 +14,7 @@ use windlass_wire::parameters::{PageParameters, SourceParameters};
 use windlass_wire::source::{NewSourceBody, SourceBody};
 
 use crate::authentication::Authenticated;
-use crate::change::{Change, Changing};
+use crate::change::{Change, Proposed};
 use crate::error::{ApiError, not_found, of_write};
 use crate::json::request_body;
 use crate::kept::Shape;
@@ -37,7 +37,11 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
     request_body = NewSourceBody, responses((status = 200, body = SourceBody)))]
 async fn create_source(
     State(api): State<Api>,
-    Changing { change, body }: Changing<NewSourceBody>,
+    Proposed {
+        change,
+        body,
+        wrong,
+    }: Proposed<NewSourceBody>,
 ) -> Result<Response, ApiError> {
     // 200, as callers of Deck's API know it.
     let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
@@ -45,6 +49,7 @@ async fn create_source(
         id: body.id,
         name: body.name,
         url: body.website.url,
+        wrong,
     };
     let written = api.application.create_source.execute(write, new).await?;
     answering.answer(&written)

@@ -8,7 +8,7 @@ use utoipa_axum::routes;
 use windlass_application::create_task::NewTask;
 use windlass_application::ports::tasks::TaskFilter;
 use windlass_application::task_settings::NewTaskSettings;
-use windlass_application::{Key, OrganizationContext, Resource};
+use windlass_application::{Key, OrganizationContext, Problem, ProblemKind, Resource};
 use windlass_domain::id::{AgentId, TaskId};
 use windlass_domain::task::{StorageSettings, TaskStatus};
 use windlass_wire::answer::{Answer, DeletedBody, PageBody};
@@ -16,9 +16,8 @@ use windlass_wire::parameters::{PageParameters, TaskParameters};
 use windlass_wire::task::{NewTaskBody, NewTaskSettingsBody, NewTaskStorageBody, TaskBody};
 
 use crate::authentication::Authenticated;
-use crate::change::{Change, Changing};
-use crate::error::{ApiError, Finding, not_found, of_write};
-use crate::error_code::ErrorCode;
+use crate::change::{Change, Proposed};
+use crate::error::{ApiError, not_found, of_write};
 use crate::json::request_body;
 use crate::kept::Shape;
 use crate::listed::Listed;
@@ -40,7 +39,11 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
     request_body = NewTaskBody, responses((status = 201, body = TaskBody)))]
 async fn create_task(
     State(api): State<Api>,
-    Changing { change, body }: Changing<NewTaskBody>,
+    Proposed {
+        change,
+        body,
+        mut wrong,
+    }: Proposed<NewTaskBody>,
 ) -> Result<Response, ApiError> {
     let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
     let new = NewTask {
@@ -50,8 +53,12 @@ async fn create_task(
         prompt: body.prompt,
         input_schema: body.input_schema,
         output_schema: body.output_schema,
-        storage: storage(body.storage, body.extraction)?,
+        storage: storage(body.storage, body.extraction).unwrap_or_else(|problem| {
+            wrong.push(problem);
+            None
+        }),
         settings: settings(body.settings.unwrap_or_default()),
+        wrong,
     };
     let written = api.application.create_task.execute(write, new).await?;
     answering.answer(&written)
@@ -61,7 +68,7 @@ async fn create_task(
 fn storage(
     given: Option<NewTaskStorageBody>,
     extraction: Option<bool>,
-) -> Result<Option<StorageSettings>, ApiError> {
+) -> Result<Option<StorageSettings>, Problem> {
     let Some(storage) = given else {
         return Ok(extraction
             .filter(|is_on| *is_on)
@@ -77,11 +84,11 @@ fn storage(
     if let (Some(inner), Some(outer)) = (storage.extraction, extraction)
         && inner != outer
     {
-        return Err(ApiError::all(vec![Finding::of(
-            ErrorCode::InputInvalid,
+        return Err(Problem::of(
+            ProblemKind::Invalid,
             "extraction",
             "`extraction` is another name of `storage.extraction`; give one of them.",
-        )]));
+        ));
     }
     Ok(Some(StorageSettings {
         enabled: storage.enabled,

@@ -9,7 +9,7 @@ use windlass_domain::id::AgentId;
 use crate::error::CallError;
 use crate::field;
 use crate::ports::{Agents, Clock};
-use crate::problem::Resource;
+use crate::problem::{Problem, Resource, with_form};
 use crate::random::random;
 use crate::write::{Write, Written};
 
@@ -25,6 +25,8 @@ pub struct NewAgent {
     pub name: String,
     /// What the caller says of it.
     pub description: Option<String>,
+    /// What is wrong with the request's form already: told with what the rules find.
+    pub wrong: Vec<Problem>,
 }
 
 /// Makes an agent.
@@ -52,6 +54,7 @@ impl CreateAgent {
             MAX_DESCRIPTION_CHARACTERS,
             &mut problems,
         );
+        let problems = with_form(new.wrong, problems);
         if !problems.is_empty() {
             return Err(CallError::Invalid(problems));
         }

@@ -15,7 +15,7 @@ use crate::error::CallError;
 use crate::field;
 use crate::ports::credentials::CredentialView;
 use crate::ports::{Clock, Credentials, Sources, Vault};
-use crate::problem::{Problem, ProblemKind, Resource};
+use crate::problem::{Problem, ProblemKind, Resource, with_form};
 use crate::random::random;
 use crate::write::{Write, Written};
 
@@ -39,6 +39,8 @@ pub struct NewCredential {
     pub source_fields: BTreeMap<String, String>,
     /// The caller's own name for the person.
     pub external_id: Option<String>,
+    /// What is wrong with the request's form already: told with what the rules find.
+    pub wrong: Vec<Problem>,
 }
 
 /// Makes a credential.
@@ -84,13 +86,18 @@ impl CreateCredential {
             &mut problems,
         )
         .unwrap_or(AuthMethod::None);
-        check_contents(auth_method, &new, &mut problems);
+        let method_is_wrong = |problem: &Problem| problem.field.as_deref() == Some("auth_method");
+        // Without its method, what a credential must hold is not known.
+        if !new.wrong.iter().any(method_is_wrong) {
+            check_contents(auth_method, &new, &mut problems);
+        }
         let external_id = field::bounded(
             "external_id",
             new.external_id,
             MAX_EXTERNAL_ID_CHARACTERS,
             &mut problems,
         );
+        let problems = with_form(new.wrong, problems);
         let (Some(source_id), true) = (source_id, problems.is_empty()) else {
             return Err(CallError::Invalid(problems));
         };

@@ -15,7 +15,7 @@ use crate::create_source::refused;
 use crate::error::CallError;
 use crate::field;
 use crate::ports::{Clock, Destinations, EgressPolicy, Vault};
-use crate::problem::{Problem, ProblemKind, Resource};
+use crate::problem::{Problem, ProblemKind, Resource, with_form};
 use crate::random::random;
 use crate::signing_secret;
 use crate::write::{Write, Written};
@@ -40,6 +40,8 @@ pub struct NewWebhook {
     pub secret: Option<SecretString>,
     /// Further headers.
     pub custom_headers: Vec<(String, SecretString)>,
+    /// What is wrong with the request's form already: told with what the rules find.
+    pub wrong: Vec<Problem>,
 }
 
 /// Makes an event destination.
@@ -86,6 +88,7 @@ impl CreateDestination {
             ));
         }
         check_headers(&new.custom_headers, &mut problems);
+        let problems = with_form(new.wrong, problems);
         let (Some(events), true) = (events, problems.is_empty()) else {
             return Err(CallError::Invalid(problems));
         };

@@ -9,7 +9,7 @@ use windlass_domain::source::{self, Source};
 use crate::error::CallError;
 use crate::field;
 use crate::ports::{Clock, EgressPolicy, Sources};
-use crate::problem::{Problem, ProblemKind, Resource};
+use crate::problem::{Problem, ProblemKind, Resource, with_form};
 use crate::random::random;
 use crate::write::{Write, Written};
 
@@ -22,6 +22,8 @@ pub struct NewSource {
     pub name: Option<String>,
     /// Where work starts.
     pub url: String,
+    /// What is wrong with the request's form already: told with what the rules find.
+    pub wrong: Vec<Problem>,
 }
 
 /// Makes a source.
@@ -59,6 +61,7 @@ impl CreateSource {
                 format!("`website.url` {error}."),
             )),
         }
+        let problems = with_form(new.wrong, problems);
         if !problems.is_empty() {
             return Err(CallError::Invalid(problems));
         }

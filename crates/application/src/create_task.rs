@@ -9,7 +9,7 @@ use windlass_domain::task::{MAX_PROMPT_BYTES, StorageSettings, Task, TaskStatus}
 use crate::error::CallError;
 use crate::field;
 use crate::ports::{Agents, Clock, Tasks};
-use crate::problem::{Problem, ProblemKind, Resource};
+use crate::problem::{Problem, ProblemKind, Resource, with_form};
 use crate::random::random;
 use crate::schema::schema_problems;
 use crate::task_settings::{self, NewTaskSettings};
@@ -34,6 +34,8 @@ pub struct NewTask {
     pub storage: Option<StorageSettings>,
     /// Clocks, review, pool, attempts.
     pub settings: NewTaskSettings,
+    /// What is wrong with the request's form already: told with what the rules find.
+    pub wrong: Vec<Problem>,
 }
 
 /// Makes a task.
@@ -71,6 +73,7 @@ impl CreateTask {
         check_prompts(&new, &mut problems);
         problems.extend(check_schemas(&new).await);
         let settings = task_settings::read(&new.settings, &mut problems);
+        let problems = with_form(new.wrong, problems);
         let (Some(agent_id), true) = (agent_id, problems.is_empty()) else {
             return Err(CallError::Invalid(problems));
         };

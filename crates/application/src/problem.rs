@@ -86,3 +86,63 @@ impl Resource {
         }
     }
 }
+
+/// What is wrong with the form of a request, and after it what its rules say of other fields: of a
+/// field whose form is wrong they were asked without it.
+pub(crate) fn with_form(form: Vec<Problem>, rules: Vec<Problem>) -> Vec<Problem> {
+    let mut all = form;
+    let of_form = all.len();
+    for problem in rules {
+        let known = all[..of_form].iter().any(|form| form.covers(&problem));
+        if !known {
+            all.push(problem);
+        }
+    }
+    all
+}
+
+impl Problem {
+    /// Whether this speaks of the other's field, or of one that the other's lies in.
+    fn covers(&self, other: &Self) -> bool {
+        match (&self.field, &other.field) {
+            (Some(field), Some(inside)) => inside
+                .strip_prefix(field.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+            (None, _) | (_, None) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_whose_form_is_wrong_is_told_once() {
+        let of = |field: &str, message: &str| Problem::of(ProblemKind::Invalid, field, message);
+        let form = vec![of("website", "form"), of("name", "form")];
+        let rules = vec![
+            of("name", "rule"),
+            of("website.url", "rule"),
+            of("names", "rule"),
+            of("metadata", "rule"),
+            of("metadata", "another rule"),
+        ];
+
+        let told: Vec<String> = with_form(form, rules)
+            .into_iter()
+            .map(|problem| format!("{} {}", problem.field.unwrap_or_default(), problem.message))
+            .collect();
+
+        assert_eq!(
+            told,
+            [
+                "website form",
+                "name form",
+                "names rule",
+                "metadata rule",
+                "metadata another rule",
+            ]
+        );
+    }
+}

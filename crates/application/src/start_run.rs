@@ -18,7 +18,7 @@ use crate::error::CallError;
 use crate::field;
 use crate::ports::runs::{NewRun, RunView};
 use crate::ports::{Clock, Credentials, Playbooks, Runs, Sessions, Sources, Tasks, Vault};
-use crate::problem::{Problem, ProblemKind, Resource};
+use crate::problem::{Problem, ProblemKind, Resource, with_form};
 use crate::random::random;
 use crate::schema::Schemas;
 use crate::write::{OrganizationContext, Write, Written};
@@ -43,6 +43,8 @@ pub struct NewTaskRun {
     pub input: Option<Value>,
     /// The caller's own pairs.
     pub metadata: Metadata,
+    /// What is wrong with the request's form already: told with what the rules find.
+    pub wrong: Vec<Problem>,
 }
 
 /// Starts a run of a task.
@@ -92,6 +94,7 @@ impl StartRun {
         check_metadata(&new.metadata, &mut problems);
         // Once all that was named is found, what is missing can be told.
         if problems.is_empty()
+            && new.wrong.is_empty()
             && found.source_id.is_none()
             && task.settings.source == SourceRequirement::Required
         {
@@ -101,6 +104,7 @@ impl StartRun {
                 "`source_id` is missing; give it, or a `credential_id` or `session_id` that has one.",
             ));
         }
+        let problems = with_form(new.wrong, problems);
         if !problems.is_empty() {
             return Err(CallError::Invalid(problems));
         }
@@ -169,7 +173,9 @@ impl StartRun {
         if !problems.is_empty() {
             return Ok(References::default());
         }
-        if let Some(session) = &session {
+        if let Some(session) = &session
+            && new.wrong.is_empty()
+        {
             matches_session(session, credential_id, source_id.as_ref())?;
         }
         if let (Some(credential), Some(source_id)) = (&credential, &source_id)

@@ -56,6 +56,90 @@ async fn a_body_that_is_none_is_told_as_such() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_form_and_values_is_told_at_once() {
+    let fixture = Fixture::new().await;
+    let run = format!("/v2/tasks/{}/run", fixture.task().await);
+    let before = made(&fixture).await;
+
+    for (path, body, expected) in [
+        (
+            "/v2/agents",
+            json!({"nam": "Bills", "id": "agent-1", "description": 7}),
+            json!([
+                ["input_missing", "name"],
+                ["input_unknown", "nam"],
+                ["input_invalid", "description"],
+                ["input_invalid", "id"],
+            ]),
+        ),
+        (
+            "/v2/sources",
+            json!({"website": {"ur": "https://nordlys.example"}, "name": " "}),
+            json!([
+                ["input_missing", "type"],
+                ["input_missing", "website.url"],
+                ["input_unknown", "website.ur"],
+                ["input_missing", "name"],
+            ]),
+        ),
+        (
+            "/v2/credentials",
+            json!({"source_id": "src_unknown", "auth_method": 7, "auth_credentials": {"user": "kari"}}),
+            json!([
+                ["input_unknown", "auth_credentials.user"],
+                ["input_invalid", "auth_method"],
+                ["source_invalid", "source_id"],
+            ]),
+        ),
+        (
+            "/v2/tasks",
+            json!({"name": " ", "agent_id": "agt_unknown", "output_shema": {}, "prompt": 7,
+                "input_schema": {"type": "strin"}, "settings": {"revew": "none"}}),
+            json!([
+                ["input_unknown", "output_shema"],
+                ["input_unknown", "settings.revew"],
+                ["input_invalid", "prompt"],
+                ["input_missing", "name"],
+                ["agent_not_found", "agent_id"],
+                ["schema_invalid", "input_schema"],
+            ]),
+        ),
+        (
+            "/v2/event-destinations",
+            json!({"events": [], "webhook": {"url": "ftp://a", "custom_headers": 7}, "topic": "x"}),
+            json!([
+                ["input_missing", "name"],
+                ["input_unknown", "topic"],
+                ["input_invalid", "webhook.custom_headers"],
+                ["input_invalid", "events"],
+                ["input_invalid", "webhook.url"],
+            ]),
+        ),
+        (
+            run.as_str(),
+            json!({"inputs": {}, "credential_id": "cred_unknown", "metadata": "x"}),
+            json!([
+                ["input_unknown", "inputs"],
+                ["input_invalid", "metadata"],
+                ["credential_not_found", "credential_id"],
+                ["input_missing", "/month"],
+            ]),
+        ),
+    ] {
+        let answered = fixture.call(Method::POST, path).json(&body).send().await;
+
+        let errors = answered.body()["errors"].clone();
+        let errors = errors.as_array().cloned().unwrap_or_default();
+        let told: Vec<Value> = errors
+            .iter()
+            .map(|error| json!([error["code"], error["field"]]))
+            .collect();
+        assert_eq!(Value::from(told), expected, "{path}");
+    }
+    assert_eq!(made(&fixture).await, before, "nothing was made");
+}
+
+#[tokio::test]
 async fn a_body_is_bounded_and_says_what_it_is() {
     let fixture = Fixture::new().await;
     let call = || fixture.call(Method::POST, "/v2/agents");

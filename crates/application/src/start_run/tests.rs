@@ -299,6 +299,11 @@ async fn all_that_is_wrong_is_told_at_once() {
         session_id: Some(session(None).id.to_string()),
         metadata: [("k".repeat(41), "v".to_owned())].into(),
         input: None,
+        wrong: vec![Problem::of(
+            ProblemKind::Unknown,
+            "inputt",
+            "`inputt` is not a field.",
+        )],
     };
 
     let error = refused(world, new).await;
@@ -306,6 +311,7 @@ async fn all_that_is_wrong_is_told_at_once() {
     assert_eq!(
         told(&error),
         [
+            (ProblemKind::Unknown, "inputt".to_owned()),
             (
                 ProblemKind::NotFound(Resource::Session),
                 "session_id".to_owned()

@@ -207,6 +207,7 @@ impl World {
             id: None,
             name: "Bills".to_owned(),
             description: None,
+            wrong: Vec::new(),
         };
         let agent = self
             .application
@@ -224,6 +225,7 @@ impl World {
                 source: Some("none".to_owned()),
                 ..NewTaskSettings::default()
             },
+            wrong: Vec::new(),
         };
         let task = self
             .application
@@ -237,6 +239,7 @@ impl World {
             id: None,
             name: None,
             url: "https://nordlys.invalid/login".to_owned(),
+            wrong: Vec::new(),
         };
         let source = self
             .application
@@ -250,6 +253,7 @@ impl World {
             totp_secret: None,
             source_fields: BTreeMap::new(),
             external_id: None,
+            wrong: Vec::new(),
         };
         let create = &self.application.create_credential;
         let credential = create.execute(self.write.clone(), new).await;
