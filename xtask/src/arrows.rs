@@ -142,7 +142,6 @@ const BANS: &[Ban] = &[
             "application",
             "api",
             "wire",
-            "records",
             "worker",
             "conformance",
         ],

@@ -4,6 +4,7 @@
 //! renamed or dropped. Each shape turns into its domain type by saying which rule a row breaks;
 //! what a row cannot hold is an error and never a default.
 
+pub mod columns;
 mod event;
 mod event_filter;
 mod holder;

@@ -13,8 +13,8 @@ use windlass_domain::agent::{Agent, AgentWithTasks};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{AgentId, OrganizationId, TaskId};
 use windlass_domain::task::{TaskStatus, TaskSummary};
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::in_use::refuse_in_use;
 use crate::page;

@@ -11,8 +11,8 @@ use windlass_domain::credential::{AuthMethod, Credential, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId, SourceId};
 use windlass_domain::sealed::Sealed;
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::page::{self, First};
 use crate::sources;

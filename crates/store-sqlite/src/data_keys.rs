@@ -7,8 +7,8 @@ use windlass_application::ports::vault::WrappedKey;
 use windlass_application::ports::{DataKeys, StoreError};
 use windlass_domain::id::OrganizationId;
 use windlass_domain::sealed::Sealed;
+use windlass_records::columns::Id;
 
-use crate::columns::Id;
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
 

@@ -10,9 +10,9 @@ use windlass_application::{
 use windlass_domain::destination::{Configuration, Destination, DestinationStatus, EventFilter};
 use windlass_domain::id::{DestinationId, OrganizationId};
 use windlass_domain::sealed::Sealed;
+use windlass_records::columns::{At, Id};
 use windlass_records::{EventFilterRecord, Impossible, WebhookRecord};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::page::{self, First};
 use crate::store::SqliteStore;

@@ -14,9 +14,9 @@ use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{
     DeliveryId, DestinationId, EventId, OrganizationId, Random, RunId, SessionId, StorageId,
 };
+use windlass_records::columns::{At, Id};
 use windlass_records::{EventDetail, EventFilterRecord};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 
 /// An event that has no id and no number yet.

@@ -14,9 +14,9 @@ use windlass_domain::id::{
     AgentId, CredentialId, EventId, MalformedId, OrganizationId, RunId, SessionId, SourceId,
     StorageId, TaskId,
 };
+use windlass_records::columns::{At, Id};
 use windlass_records::{EventDetail, Impossible, RunFacts, SessionFacts};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::page::{self, First};
 use crate::store::SqliteStore;

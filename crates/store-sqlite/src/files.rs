@@ -10,8 +10,8 @@ use windlass_domain::file::StoredFile;
 use windlass_domain::id::{OrganizationId, RunId, StorageId};
 use windlass_domain::run::Run;
 use windlass_records::Impossible;
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::page::{self, First};
 use crate::store::SqliteStore;

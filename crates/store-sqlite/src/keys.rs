@@ -7,8 +7,8 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::{KeyId, OrganizationId};
 use windlass_domain::key::{ApiKey, Scope};
 use windlass_domain::organization::Organization;
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::organizations::OrganizationRow;
 use crate::store::SqliteStore;

@@ -7,7 +7,6 @@
 
 mod agents;
 mod clock;
-mod columns;
 mod credentials;
 mod data_keys;
 mod deliveries;

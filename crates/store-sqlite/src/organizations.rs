@@ -5,8 +5,8 @@ use sqlx::FromRow;
 use windlass_application::ports::{Organizations, StoreError, WriteError};
 use windlass_domain::id::OrganizationId;
 use windlass_domain::organization::{Environment, Organization};
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
 use crate::write::{Audited, By, audit};

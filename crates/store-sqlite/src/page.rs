@@ -5,8 +5,7 @@ use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_application::{Created, Page, PageRequest, Position};
 use windlass_domain::id::{EventId, MalformedId};
-
-use crate::columns::{At, Id};
+use windlass_records::columns::{At, Id};
 
 /// Which end of a list comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

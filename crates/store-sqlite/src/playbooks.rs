@@ -9,8 +9,8 @@ use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::sources;
 use crate::store::SqliteStore;

@@ -9,9 +9,9 @@ use windlass_application::OrganizationContext;
 use windlass_application::ports::{Sessions, StoreError};
 use windlass_domain::id::{CredentialId, OrganizationId, SessionId, SourceId};
 use windlass_domain::session::{self, Session, SessionState};
+use windlass_records::columns::{At, Id};
 use windlass_records::{Impossible, SessionStateRecord};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
 

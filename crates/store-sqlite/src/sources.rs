@@ -10,8 +10,8 @@ use windlass_domain::credential::CredentialStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{OrganizationId, SourceId};
 use windlass_domain::source::Source;
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::in_use::refuse_in_use;
 use crate::page;

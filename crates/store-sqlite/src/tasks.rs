@@ -11,10 +11,10 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
 use windlass_domain::id::{AgentId, OrganizationId, TaskId};
 use windlass_domain::task::{StorageSettings, Task, TaskSettings, TaskStatus};
+use windlass_records::columns::{At, Id};
 use windlass_records::{Impossible, StorageSettingsRecord, TaskSettingsRecord};
 
 use crate::agents;
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::in_use::refuse_in_use;
 use crate::page;

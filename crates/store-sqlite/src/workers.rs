@@ -14,8 +14,8 @@ use windlass_domain::id::{OrganizationId, RunId, SessionId, WorkerId};
 use windlass_domain::lifecycle::{Command, Signal};
 use windlass_domain::run::{Epoch, Holder, Refusal, RunCommand};
 use windlass_domain::session::SessionCommand;
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::runs::Loaded;
 use crate::store::SqliteStore;

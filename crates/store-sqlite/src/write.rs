@@ -10,8 +10,8 @@ use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{KeyId, OrganizationId, RequestId};
 use windlass_domain::sealed::Sealed;
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::event_log::NewEvent;
 use crate::store::SqliteStore;

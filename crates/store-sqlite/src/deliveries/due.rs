@@ -7,8 +7,8 @@ use windlass_application::error::chain;
 use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
 use windlass_domain::destination::DestinationStatus;
+use windlass_records::columns::At;
 
-use crate::columns::At;
 use crate::error::store_error;
 use crate::store::SqliteStore;
 

@@ -11,9 +11,9 @@ use windlass_application::ports::deliveries::DueDelivery;
 use windlass_domain::Timestamp;
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::id::{DestinationId, OrganizationId};
+use windlass_records::columns::{At, Id};
 
 use super::row::{DeliveryRow, select_deliveries};
-use crate::columns::{At, Id};
 use crate::destinations;
 use crate::error::{corrupt, store_error};
 use crate::events;

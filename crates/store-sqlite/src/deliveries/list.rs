@@ -11,9 +11,9 @@ use windlass_application::ports::deliveries::{DeliveryFilter, DeliveryStatus, De
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::delivery::{Attempt, Delivery};
 use windlass_domain::id::{DeliveryId, DestinationId};
+use windlass_records::columns::{At, Id};
 
 use super::row::{DeliveryRow, select_deliveries};
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::page::{self, First};
 use crate::store::SqliteStore;

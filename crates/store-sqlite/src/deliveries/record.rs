@@ -9,9 +9,9 @@ use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummar
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{DeliveryId, DestinationId, OrganizationId};
+use windlass_records::columns::{At, Id};
 
 use super::row::{DeliveryRow, select_deliveries};
-use crate::columns::{At, Id};
 use crate::destinations;
 use crate::error::store_error;
 use crate::event_log::NewEvent;

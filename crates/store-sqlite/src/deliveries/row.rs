@@ -5,8 +5,8 @@ use windlass_application::ports::StoreError;
 use windlass_domain::delivery::{Delivery, DeliveryState};
 use windlass_domain::event::EventType;
 use windlass_domain::id::{DeliveryId, DestinationId, EventId, OrganizationId};
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::corrupt;
 
 /// Selects deliveries as [`DeliveryRow`] has them. A macro, since a query's text is a constant.

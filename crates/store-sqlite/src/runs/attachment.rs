@@ -8,8 +8,8 @@ use windlass_domain::event::{EventData, EventType};
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::RunId;
 use windlass_domain::run::{Run, Status};
+use windlass_records::columns::{At, Id};
 
-use crate::columns::{At, Id};
 use crate::error::store_error;
 use crate::event_log::NewEvent;
 use crate::files;

@@ -7,11 +7,11 @@ use windlass_application::{Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::run::{Metadata, Refusal, Run, RunCommand};
+use windlass_records::columns::Id;
 
 use super::attachment;
 use super::row::shows_output;
 use super::scene::Loaded;
-use crate::columns::Id;
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
 use crate::write::{Audited, Begun};

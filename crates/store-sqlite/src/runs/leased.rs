@@ -8,8 +8,8 @@ use windlass_domain::run::Run;
 use windlass_domain::sealed::Sealed;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
+use windlass_records::columns::Id;
 
-use crate::columns::Id;
 use crate::error::{corrupt, store_error};
 use crate::{credentials, playbooks, sources, tasks};
 

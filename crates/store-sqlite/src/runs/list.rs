@@ -5,9 +5,9 @@ use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::{RunFilter, RunView};
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::id::RunId;
+use windlass_records::columns::Id;
 
 use super::row::{ViewRow, select_views};
-use crate::columns::Id;
 use crate::error::store_error;
 use crate::page::{self, First};
 use crate::store::SqliteStore;

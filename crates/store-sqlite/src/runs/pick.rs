@@ -10,8 +10,8 @@ use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::pool::Pool;
+use windlass_records::columns::Id;
 
-use crate::columns::Id;
 use crate::error::store_error;
 
 /// Above every priority: where a look at an organization's runs begins.

@@ -7,9 +7,9 @@ use windlass_domain::Timestamp;
 use windlass_domain::lifecycle;
 use windlass_domain::run::{Holder, Run, RunState, Waiting};
 use windlass_domain::session::{Session, SessionState};
+use windlass_records::columns::{At, Id};
 
 use super::row::active_at;
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 
 /// The table that a run has a row in.

@@ -7,9 +7,9 @@ use windlass_application::ports::runs::RunView;
 use windlass_domain::id::{OrganizationId, RunId};
 use windlass_domain::run::Status;
 use windlass_domain::sealed::Sealed;
+use windlass_records::columns::Id;
 
 use super::row::{ViewRow, select_views};
-use crate::columns::Id;
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
 

@@ -13,9 +13,9 @@ use windlass_domain::id::{
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{Epoch, Finished, Metadata, Run, RunState, Status};
 use windlass_domain::task::TaskSettings;
+use windlass_records::columns::{At, Id};
 use windlass_records::{Impossible, RunStateRecord, TaskSettingsRecord};
 
-use crate::columns::{At, Id};
 use crate::error::corrupt;
 
 /// Selects runs as [`RunRow`] has them, with `$more` columns and tables. A macro, since a query's

@@ -9,13 +9,13 @@ use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::{Changes, LifecycleEvent, SceneCredential, Subject};
 use windlass_domain::run::{Outcome, Run, RunState};
 use windlass_domain::session::Session;
+use windlass_records::columns::{At, Id};
 use windlass_records::{RunFacts, RunStateRecord, SessionFacts};
 
 use super::attachment;
 use super::place::{self, Place};
 use super::row::{active_at, with_clocks};
 use super::scene::Loaded;
-use crate::columns::{At, Id};
 use crate::credentials;
 use crate::error::{corrupt, store_error};
 use crate::event_log::NewEvent;

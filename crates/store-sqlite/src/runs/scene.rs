@@ -10,10 +10,10 @@ use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{CredentialId, RunId, SessionId};
 use windlass_domain::lifecycle::{self, Changes, Command, Scene, SceneCredential};
 use windlass_domain::run::Metadata;
+use windlass_records::columns::{At, Id};
 
 use super::row::{RunRow, select_runs};
 use super::save;
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::sessions;
 use crate::transaction::Transaction;

@@ -9,10 +9,10 @@ use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::OrganizationId;
 use windlass_domain::lifecycle::{self, Command};
 use windlass_domain::run::{Refusal, Run};
+use windlass_records::columns::Id;
 
 use super::save;
 use super::scene::Loaded;
-use crate::columns::Id;
 use crate::credentials;
 use crate::error::store_error;
 use crate::store::SqliteStore;

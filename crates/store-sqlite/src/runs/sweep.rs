@@ -11,10 +11,10 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::SessionId;
 use windlass_domain::lifecycle;
 use windlass_domain::session;
+use windlass_records::columns::{At, Id};
 
 use super::place;
 use super::scene::Loaded;
-use crate::columns::{At, Id};
 use crate::error::store_error;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;

@@ -5,9 +5,9 @@ use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::{TimelineEntry, TimelineKind};
 use windlass_domain::id::RunId;
+use windlass_records::columns::{At, Id};
 
 use super::attachment::{INTERACTION, MAX_LINES, PROGRESS};
-use crate::columns::{At, Id};
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
 

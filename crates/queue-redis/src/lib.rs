@@ -1,0 +1,1 @@
+//! Wake-ups and rate counters across replicas, on Redis.
