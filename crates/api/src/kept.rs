@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use windlass_application::ports::credentials::CredentialView;
 use windlass_application::ports::runs::RunView;
+use windlass_application::ports::sessions::SessionView;
 use windlass_application::ports::vault::Place;
 use windlass_application::ports::{Clock, OrganizationVault};
 use windlass_application::{IdempotencyRequest, KeptAnswer, Outcome, Written};
@@ -24,6 +25,7 @@ use windlass_wire::credential::CredentialBody;
 use windlass_wire::destination::DestinationBody;
 use windlass_wire::playbook::{DeletedPlaybookBody, PlaybookBody};
 use windlass_wire::run::RunBody;
+use windlass_wire::session::SessionBody;
 use windlass_wire::source::SourceBody;
 use windlass_wire::task::TaskBody;
 
@@ -114,6 +116,7 @@ made!(
     Task => Task,
     Playbook => Playbook,
     RunView => Run,
+    SessionView => Session,
     Destination => Destination,
 );
 
@@ -232,6 +235,7 @@ impl Answering {
             Outcome::Task(task) => answered(TaskBody::from(task), request_id),
             Outcome::Playbook(playbook) => answered(PlaybookBody::from(playbook), request_id),
             Outcome::Run(view) => answered(run(view, self.clock.now()), request_id),
+            Outcome::Session(view) => answered(session(view, self.clock.now()), request_id),
             Outcome::Destination(destination) => {
                 answered(self.destination(destination), request_id)
             }
@@ -298,4 +302,9 @@ pub(crate) fn credential(view: &CredentialView) -> CredentialBody {
 /// A run as its caller sees it at this moment.
 pub(crate) fn run(view: &RunView, now: Timestamp) -> RunBody {
     RunBody::new(&view.run, &view.metadata, view.output.as_ref(), now)
+}
+
+/// A session as its caller sees it at this moment.
+pub(crate) fn session(view: &SessionView, now: Timestamp) -> SessionBody {
+    SessionBody::new(&view.session, &view.runs, now)
 }

@@ -5,24 +5,24 @@ use axum::response::Response;
 use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use windlass_application::ports::runs::RunFilter;
-use windlass_application::{PageRequest, Position, Resource};
+use windlass_application::Resource;
 use windlass_domain::id::SessionId;
 use windlass_wire::answer::Answer;
-use windlass_wire::session::{SessionBody, SessionRunBody};
+use windlass_wire::session::SessionBody;
 
 use crate::authentication::Authenticated;
+use crate::change::Change;
 use crate::error::{ApiError, not_found};
+use crate::kept::{Shape, session};
 use crate::path::Path;
 use crate::query::Query;
 use crate::request::{Received, json};
 use crate::state::Api;
 
-/// How many of its runs a session shows.
-const MAX_RUNS: u32 = 100;
-
 pub(crate) fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::default().routes(routes!(read_session))
+    OpenApiRouter::default()
+        .routes(routes!(read_session))
+        .routes(routes!(end_session))
 }
 
 /// Reads a session.
@@ -36,25 +36,24 @@ async fn read_session(
     query: Query,
 ) -> Result<Response, ApiError> {
     query.end()?;
-    let organization = caller.organization();
     let ports = &api.application.ports;
-    let session = ports.sessions.get(organization, id).await?;
-    let session = session.ok_or_else(|| not_found(Resource::Session))?;
-    let filter = RunFilter {
-        session_id: Some(id),
-        ..RunFilter::default()
-    };
-    let request = PageRequest {
-        limit: MAX_RUNS,
-        position: Position::Start,
-    };
-    let runs = ports.runs.list(organization, filter, request).await?;
-    let runs = runs
-        .items
-        .iter()
-        .map(|view| SessionRunBody::from(&view.run))
-        .collect();
-    let body = SessionBody::new(&session, runs, ports.clock.now());
+    let view = ports.sessions.view(caller.organization(), id).await?;
+    let view = view.ok_or_else(|| not_found(Resource::Session))?;
+    let body = session(&view, ports.clock.now());
     let body = body.answering(received.request_id.to_string());
     Ok(json(StatusCode::OK, &body))
+}
+
+/// Ends a session: what waits for it and what is done in it is canceled, also where that waits for
+/// a person; what waits for a review stays. One that has ended is answered as it is.
+#[utoipa::path(post, path = "/v2/sessions/{session_id}/end", tag = "sessions",
+    params(("session_id" = String, Path)), responses((status = 200, body = SessionBody)))]
+async fn end_session(
+    State(api): State<Api>,
+    Path(id): Path<SessionId>,
+    change: Change,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let written = api.application.end_session.execute(write, id).await?;
+    answering.answer(&written)
 }

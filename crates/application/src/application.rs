@@ -13,6 +13,7 @@ use crate::create_destination::CreateDestination;
 use crate::create_source::CreateSource;
 use crate::create_task::CreateTask;
 use crate::dispatch::Dispatcher;
+use crate::end_session::EndSession;
 use crate::issue_key::IssueKey;
 use crate::ports::{
     Agents, Blobs, Clock, Credentials, Deliveries, DestinationSender, Destinations, EgressPolicy,
@@ -93,6 +94,7 @@ pub struct Application {
     pub create_destination: CreateDestination,
     pub start_run: StartRun,
     pub cancel_run: CancelRun,
+    pub end_session: EndSession,
     pub answer_interaction: AnswerInteraction,
     pub wait_for_run: WaitForRun,
     pub read_run_input: ReadRunInput,
@@ -162,6 +164,11 @@ impl Application {
             },
             cancel_run: CancelRun {
                 runs: ports.runs.clone(),
+                announcer: announcer.clone(),
+                grace: settings.cancel_grace,
+            },
+            end_session: EndSession {
+                sessions: ports.sessions.clone(),
                 announcer: announcer.clone(),
                 grace: settings.cancel_grace,
             },

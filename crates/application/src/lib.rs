@@ -16,6 +16,7 @@ pub mod create_destination;
 pub mod create_source;
 pub mod create_task;
 pub mod dispatch;
+pub mod end_session;
 pub mod error;
 mod field;
 #[cfg(test)]

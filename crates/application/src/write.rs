@@ -14,6 +14,7 @@ use windlass_domain::task::Task;
 
 use crate::ports::credentials::CredentialView;
 use crate::ports::runs::RunView;
+use crate::ports::sessions::SessionView;
 
 /// The organization that a statement may touch. Only authentication makes one for a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,6 +112,8 @@ pub enum Outcome<'a> {
     Playbook(&'a Playbook),
     /// A run.
     Run(&'a RunView),
+    /// A session.
+    Session(&'a SessionView),
     /// A destination.
     Destination(&'a Destination),
     /// A deletion, which needs no more than the request's path.

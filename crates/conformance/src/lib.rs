@@ -28,6 +28,7 @@ mod run_promises;
 pub mod run_reads;
 pub mod run_starts;
 pub mod run_sweeps;
+pub mod sessions;
 pub mod signals;
 pub mod sources;
 pub mod stage;

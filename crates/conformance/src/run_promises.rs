@@ -107,6 +107,22 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            sessions,
+            [
+                a_session_is_seen_with_its_newest_runs,
+                a_strangers_session_is_not_found,
+                an_end_of_a_queued_session_cancels_its_runs,
+                an_end_of_an_idle_session_completes_it,
+                an_end_stops_the_live_run_and_cancels_those_that_wait,
+                an_end_stops_a_run_that_waits_for_a_person,
+                a_review_outlives_its_session,
+                a_repeated_end_changes_nothing,
+                an_end_is_done_once_per_idempotency_key,
+                of_an_end_and_a_finish_at_once_both_are_heard,
+            ]
+        );
+        $crate::promises!(
+            $open,
             run_history,
             [
                 a_history_of_attempts_is_as_decided,

@@ -243,6 +243,7 @@ fn answer(request_id: RequestId, outcome: Outcome<'_>) -> KeptAnswer {
         Outcome::Task(task) => task.id.to_string(),
         Outcome::Playbook(playbook) => playbook.version.to_string(),
         Outcome::Run(view) => view.run.id.to_string(),
+        Outcome::Session(view) => view.session.id.to_string(),
         Outcome::Destination(destination) => destination.id.to_string(),
         Outcome::Deleted => "deleted".to_owned(),
     };

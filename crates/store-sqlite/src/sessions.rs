@@ -1,22 +1,64 @@
-//! Sessions, kept. What changes them stands in `runs`: the two are decided together.
+//! Sessions, kept. What a run means for its session stands in `runs`: the two are decided together.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
-use windlass_application::OrganizationContext;
-use windlass_application::ports::{Sessions, StoreError};
+use windlass_application::ports::sessions::{SessionCommanded, SessionView};
+use windlass_application::ports::{Sessions, StoreError, WriteError};
+use windlass_application::{OrganizationContext, Outcome, Write, Written};
 use windlass_domain::id::{CredentialId, OrganizationId, SessionId, SourceId};
-use windlass_domain::session::{self, Session, SessionState};
+use windlass_domain::lifecycle::Command;
+use windlass_domain::session::{self, Session, SessionCommand, SessionState};
 use windlass_records::columns::{At, Id};
 use windlass_records::{Impossible, SessionStateRecord};
 
 use crate::error::{corrupt, store_error};
+use crate::runs::{self, Loaded};
 use crate::store::SqliteStore;
+use crate::write::{Audited, Begun};
 
 #[async_trait]
 impl Sessions for SqliteStore {
+    async fn command(
+        &self,
+        write: Write,
+        session_id: SessionId,
+        command: SessionCommand,
+    ) -> Result<Written<SessionCommanded>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let loaded = Loaded::load(transaction.connection(), session_id, None).await?;
+        let mut loaded = loaded
+            .filter(|loaded| {
+                let session = loaded.scene.session.as_ref();
+                session.is_some_and(|session| session.organization_id == organization_id)
+            })
+            .ok_or(WriteError::NotFound)?;
+        let changes = loaded
+            .command(&mut transaction.transaction, Command::Session(command))
+            .await?;
+        let view = view(transaction.connection(), session_id).await?;
+        let commanded = SessionCommanded {
+            session: view.ok_or(WriteError::NotFound)?,
+            signals: changes.signals,
+        };
+        // A retry that changed nothing is no second change.
+        let audited = action(command).filter(|_| !changes.events.is_empty());
+        let audited = audited.map(|action| Audited {
+            action,
+            subject: session_id.to_string(),
+        });
+        transaction
+            .commit(Outcome::Session(&commanded.session), audited)
+            .await?;
+        Ok(Written::Done(commanded))
+    }
+
     async fn get(
         &self,
         organization: OrganizationContext,
@@ -26,6 +68,39 @@ impl Sessions for SqliteStore {
         let session = load(&mut connection, id).await?;
         Ok(session.filter(|session| session.organization_id == organization.organization_id()))
     }
+
+    async fn view(
+        &self,
+        organization: OrganizationContext,
+        id: SessionId,
+    ) -> Result<Option<SessionView>, StoreError> {
+        let mut snapshot = self.readers().begin().await.map_err(store_error)?;
+        let view = view(&mut snapshot, id).await?;
+        let organization_id = organization.organization_id();
+        Ok(view.filter(|view| view.session.organization_id == organization_id))
+    }
+}
+
+/// A command as the audit names it; None for what only workers and clocks say.
+fn action(command: SessionCommand) -> Option<&'static str> {
+    match command {
+        SessionCommand::End { .. } => Some("session.end"),
+        SessionCommand::Evicted { .. }
+        | SessionCommand::IdleTimedOut
+        | SessionCommand::WorkerGone { .. } => None,
+    }
+}
+
+/// The session of this id with its runs, whose ever it is: the caller checks that.
+async fn view(
+    connection: &mut SqliteConnection,
+    id: SessionId,
+) -> Result<Option<SessionView>, StoreError> {
+    let Some(session) = load(connection, id).await? else {
+        return Ok(None);
+    };
+    let runs = runs::of_session(connection, id).await?;
+    Ok(Some(SessionView { session, runs }))
 }
 
 #[derive(FromRow)]

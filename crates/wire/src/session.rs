@@ -58,7 +58,7 @@ pub struct SessionRunBody {
 
 impl SessionBody {
     /// A session with its runs, as it stands at the moment `now`.
-    pub fn new(session: &Session, runs: Vec<SessionRunBody>, now: Timestamp) -> Self {
+    pub fn new(session: &Session, runs: &[Run], now: Timestamp) -> Self {
         Self {
             id: session.id.to_string(),
             object: "session",
@@ -66,7 +66,7 @@ impl SessionBody {
             runtime_ms: millis(session.runtime_at(now)),
             credential_id: session.credential_id.map(|id| id.to_string()),
             source_id: session.source_id.as_ref().map(ToString::to_string),
-            task_runs: runs,
+            task_runs: runs.iter().map(SessionRunBody::from).collect(),
             created_at: session.created_at.to_string(),
             updated_at: session.updated_at.to_string(),
             request_id: None,

@@ -207,6 +207,13 @@ impl Fixture {
         self.post("/v2/event-destinations", body).await.id()
     }
 
+    /// The session that a run is done in.
+    pub(crate) async fn session_of(&self, run_id: &str) -> String {
+        let run = self.get(&format!("/v2/task-runs/{run_id}")).await.body();
+        let session_id = run["session_id"].as_str();
+        session_id.expect("a run has a session").to_owned()
+    }
+
     /// A run in `queued`.
     pub(crate) async fn run(&self) -> String {
         let (task_id, source_id) = (self.task().await, self.source().await);

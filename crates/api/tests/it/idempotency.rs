@@ -94,13 +94,15 @@ async fn a_key_counts_for_its_path_and_organization_alone() {
 }
 
 #[tokio::test]
-async fn a_repeated_delete_and_a_repeated_cancel_succeed() {
+async fn a_repeated_call_without_a_body_answers_the_first_bytes() {
     let fixture = Fixture::new().await;
     let (agent_id, run_id) = (fixture.agent().await, fixture.run().await);
+    let session_id = fixture.session_of(&fixture.run().await).await;
 
     for (method, path) in [
         (Method::DELETE, format!("/v2/agents/{agent_id}")),
         (Method::POST, format!("/v2/task-runs/{run_id}/cancel")),
+        (Method::POST, format!("/v2/sessions/{session_id}/end")),
     ] {
         let once = async |body: &'static str| {
             let call = fixture

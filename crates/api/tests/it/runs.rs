@@ -137,6 +137,39 @@ async fn a_canceled_run_tells_its_story_in_order() {
 }
 
 #[tokio::test]
+async fn an_ended_session_takes_its_runs_along_and_is_ended_once() {
+    let fixture = Fixture::new().await;
+    let run_id = fixture.run().await;
+    let session_id = fixture.session_of(&run_id).await;
+    let end = async || {
+        let path = format!("/v2/sessions/{session_id}/end");
+        fixture.call(Method::POST, &path).send().await
+    };
+
+    let (ended, again) = (end().await, end().await);
+
+    let mut expected = fixture
+        .get(&format!("/v2/sessions/{session_id}"))
+        .await
+        .body();
+    assert_eq!(expected["status"], "completed");
+    assert_eq!(expected["task_runs"][0]["id"], run_id.as_str());
+    assert_eq!(expected["task_runs"][0]["status"], "canceled");
+    for answered in [ended, again] {
+        assert_eq!(answered.status, 200);
+        let mut body = answered.body();
+        assert!(body["request_id"].take().is_string());
+        expected["request_id"].take();
+        assert_eq!(body, expected);
+    }
+    let events = fixture
+        .get("/v2/events?type=session.completed")
+        .await
+        .body();
+    assert_eq!(events["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_is_in_use_is_not_deleted() {
     let fixture = Fixture::new().await;
     let id = fixture.run().await;

@@ -260,7 +260,7 @@ async fn a_run_and_its_session() {
             "/v2/task-runs/{id}?include=input,storage&include=artifacts"
         ))
         .await;
-    let session_id = read.body()["session_id"].as_str().unwrap().to_owned();
+    let session_id = fixture.session_of(&id).await;
     let session = fixture.get(&format!("/v2/sessions/{session_id}")).await;
 
     assert_shape!(read.body(), @r#"

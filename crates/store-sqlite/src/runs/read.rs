@@ -1,15 +1,17 @@
 //! Runs, read one by one.
 
+use sqlx::sqlite::SqliteConnection;
 use sqlx::{FromRow, QueryBuilder};
 use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::RunView;
-use windlass_domain::id::{OrganizationId, RunId};
-use windlass_domain::run::Status;
+use windlass_application::ports::sessions::SHOWN_RUNS;
+use windlass_domain::id::{OrganizationId, RunId, SessionId};
+use windlass_domain::run::{Run, Status};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::Id;
 
-use super::row::{ViewRow, select_views};
+use super::row::{RunRow, ViewRow, select_runs, select_views};
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
 
@@ -95,4 +97,23 @@ pub(super) async fn organization_of(
         .await
         .map_err(store_error)?;
     Ok(id.map(|id| OrganizationId::from_uuid(id.0)))
+}
+
+/// The newest runs of a session, newest first. Whose it is, the caller has checked.
+pub(crate) async fn of_session(
+    connection: &mut SqliteConnection,
+    session_id: SessionId,
+) -> Result<Vec<Run>, StoreError> {
+    let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
+        "",
+        "WHERE run.session_id = ? ORDER BY run.id DESC LIMIT ?"
+    ))
+    .bind(Id(session_id.uuid()))
+    .bind(SHOWN_RUNS)
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
+    rows.into_iter()
+        .map(|row| row.into_run().map(|(run, _)| run))
+        .collect()
 }
