@@ -36,8 +36,8 @@ const STANDS: &[Stand] = &[
     },
     Stand {
         of: "records",
-        may_know: &["domain"],
-        because: "a row is made from the domain's types and knows nothing else",
+        may_know: &["application", "domain"],
+        because: "a row is made from what a port speaks of, and knows no adapter",
     },
     Stand {
         of: "store-*",

@@ -61,6 +61,18 @@ pub struct DeliverySummary {
     pub attempts: u32,
 }
 
+impl From<&Delivery> for DeliverySummary {
+    fn from(delivery: &Delivery) -> Self {
+        Self {
+            id: delivery.id,
+            event_id: delivery.event_id,
+            event_type: delivery.event_type,
+            destination_id: delivery.destination_id,
+            attempts: delivery.attempts,
+        }
+    }
+}
+
 /// How one attempt went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
@@ -110,8 +122,32 @@ const DECK: [u64; 3] = [5, 25, 125];
 /// The most that a receiver's `Retry-After` moves an attempt, so that it cannot outlive the event.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 3600);
 
+/// How long after its event a parked delivery can be sent again by hand: as long as events are
+/// kept. Source: docs/events.md, "Retries".
+const PARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// The status by which a receiver says that it is gone for good.
 const GONE: u16 = 410;
+
+impl Delivery {
+    /// The delivery after an attempt, when `next` follows from it.
+    pub fn attempted(mut self, attempt: &Attempt, next: Next) -> Self {
+        let over_at = attempt.at + attempt.duration;
+        self.attempts += 1;
+        self.state = match next {
+            Next::Delivered => DeliveryState::Success {
+                delivered_at: over_at,
+            },
+            Next::Retry { after } => DeliveryState::Pending {
+                next_attempt_at: over_at + after,
+            },
+            Next::Park { .. } => DeliveryState::Parked {
+                until: self.created_at + PARKED_FOR,
+            },
+        };
+        self
+    }
+}
 
 /// What follows from the attempt that made `attempts` of them.
 ///

@@ -13,7 +13,7 @@ use crate::id::{AgentId, CredentialId, EventId, RunId, SessionId, SourceId, Task
 use crate::run::{Outcome, Status};
 use crate::session::SessionStatus;
 use crate::source::Source;
-use crate::task::TaskStatus;
+use crate::task::{Task, TaskStatus};
 use crate::time::Timestamp;
 
 /// Something that happened. Never changes.
@@ -121,6 +121,19 @@ pub struct TaskEventSummary {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl From<&Task> for TaskEventSummary {
+    fn from(task: &Task) -> Self {
+        Self {
+            id: task.id.clone(),
+            name: task.name.clone(),
+            status: task.status,
+            agent_id: task.agent_id.clone(),
+            created_at: task.created_at,
+            updated_at: task.updated_at,
+        }
+    }
 }
 
 macro_rules! event_types {

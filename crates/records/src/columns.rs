@@ -1,6 +1,8 @@
 //! How ids, moments and counts stand in columns, in whatever database: a row struct that is made of
 //! these and of plain texts, flags and bytes reads in every store.
 
+use std::time::Duration;
+
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::{Database, Decode, Encode, Type};
@@ -19,6 +21,12 @@ pub struct At(pub Timestamp);
 /// A number that counts something, in a column of 64 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Count(pub u32);
+
+/// A length as columns have it: in milliseconds. What is longer than 292 million years is kept as
+/// that.
+pub fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
 
 impl<DB: Database> Type<DB> for At
 where

@@ -1,15 +1,22 @@
-//! What is stored: the JSON shapes inside rows, the same in every store.
+//! What is stored, the same in every store: rows, their columns, the JSON shapes inside them, and
+//! how lists are cut into pages. Source: docs/decisions/0009-rows-are-written-down-once.md.
 //!
 //! A shape is a promise to the rows that exist: a field may be added with a default, and is never
 //! renamed or dropped. Each shape turns into its domain type by saying which rule a row breaks;
 //! what a row cannot hold is an error and never a default.
 
+mod audit;
 pub mod columns;
 mod event;
 mod event_filter;
 mod holder;
+mod in_use;
 mod interaction;
+mod last_look;
 mod length;
+mod new_event;
+pub mod page;
+pub mod rows;
 mod run_error;
 mod run_state;
 mod sealed;
@@ -21,8 +28,12 @@ mod webhook;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use self::audit::{Audited, By};
 pub use self::event::{EventDetail, RunFacts, SessionFacts};
 pub use self::event_filter::EventFilterRecord;
+pub use self::in_use::refuse_in_use;
+pub use self::last_look::{LastLook, Look, in_turn};
+pub use self::new_event::{NewEvent, SubjectColumns, by_organization};
 pub use self::run_state::RunStateRecord;
 pub use self::session_state::SessionStateRecord;
 pub use self::storage_settings::StorageSettingsRecord;

@@ -1,23 +1,20 @@
 //! Agents, kept.
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder};
 use windlass_application::ports::{Agents, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
 use windlass_domain::agent::{Agent, AgentWithTasks};
 use windlass_domain::event::{EventData, EventType};
-use windlass_domain::id::{AgentId, OrganizationId, TaskId};
-use windlass_domain::task::{TaskStatus, TaskSummary};
+use windlass_domain::id::{AgentId, OrganizationId};
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::{AgentRow, AgentTaskRow, with_tasks};
+use windlass_records::{page, refuse_in_use};
 
-use crate::error::{corrupt, store_error};
-use crate::in_use::refuse_in_use;
-use crate::page;
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::write::{Audited, Begun};
 
@@ -52,10 +49,7 @@ impl Agents for SqliteStore {
         }
         let event = EventData::Agent(agent.clone());
         transaction.emit(EventType::AgentCreated, agent.created_at, event);
-        let audited = Audited {
-            action: "agent.create",
-            subject: agent.id.to_string(),
-        };
+        let audited = Audited::new("agent.create", &agent.id);
         let created = AgentWithTasks {
             agent,
             tasks: Vec::new(),
@@ -77,7 +71,7 @@ impl Agents for SqliteStore {
         let Some(agent) = load(&mut snapshot, organization_id, id).await? else {
             return Ok(None);
         };
-        let mut agents = with_tasks(&mut snapshot, organization_id, vec![agent]).await?;
+        let mut agents = load_tasks(&mut snapshot, organization_id, vec![agent]).await?;
         Ok(agents.pop())
     }
 
@@ -101,9 +95,9 @@ impl Agents for SqliteStore {
             .fetch_all(&mut *snapshot)
             .await
             .map_err(store_error)?;
-        let page = page::cut(rows, &page).read(AgentRow::into_agent)?;
+        let page = page::cut(rows, &page).read(read)?;
         Ok(Page {
-            items: with_tasks(&mut snapshot, organization_id, page.items).await?,
+            items: load_tasks(&mut snapshot, organization_id, page.items).await?,
             has_more: page.has_more,
         })
     }
@@ -134,12 +128,8 @@ impl Agents for SqliteStore {
             .map_err(store_error)?;
         let at = transaction.at().following(agent.updated_at);
         transaction.emit(EventType::AgentDeleted, at, EventData::Agent(agent));
-        let audited = Audited {
-            action: "agent.delete",
-            subject: id.to_string(),
-        };
-        transaction.commit(Outcome::Deleted, Some(audited)).await?;
-        Ok(Written::Done(()))
+        let audited = Audited::new("agent.delete", id);
+        transaction.commit_deletion(audited).await
     }
 }
 
@@ -159,53 +149,11 @@ pub(crate) async fn load(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    row.map(AgentRow::into_agent).transpose()
-}
-
-#[derive(FromRow)]
-struct AgentRow {
-    id: String,
-    name: String,
-    description: Option<String>,
-    created_at: At,
-    updated_at: At,
-}
-
-impl AgentRow {
-    fn into_agent(self) -> Result<Agent, StoreError> {
-        Ok(Agent {
-            id: AgentId::parse(&self.id).map_err(|error| corrupt("agent", &self.id, &error))?,
-            name: self.name,
-            description: self.description,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        })
-    }
-}
-
-#[derive(FromRow)]
-struct TaskRow {
-    agent_id: String,
-    id: String,
-    name: String,
-    status: String,
-}
-
-impl TaskRow {
-    fn into_summary(self) -> Result<TaskSummary, StoreError> {
-        Ok(TaskSummary {
-            id: TaskId::parse(&self.id).map_err(|error| corrupt("task", &self.id, &error))?,
-            status: TaskStatus::parse(&self.status).ok_or_else(|| {
-                let rule = format!("a status is a known one; it is `{}`", self.status);
-                corrupt("task_version", &self.id, &rule)
-            })?,
-            name: self.name,
-        })
-    }
+    row.map(read).transpose()
 }
 
 /// These agents with their tasks, by one statement for all.
-async fn with_tasks(
+async fn load_tasks(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     agents: Vec<Agent>,
@@ -227,21 +175,11 @@ async fn with_tasks(
     page::push_one_of(&mut query, "task.agent_id", ids);
     // In the order of the index by agent, so that a page of agents reads the tasks of those only.
     query.push(" ORDER BY task.agent_id, task.created_at, task.id");
-    let rows: Vec<TaskRow> = query
+    let rows: Vec<AgentTaskRow> = query
         .build_query_as()
         .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    let mut tasks: HashMap<String, Vec<TaskSummary>> = HashMap::new();
-    for row in rows {
-        let agent_id = row.agent_id.clone();
-        tasks.entry(agent_id).or_default().push(row.into_summary()?);
-    }
-    Ok(agents
-        .into_iter()
-        .map(|agent| AgentWithTasks {
-            tasks: tasks.remove(agent.id.as_str()).unwrap_or_default(),
-            agent,
-        })
-        .collect())
+    let tasks = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+    Ok(with_tasks(agents, tasks))
 }

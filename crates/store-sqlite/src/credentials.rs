@@ -1,20 +1,21 @@
 //! Credentials, kept with sealed contents.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder};
 use windlass_application::ports::credentials::{CredentialFilter, CredentialView};
 use windlass_application::ports::{Credentials, StoreError, WriteError};
 use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
-use windlass_domain::credential::{AuthMethod, Credential, CredentialStatus};
+use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
-use windlass_domain::id::{CredentialId, OrganizationId, SourceId};
+use windlass_domain::id::{CredentialId, OrganizationId};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{At, Id};
+use windlass_records::page::{self, First};
+use windlass_records::rows::CredentialRow;
 
-use crate::error::{corrupt, store_error};
-use crate::page::{self, First};
+use crate::error::{read, store_error};
 use crate::sources;
 use crate::store::SqliteStore;
 use crate::write::{Audited, Begun};
@@ -59,10 +60,7 @@ impl Credentials for SqliteStore {
         .map_err(store_error)?;
         let event = EventData::Credential(credential.clone());
         transaction.emit(EventType::CredentialCreated, credential.created_at, event);
-        let audited = Audited {
-            action: "credential.create",
-            subject: credential.id.to_string(),
-        };
+        let audited = Audited::new("credential.create", &credential.id);
         transaction
             .commit(Outcome::Credential(&view), Some(audited))
             .await?;
@@ -114,7 +112,7 @@ impl Credentials for SqliteStore {
             .fetch_all(self.readers())
             .await
             .map_err(store_error)?;
-        page::cut(rows, &page).read(CredentialRow::into_credential)
+        page::cut(rows, &page).read(read)
     }
 
     async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError> {
@@ -149,12 +147,8 @@ impl Credentials for SqliteStore {
         .map_err(store_error)?;
         let event = EventData::Credential(credential);
         transaction.emit(EventType::CredentialDeleted, at, event);
-        let audited = Audited {
-            action: "credential.delete",
-            subject: id.to_string(),
-        };
-        transaction.commit(Outcome::Deleted, Some(audited)).await?;
-        Ok(Written::Done(()))
+        let audited = Audited::new("credential.delete", &id);
+        transaction.commit_deletion(audited).await
     }
 }
 
@@ -175,42 +169,5 @@ pub(crate) async fn load(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    row.map(CredentialRow::into_credential).transpose()
-}
-
-#[derive(FromRow)]
-struct CredentialRow {
-    id: Id,
-    source_id: String,
-    auth_method: String,
-    external_id: Option<String>,
-    status: String,
-    summary: Option<Vec<u8>>,
-    secret: Option<Vec<u8>>,
-    created_at: At,
-    updated_at: At,
-}
-
-impl CredentialRow {
-    fn into_credential(self) -> Result<Credential, StoreError> {
-        let id = CredentialId::from_uuid(self.id.0);
-        let unknown = |column: &str, text: &str| {
-            let rule = format!("its {column} is a known one; it is `{text}`");
-            corrupt("credential", &id, &rule)
-        };
-        Ok(Credential {
-            id,
-            source_id: SourceId::parse(&self.source_id)
-                .map_err(|error| corrupt("credential", &id, &error))?,
-            auth_method: AuthMethod::parse(&self.auth_method)
-                .ok_or_else(|| unknown("auth_method", &self.auth_method))?,
-            external_id: self.external_id,
-            status: CredentialStatus::parse(&self.status)
-                .ok_or_else(|| unknown("status", &self.status))?,
-            summary: self.summary.map(Sealed::from_bytes),
-            secret: self.secret.map(Sealed::from_bytes),
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        })
-    }
+    row.map(read).transpose()
 }

@@ -1,15 +1,15 @@
 //! Wrapped data keys, and the canary that proves the master key, kept.
 
 use async_trait::async_trait;
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteExecutor;
 use windlass_application::ports::vault::WrappedKey;
 use windlass_application::ports::{DataKeys, StoreError};
 use windlass_domain::id::OrganizationId;
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::Id;
+use windlass_records::rows::DataKeyRow;
 
-use crate::error::{corrupt, store_error};
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 
 #[async_trait]
@@ -64,12 +64,6 @@ impl DataKeys for SqliteStore {
     }
 }
 
-#[derive(FromRow)]
-struct DataKeyRow {
-    version: i64,
-    wrapped: Vec<u8>,
-}
-
 async fn versions(
     executor: impl SqliteExecutor<'_>,
     organization_id: OrganizationId,
@@ -84,15 +78,5 @@ async fn versions(
     .fetch_all(executor)
     .await
     .map_err(store_error)?;
-    rows.into_iter()
-        .map(|row| {
-            let version = u32::try_from(row.version).map_err(|_| {
-                corrupt("data_key", &organization_id, &"a version counts up from 1")
-            })?;
-            Ok(WrappedKey {
-                version,
-                wrapped: Sealed::from_bytes(row.wrapped),
-            })
-        })
-        .collect()
+    rows.into_iter().map(read).collect()
 }

@@ -1,20 +1,21 @@
 //! Event destinations, kept with sealed secrets.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder};
 use windlass_application::ports::{Destinations, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::destination::{Configuration, Destination, DestinationStatus, EventFilter};
+use windlass_domain::destination::{Configuration, Destination};
 use windlass_domain::id::{DestinationId, OrganizationId};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{At, Id};
-use windlass_records::{EventFilterRecord, Impossible, WebhookRecord};
+use windlass_records::page::{self, First};
+use windlass_records::rows::DestinationRow;
+use windlass_records::{EventFilterRecord, WebhookRecord};
 
-use crate::error::{corrupt, store_error};
-use crate::page::{self, First};
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::write::{Audited, Begun};
 
@@ -53,10 +54,7 @@ impl Destinations for SqliteStore {
         .execute(transaction.connection())
         .await
         .map_err(store_error)?;
-        let audited = Audited {
-            action: "event_destination.create",
-            subject: destination.id.to_string(),
-        };
+        let audited = Audited::new("event_destination.create", &destination.id);
         transaction
             .commit(Outcome::Destination(&destination), Some(audited))
             .await?;
@@ -99,7 +97,7 @@ impl Destinations for SqliteStore {
             .fetch_all(self.readers())
             .await
             .map_err(store_error)?;
-        page::cut(rows, &page).read(DestinationRow::into_destination)
+        page::cut(rows, &page).read(read)
     }
 
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
@@ -118,12 +116,8 @@ impl Destinations for SqliteStore {
             return Err(WriteError::NotFound);
         }
         drop_undelivered(transaction.connection(), organization_id, id).await?;
-        let audited = Audited {
-            action: "event_destination.delete",
-            subject: id.to_string(),
-        };
-        transaction.commit(Outcome::Deleted, Some(audited)).await?;
-        Ok(Written::Done(()))
+        let audited = Audited::new("event_destination.delete", &id);
+        transaction.commit_deletion(audited).await
     }
 }
 
@@ -144,7 +138,7 @@ pub(crate) async fn load(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    row.map(DestinationRow::into_destination).transpose()
+    row.map(read).transpose()
 }
 
 /// Drops what was not delivered to a destination, with its attempts.
@@ -176,59 +170,4 @@ async fn drop_undelivered(
     .await
     .map_err(store_error)?;
     Ok(())
-}
-
-/// A row of the table, whole.
-#[derive(FromRow)]
-pub(crate) struct DestinationRow {
-    id: Id,
-    name: String,
-    status: String,
-    events: String,
-    r#type: String,
-    configuration: String,
-    secret: Option<Vec<u8>>,
-    headers: Option<Vec<u8>>,
-    created_at: At,
-    updated_at: At,
-}
-
-impl DestinationRow {
-    /// The destination that the row keeps.
-    pub(crate) fn into_destination(self) -> Result<Destination, StoreError> {
-        let id = DestinationId::from_uuid(self.id.0);
-        self.read(id)
-            .map_err(|error| corrupt("destination", &id, &error))
-    }
-
-    fn read(self, id: DestinationId) -> Result<Destination, Impossible> {
-        let status = DestinationStatus::parse(&self.status).ok_or_else(|| {
-            Impossible::new(format!("a status is a known one; it is `{}`", self.status))
-        })?;
-        let events: EventFilterRecord = windlass_records::read(&self.events)?;
-        let record: WebhookRecord = windlass_records::read(&self.configuration)?;
-        let secret = self
-            .secret
-            .ok_or_else(|| Impossible::new("a webhook has a signing secret"))?;
-        let webhook = record.into_webhook(
-            Sealed::from_bytes(secret),
-            self.headers.map(Sealed::from_bytes),
-        )?;
-        let configuration = Configuration::Webhook(webhook);
-        if configuration.kind() != self.r#type {
-            let found = self.r#type;
-            return Err(Impossible::new(format!(
-                "a type is a known one; it is `{found}`"
-            )));
-        }
-        Ok(Destination {
-            id,
-            name: self.name,
-            status,
-            events: EventFilter::try_from(events)?,
-            configuration,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        })
-    }
 }

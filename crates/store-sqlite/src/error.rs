@@ -4,6 +4,7 @@ use std::fmt;
 
 use sqlx::error::DatabaseError;
 use windlass_application::ports::StoreError;
+use windlass_records::rows::Row;
 
 /// Primary result codes after which the same call may succeed later: busy, locked, out of memory,
 /// interrupted, I/O error, disk full, cannot open. Source: <https://www.sqlite.org/rescode.html>.
@@ -40,6 +41,12 @@ fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
     let code = error.code()?.parse::<i32>().ok()?;
     // The low byte of an extended code is the primary one.
     Some(code & 0xff)
+}
+
+/// What a row keeps, or which rule it breaks.
+pub(crate) fn read<R: Row>(row: R) -> Result<R::Kept, StoreError> {
+    let name = row.name();
+    row.kept().map_err(|rule| corrupt(R::TABLE, &name, &rule))
 }
 
 /// A row that breaks a rule that it was written under.

@@ -1,19 +1,19 @@
 //! The rows of files that runs captured. They are written with the activity that brings them.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder};
 use windlass_application::ports::files::FileFilter;
 use windlass_application::ports::{Files, StoreError};
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::file::StoredFile;
-use windlass_domain::id::{OrganizationId, RunId, StorageId};
+use windlass_domain::id::{OrganizationId, StorageId};
 use windlass_domain::run::Run;
-use windlass_records::Impossible;
 use windlass_records::columns::{At, Id};
+use windlass_records::page::{self, First};
+use windlass_records::rows::FileRow;
 
-use crate::error::{corrupt, store_error};
-use crate::page::{self, First};
+use crate::error::{corrupt, read, store_error};
 use crate::store::SqliteStore;
 
 #[async_trait]
@@ -43,7 +43,7 @@ impl Files for SqliteStore {
         .fetch_optional(self.readers())
         .await
         .map_err(store_error)?;
-        row.map(FileRow::into_file).transpose()
+        row.map(read).transpose()
     }
 
     async fn list(
@@ -88,50 +88,7 @@ impl Files for SqliteStore {
             .fetch_all(self.readers())
             .await
             .map_err(store_error)?;
-        page::cut(rows, &page).read(|row| row.into_file().map(|(_, file)| file))
-    }
-}
-
-#[derive(FromRow)]
-struct FileRow {
-    id: Id,
-    organization_id: Id,
-    run_id: Id,
-    file_name: String,
-    file_type: String,
-    file_size: i64,
-    sha256: Vec<u8>,
-    extraction: Option<String>,
-    created_at: At,
-    expired_at: Option<At>,
-}
-
-impl FileRow {
-    fn into_file(self) -> Result<(OrganizationId, StoredFile), StoreError> {
-        let id = StorageId::from_uuid(self.id.0);
-        let organization_id = OrganizationId::from_uuid(self.organization_id.0);
-        let file = self
-            .parts(id)
-            .map_err(|error| corrupt("file", &id, &error))?;
-        Ok((organization_id, file))
-    }
-
-    fn parts(self, id: StorageId) -> Result<StoredFile, Impossible> {
-        let file_size = u64::try_from(self.file_size)
-            .map_err(|_| Impossible::new("a file's size is not negative"))?;
-        let sha256 = self.sha256.try_into();
-        let extraction = self.extraction.as_deref();
-        Ok(StoredFile {
-            id,
-            run_id: RunId::from_uuid(self.run_id.0),
-            file_name: self.file_name,
-            file_type: self.file_type,
-            file_size,
-            sha256: sha256.map_err(|_| Impossible::new("a SHA-256 has 32 bytes"))?,
-            extraction: extraction.map(windlass_records::read).transpose()?,
-            created_at: self.created_at.0,
-            expired_at: self.expired_at.map(|at| at.0),
-        })
+        page::cut(rows, &page).read(|row| read(row).map(|(_, file)| file))
     }
 }
 

@@ -1,21 +1,17 @@
 //! API keys, kept as hashes.
 
 use async_trait::async_trait;
-use sqlx::FromRow;
 use windlass_application::ports::{Keys, StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{KeyId, OrganizationId};
-use windlass_domain::key::{ApiKey, Scope};
+use windlass_domain::key::ApiKey;
 use windlass_domain::organization::Organization;
+use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::{KeyRow, minute_of_use};
 
-use crate::error::{corrupt, store_error};
-use crate::organizations::OrganizationRow;
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
-use crate::write::{Audited, By, audit};
-
-/// The last use of a key is kept to the minute, so that most requests write nothing for it.
-const USE_STEP_MILLIS: i64 = 60_000;
 
 #[async_trait]
 impl Keys for SqliteStore {
@@ -43,21 +39,9 @@ impl Keys for SqliteStore {
         if inserted.rows_affected() == 0 {
             return Err(WriteError::IdTaken);
         }
-        let at = transaction.at();
-        let audited = Audited {
-            action: "key.create",
-            subject: key.id.to_string(),
-        };
-        audit(
-            transaction.connection(),
-            key.organization_id,
-            at,
-            By::Operator,
-            &audited,
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+        let audited = Audited::new("key.create", &key.id);
+        let committed = transaction.commit_by_operator(key.organization_id, audited);
+        Ok(committed.await?)
     }
 
     async fn find(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, Organization)>, StoreError> {
@@ -76,7 +60,7 @@ impl Keys for SqliteStore {
         .fetch_optional(self.readers())
         .await
         .map_err(store_error)?;
-        row.map(KeyRow::into_key).transpose()
+        row.map(read).transpose()
     }
 
     async fn list(&self) -> Result<Vec<(ApiKey, Organization)>, StoreError> {
@@ -94,7 +78,7 @@ impl Keys for SqliteStore {
         .fetch_all(self.readers())
         .await
         .map_err(store_error)?;
-        rows.into_iter().map(KeyRow::into_key).collect()
+        rows.into_iter().map(read).collect()
     }
 
     async fn revoke(&self, id: KeyId) -> Result<(), WriteError> {
@@ -117,24 +101,13 @@ impl Keys for SqliteStore {
             .await
             .map_err(store_error)?;
         let organization_id = OrganizationId::from_uuid(organization_id.0);
-        let audited = Audited {
-            action: "key.revoke",
-            subject: id.to_string(),
-        };
-        audit(
-            transaction.connection(),
-            organization_id,
-            at,
-            By::Operator,
-            &audited,
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+        let audited = Audited::new("key.revoke", &id);
+        let committed = transaction.commit_by_operator(organization_id, audited);
+        Ok(committed.await?)
     }
 
     async fn used(&self, id: KeyId, at: Timestamp) -> Result<(), StoreError> {
-        let minute = Timestamp::from_millis(at.millis() - at.millis() % USE_STEP_MILLIS);
+        let minute = minute_of_use(at);
         let known: Option<At> = sqlx::query_scalar("SELECT last_used_at FROM api_key WHERE id = ?")
             .bind(Id(id.uuid()))
             .fetch_optional(self.readers())
@@ -157,56 +130,5 @@ impl Keys for SqliteStore {
         .await
         .map_err(store_error)?;
         transaction.commit().await
-    }
-}
-
-#[derive(FromRow)]
-struct KeyRow {
-    id: Id,
-    organization_id: Id,
-    scope: String,
-    hash: Vec<u8>,
-    hint: String,
-    created_at: At,
-    last_used_at: Option<At>,
-    expires_at: Option<At>,
-    revoked_at: Option<At>,
-    name: String,
-    environment: String,
-    suspended: bool,
-    organization_created_at: At,
-}
-
-impl KeyRow {
-    fn into_key(self) -> Result<(ApiKey, Organization), StoreError> {
-        let id = KeyId::from_uuid(self.id.0);
-        let organization = OrganizationRow {
-            id: self.organization_id,
-            name: self.name,
-            environment: self.environment,
-            suspended: self.suspended,
-            created_at: self.organization_created_at,
-        }
-        .into_organization()?;
-        let scope = Scope::parse(&self.scope).ok_or_else(|| {
-            let rule = format!("a scope is a known one; it is `{}`", self.scope);
-            corrupt("api_key", &id, &rule)
-        })?;
-        let hash = self
-            .hash
-            .try_into()
-            .map_err(|_| corrupt("api_key", &id, &"a SHA-256 has 32 bytes"))?;
-        let key = ApiKey {
-            id,
-            organization_id: organization.id,
-            scope,
-            hash,
-            hint: self.hint,
-            created_at: self.created_at.0,
-            last_used_at: self.last_used_at.map(|at| at.0),
-            expires_at: self.expires_at.map(|at| at.0),
-            revoked_at: self.revoked_at.map(|at| at.0),
-        };
-        Ok((key, organization))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! [`SqliteStore`] is the front door; each port has a file of its name. What all of them share:
 //! `store` opens the file, `transaction` is what changes it, `event_log` writes events and their
-//! deliveries, `write` keeps idempotency records and the audit, `page` cuts lists.
+//! deliveries, `write` keeps idempotency records and the audit.
 //! One connection writes, so that transactions follow one another; a few others read.
 
 mod agents;
@@ -15,10 +15,8 @@ mod error;
 mod event_log;
 mod events;
 mod files;
-mod in_use;
 mod keys;
 mod organizations;
-mod page;
 mod playbooks;
 mod runs;
 mod sessions;
@@ -28,6 +26,8 @@ mod tasks;
 mod transaction;
 mod workers;
 mod write;
+
+use windlass_records::page;
 
 pub use self::clock::SystemClock;
 pub use self::store::{OpenError, SqliteStore};

@@ -1,15 +1,14 @@
 //! Organizations, kept.
 
 use async_trait::async_trait;
-use sqlx::FromRow;
 use windlass_application::ports::{Organizations, StoreError, WriteError};
-use windlass_domain::id::OrganizationId;
-use windlass_domain::organization::{Environment, Organization};
+use windlass_domain::organization::Organization;
+use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::OrganizationRow;
 
-use crate::error::{corrupt, store_error};
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
-use crate::write::{Audited, By, audit};
 
 #[async_trait]
 impl Organizations for SqliteStore {
@@ -32,21 +31,9 @@ impl Organizations for SqliteStore {
         if inserted.rows_affected() == 0 {
             return Err(WriteError::IdTaken);
         }
-        let at = transaction.at();
-        let audited = Audited {
-            action: "organization.create",
-            subject: organization.id.to_string(),
-        };
-        audit(
-            transaction.connection(),
-            organization.id,
-            at,
-            By::Operator,
-            &audited,
-        )
-        .await?;
-        transaction.commit().await?;
-        Ok(())
+        let audited = Audited::new("organization.create", &organization.id);
+        let committed = transaction.commit_by_operator(organization.id, audited);
+        Ok(committed.await?)
     }
 
     async fn find(&self, name: &str) -> Result<Option<Organization>, StoreError> {
@@ -59,7 +46,7 @@ impl Organizations for SqliteStore {
         .fetch_optional(self.readers())
         .await
         .map_err(store_error)?;
-        row.map(OrganizationRow::into_organization).transpose()
+        row.map(read).transpose()
     }
 
     async fn list(&self) -> Result<Vec<Organization>, StoreError> {
@@ -71,38 +58,6 @@ impl Organizations for SqliteStore {
         .fetch_all(self.readers())
         .await
         .map_err(store_error)?;
-        rows.into_iter()
-            .map(OrganizationRow::into_organization)
-            .collect()
-    }
-}
-
-/// A row of the table; also what a key's row is joined with.
-#[derive(FromRow)]
-pub(crate) struct OrganizationRow {
-    pub(crate) id: Id,
-    pub(crate) name: String,
-    pub(crate) environment: String,
-    pub(crate) suspended: bool,
-    pub(crate) created_at: At,
-}
-
-impl OrganizationRow {
-    pub(crate) fn into_organization(self) -> Result<Organization, StoreError> {
-        let id = OrganizationId::from_uuid(self.id.0);
-        let environment = Environment::parse(&self.environment).ok_or_else(|| {
-            let rule = format!(
-                "an environment is a known one; it is `{}`",
-                self.environment
-            );
-            corrupt("organization", &id, &rule)
-        })?;
-        Ok(Organization {
-            id,
-            name: self.name,
-            environment,
-            suspended: self.suspended,
-            created_at: self.created_at.0,
-        })
+        rows.into_iter().map(read).collect()
     }
 }

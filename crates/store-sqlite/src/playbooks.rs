@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::{Playbooks, StoreError, WriteError};
 use windlass_application::problem::Resource;
@@ -10,8 +9,9 @@ use windlass_application::{OrganizationContext, Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::PlaybookRow;
 
-use crate::error::{corrupt, store_error};
+use crate::error::{corrupt, read, store_error};
 use crate::sources;
 use crate::store::SqliteStore;
 use crate::tasks;
@@ -51,10 +51,7 @@ impl Playbooks for SqliteStore {
             updated_at: before.map_or(at, |before| at.following(before.updated_at)),
         };
         insert(connection, organization_id, &playbook).await?;
-        let audited = Audited {
-            action: "playbook.put",
-            subject: subject(task_id, source_id),
-        };
+        let audited = Audited::new("playbook.put", &subject(task_id, source_id));
         transaction
             .commit(Outcome::Playbook(&playbook), Some(audited))
             .await?;
@@ -90,7 +87,7 @@ impl Playbooks for SqliteStore {
         .fetch_all(self.readers())
         .await
         .map_err(store_error)?;
-        rows.into_iter().map(PlaybookRow::into_playbook).collect()
+        rows.into_iter().map(read).collect()
     }
 
     async fn delete(
@@ -115,12 +112,8 @@ impl Playbooks for SqliteStore {
             source_id.as_str(),
         )
         .await?;
-        let audited = Audited {
-            action: "playbook.delete",
-            subject: subject(task_id, source_id),
-        };
-        transaction.commit(Outcome::Deleted, Some(audited)).await?;
-        Ok(Written::Done(()))
+        let audited = Audited::new("playbook.delete", &subject(task_id, source_id));
+        transaction.commit_deletion(audited).await
     }
 }
 
@@ -144,8 +137,10 @@ pub(crate) async fn document(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    let read = document.as_deref().map(windlass_records::read).transpose();
-    read.map_err(|error| corrupt("playbook_version", &subject(task_id, source_id), &error))
+    let document = document.as_deref().map(windlass_records::read);
+    document
+        .transpose()
+        .map_err(|error| corrupt("playbook_version", &subject(task_id, source_id), &error))
 }
 
 /// Drops the playbooks of a source that is deleted: they lead through what is no longer there.
@@ -235,7 +230,7 @@ async fn load(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    row.map(PlaybookRow::into_playbook).transpose()
+    row.map(read).transpose()
 }
 
 /// Above every version that is kept, so that a run of a playbook that was deleted keeps its own.
@@ -297,31 +292,4 @@ async fn insert(
 /// A playbook in the audit: it has no id of its own.
 fn subject(task_id: &TaskId, source_id: &SourceId) -> String {
     format!("{task_id}/{source_id}")
-}
-
-#[derive(FromRow)]
-struct PlaybookRow {
-    task_id: String,
-    source_id: String,
-    version: u32,
-    document: String,
-    created_at: At,
-    updated_at: At,
-}
-
-impl PlaybookRow {
-    fn into_playbook(self) -> Result<Playbook, StoreError> {
-        let row = format!("{}/{}", self.task_id, self.source_id);
-        Ok(Playbook {
-            task_id: TaskId::parse(&self.task_id)
-                .map_err(|error| corrupt("playbook", &row, &error))?,
-            source_id: SourceId::parse(&self.source_id)
-                .map_err(|error| corrupt("playbook", &row, &error))?,
-            version: self.version,
-            document: windlass_records::read(&self.document)
-                .map_err(|error| corrupt("playbook_version", &row, &error))?,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        })
-    }
 }

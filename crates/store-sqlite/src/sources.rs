@@ -1,8 +1,8 @@
 //! Sources, kept.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder};
 use windlass_application::ports::sources::SourceFilter;
 use windlass_application::ports::{Sources, StoreError, WriteError};
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
@@ -11,10 +11,10 @@ use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{OrganizationId, SourceId};
 use windlass_domain::source::Source;
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::SourceRow;
+use windlass_records::{page, refuse_in_use};
 
-use crate::error::{corrupt, store_error};
-use crate::in_use::refuse_in_use;
-use crate::page;
+use crate::error::{read, store_error};
 use crate::playbooks;
 use crate::store::SqliteStore;
 use crate::write::{Audited, Begun};
@@ -46,10 +46,7 @@ impl Sources for SqliteStore {
         }
         let event = EventData::Source(source.clone());
         transaction.emit(EventType::SourceCreated, source.created_at, event);
-        let audited = Audited {
-            action: "source.create",
-            subject: source.id.to_string(),
-        };
+        let audited = Audited::new("source.create", &source.id);
         transaction
             .commit(Outcome::Source(&source), Some(audited))
             .await?;
@@ -87,7 +84,7 @@ impl Sources for SqliteStore {
             .fetch_all(self.readers())
             .await
             .map_err(store_error)?;
-        page::cut(rows, &page).read(SourceRow::into_source)
+        page::cut(rows, &page).read(read)
     }
 
     async fn delete(&self, write: Write, id: &SourceId) -> Result<Written<()>, WriteError> {
@@ -112,12 +109,8 @@ impl Sources for SqliteStore {
             .map_err(store_error)?;
         let at = transaction.at().following(source.updated_at);
         transaction.emit(EventType::SourceDeleted, at, EventData::Source(source));
-        let audited = Audited {
-            action: "source.delete",
-            subject: id.to_string(),
-        };
-        transaction.commit(Outcome::Deleted, Some(audited)).await?;
-        Ok(Written::Done(()))
+        let audited = Audited::new("source.delete", id);
+        transaction.commit_deletion(audited).await
     }
 }
 
@@ -137,28 +130,7 @@ pub(crate) async fn load(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    row.map(SourceRow::into_source).transpose()
-}
-
-#[derive(FromRow)]
-struct SourceRow {
-    id: String,
-    name: Option<String>,
-    url: String,
-    created_at: At,
-    updated_at: At,
-}
-
-impl SourceRow {
-    fn into_source(self) -> Result<Source, StoreError> {
-        Ok(Source {
-            id: SourceId::parse(&self.id).map_err(|error| corrupt("source", &self.id, &error))?,
-            name: self.name,
-            url: self.url,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        })
-    }
+    row.map(read).transpose()
 }
 
 /// How many credentials that are not deleted a source has.

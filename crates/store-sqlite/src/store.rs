@@ -15,8 +15,8 @@ use sqlx::{ConnectOptions, SqlSafeStr};
 use tokio::sync::Notify;
 use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
+use windlass_records::LastLook;
 
-use crate::deliveries::LastLook;
 use crate::error::{is_locked, store_error};
 use crate::runs::Turns;
 use crate::transaction::Transaction;

@@ -1,23 +1,21 @@
 //! Tasks, kept in immutable versions.
 
 use async_trait::async_trait;
-use serde_json::Value;
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder};
 use windlass_application::ports::tasks::TaskFilter;
 use windlass_application::ports::{StoreError, Tasks, WriteError};
 use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
-use windlass_domain::id::{AgentId, OrganizationId, TaskId};
-use windlass_domain::task::{StorageSettings, Task, TaskSettings, TaskStatus};
+use windlass_domain::id::{OrganizationId, TaskId};
+use windlass_domain::task::Task;
 use windlass_records::columns::{At, Id};
-use windlass_records::{Impossible, StorageSettingsRecord, TaskSettingsRecord};
+use windlass_records::rows::TaskRow;
+use windlass_records::{StorageSettingsRecord, TaskSettingsRecord, page, refuse_in_use};
 
 use crate::agents;
-use crate::error::{corrupt, store_error};
-use crate::in_use::refuse_in_use;
-use crate::page;
+use crate::error::{read, store_error};
 use crate::playbooks;
 use crate::store::SqliteStore;
 use crate::write::{Audited, Begun};
@@ -41,12 +39,9 @@ impl Tasks for SqliteStore {
             })?;
         task.version = next_version(connection, organization_id, &task.id).await?;
         insert(connection, organization_id, &task).await?;
-        let event = EventData::Task(summary(&task));
+        let event = EventData::Task(TaskEventSummary::from(&task));
         transaction.emit(EventType::TaskCreated, task.created_at, event);
-        let audited = Audited {
-            action: "task.create",
-            subject: task.id.to_string(),
-        };
+        let audited = Audited::new("task.create", &task.id);
         transaction
             .commit(Outcome::Task(&task), Some(audited))
             .await?;
@@ -104,7 +99,7 @@ impl Tasks for SqliteStore {
             .fetch_all(self.readers())
             .await
             .map_err(store_error)?;
-        page::cut(rows, &page).read(TaskRow::into_task)
+        page::cut(rows, &page).read(read)
     }
 
     async fn delete(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
@@ -122,14 +117,10 @@ impl Tasks for SqliteStore {
         playbooks::drop_of_task(connection, organization_id, id).await?;
         drop_task(connection, organization_id, id).await?;
         let at = transaction.at().following(task.updated_at);
-        let event = EventData::Task(summary(&task));
+        let event = EventData::Task(TaskEventSummary::from(&task));
         transaction.emit(EventType::TaskDeleted, at, event);
-        let audited = Audited {
-            action: "task.delete",
-            subject: id.to_string(),
-        };
-        transaction.commit(Outcome::Deleted, Some(audited)).await?;
-        Ok(Written::Done(()))
+        let audited = Audited::new("task.delete", id);
+        transaction.commit_deletion(audited).await
     }
 }
 
@@ -171,7 +162,7 @@ pub(crate) async fn load_version(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    row.map(TaskRow::into_task).transpose()
+    row.map(read).transpose()
 }
 
 /// Above every version that is kept: runs of a deleted task keep theirs, and its id may be taken
@@ -286,70 +277,4 @@ async fn unfinished_runs(
     .fetch_one(connection)
     .await
     .map_err(store_error)
-}
-
-fn summary(task: &Task) -> TaskEventSummary {
-    TaskEventSummary {
-        id: task.id.clone(),
-        name: task.name.clone(),
-        status: task.status,
-        agent_id: task.agent_id.clone(),
-        created_at: task.created_at,
-        updated_at: task.updated_at,
-    }
-}
-
-#[derive(FromRow)]
-struct TaskRow {
-    task_id: String,
-    version: u32,
-    agent_id: String,
-    name: String,
-    prompt: Option<String>,
-    status: String,
-    input_schema: Option<String>,
-    output_schema: Option<String>,
-    storage: Option<String>,
-    settings: String,
-    created_at: At,
-    updated_at: At,
-}
-
-impl TaskRow {
-    fn into_task(self) -> Result<Task, StoreError> {
-        let row = format!("{} version {}", self.task_id, self.version);
-        self.read()
-            .map_err(|error| corrupt("task_version", &row, &error))
-    }
-
-    fn read(self) -> Result<Task, Impossible> {
-        let status = TaskStatus::parse(&self.status).ok_or_else(|| {
-            Impossible::new(format!("a status is a known one; it is `{}`", self.status))
-        })?;
-        let settings: TaskSettingsRecord = windlass_records::read(&self.settings)?;
-        let storage: Option<StorageSettingsRecord> = self
-            .storage
-            .as_deref()
-            .map(windlass_records::read)
-            .transpose()?;
-        Ok(Task {
-            id: TaskId::parse(&self.task_id).map_err(|error| Impossible::new(error.to_string()))?,
-            version: self.version,
-            agent_id: AgentId::parse(&self.agent_id)
-                .map_err(|error| Impossible::new(error.to_string()))?,
-            name: self.name,
-            prompt: self.prompt,
-            status,
-            input_schema: schema(self.input_schema.as_deref())?,
-            output_schema: schema(self.output_schema.as_deref())?,
-            storage: storage.map(StorageSettings::from),
-            settings: TaskSettings::try_from(settings)?,
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        })
-    }
-}
-
-fn schema(json: Option<&str>) -> Result<Option<Value>, Impossible> {
-    json.map(windlass_records::read).transpose()
 }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::{StoreError, WriteError};
-use windlass_application::{Actor, IdempotencyRequest, KeptAnswer, Outcome, Write};
+use windlass_application::{Actor, IdempotencyRequest, KeptAnswer, Outcome, Write, Written};
 use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
-use windlass_domain::id::{KeyId, OrganizationId, RequestId};
-use windlass_domain::sealed::Sealed;
+use windlass_domain::id::OrganizationId;
+pub(crate) use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::IdempotencyRow;
+use windlass_records::{By, NewEvent};
 
-use crate::error::{corrupt, store_error};
-use crate::event_log::NewEvent;
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
 
@@ -36,14 +36,6 @@ pub(crate) struct WriteTransaction {
     /// For what is shared with the changes that nobody asks for.
     pub(crate) transaction: Transaction,
     write: Write,
-}
-
-/// A change, as the audit shows it.
-pub(crate) struct Audited {
-    /// Resource and verb: `agent.create`.
-    pub(crate) action: &'static str,
-    /// The id of what was changed.
-    pub(crate) subject: String,
 }
 
 impl SqliteStore {
@@ -117,52 +109,51 @@ impl WriteTransaction {
         self.transaction.commit().await?;
         Ok(())
     }
+
+    /// As [`Self::commit`], of a deletion.
+    pub(crate) async fn commit_deletion(self, audited: Audited) -> Result<Written<()>, WriteError> {
+        self.commit(Outcome::Deleted, Some(audited)).await?;
+        Ok(Written::Done(()))
+    }
 }
 
-/// Who changed something.
-pub(crate) enum By {
-    /// A caller, by its key.
-    Caller {
-        key_id: KeyId,
-        request_id: RequestId,
-    },
-    /// An operator at the command line.
-    Operator,
+impl Transaction {
+    /// Keeps a change of an organization by an operator in the audit, and makes all of it true.
+    pub(crate) async fn commit_by_operator(
+        mut self,
+        organization_id: OrganizationId,
+        audited: Audited,
+    ) -> Result<(), StoreError> {
+        let at = self.at();
+        let by = By::Operator;
+        audit(self.connection(), organization_id, at, by, &audited).await?;
+        self.commit().await
+    }
 }
 
 /// Keeps a change in the audit.
-pub(crate) async fn audit(
+async fn audit(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     at: Timestamp,
     by: By,
     audited: &Audited,
 ) -> Result<(), StoreError> {
-    let (key_id, request_id) = match by {
-        By::Caller { key_id, request_id } => (Some(key_id), Some(request_id)),
-        By::Operator => (None, None),
-    };
+    let (key_id, request_id) = by.columns();
     sqlx::query(
         "INSERT INTO audit (organization_id, at, key_id, request_id, action, subject)
          VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(Id(organization_id.uuid()))
     .bind(At(at))
-    .bind(key_id.map(|id| Id(id.uuid())))
-    .bind(request_id.map(|id| Id(id.uuid())))
+    .bind(key_id)
+    .bind(request_id)
     .bind(audited.action)
     .bind(&audited.subject)
     .execute(connection)
     .await
     .map_err(store_error)?;
     Ok(())
-}
-
-#[derive(FromRow)]
-struct IdempotencyRow {
-    body_hash: Vec<u8>,
-    status: i64,
-    answer: Vec<u8>,
 }
 
 async fn remembered(
@@ -172,7 +163,7 @@ async fn remembered(
     at: Timestamp,
 ) -> Result<Option<KeptAnswer>, WriteError> {
     let row: Option<IdempotencyRow> = sqlx::query_as(
-        "SELECT body_hash, status, answer
+        "SELECT path, body_hash, status, answer
          FROM idempotency
          WHERE organization_id = ? AND method = ? AND path = ? AND key = ? AND expires_at > ?",
     )
@@ -184,16 +175,8 @@ async fn remembered(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    let Some(row) = row else { return Ok(None) };
-    if row.body_hash != request.body_hash {
-        return Err(WriteError::IdempotencyKeyReused);
-    }
-    let status = u16::try_from(row.status)
-        .map_err(|_| corrupt("idempotency", &request.path, &"a status has three digits"))?;
-    Ok(Some(KeptAnswer {
-        status,
-        body: Sealed::from_bytes(row.answer),
-    }))
+    let remembered = row.map(read).transpose()?;
+    remembered.map(|it| it.answer_to(request)).transpose()
 }
 
 /// Keeps an answer, in place of a forgotten one of the same key, and takes others away that are

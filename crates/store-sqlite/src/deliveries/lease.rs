@@ -1,7 +1,6 @@
 //! `Deliveries::lease`: what is due, for one dispatcher, for a while. Destinations take turns, so
 //! that one with a long backlog does not hold up the others.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
@@ -12,40 +11,15 @@ use windlass_domain::Timestamp;
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::id::{DestinationId, OrganizationId};
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::DeliveryRow;
+use windlass_records::{Look, in_turn};
 
-use super::row::{DeliveryRow, select_deliveries};
+use super::row::select_deliveries;
 use crate::destinations;
-use crate::error::{corrupt, store_error};
+use crate::error::{corrupt, read, store_error};
 use crate::events;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-
-/// The last look at what is due.
-#[derive(Debug, Default)]
-pub(crate) struct LastLook(Mutex<Option<Look>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Look {
-    /// When; everything that was due then has been seen.
-    at: Timestamp,
-    /// At which destination it ended.
-    ended_at: Option<DestinationId>,
-}
-
-impl LastLook {
-    fn get(&self) -> Option<Look> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, look: Look) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-    }
-
-    /// Until when everything that was due has been seen.
-    pub(super) fn at(&self) -> Timestamp {
-        self.get().map_or(Timestamp::EPOCH, |look| look.at)
-    }
-}
 
 pub(super) async fn lease(
     store: &SqliteStore,
@@ -55,12 +29,8 @@ pub(super) async fn lease(
     length: Duration,
 ) -> Result<Vec<DueDelivery>, StoreError> {
     let looked_at = store.now();
-    let mut ended_at = store.last_look().get().and_then(|look| look.ended_at);
-    let mut due_at = with_due(store, looked_at).await?;
-    due_at.retain(|(_, id)| !busy.contains(id));
-    // From the first destination above the one where the last look ended, and around.
-    let turn = due_at.partition_point(|(_, id)| ended_at.is_some_and(|ended_at| *id <= ended_at));
-    due_at.rotate_left(turn);
+    let mut ended_at = store.last_look().ended_at();
+    let due_at = in_turn(with_due(store, looked_at).await?, busy, ended_at);
 
     let mut leased = Vec::new();
     if !due_at.is_empty() {
@@ -157,7 +127,7 @@ async fn equip(
     destination_id: DestinationId,
     row: DeliveryRow,
 ) -> Result<Option<DueDelivery>, StoreError> {
-    let (_, delivery) = row.into_delivery()?;
+    let (_, delivery) = read(row)?;
     let destination = destinations::load(connection, organization_id, destination_id).await?;
     let destination = destination.filter(|it| it.status == DestinationStatus::Active);
     let Some(destination) = destination else {

@@ -1,21 +1,18 @@
 //! `Deliveries::list`: deliveries of a destination with their attempts, newest first.
 
-use std::collections::HashMap;
-use std::time::Duration;
-
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder, Sqlite};
-use uuid::Uuid;
+use sqlx::{QueryBuilder, Sqlite};
 use windlass_application::ports::StoreError;
 use windlass_application::ports::deliveries::{DeliveryFilter, DeliveryStatus, DeliveryView};
 use windlass_application::{OrganizationContext, Page, PageRequest};
-use windlass_domain::delivery::{Attempt, Delivery};
+use windlass_domain::delivery::Delivery;
 use windlass_domain::id::{DeliveryId, DestinationId};
-use windlass_records::columns::{At, Id};
+use windlass_records::columns::Id;
+use windlass_records::page::{self, First};
+use windlass_records::rows::{AttemptRow, DeliveryRow, with_attempts};
 
-use super::row::{DeliveryRow, select_deliveries};
-use crate::error::{corrupt, store_error};
-use crate::page::{self, First};
+use super::row::select_deliveries;
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 
 pub(super) async fn list(
@@ -48,9 +45,9 @@ pub(super) async fn list(
         .fetch_all(&mut *snapshot)
         .await
         .map_err(store_error)?;
-    let page = page::cut(rows, &page).read(|row| row.into_delivery().map(|(_, it)| it))?;
+    let page = page::cut(rows, &page).read(|row| read(row).map(|(_, it)| it))?;
     Ok(Page {
-        items: with_attempts(&mut snapshot, page.items).await?,
+        items: load_attempts(&mut snapshot, page.items).await?,
         has_more: page.has_more,
     })
 }
@@ -71,18 +68,8 @@ fn push_statuses(query: &mut QueryBuilder<Sqlite>, statuses: &[DeliveryStatus]) 
     query.push(")");
 }
 
-#[derive(FromRow)]
-struct AttemptRow {
-    delivery_id: Id,
-    at: At,
-    status_code: Option<u16>,
-    duration_ms: i64,
-    error: Option<String>,
-    retry_after_ms: Option<i64>,
-}
-
 /// These deliveries with their attempts, by one statement for all.
-async fn with_attempts(
+async fn load_attempts(
     connection: &mut SqliteConnection,
     deliveries: Vec<Delivery>,
 ) -> Result<Vec<DeliveryView>, StoreError> {
@@ -104,32 +91,6 @@ async fn with_attempts(
         .fetch_all(connection)
         .await
         .map_err(store_error)?;
-    let mut attempts: HashMap<Uuid, Vec<Attempt>> = HashMap::new();
-    for row in rows {
-        let of_one = attempts.entry(row.delivery_id.0).or_default();
-        of_one.push(row.into_attempt()?);
-    }
-    let views = deliveries.into_iter().map(|delivery| DeliveryView {
-        attempt_log: attempts.remove(&delivery.id.uuid()).unwrap_or_default(),
-        delivery,
-    });
-    Ok(views.collect())
-}
-
-impl AttemptRow {
-    fn into_attempt(self) -> Result<Attempt, StoreError> {
-        let id = DeliveryId::from_uuid(self.delivery_id.0);
-        let length = |millis: i64| {
-            u64::try_from(millis)
-                .map(Duration::from_millis)
-                .map_err(|_| corrupt("delivery_attempt", &id, &"a length is not negative"))
-        };
-        Ok(Attempt {
-            at: self.at.0,
-            status_code: self.status_code,
-            duration: length(self.duration_ms)?,
-            error: self.error,
-            retry_after: self.retry_after_ms.map(length).transpose()?,
-        })
-    }
+    let attempts = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+    Ok(with_attempts(deliveries, attempts))
 }

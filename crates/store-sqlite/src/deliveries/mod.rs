@@ -15,7 +15,6 @@ use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::delivery::{Attempt, Next};
 use windlass_domain::id::{DeliveryId, DestinationId};
 
-pub(crate) use self::lease::LastLook;
 use crate::store::SqliteStore;
 
 #[async_trait]

@@ -1,7 +1,5 @@
 //! `Deliveries::record`: how an attempt went, and what follows.
 
-use std::time::Duration;
-
 use sqlx::sqlite::SqliteConnection;
 use tracing::debug;
 use windlass_application::ports::StoreError;
@@ -9,19 +7,15 @@ use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummar
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{DeliveryId, DestinationId, OrganizationId};
-use windlass_records::columns::{At, Id};
+use windlass_records::NewEvent;
+use windlass_records::columns::{At, Id, millis};
+use windlass_records::rows::{DeliveryMoments, DeliveryRow};
 
-use super::row::{DeliveryRow, select_deliveries};
+use super::row::select_deliveries;
 use crate::destinations;
-use crate::error::store_error;
-use crate::event_log::NewEvent;
-use crate::sessions::millis;
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-
-/// How long after its event a parked delivery can be sent again by hand: as long as events are
-/// kept. Source: docs/events.md, "Retries".
-const PARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(super) async fn record(
     store: &SqliteStore,
@@ -30,7 +24,7 @@ pub(super) async fn record(
     next: Next,
 ) -> Result<(), StoreError> {
     let mut transaction = store.begin(None).await?;
-    let Some((organization_id, mut delivery)) = load(transaction.connection(), id).await? else {
+    let Some((organization_id, delivery)) = load(transaction.connection(), id).await? else {
         // Its destination was deleted while it was under way.
         return Ok(());
     };
@@ -39,19 +33,7 @@ pub(super) async fn record(
         debug!(delivery.id = %id, "an attempt came after the delivery was over");
         return Ok(());
     };
-    let over_at = attempt.at + attempt.duration;
-    delivery.attempts += 1;
-    delivery.state = match next {
-        Next::Delivered => DeliveryState::Success {
-            delivered_at: over_at,
-        },
-        Next::Retry { after } => DeliveryState::Pending {
-            next_attempt_at: over_at + after,
-        },
-        Next::Park { .. } => DeliveryState::Parked {
-            until: delivery.created_at + PARKED_FOR,
-        },
-    };
+    let delivery = delivery.attempted(&attempt, next);
     insert_attempt(transaction.connection(), &delivery, &attempt).await?;
     update(transaction.connection(), &delivery).await?;
     if let Next::Park { deactivate } = next {
@@ -77,7 +59,7 @@ async fn load(
         .fetch_optional(connection)
         .await
         .map_err(store_error)?;
-    row.map(DeliveryRow::into_delivery).transpose()
+    row.map(read).transpose()
 }
 
 async fn insert_attempt(
@@ -104,20 +86,16 @@ async fn insert_attempt(
 }
 
 async fn update(connection: &mut SqliteConnection, delivery: &Delivery) -> Result<(), StoreError> {
-    let (next_attempt_at, delivered_at, parked_until) = match delivery.state {
-        DeliveryState::Pending { next_attempt_at } => (Some(At(next_attempt_at)), None, None),
-        DeliveryState::Success { delivered_at } => (None, Some(At(delivered_at)), None),
-        DeliveryState::Parked { until } => (None, None, Some(At(until))),
-    };
+    let moments = DeliveryMoments::from(delivery.state);
     sqlx::query(
         "UPDATE delivery
          SET attempts = ?, next_attempt_at = ?, delivered_at = ?, parked_until = ?
          WHERE id = ?",
     )
     .bind(delivery.attempts)
-    .bind(next_attempt_at)
-    .bind(delivered_at)
-    .bind(parked_until)
+    .bind(moments.next_attempt_at)
+    .bind(moments.delivered_at)
+    .bind(moments.parked_until)
     .bind(Id(delivery.id.uuid()))
     .execute(connection)
     .await
@@ -135,13 +113,7 @@ fn emit_parked(
         organization_id,
         event_type: EventType::DeliveryParked,
         at,
-        data: EventData::Delivery(DeliverySummary {
-            id: delivery.id,
-            event_id: delivery.event_id,
-            event_type: delivery.event_type,
-            destination_id: delivery.destination_id,
-            attempts: delivery.attempts,
-        }),
+        data: EventData::Delivery(DeliverySummary::from(delivery)),
     });
 }
 

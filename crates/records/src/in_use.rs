@@ -4,7 +4,10 @@ use windlass_application::ports::WriteError;
 
 /// Refuses while anything needs it. `users` are counts with their nouns, as in `3 tasks` and
 /// `2 credentials and 1 task run`.
-pub(crate) fn refuse_in_use(users: &[(i64, &str)]) -> Result<(), WriteError> {
+///
+/// # Errors
+/// `InUse` where any count is above zero.
+pub fn refuse_in_use(users: &[(i64, &str)]) -> Result<(), WriteError> {
     let by: Vec<String> = users
         .iter()
         .filter(|(count, _)| *count > 0)

@@ -1,27 +1,33 @@
 //! Cuts a list into keyset pages: one row more than asked for says whether there is more.
 
-use sqlx::{QueryBuilder, Sqlite};
+use sqlx::{Database, Encode, QueryBuilder, Type};
 use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_application::{Created, Page, PageRequest, Position};
 use windlass_domain::id::{EventId, MalformedId};
-use windlass_records::columns::{At, Id};
+
+use crate::columns::{At, Id};
 
 /// Which end of a list comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum First {
+pub enum First {
+    /// The newest item.
     Newest,
+    /// The oldest item.
     Oldest,
 }
 
 /// A page of a list in the order of `(created_at, id)`: of things whose ids may be the caller's.
 /// Adds the range and the page to the WHERE clause that `query` ends in.
-pub(crate) fn push_page_by_creation(
-    query: &mut QueryBuilder<Sqlite>,
+pub fn push_page_by_creation<DB: Database>(
+    query: &mut QueryBuilder<DB>,
     table: &'static str,
     created: Created,
     page: &PageRequest,
-) {
+) where
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+    String: for<'t> Encode<'t, DB> + Type<DB>,
+{
     if let Some(after) = created.after {
         query.push(format_args!(" AND {table}.created_at > "));
         query.push_bind(At(after));
@@ -53,14 +59,18 @@ pub(crate) fn push_page_by_creation(
 ///
 /// # Errors
 /// Where the page starts at what is no id of this list.
-pub(crate) fn push_page_by_id(
-    query: &mut QueryBuilder<Sqlite>,
+pub fn push_page_by_id<DB: Database>(
+    query: &mut QueryBuilder<DB>,
     table: &'static str,
     created: Created,
     page: &PageRequest,
     first: First,
     parse: impl Fn(&str) -> Result<Uuid, MalformedId>,
-) -> Result<(), StoreError> {
+) -> Result<(), StoreError>
+where
+    i64: for<'t> Encode<'t, DB> + Type<DB>,
+    Uuid: for<'t> Encode<'t, DB> + Type<DB>,
+{
     if let Some(after) = created.after {
         // Exclusive: from the first id of the next millisecond.
         let next = after.following(after);
@@ -86,14 +96,17 @@ pub(crate) fn push_page_by_id(
 }
 
 /// Rows of a page that are not read yet.
-pub(crate) struct Cut<Row> {
-    pub(crate) rows: Vec<Row>,
-    pub(crate) has_more: bool,
+pub struct Cut<Row> {
+    rows: Vec<Row>,
+    has_more: bool,
 }
 
 impl<Row> Cut<Row> {
     /// The page of what the rows keep.
-    pub(crate) fn read<T>(
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub fn read<T>(
         self,
         read: impl FnMut(Row) -> Result<T, StoreError>,
     ) -> Result<Page<T>, StoreError> {
@@ -105,7 +118,7 @@ impl<Row> Cut<Row> {
 }
 
 /// The page of these rows, which a query that ends in a page has brought.
-pub(crate) fn cut<Row>(mut rows: Vec<Row>, page: &PageRequest) -> Cut<Row> {
+pub fn cut<Row>(mut rows: Vec<Row>, page: &PageRequest) -> Cut<Row> {
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);
@@ -116,11 +129,13 @@ pub(crate) fn cut<Row>(mut rows: Vec<Row>, page: &PageRequest) -> Cut<Row> {
 }
 
 /// ` AND column IN (…)`, where `values` has some.
-pub(crate) fn push_one_of(
-    query: &mut QueryBuilder<Sqlite>,
+pub fn push_one_of<DB: Database>(
+    query: &mut QueryBuilder<DB>,
     column: &'static str,
     values: impl IntoIterator<Item = String>,
-) {
+) where
+    String: for<'t> Encode<'t, DB> + Type<DB>,
+{
     let mut values = values.into_iter().peekable();
     if values.peek().is_none() {
         return;

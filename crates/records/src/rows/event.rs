@@ -1,0 +1,148 @@
+//! An event in its row, joined with what it is about.
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+use windlass_domain::event::{Event, EventData, EventType};
+use windlass_domain::file::StoredFile;
+use windlass_domain::id::{
+    AgentId, CredentialId, EventId, RunId, SessionId, SourceId, StorageId, TaskId,
+};
+
+use super::file::file_size;
+use super::{Row, known, sha256};
+use crate::columns::{At, Count, Id};
+use crate::{EventDetail, Impossible, RunFacts, SessionFacts};
+
+/// A row of `event`, joined with what its run, session or file has of it.
+#[derive(Debug, FromRow)]
+pub struct EventRow {
+    id: Id,
+    event_type: String,
+    sequence: i64,
+    created_at: At,
+    detail: Option<String>,
+    version: Option<Count>,
+    runtime_ms: Option<i64>,
+    run_id: Option<Id>,
+    session_id: Option<Id>,
+    file_id: Option<Id>,
+    run_task_id: Option<String>,
+    run_agent_id: Option<String>,
+    run_source_id: Option<String>,
+    run_credential_id: Option<Id>,
+    run_session_id: Option<Id>,
+    run_metadata: Option<String>,
+    run_created_at: Option<At>,
+    session_source_id: Option<String>,
+    session_credential_id: Option<Id>,
+    session_created_at: Option<At>,
+    file_name: Option<String>,
+    file_type: Option<String>,
+    file_size: Option<i64>,
+    file_sha256: Option<Vec<u8>>,
+    file_extraction: Option<String>,
+    file_created_at: Option<At>,
+    file_expired_at: Option<At>,
+}
+
+impl Row for EventRow {
+    type Kept = Event;
+    const TABLE: &'static str = "event";
+
+    fn name(&self) -> String {
+        EventId::from_uuid(self.id.0).to_string()
+    }
+
+    fn kept(self) -> Result<Event, Impossible> {
+        let event_type = known("type", &self.event_type, EventType::parse)?;
+        let sequence = u64::try_from(self.sequence)
+            .map_err(|_| Impossible::new("a sequence counts up from 1"))?;
+        Ok(Event {
+            id: EventId::from_uuid(self.id.0),
+            event_type,
+            sequence,
+            created_at: self.created_at.0,
+            data: self.data(event_type)?,
+        })
+    }
+}
+
+impl EventRow {
+    /// The data of the event as it was then.
+    fn data(self, event_type: EventType) -> Result<EventData, Impossible> {
+        if let Some(detail) = &self.detail {
+            return crate::read::<EventDetail>(detail)?.into_data();
+        }
+        if let Some(id) = self.file_id {
+            return Ok(EventData::File(self.file(StorageId::from_uuid(id.0))?));
+        }
+        let Count(version) = present("version", self.version)?;
+        let runtime_ms = u64::try_from(present("runtime_ms", self.runtime_ms)?)
+            .map_err(|_| Impossible::new("a runtime is not negative"))?;
+        let runtime = Duration::from_millis(runtime_ms);
+        let at = self.created_at.0;
+        if let Some(id) = self.run_id {
+            let facts = self.run_facts(RunId::from_uuid(id.0))?;
+            let summary = facts.summary(event_type, at, version, runtime)?;
+            return Ok(EventData::Run(summary));
+        }
+        let id = present("session_id", self.session_id)?;
+        let facts = self.session_facts(SessionId::from_uuid(id.0))?;
+        let summary = facts.summary(event_type, at, version, runtime)?;
+        Ok(EventData::Session(summary))
+    }
+
+    fn run_facts(self, id: RunId) -> Result<RunFacts, Impossible> {
+        let session_id = present("run.session_id", self.run_session_id)?;
+        let metadata = present("run.metadata", self.run_metadata)?;
+        Ok(RunFacts {
+            id,
+            task_id: TaskId::parse(&present("run.task_id", self.run_task_id)?)?,
+            credential_id: credential_id(self.run_credential_id),
+            agent_id: AgentId::parse(&present("run.agent_id", self.run_agent_id)?)?,
+            source_id: source_id(self.run_source_id.as_deref())?,
+            session_id: SessionId::from_uuid(session_id.0),
+            metadata: crate::read(&metadata)?,
+            created_at: present("run.created_at", self.run_created_at)?.0,
+        })
+    }
+
+    fn session_facts(self, id: SessionId) -> Result<SessionFacts, Impossible> {
+        Ok(SessionFacts {
+            id,
+            credential_id: credential_id(self.session_credential_id),
+            source_id: source_id(self.session_source_id.as_deref())?,
+            created_at: present("session.created_at", self.session_created_at)?.0,
+        })
+    }
+
+    fn file(self, id: StorageId) -> Result<StoredFile, Impossible> {
+        let run_id = present("run_id", self.run_id)?;
+        let extraction = self.file_extraction.as_deref();
+        Ok(StoredFile {
+            id,
+            run_id: RunId::from_uuid(run_id.0),
+            file_name: present("file.file_name", self.file_name)?,
+            file_type: present("file.file_type", self.file_type)?,
+            file_size: file_size(present("file.file_size", self.file_size)?)?,
+            sha256: sha256(present("file.sha256", self.file_sha256)?)?,
+            extraction: extraction.map(crate::read).transpose()?,
+            created_at: present("file.created_at", self.file_created_at)?.0,
+            expired_at: self.file_expired_at.map(|at| at.0),
+        })
+    }
+}
+
+/// What an event needs: in its own row, or in the row that it is about, which outlives it.
+fn present<T>(column: &str, value: Option<T>) -> Result<T, Impossible> {
+    value.ok_or_else(|| Impossible::new(format!("an event has its `{column}`")))
+}
+
+fn credential_id(id: Option<Id>) -> Option<CredentialId> {
+    id.map(|id| CredentialId::from_uuid(id.0))
+}
+
+fn source_id(text: Option<&str>) -> Result<Option<SourceId>, Impossible> {
+    Ok(text.map(SourceId::parse).transpose()?)
+}

@@ -1,0 +1,54 @@
+//! A file of a run in its row.
+
+use sqlx::FromRow;
+use windlass_domain::file::StoredFile;
+use windlass_domain::id::{OrganizationId, RunId, StorageId};
+
+use super::{Row, sha256};
+use crate::Impossible;
+use crate::columns::{At, Id};
+
+/// A row of `file`.
+#[derive(Debug, FromRow)]
+pub struct FileRow {
+    id: Id,
+    organization_id: Id,
+    run_id: Id,
+    file_name: String,
+    file_type: String,
+    file_size: i64,
+    sha256: Vec<u8>,
+    extraction: Option<String>,
+    created_at: At,
+    expired_at: Option<At>,
+}
+
+impl Row for FileRow {
+    type Kept = (OrganizationId, StoredFile);
+    const TABLE: &'static str = "file";
+
+    fn name(&self) -> String {
+        StorageId::from_uuid(self.id.0).to_string()
+    }
+
+    fn kept(self) -> Result<Self::Kept, Impossible> {
+        let extraction = self.extraction.as_deref();
+        let file = StoredFile {
+            id: StorageId::from_uuid(self.id.0),
+            run_id: RunId::from_uuid(self.run_id.0),
+            file_name: self.file_name,
+            file_type: self.file_type,
+            file_size: file_size(self.file_size)?,
+            sha256: sha256(self.sha256)?,
+            extraction: extraction.map(crate::read).transpose()?,
+            created_at: self.created_at.0,
+            expired_at: self.expired_at.map(|at| at.0),
+        };
+        Ok((OrganizationId::from_uuid(self.organization_id.0), file))
+    }
+}
+
+/// The size of a file, in bytes.
+pub(super) fn file_size(bytes: i64) -> Result<u64, Impossible> {
+    u64::try_from(bytes).map_err(|_| Impossible::new("a file's size is not negative"))
+}

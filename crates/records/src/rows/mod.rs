@@ -1,0 +1,76 @@
+//! What a `SELECT` brings, one struct a table or join, read alike in every store.
+//!
+//! Texts, flags and bytes stand as they are, ids, moments and counts as [`crate::columns`] has
+//! them. A row turns into what it keeps, or says which rule it breaks.
+
+mod agent;
+mod credential;
+mod data_key;
+mod delivery;
+mod destination;
+mod event;
+mod file;
+mod idempotency;
+mod key;
+mod organization;
+mod playbook;
+mod source;
+mod task;
+
+pub use self::agent::{AgentRow, AgentTaskRow, with_tasks};
+pub use self::credential::CredentialRow;
+pub use self::data_key::DataKeyRow;
+pub use self::delivery::{AttemptRow, DeliveryMoments, DeliveryRow, with_attempts};
+pub use self::destination::{ActiveDestination, ActiveDestinationRow, DestinationRow};
+pub use self::event::EventRow;
+pub use self::file::FileRow;
+pub use self::idempotency::{IdempotencyRow, Remembered};
+pub use self::key::{KeyRow, minute_of_use};
+pub use self::organization::OrganizationRow;
+pub use self::playbook::PlaybookRow;
+pub use self::source::SourceRow;
+pub use self::task::TaskRow;
+use windlass_domain::id::MalformedId;
+
+use crate::Impossible;
+
+/// A row as a `SELECT` brings it.
+pub trait Row: Sized {
+    /// What it keeps.
+    type Kept;
+
+    /// The table that it is of.
+    const TABLE: &'static str;
+
+    /// Which row it is, for whoever must mend it.
+    fn name(&self) -> String;
+
+    /// What it keeps.
+    ///
+    /// # Errors
+    /// [`Impossible`] names the rule that the row breaks.
+    fn kept(self) -> Result<Self::Kept, Impossible>;
+}
+
+impl From<MalformedId> for Impossible {
+    fn from(error: MalformedId) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// The value of a text in a column, where it has one.
+fn known<T>(
+    column: &str,
+    text: &str,
+    parse: impl FnOnce(&str) -> Option<T>,
+) -> Result<T, Impossible> {
+    parse(text)
+        .ok_or_else(|| Impossible::new(format!("its {column} is a known one; it is `{text}`")))
+}
+
+/// The bytes of a SHA-256.
+fn sha256(bytes: Vec<u8>) -> Result<[u8; 32], Impossible> {
+    bytes
+        .try_into()
+        .map_err(|_| Impossible::new("a SHA-256 has 32 bytes"))
+}

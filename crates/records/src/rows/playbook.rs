@@ -1,0 +1,40 @@
+//! A playbook in its row, with the document of its newest version.
+
+use sqlx::FromRow;
+use windlass_domain::id::{SourceId, TaskId};
+use windlass_domain::playbook::Playbook;
+
+use super::Row;
+use crate::Impossible;
+use crate::columns::{At, Count};
+
+/// A row of `playbook`, joined with its newest version.
+#[derive(Debug, FromRow)]
+pub struct PlaybookRow {
+    task_id: String,
+    source_id: String,
+    version: Count,
+    document: String,
+    created_at: At,
+    updated_at: At,
+}
+
+impl Row for PlaybookRow {
+    type Kept = Playbook;
+    const TABLE: &'static str = "playbook";
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.task_id, self.source_id)
+    }
+
+    fn kept(self) -> Result<Playbook, Impossible> {
+        Ok(Playbook {
+            task_id: TaskId::parse(&self.task_id)?,
+            source_id: SourceId::parse(&self.source_id)?,
+            version: self.version.0,
+            document: crate::read(&self.document)?,
+            created_at: self.created_at.0,
+            updated_at: self.updated_at.0,
+        })
+    }
+}
