@@ -247,7 +247,9 @@ impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let code = match refusal {
             Refusal::NotCancelable { .. } => ErrorCode::RunNotCancelable,
-            Refusal::InteractionNotPending { .. } => ErrorCode::InteractionNotPending,
+            Refusal::InteractionNotPending { .. } | Refusal::OtherInteraction { .. } => {
+                ErrorCode::InteractionNotPending
+            }
             Refusal::NotReviewable { .. } => ErrorCode::RunNotReviewable,
             Refusal::LeaseLost { .. } => ErrorCode::LeaseLost,
             Refusal::RunNotRunning { .. } | Refusal::NotDue { .. } => ErrorCode::RunNotRunning,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
-use windlass_domain::id::RunId;
-use windlass_domain::run::{Interaction, Refusal, RunCommand, RunState};
+use windlass_domain::id::{InteractionId, RunId};
+use windlass_domain::run::{Interaction, Refusal, Run, RunCommand, RunState};
 
 use crate::announce::Announcer;
 use crate::command::command;
@@ -14,6 +14,7 @@ use crate::error::CallError;
 use crate::ports::runs::RunView;
 use crate::ports::{Runs, Vault};
 use crate::problem::{Problem, ProblemKind, Resource};
+use crate::random::random;
 use crate::write::{Write, Written};
 
 /// The longest answer to a field, in characters.
@@ -46,44 +47,74 @@ impl AnswerInteraction {
         run_id: RunId,
         reply: Reply,
     ) -> Result<Written<RunView>, CallError> {
-        let answer = match reply {
-            Reply::Declined => RunCommand::Decline,
-            Reply::Answers(answers) => self.answer(&write, run_id, answers).await?,
-        };
-        command(&*self.runs, &self.announcer, write, run_id, answer).await
+        match reply {
+            Reply::Declined => self.command(write, run_id, RunCommand::Decline).await,
+            Reply::Answers(answers) => self.answer(write, run_id, answers).await,
+        }
     }
 
     async fn answer(
         &self,
-        write: &Write,
+        write: Write,
         run_id: RunId,
         answers: BTreeMap<String, SecretString>,
-    ) -> Result<RunCommand, CallError> {
+    ) -> Result<Written<RunView>, CallError> {
         let view = self.runs.get(write.organization, run_id).await?;
         let run = view.ok_or(CallError::NotFound(Resource::TaskRun))?.run;
-        let status = run.status();
-        let vault = self.vault.of(write.organization.organization_id()).await?;
-        let sealed = |answers: BTreeMap<String, SecretString>| {
-            let answers: Vec<_> = answers.into_iter().collect();
-            contents::seal_answers(&*vault, run_id, &answers)
-        };
-        match &run.state {
-            RunState::InteractionRequired { interaction, .. } => {
-                let problems = problems(interaction, &answers);
-                if !problems.is_empty() {
-                    return Err(CallError::Invalid(problems));
-                }
-                Ok(RunCommand::Answer {
-                    answers: sealed(answers),
-                })
+        let refused = match asked(&run, &answers) {
+            Ok(interaction_id) => {
+                let answer = self.sealed(&write, run_id, interaction_id, answers).await?;
+                return self.command(write, run_id, answer).await;
             }
-            // A repeated request with an idempotency key has its answer in the store; any other is
-            // refused there as here.
-            _ if write.idempotency.is_some() => Ok(RunCommand::Answer {
-                answers: sealed(answers),
-            }),
-            _ => Err(Refusal::InteractionNotPending { status }.into()),
+            Err(refused) if write.idempotency.is_none() => return Err(refused),
+            Err(refused) => refused,
+        };
+        // A repeated request was right when the store kept its answer; one that is none answers a
+        // question that was never asked, and changes nothing.
+        let unasked = InteractionId::new(run.updated_at, random());
+        let answer = self.sealed(&write, run_id, unasked, answers).await?;
+        match self.command(write, run_id, answer).await {
+            Err(CallError::Refused(_)) => Err(refused),
+            otherwise => otherwise,
         }
+    }
+
+    async fn sealed(
+        &self,
+        write: &Write,
+        run_id: RunId,
+        interaction_id: InteractionId,
+        answers: BTreeMap<String, SecretString>,
+    ) -> Result<RunCommand, CallError> {
+        let vault = self.vault.of(write.organization.organization_id()).await?;
+        let answers: Vec<_> = answers.into_iter().collect();
+        Ok(RunCommand::Answer {
+            interaction_id,
+            answers: contents::seal_answers(&*vault, run_id, &answers),
+        })
+    }
+
+    async fn command(
+        &self,
+        write: Write,
+        run_id: RunId,
+        answer: RunCommand,
+    ) -> Result<Written<RunView>, CallError> {
+        command(&*self.runs, &self.announcer, write, run_id, answer).await
+    }
+}
+
+/// The question that these answers answer.
+fn asked(run: &Run, answers: &BTreeMap<String, SecretString>) -> Result<InteractionId, CallError> {
+    let RunState::InteractionRequired { interaction, .. } = &run.state else {
+        let status = run.status();
+        return Err(Refusal::InteractionNotPending { status }.into());
+    };
+    let problems = problems(interaction, answers);
+    if problems.is_empty() {
+        Ok(interaction.id)
+    } else {
+        Err(CallError::Invalid(problems))
     }
 }
 

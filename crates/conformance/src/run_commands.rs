@@ -14,7 +14,9 @@ use windlass_domain::run::{
 use windlass_domain::session::SessionStatus;
 use windlass_domain::task::{Priority, Review};
 
-use crate::stage::{Stage, answer, cancel, failure, finish, output, sealed, seconds, success};
+use crate::stage::{
+    Stage, answer, cancel, failure, finish, output, question, sealed, seconds, success,
+};
 use crate::store::{Fixture, first_page};
 
 /// Another organization's run is not found, whatever is asked of it.
@@ -155,7 +157,7 @@ pub async fn of_two_answers_at_once_one_is_heard(fixture: &Fixture) {
     let run = stage.asking(None).await;
 
     let (answered, declined) = tokio::join!(
-        stage.command(run.id, answer()),
+        stage.command(run.id, answer(&run)),
         stage.command(run.id, RunCommand::Decline)
     );
 
@@ -166,6 +168,30 @@ pub async fn of_two_answers_at_once_one_is_heard(fixture: &Fixture) {
         Status::Failed
     };
     assert_eq!(stage.status(run.id).await, expected);
+}
+
+/// An answer that was checked against one question is none to the next: it changes nothing.
+pub async fn an_answer_to_an_earlier_question_is_refused(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let first = stage.asking(None).await;
+    stage.say(&first, WorkerCommand::Withdraw).await;
+    let second = stage.say(&first, question(2, None)).await;
+    let events = stage.events().await;
+
+    let late = stage.command(first.id, answer(&first)).await;
+
+    let is_refused = matches!(
+        late,
+        Err(WriteError::Refused(Refusal::OtherInteraction { .. }))
+    );
+    assert!(is_refused, "{late:?}");
+    assert_eq!(stage.run(first.id).await, second);
+    assert_eq!(stage.events().await, events);
+    let answered = stage.command(first.id, answer(&second)).await;
+    assert_eq!(
+        answered.expect("it asks this").run.run.status(),
+        Status::Running
+    );
 }
 
 /// Every event of what happened has its delivery; what was refused has neither.
@@ -236,7 +262,8 @@ pub async fn answers_are_erased_with_the_end_of_the_run(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
     let asking = stage.asking(Some("page 3")).await;
 
-    stage.command(asking.id, answer()).await.expect("it asks");
+    let answers = answer(&asking);
+    stage.command(asking.id, answers).await.expect("it asks");
     let answered = stage.run(asking.id).await;
     stage.say(&answered, success(output())).await;
 

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 
 use windlass_application::ports::WriteError;
 use windlass_application::ports::runs::{LeaseRequest, LeasedRun};
-use windlass_domain::id::RunId;
+use windlass_application::random::random;
+use windlass_domain::id::{InteractionId, RunId};
 use windlass_domain::lifecycle::{Changes, Command, Scene, SceneCredential, decide, due};
 use windlass_domain::run::{
     AfterRun, CredentialReport, Epoch, ErrorCode, Finish, FinishOutcome, Holder, Refusal, Run,
@@ -16,7 +17,7 @@ use windlass_domain::run::{
 use windlass_domain::session::{SessionCommand, SessionState};
 use windlass_domain::task::Review;
 
-use crate::stage::{LEASE, Stage, answer, cancel, failure, output, question, seconds, success};
+use crate::stage::{LEASE, Stage, answer_to, cancel, failure, output, question, seconds, success};
 use crate::store::{Fixture, done};
 
 /// How many sessions a test plays, one after the other.
@@ -130,7 +131,7 @@ impl World<'_> {
             0 | 1 if self.runs.len() < RUNS => self.start(false).await,
             0..=4 => self.lease().await,
             5 => self.command(cancel()).await,
-            6 => self.command(answer()).await,
+            6 => self.answer().await,
             7 | 10 => {
                 let command = match self.dice.throw(3) {
                     0 => RunCommand::Decline,
@@ -213,9 +214,26 @@ impl World<'_> {
         is_free && waits
     }
 
+    /// An answer to what one of the runs asks; now and then to what none asks.
+    async fn answer(&mut self) {
+        let run_id = self.any_run();
+        let pending = match &self.run(run_id).state {
+            RunState::InteractionRequired { interaction, .. } => Some(interaction.id),
+            _ => None,
+        };
+        let asked = pending.filter(|_| self.dice.throw(8) > 0);
+        let unasked = || InteractionId::new(self.stage.fixture.now(), random());
+        let answer = answer_to(asked.unwrap_or_else(unasked));
+        self.command_to(run_id, answer).await;
+    }
+
     /// A caller's command to one of the runs.
     async fn command(&mut self, command: RunCommand) {
         let run_id = self.any_run();
+        self.command_to(run_id, command).await;
+    }
+
+    async fn command_to(&mut self, run_id: RunId, command: RunCommand) {
         let expected = self.decide(run_id, command.clone());
         let commanded = self.stage.command(run_id, command).await;
         self.same(expected, commanded.map(|commanded| commanded.run.run));

@@ -30,6 +30,7 @@ macro_rules! run_promises {
                 a_refusal_changes_nothing,
                 of_two_writers_at_once_one_wins,
                 of_two_answers_at_once_one_is_heard,
+                an_answer_to_an_earlier_question_is_refused,
                 deliveries_are_made_with_the_events,
                 a_finish_reports_the_credential,
                 a_refused_login_makes_the_credential_invalid,

@@ -127,9 +127,10 @@ pub async fn a_run_that_runs_too_long_fails(fixture: &Fixture) {
     let run = stage.begun().await;
     keep_alive(&stage, &run, seconds(1_000)).await;
     stage.pass(seconds(60));
-    stage.say(&run, question(1, None)).await;
+    let asking = stage.say(&run, question(1, None)).await;
     stage.pass(seconds(300));
-    stage.command(run.id, answer()).await.expect("it asks");
+    let answers = answer(&asking);
+    stage.command(run.id, answers).await.expect("it asks");
     let running = stage.run(run.id).await;
 
     let left = seconds(100) - running.runtime;

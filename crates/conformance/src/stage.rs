@@ -11,7 +11,7 @@ use windlass_application::random::random;
 use windlass_application::{Actor, OrganizationContext, Write};
 use windlass_domain::Timestamp;
 use windlass_domain::credential::Credential;
-use windlass_domain::id::{RunId, SessionId};
+use windlass_domain::id::{InteractionId, RunId, SessionId};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{
     AfterRun, Epoch, ErrorCode, Finish, FinishOutcome, Holder, Run, RunCommand, RunError, RunState,
@@ -82,9 +82,21 @@ pub fn question(attempt: u32, checkpoint: Option<&str>) -> WorkerCommand {
     }
 }
 
-/// A person's answer.
-pub fn answer() -> RunCommand {
+/// A person's answer to what the run asks.
+///
+/// # Panics
+/// Where it asks nothing.
+pub fn answer(run: &Run) -> RunCommand {
+    let RunState::InteractionRequired { interaction, .. } = &run.state else {
+        panic!("the run asks nothing: {run:?}");
+    };
+    answer_to(interaction.id)
+}
+
+/// A person's answer to this question.
+pub fn answer_to(interaction_id: InteractionId) -> RunCommand {
     RunCommand::Answer {
+        interaction_id,
         answers: sealed("the code"),
     }
 }

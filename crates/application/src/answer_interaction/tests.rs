@@ -4,8 +4,10 @@ use windlass_domain::run::Status;
 
 use super::*;
 use crate::fixture::{OpenVault, asking, queued, run_id, told, view, write};
+use crate::ports::WriteError;
 use crate::ports::runs::{Commanded, MockRuns};
 use crate::ports::signals::{MockQueue, MockSignals};
+use crate::write::{IdempotencyRequest, KeptAnswer};
 
 fn answer_interaction(state: RunState, expected: Option<RunCommand>) -> AnswerInteraction {
     let mut runs = MockRuns::new();
@@ -54,7 +56,14 @@ async fn an_answer_reaches_the_run_sealed_for_it() {
         run_id(),
         &[("code".to_owned(), SecretString::from("604218"))],
     );
-    let use_case = answer_interaction(asking(), Some(RunCommand::Answer { answers: sealed }));
+    let RunState::InteractionRequired { interaction, .. } = asking() else {
+        panic!("it asks");
+    };
+    let expected = RunCommand::Answer {
+        interaction_id: interaction.id,
+        answers: sealed,
+    };
+    let use_case = answer_interaction(asking(), Some(expected));
 
     let outcome = use_case
         .execute(write(), run_id(), answers(&[("code", "604218")]))
@@ -120,4 +129,77 @@ async fn a_person_may_decline() {
     let outcome = use_case.execute(write(), run_id(), Reply::Declined).await;
 
     assert!(matches!(outcome, Ok(Written::Done(_))), "{outcome:?}");
+}
+
+/// A request with an idempotency key, that the store has heard before, or not.
+async fn repeated(
+    state: RunState,
+    stored: fn() -> Result<Written<Commanded>, WriteError>,
+) -> Result<Written<RunView>, CallError> {
+    let mut runs = MockRuns::new();
+    let found = view(state.clone());
+    runs.expect_get()
+        .returning(move |_, _| Ok(Some(found.clone())));
+    runs.expect_command()
+        .times(1)
+        .withf(move |_, _, command, _| !answers_what_is_asked(&state, command))
+        .returning(move |_, _, _, _| stored());
+    let use_case = AnswerInteraction {
+        runs: Arc::new(runs),
+        vault: Arc::new(OpenVault),
+        announcer: Announcer::new(Arc::new(MockQueue::new()), Arc::new(MockSignals::new())),
+    };
+    let mut write = write();
+    write.idempotency = Some(IdempotencyRequest {
+        key: "once".to_owned(),
+        method: "POST".to_owned(),
+        path: "/".to_owned(),
+        body_hash: [0; 32],
+        render: Arc::new(|_| panic!("nothing is made")),
+    });
+    let reply = answers(&[("an earlier question's", "604218")]);
+    use_case.execute(write, run_id(), reply).await
+}
+
+fn answers_what_is_asked(state: &RunState, command: &RunCommand) -> bool {
+    match (state, command) {
+        (
+            RunState::InteractionRequired { interaction, .. },
+            RunCommand::Answer { interaction_id, .. },
+        ) => interaction.id == *interaction_id,
+        _ => false,
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_answer_is_replayed_whatever_the_run_asks_by_now() {
+    let kept = KeptAnswer {
+        status: 200,
+        body: windlass_domain::sealed::Sealed::from_bytes(Vec::new()),
+    };
+
+    for state in [queued(), asking()] {
+        let outcome = repeated(state, || {
+            let body = windlass_domain::sealed::Sealed::from_bytes(Vec::new());
+            Ok(Written::Replayed(KeptAnswer { status: 200, body }))
+        });
+
+        let outcome = outcome.await.expect("it was right before");
+        assert_eq!(outcome, Written::Replayed(kept.clone()));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_new_key_is_told_what_is_wrong_with_it() {
+    let refused = || {
+        let status = Status::Queued;
+        Err(WriteError::Refused(Refusal::InteractionNotPending {
+            status,
+        }))
+    };
+
+    let error = repeated(asking(), refused).await.expect_err("it is wrong");
+
+    let unknown = (ProblemKind::Unknown, "an earlier question's".to_owned());
+    assert!(told(&error).contains(&unknown), "{error:?}");
 }

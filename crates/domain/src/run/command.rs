@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::RunError;
 use super::interaction::Field;
 use super::{Epoch, Holder};
-use crate::id::Random;
+use crate::id::{InteractionId, Random};
 use crate::sealed::Sealed;
 
 /// What may be asked of a run.
@@ -29,7 +29,9 @@ pub enum RunCommand {
     },
     /// A person answers.
     Answer {
-        /// The answers, sealed. Already checked against the interaction's fields.
+        /// The question that is answered. What was checked against one is no answer to another.
+        interaction_id: InteractionId,
+        /// The answers, sealed. Already checked against that question's fields.
         answers: Sealed,
     },
     /// A person refuses to answer.

@@ -1,6 +1,7 @@
 //! Why a command was not applied.
 
 use super::{Epoch, Status};
+use crate::id::InteractionId;
 use crate::session::SessionStatus;
 
 /// Why a command was not applied. Nothing changed.
@@ -17,6 +18,12 @@ pub enum Refusal {
     InteractionNotPending {
         /// Where it stands.
         status: Status,
+    },
+    /// An answer to another question than the one that the run asks by now.
+    #[error("the run asks something else by now, `{pending}`: look at it and answer that")]
+    OtherInteraction {
+        /// What it asks.
+        pending: InteractionId,
     },
     /// A review of a run that waits for none.
     #[error("a run that is `{status}` waits for no review")]

@@ -7,7 +7,8 @@ use windlass_domain::run::{
 use windlass_domain::task::Review;
 
 use crate::fixture::{
-    failure, finish, holder, interact, late, sealed, seconds, soon, success, worker,
+    another_question, answer_to, failure, finish, holder, interact, interaction, late, seconds,
+    soon, success, worker,
 };
 
 /// What may be asked of a run, by the names of docs/lifecycle.md.
@@ -28,6 +29,7 @@ pub(crate) enum Asked {
     FinishAgain,
     Released,
     Answer,
+    AnswerToAnother,
     Decline,
     Approve,
     Reject,
@@ -44,7 +46,7 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    pub(crate) const ALL: [Self; 28] = [
+    pub(crate) const ALL: [Self; 29] = [
         Self::Lease,
         Self::Cancel,
         Self::Renew,
@@ -60,6 +62,7 @@ impl Asked {
         Self::FinishAgain,
         Self::Released,
         Self::Answer,
+        Self::AnswerToAnother,
         Self::Decline,
         Self::Approve,
         Self::Reject,
@@ -92,6 +95,7 @@ impl Asked {
             Self::FinishAgain => "finish again",
             Self::Released => "released",
             Self::Answer => "answer",
+            Self::AnswerToAnother => "answer to another question",
             Self::Decline => "decline",
             Self::Approve => "approve",
             Self::Reject => "reject",
@@ -162,9 +166,8 @@ impl Asked {
             Self::FinishFailure => another(failure(ErrorCode::SourceError)),
             Self::FinishAgain => worker(WorkerCommand::Finish(finish(success()))),
             Self::Released => worker(WorkerCommand::Release),
-            Self::Answer => RunCommand::Answer {
-                answers: sealed("604218"),
-            },
+            Self::Answer => answer_to(interaction().id),
+            Self::AnswerToAnother => answer_to(another_question()),
             Self::Decline => RunCommand::Decline,
             Self::Approve => RunCommand::Approve { output: None },
             Self::Reject => RunCommand::Reject { reason: None },

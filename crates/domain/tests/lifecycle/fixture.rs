@@ -196,6 +196,31 @@ pub(crate) fn interact(attempt: u32) -> WorkerCommand {
     }
 }
 
+/// A person's answer to what the run asks.
+pub(crate) fn answer(run: &Run) -> RunCommand {
+    answer_to(pending(run).expect("the run asks something"))
+}
+
+/// The question that the run asks.
+pub(crate) fn pending(run: &Run) -> Option<InteractionId> {
+    match &run.state {
+        RunState::InteractionRequired { interaction, .. } => Some(interaction.id),
+        _ => None,
+    }
+}
+
+pub(crate) fn answer_to(interaction_id: InteractionId) -> RunCommand {
+    RunCommand::Answer {
+        interaction_id,
+        answers: sealed("604218"),
+    }
+}
+
+/// A question that no run asks.
+pub(crate) fn another_question() -> InteractionId {
+    InteractionId::new(STARTED, Random([2; 10]))
+}
+
 /// The statuses that the events say the run entered.
 pub(crate) fn entered(events: &[LifecycleEvent], id: RunId) -> Vec<Status> {
     events

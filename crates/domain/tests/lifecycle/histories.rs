@@ -10,7 +10,9 @@ use windlass_domain::run::{Epoch, Holder, Run, RunCommand, RunState, Status, Wai
 use windlass_domain::session::{SessionCommand, SessionState, SessionStatus};
 use windlass_domain::task::{Priority, Review};
 
-use crate::fixture::{STARTED, holder, lease_to, queued, run_id, seconds};
+use crate::fixture::{
+    STARTED, another_question, answer_to, holder, lease_to, pending, queued, run_id, seconds,
+};
 use crate::steps::{Step, step};
 
 /// All that a store would hold of one session.
@@ -67,6 +69,10 @@ impl World {
                     present
                 };
                 self.ask(run, RunCommand::Worker { epoch, command });
+            }
+            Step::Answer { run, stale } => {
+                let asked = self.run(run).filter(|_| !stale).and_then(pending);
+                self.ask(run, answer_to(asked.unwrap_or_else(another_question)));
             }
             Step::Session(command) => self.command(Command::Session(command)),
             Step::WorkerGone { worker } => self.worker_gone(holder(worker)),

@@ -7,8 +7,8 @@ use windlass_domain::session::SessionState;
 
 use crate::asked::Asked;
 use crate::fixture::{
-    EPOCH, after, holder, interact, is_running, lease_to, names, queued, running, scene, sealed,
-    seconds, soon, to, worker,
+    EPOCH, after, answer, holder, interact, is_running, lease_to, names, queued, running, scene,
+    sealed, seconds, soon, to, worker,
 };
 use crate::situation::Situation;
 
@@ -37,7 +37,11 @@ fn a_begun_lease_counts_once_however_often_it_begins() {
         Asked::Answer,
         Asked::Begin,
     ] {
-        scene = after(&scene, to(1, asked.command()), soon()).0;
+        let command = match asked {
+            Asked::Answer => answer(&scene.runs[0]),
+            _ => asked.command(),
+        };
+        scene = after(&scene, to(1, command), soon()).0;
         assert_eq!(scene.runs[0].attempts, 1, "{asked:?}");
     }
 }

@@ -12,8 +12,8 @@ use windlass_domain::task::Review;
 
 use crate::asked::Asked;
 use crate::fixture::{
-    EPOCH, STARTED, after, credential_id, entered, failure, finish, holder, is_running, names,
-    queued, run_id, running, scene, seconds, soon, success, to, worker,
+    EPOCH, STARTED, after, answer, credential_id, entered, failure, finish, holder, is_running,
+    names, queued, run_id, running, scene, seconds, soon, success, to, worker,
 };
 use crate::situation::Situation;
 
@@ -176,7 +176,8 @@ fn runtime_counts_running_and_canceling() {
     let mut scene = scene(SessionState::Queued, vec![state]);
     scene = step(&scene, Asked::Lease, 10);
     scene = step(&scene, Asked::Interact, 13);
-    scene = step(&scene, Asked::Answer, 113);
+    let answers = to(1, answer(&scene.runs[0]));
+    scene = after(&scene, answers, STARTED + seconds(113)).0;
     scene = step(&scene, Asked::Cancel, 117);
     scene = step(&scene, Asked::FinishSuccess, 122);
 

@@ -3,7 +3,7 @@
 use windlass_domain::run::{Refusal, Status, machine};
 
 use crate::asked::Asked::{self, *};
-use crate::fixture::EPOCH;
+use crate::fixture::{EPOCH, interaction};
 use crate::situation::Situation;
 
 /// A row of the table.
@@ -207,7 +207,10 @@ pub(crate) fn row(situation: Situation, asked: Asked) -> Option<&'static Row> {
 fn refusal(status: Status, asked: Asked) -> Refusal {
     match asked {
         Cancel | SessionEnded => Refusal::NotCancelable { status },
-        Answer | Decline => Refusal::InteractionNotPending { status },
+        AnswerToAnother if status == S::InteractionRequired => Refusal::OtherInteraction {
+            pending: interaction().id,
+        },
+        Answer | AnswerToAnother | Decline => Refusal::InteractionNotPending { status },
         Approve | Reject => Refusal::NotReviewable { status },
         Lease => Refusal::RunNotRunning { status },
         Renew | Begin | Touch | Interact | InteractAgain | Withdraw | FinishSuccess

@@ -29,6 +29,11 @@ pub(crate) enum Step {
         stale: bool,
         command: WorkerCommand,
     },
+    /// An answer to what the run asks, or, `stale`, to what it asked before.
+    Answer {
+        run: u8,
+        stale: bool,
+    },
     Session(SessionCommand),
     WorkerGone {
         worker: u8,
@@ -81,9 +86,6 @@ fn run_command() -> impl Strategy<Value = RunCommand> {
     ];
     prop_oneof![
         Just(RunCommand::Cancel { grace: seconds(30) }),
-        Just(RunCommand::Answer {
-            answers: sealed("604218")
-        }),
         Just(RunCommand::Decline),
         Just(RunCommand::Approve { output: None }),
         Just(RunCommand::Reject { reason: None }),
@@ -105,6 +107,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
             |(run, worker, explicit_begin)| Step::Lease { run, worker, explicit_begin }
         ),
         3 => (run.clone(), run_command()).prop_map(|(run, command)| Step::Ask { run, command }),
+        1 => (run.clone(), proptest::bool::weighted(0.1))
+            .prop_map(|(run, stale)| Step::Answer { run, stale }),
         6 => (run, proptest::bool::weighted(0.1), worker_command())
             .prop_map(|(run, stale, command)| Step::Say { run, stale, command }),
         1 => worker.clone().prop_map(|worker| {

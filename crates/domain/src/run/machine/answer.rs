@@ -1,15 +1,27 @@
 //! `answer`: a person answers, and the worker goes on.
 
 use super::Transition;
+use crate::id::InteractionId;
 use crate::run::{Answered, Interaction, Lease, Refusal, Run, RunState};
 use crate::sealed::Sealed;
 use crate::time::Timestamp;
 
-pub(super) fn apply(run: &Run, answers: Sealed, now: Timestamp) -> Result<Transition, Refusal> {
+pub(super) fn apply(
+    run: &Run,
+    interaction_id: InteractionId,
+    answers: Sealed,
+    now: Timestamp,
+) -> Result<Transition, Refusal> {
     match &run.state {
         RunState::InteractionRequired {
             lease, interaction, ..
-        } => Ok(go_on(run, lease, interaction, Some(answers), now)),
+        } if interaction.id == interaction_id => {
+            Ok(go_on(run, lease, interaction, Some(answers), now))
+        }
+        // Asked meanwhile: by the same agent after a wrong code, or by the next one.
+        RunState::InteractionRequired { interaction, .. } => Err(Refusal::OtherInteraction {
+            pending: interaction.id,
+        }),
         RunState::Queued { .. }
         | RunState::Running { .. }
         | RunState::ReviewRequired { .. }

@@ -41,7 +41,10 @@ pub fn apply(run: &Run, command: RunCommand, now: Timestamp) -> Result<Transitio
             length,
         } => lease::apply(run, holder, explicit_begin, length, now),
         RunCommand::Cancel { grace } => cancel::apply(run, grace, now),
-        RunCommand::Answer { answers } => answer::apply(run, answers, now),
+        RunCommand::Answer {
+            interaction_id,
+            answers,
+        } => answer::apply(run, interaction_id, answers, now),
         RunCommand::Decline => decline::apply(run, now),
         RunCommand::Approve { output } => approve::apply(run, output, now),
         RunCommand::Reject { reason } => reject::apply(run, reason, now),

@@ -9,8 +9,8 @@ use windlass_domain::session::SessionCommand;
 use windlass_domain::task::{Priority, Review};
 
 use crate::fixture::{
-    EPOCH, STARTED, failure, finish, holder, interact, late, lease_to, queued, sealed, seconds,
-    success, to,
+    EPOCH, STARTED, another_question, answer_to, failure, finish, holder, interact, interaction,
+    late, lease_to, queued, sealed, seconds, success, to,
 };
 
 /// How much may happen in one session.
@@ -84,9 +84,8 @@ impl Bounds {
     fn run_commands(&self) -> Vec<(RunCommand, Timestamp)> {
         let mut commands = vec![
             RunCommand::Cancel { grace: seconds(30) },
-            RunCommand::Answer {
-                answers: sealed("604218"),
-            },
+            answer_to(interaction().id),
+            answer_to(another_question()),
             RunCommand::Decline,
             RunCommand::Approve { output: None },
             RunCommand::Reject { reason: None },

@@ -13,6 +13,8 @@ pub(super) enum Promise {
     AnAgentIsToldToStop,
     /// An answer that was accepted can be read until its worker asks again or is done.
     AnswersAreKept,
+    /// An answer is one to the question that it was given to, and to no other.
+    AnAnswerGoesToItsQuestion,
     /// A checkpoint goes from the question to the queue, and from there to the next lease.
     ACheckpointIsKept,
     /// Nothing changes a run that has ended.

@@ -35,6 +35,7 @@ pub(super) fn check(
         epoch(pair, command, before == after)?;
         cancel(pair, command)?;
         answers(pair, command)?;
+        question(pair, command)?;
         leased(before.session.as_ref(), pair, command)?;
         output(pair, command, changes)?;
     }
@@ -129,7 +130,7 @@ fn answered(run: &Run) -> Option<&Answered> {
 /// else that leaves the run running takes it away.
 fn answers(pair: &Pair<'_>, command: &RunCommand) -> Result<(), Promise> {
     let is_right = match command {
-        RunCommand::Answer { answers } => {
+        RunCommand::Answer { answers, .. } => {
             pair.before.status() == Status::InteractionRequired
                 && answered(pair.after).is_some_and(|last| last.answers.as_ref() == Some(answers))
         }
@@ -155,6 +156,18 @@ fn answers(pair: &Pair<'_>, command: &RunCommand) -> Result<(), Promise> {
         }
     };
     holds(is_right, Promise::AnswersAreKept)
+}
+
+/// What was an answer to one question is none to another.
+fn question(pair: &Pair<'_>, command: &RunCommand) -> Result<(), Promise> {
+    let RunCommand::Answer { interaction_id, .. } = command else {
+        return Ok(());
+    };
+    let answered = answered(pair.after);
+    holds(
+        answered.is_some_and(|last| last.interaction.id == *interaction_id),
+        Promise::AnAnswerGoesToItsQuestion,
+    )
 }
 
 /// A lease is given where the session is free, or to who keeps it, and nowhere else.

@@ -131,6 +131,24 @@ fn an_answer_that_a_doubled_question_erases_is_found() {
     );
 }
 
+fn any_question_is_answered(scene: &Scene, mut command: Command, now: Timestamp) -> Decided {
+    if let Command::Run {
+        run_id,
+        command: RunCommand::Answer { interaction_id, .. },
+    } = &mut command
+        && let Some(run) = scene.runs.iter().find(|run| run.id == *run_id)
+        && let RunState::InteractionRequired { interaction, .. } = &run.state
+    {
+        *interaction_id = interaction.id;
+    }
+    decide(scene, command, now)
+}
+
+#[test]
+fn an_answer_to_another_question_is_found() {
+    finds(any_question_is_answered, Promise::AnAnswerGoesToItsQuestion);
+}
+
 fn any_epoch_is_heard(scene: &Scene, mut command: Command, now: Timestamp) -> Decided {
     if let Command::Run {
         run_id,
