@@ -100,18 +100,23 @@ const STANDS: &[Stand] = &[
         because: "the demo's website is a stranger to Windlass, as a real one is",
     },
     Stand {
+        of: "test-servers",
+        may_know: &[],
+        because: "the chores stand on it, and must run while nothing else builds",
+    },
+    Stand {
         of: "windlass",
         may_know: &[EVERY_CRATE],
         because: "the binary wires everything",
     },
     Stand {
         of: "tests",
-        may_know: &["demo-site"],
+        may_know: &["demo-site", "test-servers"],
         because: "system tests see what a user sees: the binary",
     },
     Stand {
         of: "xtask",
-        may_know: &[],
+        may_know: &["test-servers"],
         because: "the chores must run while nothing else builds",
     },
 ];

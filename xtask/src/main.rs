@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test` and `cargo xtask ci`.
+//! The project's chores: `cargo xtask test`, `cargo xtask services` and `cargo xtask ci`.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ mod arrows;
 mod checks;
 mod dependencies;
 mod place;
+mod services;
 mod steps;
 mod tests;
 mod tidy;
@@ -29,13 +30,35 @@ enum Chore {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// PostgreSQL and Redis for tests that are started otherwise, by an editor or by cargo.
+    Services {
+        #[command(subcommand)]
+        what: ServicesChore,
+    },
     /// Checks everything that can be checked without running a test.
     Ci,
+}
+
+#[derive(Debug, Subcommand)]
+enum ServicesChore {
+    /// Starts both, and prints their variables: eval "$(cargo xtask services up)". `cargo xtask test`
+    /// uses them while they are up.
+    Up,
+    /// Stops both, and removes what they kept.
+    Down,
+    /// What `up` and `test` start: keeps servers until they are not wanted any more.
+    #[command(hide = true)]
+    Keep { name: String, wanted: Vec<String> },
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().chore {
         Chore::Test { arguments } => tests::run(&arguments),
+        Chore::Services { what } => match what {
+            ServicesChore::Up => services::up(),
+            ServicesChore::Down => services::down(),
+            ServicesChore::Keep { name, wanted } => services::keeper::keep(&name, &wanted),
+        },
         Chore::Ci => checks::run(),
     };
     match outcome {

@@ -1,12 +1,13 @@
 //! `cargo xtask test`: the one test command.
 //!
 //! The system tests start the binary as a user does. It is built once, here, and its path goes to
-//! them in `WINDLASS_TEST_BINARY`.
+//! them in `WINDLASS_TEST_BINARY`. The addresses of PostgreSQL and Redis go to all tests.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use crate::place;
+use crate::services::Services;
 use crate::steps::Steps;
 
 const BINARY: &str = "WINDLASS_TEST_BINARY";
@@ -21,7 +22,7 @@ const BINARY: &str = "WINDLASS_TEST_BINARY";
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let binary = binary()?;
     let nextest = is_installed("nextest");
-    {
+    let mut services = {
         let mut steps = Steps::default();
         steps.run(
             "build the binary",
@@ -36,14 +37,17 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
                 place::cargo().args(["test", "--locked", "--doc", "--workspace"]),
             )?;
         }
-    }
+        steps.call("start PostgreSQL and Redis", Services::for_tests)?
+    };
     let mut tests = if nextest {
         nextest_command()
     } else {
         cargo_test_command()
     };
     tests.args(arguments).env(BINARY, binary);
-    let status = tests.status()?;
+    tests.envs(services.variables.clone());
+    let status = services.run(&mut tests)?;
+    services.stop()?;
     anyhow::ensure!(
         status.success(),
         "tests failed: {tests:?} ended with {status}"

@@ -1,0 +1,22 @@
+//! Private PostgreSQL and Redis servers for tests: each on a free port of loopback, with a password
+//! and a folder of its own, gone with the value that stands for it.
+//!
+//! `cargo xtask` starts the two that all tests share; a test that kills or restarts a server starts
+//! one for itself. Needs Linux or macOS.
+
+mod folder;
+mod postgres;
+mod process;
+pub mod programs;
+mod redis;
+
+pub use folder::FOLDER;
+pub use postgres::Postgres;
+pub use redis::Redis;
+
+/// Names the PostgreSQL server that the tests share, as an address of a superuser: each test makes a
+/// database of its own on it.
+pub const POSTGRES_URL: &str = "WINDLASS_TEST_POSTGRES_URL";
+
+/// Names the Redis server that the tests share: each test has a prefix of its own on it.
+pub const REDIS_URL: &str = "WINDLASS_TEST_REDIS_URL";
