@@ -1,20 +1,18 @@
 //! Sessions, kept. What a run means for its session stands in `runs`: the two are decided together.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::sessions::{SessionCommanded, SessionView};
 use windlass_application::ports::{Sessions, StoreError, WriteError};
 use windlass_application::{OrganizationContext, Outcome, Write, Written};
-use windlass_domain::id::{CredentialId, OrganizationId, SessionId, SourceId};
+use windlass_domain::id::SessionId;
 use windlass_domain::lifecycle::Command;
-use windlass_domain::session::{self, Session, SessionCommand, SessionState};
-use windlass_records::columns::{At, Id};
-use windlass_records::{Impossible, SessionStateRecord};
+use windlass_domain::session::{self, Session, SessionCommand};
+use windlass_records::SessionStateRecord;
+use windlass_records::columns::{At, Id, millis};
+use windlass_records::rows::SessionRow;
 
-use crate::error::{corrupt, store_error};
+use crate::error::{read, store_error};
 use crate::runs::{self, Loaded};
 use crate::store::SqliteStore;
 use crate::write::{Audited, Begun};
@@ -103,54 +101,6 @@ async fn view(
     Ok(Some(SessionView { session, runs }))
 }
 
-#[derive(FromRow)]
-struct SessionRow {
-    id: Id,
-    organization_id: Id,
-    credential_id: Option<Id>,
-    source_id: Option<String>,
-    status: String,
-    state: String,
-    version: u32,
-    runtime_ms: i64,
-    created_at: At,
-    updated_at: At,
-}
-
-impl SessionRow {
-    fn into_session(self) -> Result<Session, StoreError> {
-        let id = SessionId::from_uuid(self.id.0);
-        self.parts(id)
-            .map_err(|error| corrupt("session", &id, &error))
-    }
-
-    fn parts(self, id: SessionId) -> Result<Session, Impossible> {
-        let record: SessionStateRecord = windlass_records::read(&self.state)?;
-        let state = SessionState::try_from(record)?;
-        if state.status().as_str() != self.status {
-            return Err(Impossible::new(format!(
-                "its status is that of its state, `{}`; it is `{}`",
-                state.status(),
-                self.status
-            )));
-        }
-        let runtime_ms = u64::try_from(self.runtime_ms)
-            .map_err(|_| Impossible::new("a runtime is not negative"))?;
-        let source_id = self.source_id.as_deref().map(SourceId::parse).transpose();
-        Ok(Session {
-            id,
-            organization_id: OrganizationId::from_uuid(self.organization_id.0),
-            credential_id: self.credential_id.map(|id| CredentialId::from_uuid(id.0)),
-            source_id: source_id.map_err(|error| Impossible::new(error.to_string()))?,
-            state,
-            version: self.version,
-            runtime: Duration::from_millis(runtime_ms),
-            created_at: self.created_at.0,
-            updated_at: self.updated_at.0,
-        })
-    }
-}
-
 /// The session of this id, whose ever it is: the caller checks that, or has the id from a row.
 pub(crate) async fn load(
     connection: &mut SqliteConnection,
@@ -166,7 +116,7 @@ pub(crate) async fn load(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    row.map(SessionRow::into_session).transpose()
+    row.map(read).transpose()
 }
 
 /// Keeps a new session.
@@ -226,11 +176,6 @@ pub(crate) async fn update(
     .await
     .map_err(store_error)?;
     Ok(())
-}
-
-/// A length as columns have it.
-pub(crate) fn millis(length: Duration) -> i64 {
-    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn state(session: &Session) -> String {

@@ -1,7 +1,5 @@
 //! Workers: names with starts.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
@@ -10,18 +8,16 @@ use windlass_application::ports::workers::Registered;
 use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
-use windlass_domain::id::{OrganizationId, RunId, SessionId, WorkerId};
+use windlass_domain::id::{RunId, SessionId, WorkerId};
 use windlass_domain::lifecycle::{Command, Signal};
-use windlass_domain::run::{Epoch, Holder, Refusal, RunCommand};
+use windlass_domain::run::{Holder, RunCommand};
 use windlass_domain::session::SessionCommand;
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::{Worker, WorkerRow};
 
 use crate::error::{corrupt, store_error};
 use crate::runs::Loaded;
 use crate::store::SqliteStore;
-
-/// A worker's call is noted so often at most: one that only waits must cost no write a second.
-const NOTED_EVERY: Duration = Duration::from_secs(15);
 
 #[async_trait]
 impl Workers for SqliteStore {
@@ -59,7 +55,7 @@ impl Workers for SqliteStore {
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
         let mut transaction = self.begin(None).await?;
         let worker = find(transaction.connection(), holder.worker_id).await?;
-        is_latest(worker, holder)?;
+        Worker::of_latest_start(worker, holder)?;
         sqlx::query("UPDATE worker SET draining = 1 WHERE id = ? AND incarnation = ?")
             .bind(Id(holder.worker_id.uuid()))
             .bind(holder.incarnation)
@@ -244,32 +240,6 @@ struct StartRow {
     incarnation: u32,
 }
 
-/// A worker with its latest start.
-pub(crate) struct Worker {
-    id: WorkerId,
-    organization_id: Option<OrganizationId>,
-    incarnation: u32,
-    /// Whether it leases nothing any more.
-    pub(crate) draining: bool,
-    last_seen_at: Timestamp,
-}
-
-impl Worker {
-    /// Whether a call at this moment is to be noted.
-    pub(crate) fn is_to_be_noted(&self, now: Timestamp) -> bool {
-        now >= self.last_seen_at + NOTED_EVERY
-    }
-}
-
-#[derive(FromRow)]
-struct WorkerRow {
-    id: Id,
-    organization_id: Option<Id>,
-    incarnation: u32,
-    draining: bool,
-    last_seen_at: At,
-}
-
 /// The worker whose latest start this holder is, where it is one of the organization's, or, for
 /// None, an embedded one.
 ///
@@ -283,7 +253,7 @@ pub(crate) async fn latest(
     let organization_id = organization.map(OrganizationContext::organization_id);
     let worker = find(connection, holder.worker_id).await?;
     let worker = worker.filter(|worker| worker.organization_id == organization_id);
-    is_latest(worker, holder)
+    Ok(Worker::of_latest_start(worker, holder)?)
 }
 
 /// Notes that a worker called.
@@ -304,21 +274,6 @@ pub(crate) async fn seen(
     Ok(())
 }
 
-/// The numbers of starts stand where a lease's epochs do: what an earlier start had is over.
-fn is_latest(worker: Option<Worker>, holder: Holder) -> Result<Worker, WriteError> {
-    let current = worker
-        .as_ref()
-        .map_or(Epoch::NONE, |worker| Epoch(worker.incarnation));
-    worker
-        .filter(|worker| worker.incarnation == holder.incarnation)
-        .ok_or_else(|| {
-            WriteError::Refused(Refusal::LeaseLost {
-                given: Epoch(holder.incarnation),
-                current,
-            })
-        })
-}
-
 async fn find(
     connection: &mut SqliteConnection,
     id: WorkerId,
@@ -330,15 +285,7 @@ async fn find(
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    Ok(row.map(|row| Worker {
-        id: WorkerId::from_uuid(row.id.0),
-        organization_id: row
-            .organization_id
-            .map(|id| OrganizationId::from_uuid(id.0)),
-        incarnation: row.incarnation,
-        draining: row.draining,
-        last_seen_at: row.last_seen_at.0,
-    }))
+    Ok(row.map(Worker::from))
 }
 
 async fn count_leases(

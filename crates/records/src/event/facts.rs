@@ -1,13 +1,12 @@
 //! What never changes of a run or a session: read from its row when an event about it is shown.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use windlass_domain::Timestamp;
 use windlass_domain::event::{EventType, RunSummary, SessionSummary};
 use windlass_domain::id::{AgentId, CredentialId, RunId, SessionId, SourceId, TaskId};
-use windlass_domain::run::Status;
-use windlass_domain::session::SessionStatus;
+use windlass_domain::run::{Metadata, Run, Status};
+use windlass_domain::session::{Session, SessionStatus};
 
 use crate::Impossible;
 
@@ -27,7 +26,7 @@ pub struct RunFacts {
     /// Its session.
     pub session_id: SessionId,
     /// The caller's own pairs.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Metadata,
     /// When it was started.
     pub created_at: Timestamp,
 }
@@ -46,6 +45,20 @@ pub struct SessionFacts {
 }
 
 impl RunFacts {
+    /// The facts of a run with its caller's own pairs.
+    pub fn of(run: &Run, metadata: Metadata) -> Self {
+        Self {
+            id: run.id,
+            task_id: run.task_id.clone(),
+            credential_id: run.credential_id,
+            agent_id: run.agent_id.clone(),
+            source_id: run.source_id.clone(),
+            session_id: run.session_id,
+            metadata,
+            created_at: run.created_at,
+        }
+    }
+
     /// The run as its event of this type showed it.
     ///
     /// # Errors
@@ -80,6 +93,16 @@ impl RunFacts {
 }
 
 impl SessionFacts {
+    /// The facts of a session.
+    pub fn of(session: &Session) -> Self {
+        Self {
+            id: session.id,
+            credential_id: session.credential_id,
+            source_id: session.source_id.clone(),
+            created_at: session.created_at,
+        }
+    }
+
     /// The session as its event of this type showed it.
     ///
     /// # Errors

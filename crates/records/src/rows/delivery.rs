@@ -1,7 +1,6 @@
 //! A delivery in its row, and its attempts in theirs.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use sqlx::FromRow;
 use windlass_application::ports::deliveries::DeliveryView;
@@ -9,7 +8,7 @@ use windlass_domain::delivery::{Attempt, Delivery, DeliveryState};
 use windlass_domain::event::EventType;
 use windlass_domain::id::{DeliveryId, DestinationId, EventId, OrganizationId};
 
-use super::{Row, known};
+use super::{Row, known, length};
 use crate::Impossible;
 use crate::columns::{At, Count, Id};
 
@@ -113,11 +112,6 @@ impl Row for AttemptRow {
     }
 
     fn kept(self) -> Result<Self::Kept, Impossible> {
-        let length = |millis: i64| {
-            u64::try_from(millis)
-                .map(Duration::from_millis)
-                .map_err(|_| Impossible::new("a length is not negative"))
-        };
         let status_code = self.status_code.map(|Count(code)| u16::try_from(code));
         let attempt = Attempt {
             at: self.at.0,

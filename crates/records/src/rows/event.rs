@@ -1,7 +1,5 @@
 //! An event in its row, joined with what it is about.
 
-use std::time::Duration;
-
 use sqlx::FromRow;
 use windlass_domain::event::{Event, EventData, EventType};
 use windlass_domain::file::StoredFile;
@@ -10,7 +8,7 @@ use windlass_domain::id::{
 };
 
 use super::file::file_size;
-use super::{Row, known, sha256};
+use super::{Row, known, length, sha256};
 use crate::columns::{At, Count, Id};
 use crate::{EventDetail, Impossible, RunFacts, SessionFacts};
 
@@ -78,9 +76,7 @@ impl EventRow {
             return Ok(EventData::File(self.file(StorageId::from_uuid(id.0))?));
         }
         let Count(version) = present("version", self.version)?;
-        let runtime_ms = u64::try_from(present("runtime_ms", self.runtime_ms)?)
-            .map_err(|_| Impossible::new("a runtime is not negative"))?;
-        let runtime = Duration::from_millis(runtime_ms);
+        let runtime = length(present("runtime_ms", self.runtime_ms)?)?;
         let at = self.created_at.0;
         if let Some(id) = self.run_id {
             let facts = self.run_facts(RunId::from_uuid(id.0))?;

@@ -14,8 +14,13 @@ mod idempotency;
 mod key;
 mod organization;
 mod playbook;
+mod run;
+mod session;
 mod source;
 mod task;
+mod worker;
+
+use std::time::Duration;
 
 pub use self::agent::{AgentRow, AgentTaskRow, with_tasks};
 pub use self::credential::CredentialRow;
@@ -28,8 +33,11 @@ pub use self::idempotency::{IdempotencyRow, Remembered};
 pub use self::key::{KeyRow, minute_of_use};
 pub use self::organization::OrganizationRow;
 pub use self::playbook::PlaybookRow;
+pub use self::run::{RunRow, StatusRow, ViewRow, active_at, differ_in_clocks_alone, shows_output};
+pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;
 pub use self::task::TaskRow;
+pub use self::worker::{Worker, WorkerRow};
 use windlass_domain::id::MalformedId;
 
 use crate::Impossible;
@@ -73,4 +81,11 @@ fn sha256(bytes: Vec<u8>) -> Result<[u8; 32], Impossible> {
     bytes
         .try_into()
         .map_err(|_| Impossible::new("a SHA-256 has 32 bytes"))
+}
+
+/// The length of time in a column of milliseconds.
+fn length(millis: i64) -> Result<Duration, Impossible> {
+    u64::try_from(millis)
+        .map(Duration::from_millis)
+        .map_err(|_| Impossible::new("a length of time is not negative"))
 }

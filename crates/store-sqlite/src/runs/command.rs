@@ -8,9 +8,9 @@ use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::run::{Metadata, Refusal, Run, RunCommand};
 use windlass_records::columns::Id;
+use windlass_records::rows::shows_output;
 
 use super::attachment;
-use super::row::shows_output;
 use super::scene::Loaded;
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;

@@ -6,9 +6,10 @@ use windlass_application::ports::runs::{RunFilter, RunView};
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::id::RunId;
 use windlass_records::columns::Id;
+use windlass_records::rows::ViewRow;
+use windlass_records::select_views;
 
-use super::row::{ViewRow, select_views};
-use crate::error::store_error;
+use crate::error::{read, store_error};
 use crate::page::{self, First};
 use crate::store::SqliteStore;
 
@@ -42,7 +43,7 @@ pub(super) async fn list(
         .fetch_all(store.readers())
         .await
         .map_err(store_error)?;
-    page::cut(rows, &page).read(ViewRow::into_view)
+    page::cut(rows, &page).read(read)
 }
 
 fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {

@@ -1,7 +1,6 @@
 //! Runs, with the events, deliveries and records that change with them.
 //!
-//! A change loads its `scene`, asks `lifecycle::decide`, and `save`s what it says; `row` is how a
-//! run stands in its tables. The other files are the port's methods.
+//! A change loads its `scene`, asks `lifecycle::decide`, and `save`s what it says. The other files are the port's methods.
 
 mod attachment;
 mod command;
@@ -11,7 +10,6 @@ mod list;
 mod pick;
 mod place;
 mod read;
-mod row;
 mod save;
 mod scene;
 mod start;

@@ -8,8 +8,8 @@ use windlass_domain::lifecycle;
 use windlass_domain::run::{Holder, Run, RunState, Waiting};
 use windlass_domain::session::{Session, SessionState};
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::active_at;
 
-use super::row::active_at;
 use crate::error::{corrupt, store_error};
 
 /// The table that a run has a row in.

@@ -1,7 +1,7 @@
 //! Runs, read one by one.
 
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{FromRow, QueryBuilder};
 use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::RunView;
@@ -10,9 +10,10 @@ use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::run::{Run, Status};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::Id;
+use windlass_records::rows::{RunRow, StatusRow, ViewRow};
+use windlass_records::{select_runs, select_views};
 
-use super::row::{RunRow, ViewRow, select_runs, select_views};
-use crate::error::{corrupt, store_error};
+use crate::error::{self, store_error};
 use crate::store::SqliteStore;
 
 pub(super) async fn get(
@@ -28,7 +29,7 @@ pub(super) async fn get(
     .fetch_optional(store.readers())
     .await
     .map_err(store_error)?;
-    row.map(ViewRow::into_view).transpose()
+    row.map(error::read).transpose()
 }
 
 pub(super) async fn input(
@@ -50,12 +51,6 @@ pub(super) async fn input(
     Ok(input.map(Sealed::from_bytes))
 }
 
-#[derive(FromRow)]
-struct StatusRow {
-    id: Id,
-    status: String,
-}
-
 /// Over all organizations: whoever waits for a run has been let in to it.
 pub(super) async fn statuses(
     store: &SqliteStore,
@@ -75,16 +70,7 @@ pub(super) async fn statuses(
         .fetch_all(store.readers())
         .await
         .map_err(store_error)?;
-    rows.into_iter()
-        .map(|row| {
-            let id = RunId::from_uuid(row.id.0);
-            let status = Status::parse(&row.status).ok_or_else(|| {
-                let rule = format!("a status is a known one; it is `{}`", row.status);
-                corrupt("run", &id, &rule)
-            })?;
-            Ok((id, status))
-        })
-        .collect()
+    rows.into_iter().map(error::read).collect()
 }
 
 pub(super) async fn organization_of(
@@ -114,6 +100,6 @@ pub(crate) async fn of_session(
     .await
     .map_err(store_error)?;
     rows.into_iter()
-        .map(|row| row.into_run().map(|(run, _)| run))
+        .map(|row| error::read(row).map(|(run, _)| run))
         .collect()
 }

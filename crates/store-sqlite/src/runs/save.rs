@@ -9,12 +9,12 @@ use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::{Changes, LifecycleEvent, SceneCredential, Subject};
 use windlass_domain::run::{Outcome, Run, RunState};
 use windlass_domain::session::Session;
-use windlass_records::columns::{At, Id};
+use windlass_records::columns::{At, Id, millis};
+use windlass_records::rows::differ_in_clocks_alone;
 use windlass_records::{RunFacts, RunStateRecord, SessionFacts};
 
 use super::attachment;
 use super::place::{self, Place};
-use super::row::{active_at, with_clocks};
 use super::scene::Loaded;
 use crate::credentials;
 use crate::error::{corrupt, store_error};
@@ -108,7 +108,7 @@ async fn insert_run(
     .bind(run.epoch.0)
     .bind(run.attempts)
     .bind(run.losses)
-    .bind(sessions::millis(run.runtime))
+    .bind(millis(run.runtime))
     .bind(At(run.updated_at))
     .execute(&mut *connection)
     .await
@@ -138,7 +138,7 @@ async fn update_run(
         Place::of(&before.state) == Place::Live && Place::of(&after.state) == Place::Live;
     if entered_nothing && stays_live {
         place::move_clocks(connection, after).await?;
-        if is_but_for_clocks(before, after) {
+        if differ_in_clocks_alone(before, after) {
             return Ok(());
         }
     } else {
@@ -156,23 +156,6 @@ async fn update_run(
     Ok(())
 }
 
-/// Whether two states of a run are the same but for the moments that `live` has.
-fn is_but_for_clocks(before: &Run, after: &Run) -> bool {
-    let Some(lease) = before.state.lease() else {
-        return false;
-    };
-    let state = with_clocks(
-        after.state.clone(),
-        lease.expires_at,
-        active_at(&before.state),
-    );
-    let after = Run {
-        state,
-        ..after.clone()
-    };
-    *before == after
-}
-
 async fn update_row(connection: &mut SqliteConnection, run: &Run) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE run
@@ -187,7 +170,7 @@ async fn update_row(connection: &mut SqliteConnection, run: &Run) -> Result<(), 
     .bind(run.epoch.0)
     .bind(run.attempts)
     .bind(run.losses)
-    .bind(sessions::millis(run.runtime))
+    .bind(millis(run.runtime))
     .bind(run.finished.map(|finished| finished.epoch.0))
     .bind(run.finished.map(|finished| finished.digest.to_vec()))
     .bind(At(run.updated_at))
@@ -280,17 +263,8 @@ fn run_facts(
 ) -> Result<(OrganizationId, RunFacts), StoreError> {
     let run = changes.runs.iter().find(|run| run.id == run_id);
     let run = run.ok_or_else(|| corrupt("run", &run_id, &"a run that enters a status changes"))?;
-    let facts = RunFacts {
-        id: run.id,
-        task_id: run.task_id.clone(),
-        credential_id: run.credential_id,
-        agent_id: run.agent_id.clone(),
-        source_id: run.source_id.clone(),
-        session_id: run.session_id,
-        metadata: before.metadata.get(&run_id).cloned().unwrap_or_default(),
-        created_at: run.created_at,
-    };
-    Ok((run.organization_id, facts))
+    let metadata = before.metadata.get(&run_id).cloned().unwrap_or_default();
+    Ok((run.organization_id, RunFacts::of(run, metadata)))
 }
 
 fn session_facts(
@@ -302,13 +276,7 @@ fn session_facts(
         let rule = "a session that enters a status changes";
         corrupt("session", &session_id, &rule)
     })?;
-    let facts = SessionFacts {
-        id: session.id,
-        credential_id: session.credential_id,
-        source_id: session.source_id.clone(),
-        created_at: session.created_at,
-    };
-    Ok((session.organization_id, facts))
+    Ok((session.organization_id, SessionFacts::of(session)))
 }
 
 /// A credential as it is now, after its status was saved.

@@ -2,19 +2,19 @@
 
 use std::collections::HashMap;
 
-use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
-use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{CredentialId, RunId, SessionId};
 use windlass_domain::lifecycle::{self, Changes, Command, Scene, SceneCredential};
 use windlass_domain::run::Metadata;
-use windlass_records::columns::{At, Id};
+use windlass_records::columns::Id;
+use windlass_records::rows::RunRow;
+use windlass_records::rows::SceneCredentialRow;
+use windlass_records::select_runs;
 
-use super::row::{RunRow, select_runs};
 use super::save;
-use crate::error::{corrupt, store_error};
+use crate::error::{read, store_error};
 use crate::sessions;
 use crate::transaction::Transaction;
 
@@ -70,7 +70,7 @@ impl Loaded {
         let mut runs = Vec::with_capacity(rows.len());
         let mut metadata = HashMap::with_capacity(rows.len());
         for row in rows {
-            let (run, pairs) = row.into_run()?;
+            let (run, pairs) = read(row)?;
             metadata.insert(run.id, pairs);
             runs.push(run);
         }
@@ -124,32 +124,15 @@ impl Loaded {
     }
 }
 
-#[derive(FromRow)]
-struct CredentialRow {
-    status: String,
-    updated_at: At,
-}
-
 async fn credential(
     connection: &mut SqliteConnection,
     id: CredentialId,
 ) -> Result<Option<SceneCredential>, StoreError> {
-    let row: Option<CredentialRow> =
-        sqlx::query_as("SELECT status, updated_at FROM credential WHERE id = ?")
+    let row: Option<SceneCredentialRow> =
+        sqlx::query_as("SELECT id, status, updated_at FROM credential WHERE id = ?")
             .bind(Id(id.uuid()))
             .fetch_optional(connection)
             .await
             .map_err(store_error)?;
-    row.map(|row| {
-        let status = CredentialStatus::parse(&row.status).ok_or_else(|| {
-            let rule = format!("a status is a known one; it is `{}`", row.status);
-            corrupt("credential", &id, &rule)
-        })?;
-        Ok(SceneCredential {
-            id,
-            status,
-            updated_at: row.updated_at.0,
-        })
-    })
-    .transpose()
+    row.map(read).transpose()
 }

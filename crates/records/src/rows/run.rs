@@ -1,25 +1,23 @@
 //! How a run stands in its row, with the settings of its task version, and with the clocks of its
 //! lease, which move in `live` alone.
 
-use std::time::Duration;
-
 use sqlx::FromRow;
-use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::RunView;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{
-    AgentId, CredentialId, MalformedId, OrganizationId, RunId, SessionId, SourceId, TaskId,
+    AgentId, CredentialId, OrganizationId, RunId, SessionId, SourceId, TaskId,
 };
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{Epoch, Finished, Metadata, Run, RunState, Status};
 use windlass_domain::task::TaskSettings;
-use windlass_records::columns::{At, Id};
-use windlass_records::{Impossible, RunStateRecord, TaskSettingsRecord};
 
-use crate::error::corrupt;
+use super::{Row, known, length};
+use crate::columns::{At, Count, Id};
+use crate::{Impossible, RunStateRecord, TaskSettingsRecord};
 
 /// Selects runs as [`RunRow`] has them, with `$more` columns and tables. A macro, since a query's
 /// text is a constant.
+#[macro_export]
 macro_rules! select_runs {
     ($more:literal, $($rest:literal),+) => {
         concat!(
@@ -49,9 +47,10 @@ macro_rules! select_runs {
 }
 
 /// Selects runs with their outputs, as [`ViewRow`] has them.
+#[macro_export]
 macro_rules! select_views {
     ($rest:literal) => {
-        $crate::runs::row::select_runs!(
+        $crate::select_runs!(
             ", run_output.output AS output",
             "LEFT JOIN run_output ON run_output.run_id = run.id ",
             $rest
@@ -59,32 +58,30 @@ macro_rules! select_views {
     };
 }
 
-pub(crate) use {select_runs, select_views};
-
-/// What `select_runs` brings.
+/// What [`select_runs!`](crate::select_runs) brings.
 #[derive(FromRow)]
-pub(crate) struct RunRow {
+pub struct RunRow {
     id: Id,
     organization_id: Id,
     session_id: Id,
     opened_session: bool,
     task_id: String,
-    task_version: u32,
+    task_version: Count,
     agent_id: String,
     source_id: Option<String>,
     credential_id: Option<Id>,
-    playbook_version: Option<u32>,
+    playbook_version: Option<Count>,
     pool: String,
     metadata: String,
     created_at: At,
     status: String,
     state: String,
-    version: u32,
-    epoch: u32,
-    attempts: u32,
-    losses: u32,
+    version: Count,
+    epoch: Count,
+    attempts: Count,
+    losses: Count,
     runtime_ms: i64,
-    finished_epoch: Option<u32>,
+    finished_epoch: Option<Count>,
     finished_digest: Option<Vec<u8>>,
     updated_at: At,
     settings: String,
@@ -92,54 +89,62 @@ pub(crate) struct RunRow {
     active_at: Option<At>,
 }
 
-/// What `select_views` brings.
+/// What [`select_views!`](crate::select_views) brings.
 #[derive(FromRow)]
-pub(crate) struct ViewRow {
+pub struct ViewRow {
     #[sqlx(flatten)]
     run: RunRow,
     output: Option<String>,
 }
 
-impl RunRow {
-    /// The run, with its caller's own pairs.
-    pub(crate) fn into_run(self) -> Result<(Run, Metadata), StoreError> {
-        let id = RunId::from_uuid(self.id.0);
-        self.parts(id).map_err(|error| corrupt("run", &id, &error))
+/// Where one run stands.
+#[derive(FromRow)]
+pub struct StatusRow {
+    id: Id,
+    status: String,
+}
+
+impl Row for RunRow {
+    type Kept = (Run, Metadata);
+    const TABLE: &'static str = "run";
+
+    fn name(&self) -> String {
+        RunId::from_uuid(self.id.0).to_string()
     }
 
-    fn parts(self, id: RunId) -> Result<(Run, Metadata), Impossible> {
-        let settings: TaskSettingsRecord = windlass_records::read(&self.settings)?;
-        let runtime_ms = u64::try_from(self.runtime_ms)
-            .map_err(|_| Impossible::new("a runtime is not negative"))?;
+    fn kept(self) -> Result<(Run, Metadata), Impossible> {
+        let settings: TaskSettingsRecord = crate::read(&self.settings)?;
         let source_id = self.source_id.as_deref().map(SourceId::parse);
         let run = Run {
-            id,
+            id: RunId::from_uuid(self.id.0),
             organization_id: OrganizationId::from_uuid(self.organization_id.0),
             session_id: SessionId::from_uuid(self.session_id.0),
             opened_session: self.opened_session,
-            task_id: TaskId::parse(&self.task_id).map_err(malformed)?,
-            task_version: self.task_version,
-            agent_id: AgentId::parse(&self.agent_id).map_err(malformed)?,
-            source_id: source_id.transpose().map_err(malformed)?,
+            task_id: TaskId::parse(&self.task_id)?,
+            task_version: self.task_version.0,
+            agent_id: AgentId::parse(&self.agent_id)?,
+            source_id: source_id.transpose()?,
             credential_id: self.credential_id.map(|id| CredentialId::from_uuid(id.0)),
-            playbook_version: self.playbook_version,
+            playbook_version: self.playbook_version.map(|version| version.0),
             pool: Pool::parse(&self.pool).map_err(|error| Impossible::new(error.to_string()))?,
             settings: TaskSettings::try_from(settings)?,
             state: self.state()?,
-            version: self.version,
-            epoch: Epoch(self.epoch),
-            attempts: self.attempts,
-            losses: self.losses,
-            runtime: Duration::from_millis(runtime_ms),
+            version: self.version.0,
+            epoch: Epoch(self.epoch.0),
+            attempts: self.attempts.0,
+            losses: self.losses.0,
+            runtime: length(self.runtime_ms)?,
             finished: self.finished()?,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
         };
-        Ok((run, windlass_records::read(&self.metadata)?))
+        Ok((run, crate::read(&self.metadata)?))
     }
+}
 
+impl RunRow {
     fn state(&self) -> Result<RunState, Impossible> {
-        let record: RunStateRecord = windlass_records::read(&self.state)?;
+        let record: RunStateRecord = crate::read(&self.state)?;
         let state = RunState::try_from(record)?;
         let status = state.status();
         if status.as_str() != self.status {
@@ -149,13 +154,13 @@ impl RunRow {
         }
         match (state.lease(), self.lease_expires_at) {
             (None, None) => Ok(state),
-            (Some(lease), Some(expires_at)) if lease.epoch == Epoch(self.epoch) => {
+            (Some(lease), Some(expires_at)) if lease.epoch == Epoch(self.epoch.0) => {
                 let active_at = self.active_at.map(|at| at.0);
                 Ok(with_clocks(state, expires_at.0, active_at))
             }
             (Some(lease), Some(_)) => Err(Impossible::new(format!(
                 "a lease is that of the run's epoch, {}; it is that of {}",
-                self.epoch, lease.epoch
+                self.epoch.0, lease.epoch
             ))),
             (Some(_), None) => Err(Impossible::new("a run that a worker holds is in live")),
             (None, Some(_)) => Err(Impossible::new("a run in live has a lease")),
@@ -165,7 +170,7 @@ impl RunRow {
     fn finished(&self) -> Result<Option<Finished>, Impossible> {
         match (self.finished_epoch, &self.finished_digest) {
             (Some(epoch), Some(digest)) => Ok(Some(Finished {
-                epoch: Epoch(epoch),
+                epoch: Epoch(epoch.0),
                 digest: digest
                     .as_slice()
                     .try_into()
@@ -179,27 +184,41 @@ impl RunRow {
     }
 }
 
-impl ViewRow {
-    /// The run as its caller sees it.
-    pub(crate) fn into_view(self) -> Result<RunView, StoreError> {
-        let (run, metadata) = self.run.into_run()?;
-        let output = match self.output {
-            Some(output) if shows_output(run.status()) => {
-                let read = windlass_records::read(&output);
-                Some(read.map_err(|error| corrupt("run_output", &run.id, &error))?)
-            }
-            Some(_) | None => None,
-        };
+impl Row for ViewRow {
+    type Kept = RunView;
+    const TABLE: &'static str = RunRow::TABLE;
+
+    fn name(&self) -> String {
+        self.run.name()
+    }
+
+    fn kept(self) -> Result<RunView, Impossible> {
+        let (run, metadata) = self.run.kept()?;
+        let output = self.output.filter(|_| shows_output(run.status()));
         Ok(RunView {
             run,
             metadata,
-            output,
+            output: output.as_deref().map(crate::read).transpose()?,
         })
     }
 }
 
+impl Row for StatusRow {
+    type Kept = (RunId, Status);
+    const TABLE: &'static str = RunRow::TABLE;
+
+    fn name(&self) -> String {
+        RunId::from_uuid(self.id.0).to_string()
+    }
+
+    fn kept(self) -> Result<(RunId, Status), Impossible> {
+        let status = known("status", &self.status, Status::parse)?;
+        Ok((RunId::from_uuid(self.id.0), status))
+    }
+}
+
 /// Whether callers see the output of a run that stands so.
-pub(crate) fn shows_output(status: Status) -> bool {
+pub fn shows_output(status: Status) -> bool {
     match status {
         Status::ReviewRequired | Status::Completed => true,
         Status::Queued
@@ -212,7 +231,7 @@ pub(crate) fn shows_output(status: Status) -> bool {
 }
 
 /// `state` with these moments of its lease and of its last activity, where it has them.
-pub(crate) fn with_clocks(
+fn with_clocks(
     mut state: RunState,
     lease_expires_at: Timestamp,
     last_activity: Option<Timestamp>,
@@ -237,7 +256,7 @@ pub(crate) fn with_clocks(
 }
 
 /// When a worker that holds the run was last active, where that counts.
-pub(crate) fn active_at(state: &RunState) -> Option<Timestamp> {
+pub fn active_at(state: &RunState) -> Option<Timestamp> {
     match state {
         RunState::Running { active_at, .. } => Some(*active_at),
         RunState::Queued { .. }
@@ -250,6 +269,19 @@ pub(crate) fn active_at(state: &RunState) -> Option<Timestamp> {
     }
 }
 
-fn malformed(error: MalformedId) -> Impossible {
-    Impossible::new(error.to_string())
+/// Whether two states of a run are the same but for the moments that `live` has.
+pub fn differ_in_clocks_alone(before: &Run, after: &Run) -> bool {
+    let Some(lease) = before.state.lease() else {
+        return false;
+    };
+    let state = with_clocks(
+        after.state.clone(),
+        lease.expires_at,
+        active_at(&before.state),
+    );
+    let after = Run {
+        state,
+        ..after.clone()
+    };
+    *before == after
 }

@@ -1,0 +1,76 @@
+//! How a worker stands in its row.
+
+use std::time::Duration;
+
+use sqlx::FromRow;
+use windlass_domain::Timestamp;
+use windlass_domain::id::{OrganizationId, WorkerId};
+use windlass_domain::run::{Epoch, Holder, Refusal};
+
+use crate::columns::{At, Count, Id};
+
+/// A worker's call is noted so often at most: one that only waits must cost no write a second.
+const NOTED_EVERY: Duration = Duration::from_secs(15);
+
+/// A worker.
+#[derive(FromRow)]
+pub struct WorkerRow {
+    id: Id,
+    organization_id: Option<Id>,
+    incarnation: Count,
+    draining: bool,
+    last_seen_at: At,
+}
+
+/// A worker with its latest start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Its id.
+    pub id: WorkerId,
+    /// Whose; None is an embedded one.
+    pub organization_id: Option<OrganizationId>,
+    /// The number of its latest start.
+    pub incarnation: u32,
+    /// Whether that leases nothing any more.
+    pub draining: bool,
+    /// Its last call that was noted.
+    pub last_seen_at: Timestamp,
+}
+
+impl From<WorkerRow> for Worker {
+    fn from(row: WorkerRow) -> Self {
+        Self {
+            id: WorkerId::from_uuid(row.id.0),
+            organization_id: row
+                .organization_id
+                .map(|id| OrganizationId::from_uuid(id.0)),
+            incarnation: row.incarnation.0,
+            draining: row.draining,
+            last_seen_at: row.last_seen_at.0,
+        }
+    }
+}
+
+impl Worker {
+    /// Whether a call at this moment is to be noted.
+    pub fn is_to_be_noted(&self, now: Timestamp) -> bool {
+        now >= self.last_seen_at + NOTED_EVERY
+    }
+
+    /// The worker that was found, where `holder` is its latest start. The numbers of starts stand
+    /// where a lease's epochs do: what an earlier start had is over.
+    ///
+    /// # Errors
+    /// [`Refusal::LeaseLost`] where it is not.
+    pub fn of_latest_start(found: Option<Self>, holder: Holder) -> Result<Self, Refusal> {
+        let current = found
+            .as_ref()
+            .map_or(Epoch::NONE, |worker| Epoch(worker.incarnation));
+        found
+            .filter(|worker| worker.incarnation == holder.incarnation)
+            .ok_or(Refusal::LeaseLost {
+                given: Epoch(holder.incarnation),
+                current,
+            })
+    }
+}
