@@ -11,39 +11,10 @@ use windlass_domain::id::{EventId, OrganizationId};
 use windlass_records::columns::Id;
 use windlass_records::page::{self, First};
 use windlass_records::rows::EventRow;
+use windlass_records::select_events;
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
-
-/// Selects events as [`EventRow`] has them. A macro, since a query's text
-/// is a constant.
-macro_rules! select_events {
-    ($rest:literal) => {
-        concat!(
-            "SELECT event.id AS id, event.type AS event_type, event.sequence AS sequence,
-                    event.created_at AS created_at, event.detail AS detail,
-                    event.version AS version, event.runtime_ms AS runtime_ms,
-                    event.run_id AS run_id, event.session_id AS session_id,
-                    event.file_id AS file_id,
-                    run.task_id AS run_task_id, run.agent_id AS run_agent_id,
-                    run.source_id AS run_source_id, run.credential_id AS run_credential_id,
-                    run.session_id AS run_session_id, run.metadata AS run_metadata,
-                    run.created_at AS run_created_at,
-                    session.source_id AS session_source_id,
-                    session.credential_id AS session_credential_id,
-                    session.created_at AS session_created_at,
-                    file.file_name AS file_name, file.file_type AS file_type,
-                    file.file_size AS file_size, file.sha256 AS file_sha256,
-                    file.extraction AS file_extraction,
-                    file.created_at AS file_created_at, file.expired_at AS file_expired_at
-             FROM event
-             LEFT JOIN run ON run.id = event.run_id
-             LEFT JOIN session ON session.id = event.session_id
-             LEFT JOIN file ON file.id = event.file_id ",
-            $rest
-        )
-    };
-}
 
 #[async_trait]
 impl Events for SqliteStore {

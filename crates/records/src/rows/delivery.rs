@@ -12,14 +12,35 @@ use super::{Row, known, length};
 use crate::Impossible;
 use crate::columns::{At, Count, Id};
 
-/// A row of `delivery`.
+/// Selects deliveries as [`DeliveryRow`] has them. A macro, since a query's text is a constant.
+#[macro_export]
+macro_rules! select_deliveries {
+    ($rest:literal) => {
+        concat!(
+            "SELECT delivery.id AS id, delivery.organization_id AS organization_id,
+                    delivery.event_id AS event_id, delivery.event_type AS event_type,
+                    delivery.destination_id AS destination_id,
+                    delivery.attempts AS attempts,
+                    delivery.next_attempt_at AS next_attempt_at,
+                    delivery.delivered_at AS delivered_at,
+                    delivery.parked_until AS parked_until,
+                    delivery.created_at AS created_at
+             FROM delivery ",
+            $rest
+        )
+    };
+}
+
+/// What [`select_deliveries!`](crate::select_deliveries) brings: a row of `delivery`.
 #[derive(Debug, FromRow)]
 pub struct DeliveryRow {
-    id: Id,
+    /// Its id.
+    pub id: Id,
     organization_id: Id,
     event_id: Id,
     event_type: String,
-    destination_id: Id,
+    /// Where to.
+    pub destination_id: Id,
     attempts: Count,
     #[sqlx(flatten)]
     moments: DeliveryMoments,

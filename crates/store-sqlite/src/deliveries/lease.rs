@@ -12,9 +12,8 @@ use windlass_domain::destination::DestinationStatus;
 use windlass_domain::id::{DestinationId, OrganizationId};
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::DeliveryRow;
-use windlass_records::{Look, in_turn};
+use windlass_records::{Look, in_turn, select_deliveries};
 
-use super::row::select_deliveries;
 use crate::destinations;
 use crate::error::{corrupt, read, store_error};
 use crate::events;

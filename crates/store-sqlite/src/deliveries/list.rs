@@ -10,8 +10,8 @@ use windlass_domain::id::{DeliveryId, DestinationId};
 use windlass_records::columns::Id;
 use windlass_records::page::{self, First};
 use windlass_records::rows::{AttemptRow, DeliveryRow, with_attempts};
+use windlass_records::select_deliveries;
 
-use super::row::select_deliveries;
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 

@@ -4,7 +4,6 @@ mod due;
 mod lease;
 mod list;
 mod record;
-mod row;
 
 use std::time::Duration;
 

@@ -7,11 +7,10 @@ use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummar
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{DeliveryId, DestinationId, OrganizationId};
-use windlass_records::NewEvent;
 use windlass_records::columns::{At, Id, millis};
 use windlass_records::rows::{DeliveryMoments, DeliveryRow};
+use windlass_records::{NewEvent, select_deliveries};
 
-use super::row::select_deliveries;
 use crate::destinations;
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
