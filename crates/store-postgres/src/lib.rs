@@ -1,1 +1,25 @@
-//! The stores on PostgreSQL.
+//! The stores of Windlass on PostgreSQL: every port whose rows many replicas share.
+//!
+//! [`PostgresStore`] is the front door; each port has a file of its name. What all of them share:
+//! `store` connects, `migrate` brings the tables to their shape, `open` is a transaction of the
+//! database and `transaction` one of the store, `event_log` writes events and their deliveries,
+//! `write` keeps idempotency records and the audit, `retry` runs again what a deadlock ended.
+//!
+//! Locks are taken in one order: a session, then a credential, then where runs stand, then the
+//! organization's counter, which is held from there to the commit. Reads and changes of what a
+//! caller set up run under the tenant's role, which sees one organization alone; what speaks of
+//! runs runs as the owner of the tables and names the organization in each statement.
+#![expect(dead_code, reason = "the ports that use the frame follow one by one")]
+
+mod clock;
+mod error;
+mod event_log;
+mod migrate;
+mod open;
+mod retry;
+mod store;
+mod transaction;
+mod write;
+
+pub use self::migrate::MigrateError;
+pub use self::store::{ConnectError, PostgresStore};

@@ -1,0 +1,4 @@
+//! The stores on a real PostgreSQL server, each test on a database of its own.
+
+mod database;
+mod server;
