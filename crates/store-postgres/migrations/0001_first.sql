@@ -434,7 +434,7 @@ CREATE TABLE delivery (
     )
 );
 
-CREATE INDEX delivery_due ON delivery (destination_id, next_attempt_at)
+CREATE INDEX delivery_due ON delivery (destination_id, next_attempt_at, id)
     WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX delivery_by_destination ON delivery (destination_id, id);
 

@@ -11,13 +11,25 @@
 //! runs runs as the owner of the tables and names the organization in each statement.
 #![expect(dead_code, reason = "the ports that use the frame follow one by one")]
 
+mod agents;
 mod clock;
+mod credentials;
+mod data_keys;
+mod deliveries;
+mod destinations;
 mod error;
 mod event_log;
+mod events;
+mod files;
+mod keys;
 mod migrate;
 mod open;
+mod organizations;
+mod playbooks;
 mod retry;
+mod sources;
 mod store;
+mod tasks;
 mod transaction;
 mod write;
 

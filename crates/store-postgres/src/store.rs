@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
+use windlass_records::LastLook;
 
 use crate::clock::ServerClock;
 use crate::migrate::{MigrateError, migrate};
@@ -52,6 +53,7 @@ pub struct PostgresStore {
     clock: Arc<dyn Clock>,
     following: Option<AbortHandle>,
     deliveries_written: Arc<Notify>,
+    last_look: LastLook,
 }
 
 /// Why a database is not used. Never shows its password.
@@ -117,6 +119,7 @@ impl PostgresStore {
             clock,
             following,
             deliveries_written: Arc::new(Notify::new()),
+            last_look: LastLook::default(),
         })
     }
 
@@ -141,6 +144,11 @@ impl PostgresStore {
     /// Woken by each commit of this replica that wrote deliveries.
     pub(crate) fn deliveries_written(&self) -> &Notify {
         &self.deliveries_written
+    }
+
+    /// When this replica's dispatcher looked for deliveries.
+    pub(crate) fn last_look(&self) -> &LastLook {
+        &self.last_look
     }
 
     /// The present moment of the store.

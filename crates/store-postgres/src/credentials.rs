@@ -1,0 +1,189 @@
+//! Credentials, kept with sealed contents.
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgConnection;
+use windlass_application::ports::credentials::{CredentialFilter, CredentialView};
+use windlass_application::ports::{Credentials, StoreError, WriteError};
+use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::credential::{Credential, CredentialStatus};
+use windlass_domain::event::{EventData, EventType};
+use windlass_domain::id::{CredentialId, OrganizationId};
+use windlass_domain::sealed::Sealed;
+use windlass_records::Audited;
+use windlass_records::columns::{At, Id};
+use windlass_records::page::{self, First};
+use windlass_records::rows::CredentialRow;
+
+use crate::error::{read, store_error};
+use crate::sources;
+use crate::store::PostgresStore;
+use crate::write::Begun;
+
+#[async_trait]
+impl Credentials for PostgresStore {
+    async fn create(
+        &self,
+        write: Write,
+        view: CredentialView,
+    ) -> Result<Written<CredentialView>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let credential = &view.credential;
+        let connection = transaction.connection();
+        sources::hold(connection, organization_id, &credential.source_id).await?;
+        sqlx::query(
+            "INSERT INTO credential
+                 (id, organization_id, source_id, auth_method, external_id, status, summary,
+                  secret, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(Id(credential.id.uuid()))
+        .bind(Id(organization_id.uuid()))
+        .bind(credential.source_id.as_str())
+        .bind(credential.auth_method.as_str())
+        .bind(&credential.external_id)
+        .bind(credential.status.as_str())
+        .bind(credential.summary.as_ref().map(Sealed::as_bytes))
+        .bind(credential.secret.as_ref().map(Sealed::as_bytes))
+        .bind(At(credential.created_at))
+        .bind(At(credential.updated_at))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+        let event = EventData::Credential(credential.clone());
+        transaction.emit(EventType::CredentialCreated, credential.created_at, event);
+        let audited = Audited::new("credential.create", &credential.id);
+        transaction
+            .commit(Outcome::Credential(&view), Some(audited))
+            .await?;
+        Ok(Written::Done(view))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: CredentialId,
+    ) -> Result<Option<Credential>, StoreError> {
+        let mut open = self.read(organization).await?;
+        load(&mut open, organization.organization_id(), id).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: CredentialFilter,
+        page: PageRequest,
+    ) -> Result<Page<Credential>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT id, source_id, auth_method, external_id, status, summary, secret,
+                    created_at, updated_at
+             FROM credential
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        let sources = filter.source_ids.iter().map(ToString::to_string);
+        page::push_one_of(&mut query, "source_id", sources);
+        let statuses = filter.statuses.iter().map(ToString::to_string);
+        page::push_one_of(&mut query, "status", statuses);
+        if let Some(external_id) = filter.external_id {
+            query.push(" AND external_id = ");
+            query.push_bind(external_id);
+        }
+        let parse = |text: &str| CredentialId::parse(text).map(CredentialId::uuid);
+        let created = filter.created;
+        page::push_page_by_id(
+            &mut query,
+            "credential",
+            created,
+            &page,
+            First::Newest,
+            parse,
+        )?;
+        let mut open = self.read(organization).await?;
+        let rows: Vec<CredentialRow> = query
+            .build_query_as()
+            .fetch_all(&mut *open)
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(read)
+    }
+
+    async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let mut credential = lock(transaction.connection(), organization_id, id).await?;
+        if credential.status == CredentialStatus::Deleted {
+            transaction.commit(Outcome::Deleted, None).await?;
+            return Ok(Written::Done(()));
+        }
+        let at = transaction.at().following(credential.updated_at);
+        credential.status = CredentialStatus::Deleted;
+        credential.summary = None;
+        credential.secret = None;
+        credential.updated_at = at;
+        sqlx::query(
+            "UPDATE credential
+             SET status = $1, summary = NULL, secret = NULL, updated_at = $2
+             WHERE organization_id = $3 AND id = $4",
+        )
+        .bind(credential.status.as_str())
+        .bind(At(at))
+        .bind(Id(organization_id.uuid()))
+        .bind(Id(id.uuid()))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        let event = EventData::Credential(credential);
+        transaction.emit(EventType::CredentialDeleted, at, event);
+        let audited = Audited::new("credential.delete", &id);
+        transaction.commit_deletion(audited).await
+    }
+}
+
+/// The credential of this id, also where it is deleted.
+pub(crate) async fn load(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let row: Option<CredentialRow> = sqlx::query_as(
+        "SELECT id, source_id, auth_method, external_id, status, summary, secret, created_at,
+                updated_at
+         FROM credential
+         WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(read).transpose()
+}
+
+/// The credential of this id, which changes in this transaction alone until its end.
+async fn lock(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: CredentialId,
+) -> Result<Credential, WriteError> {
+    let row: Option<CredentialRow> = sqlx::query_as(
+        "SELECT id, source_id, auth_method, external_id, status, summary, secret, created_at,
+                updated_at
+         FROM credential
+         WHERE organization_id = $1 AND id = $2
+         FOR UPDATE",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(read(row.ok_or(WriteError::NotFound)?)?)
+}

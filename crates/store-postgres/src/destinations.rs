@@ -1,0 +1,234 @@
+//! Event destinations, kept with sealed secrets.
+//!
+//! Whoever writes events takes the organization's counter first and then looks which destinations
+//! are there. A destination that comes or goes has the counter when it commits: so an event is
+//! delivered to it if and only if the event comes after the one and before the other.
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgConnection;
+use windlass_application::ports::{Destinations, StoreError, WriteError};
+use windlass_application::{
+    Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
+};
+use windlass_domain::destination::{Configuration, Destination};
+use windlass_domain::id::{DestinationId, OrganizationId};
+use windlass_domain::sealed::Sealed;
+use windlass_records::columns::{At, Id};
+use windlass_records::page::{self, First};
+use windlass_records::rows::DestinationRow;
+use windlass_records::{Audited, EventFilterRecord, WebhookRecord};
+
+use crate::error::{read, store_error};
+use crate::retry::retrying;
+use crate::store::PostgresStore;
+use crate::write::Begun;
+
+#[async_trait]
+impl Destinations for PostgresStore {
+    async fn create(
+        &self,
+        write: Write,
+        destination: Destination,
+    ) -> Result<Written<Destination>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        insert(transaction.connection(), organization_id, &destination).await?;
+        hold_counter(transaction.connection(), organization_id).await?;
+        let audited = Audited::new("event_destination.create", &destination.id);
+        transaction
+            .commit(Outcome::Destination(&destination), Some(audited))
+            .await?;
+        Ok(Written::Done(destination))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: DestinationId,
+    ) -> Result<Option<Destination>, StoreError> {
+        let mut open = self.read(organization).await?;
+        let row: Option<DestinationRow> = sqlx::query_as(
+            "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
+                    updated_at
+             FROM destination
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(Id(organization.organization_id().uuid()))
+        .bind(Id(id.uuid()))
+        .fetch_optional(&mut *open)
+        .await
+        .map_err(store_error)?;
+        row.map(read).transpose()
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<Destination>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
+                    updated_at
+             FROM destination
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        let parse = |text: &str| DestinationId::parse(text).map(DestinationId::uuid);
+        page::push_page_by_id(
+            &mut query,
+            "destination",
+            created,
+            &page,
+            First::Newest,
+            parse,
+        )?;
+        let mut open = self.read(organization).await?;
+        let rows: Vec<DestinationRow> = query
+            .build_query_as()
+            .fetch_all(&mut *open)
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(read)
+    }
+
+    async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
+        // Deliveries that it drops may be under way.
+        retrying(|| self.delete_destination(write.clone(), id)).await
+    }
+}
+
+impl PostgresStore {
+    async fn delete_destination(
+        &self,
+        write: Write,
+        id: DestinationId,
+    ) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        let deleted = sqlx::query("DELETE FROM destination WHERE organization_id = $1 AND id = $2")
+            .bind(Id(organization_id.uuid()))
+            .bind(Id(id.uuid()))
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
+        if deleted.rows_affected() == 0 {
+            return Err(WriteError::NotFound);
+        }
+        // The counter comes after all other rows, but for what was made until it was had.
+        lock_undelivered(connection, organization_id, id).await?;
+        hold_counter(connection, organization_id).await?;
+        lock_undelivered(connection, organization_id, id).await?;
+        drop_undelivered(connection, organization_id, id).await?;
+        let audited = Audited::new("event_destination.delete", &id);
+        transaction.commit_deletion(audited).await
+    }
+}
+
+/// Keeps everybody from writing events of the organization until the end of the transaction.
+async fn hold_counter(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+) -> Result<(), StoreError> {
+    sqlx::query("SELECT event_sequence FROM organization WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(Id(organization_id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    destination: &Destination,
+) -> Result<(), StoreError> {
+    let Configuration::Webhook(webhook) = &destination.configuration;
+    sqlx::query(
+        "INSERT INTO destination
+             (id, organization_id, name, status, events, type, configuration, secret, headers,
+              created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(Id(destination.id.uuid()))
+    .bind(Id(organization_id.uuid()))
+    .bind(&destination.name)
+    .bind(destination.status.as_str())
+    .bind(windlass_records::write(&EventFilterRecord::from(
+        &destination.events,
+    )))
+    .bind(destination.configuration.kind())
+    .bind(windlass_records::write(&WebhookRecord::from(webhook)))
+    .bind(webhook.secret.as_bytes())
+    .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
+    .bind(At(destination.created_at))
+    .bind(At(destination.updated_at))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Waits for attempts that are just being kept. What is not delivered after them stays so until
+/// the end of the transaction.
+async fn lock_undelivered(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: DestinationId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "SELECT count(*)
+         FROM (
+             SELECT id
+             FROM delivery
+             WHERE organization_id = $1 AND destination_id = $2 AND delivered_at IS NULL
+             ORDER BY id
+             FOR UPDATE
+         ) AS undelivered",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Drops what was not delivered to a destination, with its attempts.
+async fn drop_undelivered(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: DestinationId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "DELETE FROM delivery_attempt
+         USING delivery
+         WHERE delivery_attempt.delivery_id = delivery.id
+           AND delivery.organization_id = $1
+           AND delivery.destination_id = $2
+           AND delivery.delivered_at IS NULL",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    sqlx::query(
+        "DELETE FROM delivery
+         WHERE organization_id = $1 AND destination_id = $2 AND delivered_at IS NULL",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}

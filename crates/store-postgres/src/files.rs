@@ -1,0 +1,134 @@
+//! The rows of files that runs captured. They are written with the activity that brings them.
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgConnection;
+use windlass_application::ports::files::FileFilter;
+use windlass_application::ports::{Files, StoreError};
+use windlass_application::{OrganizationContext, Page, PageRequest};
+use windlass_domain::file::StoredFile;
+use windlass_domain::id::{OrganizationId, StorageId};
+use windlass_domain::run::Run;
+use windlass_records::columns::{At, Id};
+use windlass_records::page::{self, First};
+use windlass_records::rows::FileRow;
+
+use crate::error::{corrupt, read, store_error};
+use crate::store::PostgresStore;
+
+#[async_trait]
+impl Files for PostgresStore {
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: StorageId,
+    ) -> Result<Option<StoredFile>, StoreError> {
+        let mut open = self.read(organization).await?;
+        let row: Option<FileRow> = sqlx::query_as(
+            "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
+                    extraction, created_at, expired_at
+             FROM file
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(Id(organization.organization_id().uuid()))
+        .bind(Id(id.uuid()))
+        .fetch_optional(&mut *open)
+        .await
+        .map_err(store_error)?;
+        Ok(row.map(read).transpose()?.map(|(_, file)| file))
+    }
+
+    async fn find(
+        &self,
+        id: StorageId,
+    ) -> Result<Option<(OrganizationId, StoredFile)>, StoreError> {
+        // Nothing but the id says whose it is: whoever asks shows a signature over it.
+        let row: Option<FileRow> = sqlx::query_as(
+            "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
+                    extraction, created_at, expired_at
+             FROM file
+             WHERE id = $1",
+        )
+        .bind(Id(id.uuid()))
+        .fetch_optional(self.pool())
+        .await
+        .map_err(store_error)?;
+        row.map(read).transpose()
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: FileFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredFile>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
+                    extraction, created_at, expired_at
+             FROM file
+             WHERE organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        if let Some(run_id) = filter.run_id {
+            query.push(" AND run_id = ");
+            query.push_bind(Id(run_id.uuid()));
+        }
+        if let Some(task_id) = &filter.task_id {
+            query.push(" AND task_id = ");
+            query.push_bind(task_id.to_string());
+        }
+        if let Some(source_id) = &filter.source_id {
+            query.push(" AND source_id = ");
+            query.push_bind(source_id.to_string());
+        }
+        let parse = |text: &str| StorageId::parse(text).map(StorageId::uuid);
+        page::push_page_by_id(
+            &mut query,
+            "file",
+            filter.created,
+            &page,
+            First::Newest,
+            parse,
+        )?;
+        let mut open = self.read(organization).await?;
+        let rows: Vec<FileRow> = query
+            .build_query_as()
+            .fetch_all(&mut *open)
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(|row| read(row).map(|(_, file)| file))
+    }
+}
+
+/// Keeps a file of a run, unless it is kept already; says whether it is new.
+pub(crate) async fn insert(
+    connection: &mut PgConnection,
+    run: &Run,
+    file: &StoredFile,
+) -> Result<bool, StoreError> {
+    let file_size = i64::try_from(file.file_size)
+        .map_err(|_| corrupt("file", &file.id, &"a size fits into 63 bits"))?;
+    let inserted = sqlx::query(
+        "INSERT INTO file
+             (id, organization_id, run_id, task_id, source_id, file_name, file_type, file_size,
+              sha256, extraction, created_at, expired_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(Id(file.id.uuid()))
+    .bind(Id(run.organization_id.uuid()))
+    .bind(Id(run.id.uuid()))
+    .bind(run.task_id.as_str())
+    .bind(run.source_id.as_ref().map(|id| id.as_str().to_owned()))
+    .bind(&file.file_name)
+    .bind(&file.file_type)
+    .bind(file_size)
+    .bind(file.sha256.to_vec())
+    .bind(file.extraction.as_ref().map(windlass_records::write))
+    .bind(At(file.created_at))
+    .bind(file.expired_at.map(At))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(inserted.rows_affected() == 1)
+}

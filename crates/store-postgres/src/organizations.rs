@@ -1,0 +1,63 @@
+//! Organizations, kept.
+
+use async_trait::async_trait;
+use windlass_application::ports::{Organizations, StoreError, WriteError};
+use windlass_domain::organization::Organization;
+use windlass_records::Audited;
+use windlass_records::columns::{At, Id};
+use windlass_records::rows::OrganizationRow;
+
+use crate::error::{read, store_error};
+use crate::store::PostgresStore;
+
+#[async_trait]
+impl Organizations for PostgresStore {
+    async fn create(&self, organization: Organization) -> Result<(), WriteError> {
+        let mut transaction = self.begin(None).await?;
+        let inserted = sqlx::query(
+            "INSERT INTO organization
+                 (id, name, environment, suspended, event_sequence, created_at)
+             VALUES ($1, $2, $3, $4, 0, $5)
+             ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(Id(organization.id.uuid()))
+        .bind(&organization.name)
+        .bind(organization.environment.as_str())
+        .bind(organization.suspended)
+        .bind(At(organization.created_at))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
+        let audited = Audited::new("organization.create", &organization.id);
+        let committed = transaction.commit_by_operator(organization.id, audited);
+        Ok(committed.await?)
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<Organization>, StoreError> {
+        let row: Option<OrganizationRow> = sqlx::query_as(
+            "SELECT id, name, environment, suspended, created_at
+             FROM organization
+             WHERE name = $1",
+        )
+        .bind(name)
+        .fetch_optional(self.pool())
+        .await
+        .map_err(store_error)?;
+        row.map(read).transpose()
+    }
+
+    async fn list(&self) -> Result<Vec<Organization>, StoreError> {
+        let rows: Vec<OrganizationRow> = sqlx::query_as(
+            "SELECT id, name, environment, suspended, created_at
+             FROM organization
+             ORDER BY id",
+        )
+        .fetch_all(self.pool())
+        .await
+        .map_err(store_error)?;
+        rows.into_iter().map(read).collect()
+    }
+}

@@ -1,0 +1,321 @@
+//! Tasks, kept in immutable versions.
+
+use async_trait::async_trait;
+use sqlx::QueryBuilder;
+use sqlx::postgres::PgConnection;
+use windlass_application::ports::tasks::TaskFilter;
+use windlass_application::ports::{StoreError, Tasks, WriteError};
+use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::event::{EventData, EventType, TaskEventSummary};
+use windlass_domain::id::{OrganizationId, TaskId};
+use windlass_domain::task::Task;
+use windlass_records::columns::{At, Count, Id};
+use windlass_records::rows::TaskRow;
+use windlass_records::{Audited, StorageSettingsRecord, TaskSettingsRecord, page, refuse_in_use};
+
+use crate::agents;
+use crate::error::{read, store_error};
+use crate::playbooks;
+use crate::retry::retrying;
+use crate::store::PostgresStore;
+use crate::write::Begun;
+
+#[async_trait]
+impl Tasks for PostgresStore {
+    async fn create(&self, write: Write, mut task: Task) -> Result<Written<Task>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        if load(connection, organization_id, &task.id).await?.is_some() {
+            return Err(WriteError::IdTaken);
+        }
+        agents::hold(connection, organization_id, &task.agent_id).await?;
+        task.version = next_version(connection, organization_id, &task.id).await?;
+        if !insert(connection, organization_id, &task).await? {
+            // Another one of this id was made at the same moment.
+            return Err(WriteError::IdTaken);
+        }
+        let event = EventData::Task(TaskEventSummary::from(&task));
+        transaction.emit(EventType::TaskCreated, task.created_at, event);
+        let audited = Audited::new("task.create", &task.id);
+        transaction
+            .commit(Outcome::Task(&task), Some(audited))
+            .await?;
+        Ok(Written::Done(task))
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: &TaskId,
+    ) -> Result<Option<Task>, StoreError> {
+        let mut open = self.read(organization).await?;
+        load(&mut open, organization.organization_id(), id).await
+    }
+
+    async fn get_version(
+        &self,
+        organization: OrganizationContext,
+        id: &TaskId,
+        version: u32,
+    ) -> Result<Option<Task>, StoreError> {
+        let mut open = self.read(organization).await?;
+        load_version(&mut open, organization.organization_id(), id, version).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: TaskFilter,
+        page: PageRequest,
+    ) -> Result<Page<Task>, StoreError> {
+        let mut query = QueryBuilder::new(
+            "SELECT task_version.task_id, task_version.version, task_version.agent_id,
+                    task_version.name, task_version.prompt, task_version.status,
+                    task_version.input_schema, task_version.output_schema, task_version.storage,
+                    task_version.settings, task_version.created_at, task_version.updated_at
+             FROM task
+             JOIN task_version
+               ON task_version.organization_id = task.organization_id
+              AND task_version.task_id = task.id
+              AND task_version.version = task.version
+             WHERE task.organization_id = ",
+        );
+        query.push_bind(Id(organization.organization_id().uuid()));
+        if let Some(agent_id) = filter.agent_id {
+            query.push(" AND task.agent_id = ");
+            query.push_bind(agent_id.to_string());
+        }
+        let statuses = filter.statuses.iter().map(ToString::to_string);
+        page::push_one_of(&mut query, "task_version.status", statuses);
+        page::push_page_by_creation(&mut query, "task", filter.created, &page);
+        let mut open = self.read(organization).await?;
+        let rows: Vec<TaskRow> = query
+            .build_query_as()
+            .fetch_all(&mut *open)
+            .await
+            .map_err(store_error)?;
+        page::cut(rows, &page).read(read)
+    }
+
+    async fn delete(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
+        // It takes playbooks along, which a source that is deleted at the same moment takes too.
+        retrying(|| self.delete_task(write.clone(), id)).await
+    }
+}
+
+impl PostgresStore {
+    async fn delete_task(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        if !lock(connection, organization_id, id).await? {
+            return Err(WriteError::NotFound);
+        }
+        // Read after the lock: what was being made has been committed, and nothing else is.
+        let task = load(connection, organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let runs = unfinished_runs(connection, organization_id, id).await?;
+        refuse_in_use(&[(runs, "task run")])?;
+        playbooks::drop_of_task(connection, organization_id, id).await?;
+        drop_task(connection, organization_id, id).await?;
+        let at = transaction.at().following(task.updated_at);
+        let event = EventData::Task(TaskEventSummary::from(&task));
+        transaction.emit(EventType::TaskDeleted, at, event);
+        let audited = Audited::new("task.delete", id);
+        transaction.commit_deletion(audited).await
+    }
+}
+
+/// The newest version of a task.
+pub(crate) async fn load(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<Option<Task>, StoreError> {
+    let row: Option<TaskRow> = sqlx::query_as(
+        "SELECT task_version.task_id, task_version.version, task_version.agent_id,
+                task_version.name, task_version.prompt, task_version.status,
+                task_version.input_schema, task_version.output_schema, task_version.storage,
+                task_version.settings, task_version.created_at, task_version.updated_at
+         FROM task
+         JOIN task_version
+           ON task_version.organization_id = task.organization_id
+          AND task_version.task_id = task.id
+          AND task_version.version = task.version
+         WHERE task.organization_id = $1 AND task.id = $2",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(read).transpose()
+}
+
+/// One version of a task, also of one that was deleted since.
+pub(crate) async fn load_version(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+    version: u32,
+) -> Result<Option<Task>, StoreError> {
+    let row: Option<TaskRow> = sqlx::query_as(
+        "SELECT task_id, version, agent_id, name, prompt, status, input_schema, output_schema,
+                storage, settings, created_at, updated_at
+         FROM task_version
+         WHERE organization_id = $1 AND task_id = $2 AND version = $3",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .bind(Count(version))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(read).transpose()
+}
+
+/// Whether the task is there; nothing can refer to it anew until the end of the transaction.
+async fn lock(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<bool, StoreError> {
+    let locked: Option<i64> = sqlx::query_scalar(
+        "SELECT version FROM task WHERE organization_id = $1 AND id = $2 FOR UPDATE",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(locked.is_some())
+}
+
+/// Above every version that is kept: runs of a deleted task keep theirs, and its id may be taken
+/// again.
+async fn next_version(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<u32, StoreError> {
+    let next: Count = sqlx::query_scalar(
+        "SELECT coalesce(max(version), 0) + 1
+         FROM task_version
+         WHERE organization_id = $1 AND task_id = $2",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(next.0)
+}
+
+/// Keeps a new task in its version; says whether its id was free.
+async fn insert(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    task: &Task,
+) -> Result<bool, StoreError> {
+    let storage = task.storage.as_ref().map(StorageSettingsRecord::from);
+    let inserted = sqlx::query(
+        "INSERT INTO task_version
+             (organization_id, task_id, version, agent_id, name, prompt, status, input_schema,
+              output_schema, storage, settings, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (organization_id, task_id, version) DO NOTHING",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(task.id.as_str())
+    .bind(Count(task.version))
+    .bind(task.agent_id.as_str())
+    .bind(&task.name)
+    .bind(&task.prompt)
+    .bind(task.status.as_str())
+    .bind(task.input_schema.as_ref().map(windlass_records::write))
+    .bind(task.output_schema.as_ref().map(windlass_records::write))
+    .bind(storage.as_ref().map(windlass_records::write))
+    .bind(windlass_records::write(&TaskSettingsRecord::from(
+        &task.settings,
+    )))
+    .bind(At(task.created_at))
+    .bind(At(task.updated_at))
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    if inserted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let inserted = sqlx::query(
+        "INSERT INTO task (organization_id, id, agent_id, version, created_at)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (organization_id, id) DO NOTHING",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(task.id.as_str())
+    .bind(task.agent_id.as_str())
+    .bind(Count(task.version))
+    .bind(At(task.created_at))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Drops a task; its versions stay while it has runs.
+async fn drop_task(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM task WHERE organization_id = $1 AND id = $2")
+        .bind(Id(organization_id.uuid()))
+        .bind(id.as_str())
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    sqlx::query(
+        "DELETE FROM task_version
+         WHERE organization_id = $1 AND task_id = $2
+           AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = $1 AND task_id = $2)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// How many runs that are not final a task has. Reads the runs that are under way, which are few
+/// beside those that are over.
+async fn unfinished_runs(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar(
+        "SELECT count(*)
+         FROM (
+             SELECT run_id FROM queue WHERE organization_id = $1
+             UNION ALL SELECT run_id FROM parked WHERE organization_id = $1
+             UNION ALL SELECT run_id FROM live WHERE organization_id = $1
+             UNION ALL SELECT run_id FROM review WHERE organization_id = $1
+         ) AS unfinished
+         JOIN run ON run.id = unfinished.run_id
+         WHERE run.organization_id = $1 AND run.task_id = $2",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_one(connection)
+    .await
+    .map_err(store_error)
+}
