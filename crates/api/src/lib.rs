@@ -25,6 +25,7 @@ mod playbooks;
 mod query;
 mod request;
 mod router;
+mod run_replies;
 mod run_story;
 mod runs;
 mod serve;

@@ -141,10 +141,7 @@ impl Query {
     pub(crate) fn several(&mut self, name: &'static str) -> Vec<String> {
         let values = self.all(name);
         let values = values.iter().flat_map(|value| value.split(','));
-        values
-            .map(|value| value.trim().to_owned())
-            .filter(|value| !value.is_empty())
-            .collect()
+        values.map(|value| value.trim().to_owned()).collect()
     }
 
     /// A filter of one text.

@@ -16,8 +16,8 @@ use crate::openapi;
 use crate::request::{answer, json_bytes, json_of, no_such_call, no_such_method};
 use crate::state::{Api, ApiConfig};
 use crate::{
-    agents, credentials, destinations, events, files, playbooks, run_story, runs, sessions,
-    sources, storage, tasks, test_key,
+    agents, credentials, destinations, events, files, playbooks, run_replies, run_story, runs,
+    sessions, sources, storage, tasks, test_key,
 };
 
 /// Every call that needs a key.
@@ -30,6 +30,7 @@ fn keyed() -> OpenApiRouter<Api> {
         .merge(tasks::router())
         .merge(playbooks::router())
         .merge(runs::router())
+        .merge(run_replies::router())
         .merge(run_story::router())
         .merge(sessions::router())
         .merge(storage::router())

@@ -1,16 +1,14 @@
-//! Task runs: started, read, waited for, listed, canceled, answered.
+//! Task runs: started, read, waited for, listed, canceled.
 
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use secrecy::SecretString;
 use serde_json::Value;
 use tracing::info;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use windlass_application::answer_interaction::Reply;
 use windlass_application::ports::runs::{RunFilter, RunView};
 use windlass_application::start_run::NewTaskRun;
 use windlass_application::{
@@ -20,11 +18,11 @@ use windlass_domain::id::{AgentId, CredentialId, RunId, SessionId, TaskId};
 use windlass_domain::run::{Outcome, Status};
 use windlass_wire::answer::{Answer, PageBody};
 use windlass_wire::parameters::{PageParameters, ReadRunParameters, RunParameters};
-use windlass_wire::run::{ArtifactsBody, InteractionAnswerBody, RunBody, StartRunBody};
+use windlass_wire::run::{ArtifactsBody, RunBody, StartRunBody};
 
 use crate::authentication::Authenticated;
-use crate::change::{Change, Changing, Proposed};
-use crate::error::{ApiError, Finding, not_found};
+use crate::change::{Change, Proposed};
+use crate::error::{ApiError, not_found};
 use crate::error_code::ErrorCode;
 use crate::json::request_body;
 use crate::kept::{Answering, Shape, replayed, run};
@@ -49,33 +47,17 @@ request_body!(
     /// Inside the input, a place is a JSON Pointer into it.
     fn field(path: &[&str]) -> String {
         match path {
-            ["input", place @ ..] => place
-                .iter()
-                .map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1")))
-                .collect(),
+            ["input", place @ ..] => pointer(place),
             _ => path.join("."),
         }
     }
 );
-request_body!(
-    InteractionAnswerBody,
-    "an answer",
-    /// Callers know an answer by its own name alone.
-    fn field(path: &[&str]) -> String {
-        match path {
-            ["input" | "inputs", answer @ ..] if !answer.is_empty() => answer.join("."),
-            _ => path.join("."),
-        }
-    }
-);
-
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(start_run))
         .routes(routes!(list_runs))
         .routes(routes!(read_run))
         .routes(routes!(cancel_run))
-        .routes(routes!(answer_interaction))
 }
 
 /// Starts a run of a task. It answers at once, `queued`; with `Prefer: wait=N` when the run needs
@@ -307,49 +289,8 @@ async fn cancel_run(
     answering.answer(&written)
 }
 
-/// Answers what a run asks its person, or declines to.
-#[utoipa::path(post, path = "/v2/task-runs/{run_id}/interaction", tag = "task runs",
-    params(("run_id" = String, Path)), request_body = InteractionAnswerBody,
-    responses((status = 200, body = RunBody)))]
-async fn answer_interaction(
-    State(api): State<Api>,
-    Path(id): Path<RunId>,
-    Changing { change, body }: Changing<InteractionAnswerBody>,
-) -> Result<Response, ApiError> {
-    let reply = reply(body)?;
-    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
-    let answer = &api.application.answer_interaction;
-    let written = answer.execute(write, id, reply).await?;
-    answering.answer(&written)
-}
-
-fn reply(body: InteractionAnswerBody) -> Result<Reply, ApiError> {
-    let wrong = |code, field: &str, message: &str| {
-        Err(ApiError::all(vec![Finding::of(code, field, message)]))
-    };
-    let declines = body.decline.unwrap_or(false);
-    match (body.input, body.inputs) {
-        (Some(_), Some(_)) => wrong(
-            ErrorCode::InputInvalid,
-            "inputs",
-            "`inputs` is another name of `input`; give one of them.",
-        ),
-        (Some(_), None) | (None, Some(_)) if declines => wrong(
-            ErrorCode::InputInvalid,
-            "decline",
-            "`decline` refuses to answer; leave the answers out.",
-        ),
-        (Some(answers), None) | (None, Some(answers)) => Ok(Reply::Answers(
-            answers
-                .into_iter()
-                .map(|(name, answer)| (name, SecretString::from(answer)))
-                .collect(),
-        )),
-        (None, None) if declines => Ok(Reply::Declined),
-        (None, None) => wrong(
-            ErrorCode::InputMissing,
-            "input",
-            "`input` is missing; give the answers by the names of the interaction's fields.",
-        ),
-    }
+/// A place inside an input or an output: a JSON Pointer. Source: RFC 6901, section 3.
+pub(crate) fn pointer(place: &[&str]) -> String {
+    let escaped = |name: &&str| format!("/{}", name.replace('~', "~0").replace('/', "~1"));
+    place.iter().map(escaped).collect()
 }

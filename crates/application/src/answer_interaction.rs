@@ -84,9 +84,10 @@ impl AnswerInteraction {
         write: &Write,
         run_id: RunId,
         interaction_id: InteractionId,
-        answers: BTreeMap<String, SecretString>,
+        mut answers: BTreeMap<String, SecretString>,
     ) -> Result<RunCommand, CallError> {
         let vault = self.vault.of(write.organization.organization_id()).await?;
+        answers.retain(|_, answer| !is_blank(answer.expose_secret()));
         let answers: Vec<_> = answers.into_iter().collect();
         Ok(RunCommand::Answer {
             interaction_id,
@@ -122,8 +123,7 @@ fn problems(interaction: &Interaction, answers: &BTreeMap<String, SecretString>)
     let mut problems = Vec::new();
     for field in &interaction.fields {
         let answer = answers.get(&field.name).map(ExposeSecret::expose_secret);
-        // A blank answers nothing, and would use up one of the source's attempts.
-        match answer.filter(|answer| !answer.trim().is_empty()) {
+        match answer.filter(|answer| !is_blank(answer)) {
             None if field.required => problems.push(Problem::of(
                 ProblemKind::Missing,
                 &field.name,
@@ -161,6 +161,11 @@ fn problems(interaction: &Interaction, answers: &BTreeMap<String, SecretString>)
         }
     }
     problems
+}
+
+/// A blank answers nothing, and would use up one of the source's attempts.
+fn is_blank(answer: &str) -> bool {
+    answer.trim().is_empty()
 }
 
 fn choice_problem(field: &windlass_domain::run::Field, answer: &str) -> Option<Problem> {

@@ -23,6 +23,7 @@ use crate::ports::{
 use crate::put_playbook::PutPlaybook;
 use crate::read_credentials::ReadCredentials;
 use crate::read_run_input::ReadRunInput;
+use crate::review_run::ReviewRun;
 use crate::schema::Schemas;
 use crate::start_run::StartRun;
 use crate::sweep::Sweeper;
@@ -96,6 +97,7 @@ pub struct Application {
     pub cancel_run: CancelRun,
     pub end_session: EndSession,
     pub answer_interaction: AnswerInteraction,
+    pub review_run: ReviewRun,
     pub wait_for_run: WaitForRun,
     pub read_run_input: ReadRunInput,
     pub sweeper: Sweeper,
@@ -175,6 +177,12 @@ impl Application {
             answer_interaction: AnswerInteraction {
                 runs: ports.runs.clone(),
                 vault: ports.vault.clone(),
+                announcer: announcer.clone(),
+            },
+            review_run: ReviewRun {
+                runs: ports.runs.clone(),
+                tasks: ports.tasks.clone(),
+                schemas: schemas.clone(),
                 announcer: announcer.clone(),
             },
             wait_for_run: WaitForRun::new(ports.runs.clone(), ports.signals.clone()),

@@ -29,6 +29,7 @@ pub mod put_playbook;
 pub mod random;
 pub mod read_credentials;
 pub mod read_run_input;
+pub mod review_run;
 pub mod schema;
 pub mod signing_secret;
 pub mod start_run;

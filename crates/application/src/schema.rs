@@ -61,39 +61,60 @@ impl Schemas {
         task: &Task,
         input: &Value,
     ) -> Vec<Problem> {
-        let Some(schema) = &task.input_schema else {
-            return Vec::new();
-        };
-        match self.validator(organization_id, task, Side::Input, schema) {
-            Ok(validator) => validator
-                .iter_errors(input)
-                .flat_map(|error| findings(&error))
-                .take(MAX_PROBLEMS)
-                .map(Finding::into_problem)
-                .collect(),
+        let found = self.findings(organization_id, task, Side::Input, input);
+        match found {
+            Ok(found) => found.into_iter().map(Finding::into_problem).collect(),
             Err(message) => vec![Problem::of(ProblemKind::Invalid, "input", message)],
         }
     }
 
-    /// What an output breaks in the task's output schema.
+    /// What an output that a caller gives breaks in the task's output schema.
+    pub fn output_problems(
+        &self,
+        organization_id: OrganizationId,
+        task: &Task,
+        output: &Value,
+    ) -> Vec<Problem> {
+        let found = self.findings(organization_id, task, Side::Output, output);
+        match found {
+            Ok(found) => found.into_iter().map(Finding::into_problem).collect(),
+            Err(message) => vec![Problem::of(ProblemKind::Invalid, "output", message)],
+        }
+    }
+
+    /// What the output of a run breaks in its task's output schema.
     pub fn output_errors(
         &self,
         organization_id: OrganizationId,
         task: &Task,
         output: &Value,
     ) -> Vec<RunError> {
-        let Some(schema) = &task.output_schema else {
-            return Vec::new();
-        };
-        match self.validator(organization_id, task, Side::Output, schema) {
-            Ok(validator) => validator
-                .iter_errors(output)
-                .flat_map(|error| findings(&error))
-                .take(MAX_PROBLEMS)
-                .map(Finding::into_run_error)
-                .collect(),
+        let found = self.findings(organization_id, task, Side::Output, output);
+        match found {
+            Ok(found) => found.into_iter().map(Finding::into_run_error).collect(),
             Err(message) => vec![RunError::new(ErrorCode::OutputInvalid, message)],
         }
+    }
+
+    /// What a value breaks in one of the task's schemas, up to a bound.
+    fn findings(
+        &self,
+        organization_id: OrganizationId,
+        task: &Task,
+        side: Side,
+        value: &Value,
+    ) -> Result<Vec<Finding>, String> {
+        let schema = match side {
+            Side::Input => &task.input_schema,
+            Side::Output => &task.output_schema,
+        };
+        let Some(schema) = schema else {
+            return Ok(Vec::new());
+        };
+        let validator = self.validator(organization_id, task, side, schema)?;
+        let found = validator.iter_errors(value);
+        let found = found.flat_map(|error| findings(&error));
+        Ok(found.take(MAX_PROBLEMS).collect())
     }
 
     fn validator(

@@ -153,6 +153,7 @@ pub(crate) struct LogConfig {
     /// What is logged: error, warn, info, debug or trace, also per module as in
     /// info,windlass_worker=debug.
     #[arg(long, env = "WINDLASS_LOG_LEVEL", default_value = "info")]
+    #[arg(value_parser = crate::log::levels)]
     pub(crate) log_level: String,
 }
 

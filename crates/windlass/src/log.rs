@@ -6,8 +6,27 @@ use std::sync::Mutex;
 
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{LogConfig, LogFormat};
+
+/// A log level, or one for each of some modules. What the library would take besides, such as the
+/// name of a module alone, is mostly a level that is misspelt, and would log nothing.
+///
+/// # Errors
+/// Which part is none.
+pub(crate) fn levels(text: &str) -> Result<String, String> {
+    for part in text.split(',') {
+        let level = part.rsplit_once('=').map_or(part, |(_module, level)| level);
+        if level.is_empty() || level.parse::<LevelFilter>().is_err() {
+            return Err(format!(
+                "{part:?} is no level; give error, warn, info, debug, trace or off, also per \
+                 module as in info,windlass_worker=debug"
+            ));
+        }
+    }
+    Ok(text.to_owned())
+}
 
 /// Logs to standard error from now on.
 ///
@@ -37,4 +56,30 @@ pub(crate) fn to_file(file: File) -> anyhow::Result<()> {
         .with_ansi(false)
         .try_init()
         .map_err(|error| anyhow::anyhow!("failed to start the log: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_a_known_one() {
+        for text in [
+            "info",
+            "WARN",
+            "info,windlass_worker=debug",
+            "off,windlass_api=trace",
+        ] {
+            assert_eq!(levels(text).as_deref(), Ok(text));
+            assert!(EnvFilter::try_new(text).is_ok(), "{text}");
+        }
+        for text in [
+            "nonsense",
+            "info,windlass_worker",
+            "windlass_worker=loud",
+            "",
+        ] {
+            assert!(levels(text).is_err(), "{text}");
+        }
+    }
 }

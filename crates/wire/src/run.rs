@@ -37,12 +37,35 @@ pub struct StartRunBody {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"input": {"code": "604218"}}))]
 pub struct InteractionAnswerBody {
-    /// The answers, by the names of the interaction's fields.
-    pub input: Option<BTreeMap<String, String>>,
+    /// The answers, by the names of the interaction's fields; null is no answer.
+    pub input: Option<BTreeMap<String, Option<String>>>,
     /// Another name of `input`.
-    pub inputs: Option<BTreeMap<String, String>>,
+    pub inputs: Option<BTreeMap<String, Option<String>>>,
     /// Refuses to answer: the run fails.
     pub decline: Option<bool>,
+}
+
+/// A person's review of the output of a run that waits for it.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"decision": "approve", "output": {"amount": 1249.5}}))]
+pub struct ReviewBody {
+    /// Whether the output counts.
+    pub decision: DecisionName,
+    /// The corrected output, with `approve`; as it is where left out.
+    pub output: Option<Value>,
+    /// Why it does not count, with `reject`: up to 4,000 characters.
+    pub reason: Option<String>,
+}
+
+/// Whether an output counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionName {
+    /// The run is completed with it.
+    Approve,
+    /// The run fails.
+    Reject,
 }
 
 /// One execution of a task.

@@ -4,7 +4,7 @@
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::error::Finding;
@@ -408,10 +408,11 @@ fn plain(schema: Value, named: &Map<String, Value>) -> Value {
             .entry("maximum")
             .or_insert_with(|| Value::from(MAX_INTEGER));
     }
-    for key in ["items", "additionalProperties"] {
-        if let Some(inner) = members.remove(key) {
-            members.insert(key.to_owned(), plain(inner, named));
-        }
+    if let Some(inner) = members.remove("items") {
+        members.insert("items".to_owned(), plain(inner, named));
+    }
+    if let Some(inner) = members.remove("additionalProperties") {
+        members.insert("additionalProperties".to_owned(), of_map(inner, named));
     }
     if let Some(Value::Object(properties)) = members.remove("properties") {
         let properties: Map<String, Value> = properties
@@ -422,6 +423,17 @@ fn plain(schema: Value, named: &Map<String, Value>) -> Value {
     }
     members.remove("example");
     Value::Object(members)
+}
+
+/// The schema of a map's values. Here null leaves nothing out: where it is a value, it stays one.
+fn of_map(schema: Value, named: &Map<String, Value>) -> Value {
+    let types = schema["type"].as_array();
+    let takes_null = types.is_some_and(|types| types.iter().any(|name| name == "null"));
+    let mut schema = plain(schema, named);
+    if takes_null {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    schema
 }
 
 /// The value without nulls in optional fields: null for one of them means left out. A whole number

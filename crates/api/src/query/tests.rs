@@ -76,6 +76,8 @@ fn a_page_has_a_limit(#[case] text: &str, #[case] limit: u32) {
 #[case("limit=1&limit=2", "parameter_invalid", "limit")]
 #[case("limit=1&Limit=2", "parameter_invalid", "limit")]
 #[case("status=done", "parameter_invalid", "status")]
+#[case("status=", "parameter_invalid", "status")]
+#[case("status=queued,,running", "parameter_invalid", "status")]
 #[case("created_after=yesterday", "parameter_invalid", "created_after")]
 #[case(
     "created_after=2026-01-06T00:00:00Z&created_before=2026-01-05T00:00:00Z",

@@ -90,6 +90,7 @@ async fn another_organizations_ids_are_not_found() {
         assert!(!path.contains('{'), "{path}");
         let body = match path.rsplit('/').next() {
             Some("interaction") => json!({"decline": true}),
+            Some("review") => json!({"decision": "approve"}),
             _ if method == Method::PUT => json!({"title": "Theirs", "steps": []}),
             _ => json!({}),
         };

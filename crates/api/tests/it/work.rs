@@ -1,121 +1,10 @@
 //! What a caller sees of a worker's work: questions, and files at signed addresses.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use futures_util::stream;
 use http::Method;
 use serde_json::json;
-use windlass_application::ports::runs::{Attachment, LeaseRequest};
-use windlass_application::random::random;
-use windlass_application::{Actor, OrganizationContext, Write};
-use windlass_domain::file::{MAX_FILE_BYTES, StoredFile};
-use windlass_domain::id::{RequestId, RunId, StorageId};
-use windlass_domain::pool::Pool;
-use windlass_domain::run::{Epoch, Field, RunCommand, WorkerCommand};
 
 use crate::fixture::Fixture;
-
-/// A run that a worker holds.
-struct Held<'a> {
-    fixture: &'a Fixture,
-    run_id: RunId,
-    epoch: Epoch,
-    organization: OrganizationContext,
-}
-
-impl<'a> Held<'a> {
-    async fn new(fixture: &'a Fixture) -> Self {
-        fixture.run().await;
-        let ports = &fixture.application.ports;
-        let start = ports.workers.register(None, "scraper").await.unwrap();
-        let leased = ports
-            .runs
-            .lease(LeaseRequest {
-                organization: None,
-                holder: start.holder,
-                pools: vec![Pool::default_pool()],
-                capacity: 1,
-                explicit_begin: false,
-                sessions: Vec::new(),
-                length: Duration::from_secs(60),
-            })
-            .await
-            .unwrap();
-        let run = &leased.runs[0].run;
-        Self {
-            fixture,
-            run_id: run.id,
-            epoch: run.epoch,
-            organization: OrganizationContext::of_server(run.organization_id),
-        }
-    }
-
-    async fn say(&self, command: WorkerCommand, attachment: Option<Attachment>) {
-        let ports = &self.fixture.application.ports;
-        let write = Write {
-            organization: self.organization,
-            actor: Actor::Server,
-            request_id: RequestId::new(ports.clock.now(), random()),
-            trace_parent: None,
-            idempotency: None,
-        };
-        let command = RunCommand::Worker {
-            epoch: self.epoch,
-            command,
-        };
-        let said = ports
-            .runs
-            .command(write, self.run_id, command, attachment)
-            .await;
-        said.expect("the run is held");
-    }
-
-    async fn ask_for_a_code(&self) {
-        let field = Field {
-            name: "code".to_owned(),
-            kind: "string".to_owned(),
-            label: "Code".to_owned(),
-            options: None,
-            required: true,
-        };
-        let ask = WorkerCommand::Interact {
-            attempt: 1,
-            kind: "mfa".to_owned(),
-            message: "Code from the text message".to_owned(),
-            fields: vec![field],
-            checkpoint: None,
-            random: random(),
-        };
-        self.say(ask, None).await;
-    }
-
-    async fn store(&self, content: &'static [u8]) -> StorageId {
-        let ports = &self.fixture.application.ports;
-        let id = StorageId::new(ports.clock.now(), random());
-        let content = Box::pin(stream::iter([Ok(Bytes::from_static(content))]));
-        let organization_id = self.organization.organization_id();
-        let facts = ports
-            .blobs
-            .put(organization_id, id, content, MAX_FILE_BYTES)
-            .await
-            .unwrap();
-        let file = StoredFile {
-            id,
-            run_id: self.run_id,
-            file_name: "faktura \"2025\".pdf".to_owned(),
-            file_type: "application/pdf".to_owned(),
-            file_size: facts.bytes,
-            sha256: facts.sha256,
-            extraction: None,
-            created_at: ports.clock.now(),
-            expired_at: None,
-        };
-        self.say(WorkerCommand::Touch, Some(Attachment::File(file)))
-            .await;
-        id
-    }
-}
+use crate::held::Held;
 
 #[tokio::test]
 async fn a_question_is_shown_and_answered() {
@@ -158,6 +47,23 @@ async fn a_question_is_shown_and_answered() {
     assert_eq!(answered.status, 200);
     assert_eq!(answered.body()["status"], "running");
     assert_eq!(answered.body()["interaction"], json!(null));
+}
+
+#[tokio::test]
+async fn null_answers_nothing() {
+    let fixture = Fixture::new().await;
+    let held = Held::new(&fixture).await;
+    held.ask_for_a_code().await;
+    let path = format!("/v2/task-runs/{}/interaction", held.run_id);
+
+    let null = fixture.post(&path, json!({"input": {"code": null}})).await;
+    let unknown = fixture
+        .post(&path, json!({"input": {"code": "1", "pin": null}}))
+        .await;
+
+    assert_eq!(null.error(), (400, "input_missing".to_owned()));
+    assert_eq!(null.body()["errors"][0]["field"], "code");
+    assert_eq!(unknown.error(), (400, "input_unknown".to_owned()));
 }
 
 #[tokio::test]

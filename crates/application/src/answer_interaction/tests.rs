@@ -65,9 +65,9 @@ async fn an_answer_reaches_the_run_sealed_for_it() {
     };
     let use_case = answer_interaction(asking(), Some(expected));
 
-    let outcome = use_case
-        .execute(write(), run_id(), answers(&[("code", "604218")]))
-        .await;
+    // A blank to a field that may be left out leaves it out.
+    let given = answers(&[("code", "604218"), ("account", " ")]);
+    let outcome = use_case.execute(write(), run_id(), given).await;
 
     assert!(matches!(outcome, Ok(Written::Done(_))), "{outcome:?}");
 }
