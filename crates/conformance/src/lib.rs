@@ -4,6 +4,7 @@
 //! [`store_promises!`] and [`run_promises!`], and so cannot leave one out.
 
 pub mod agents;
+pub mod at_once;
 pub mod blobs;
 pub mod catalog;
 pub mod clock;
@@ -28,6 +29,7 @@ mod run_promises;
 pub mod run_reads;
 pub mod run_starts;
 pub mod run_sweeps;
+pub mod runs_at_once;
 pub mod sessions;
 pub mod signals;
 pub mod sources;

@@ -142,6 +142,21 @@ macro_rules! store_promises {
         );
         $crate::promises!(
             $open,
+            at_once,
+            [
+                an_id_is_taken_once_at_once,
+                a_task_is_made_or_its_agent_deleted,
+                a_credential_is_made_or_its_source_deleted,
+                playbooks_put_at_once_follow_one_another,
+                no_playbook_outlives_its_source,
+                deletions_that_take_playbooks_along_all_end,
+                a_deletion_at_once_is_done_once,
+                a_new_destination_gets_every_later_event,
+                a_deleted_destination_leaves_no_delivery,
+            ]
+        );
+        $crate::promises!(
+            $open,
             idempotency,
             [
                 a_repeated_key_gets_the_first_answer,

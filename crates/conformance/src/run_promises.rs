@@ -146,6 +146,16 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            runs_at_once,
+            [
+                a_run_is_started_or_its_task_deleted,
+                a_run_is_started_or_its_source_deleted,
+                dispatchers_at_once_share_nothing,
+                an_attempt_at_once_is_kept_once,
+            ]
+        );
+        $crate::promises!(
+            $open,
             deliveries,
             [
                 a_due_delivery_has_all_that_is_sent,
