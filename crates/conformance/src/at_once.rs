@@ -243,33 +243,34 @@ pub async fn a_new_destination_gets_every_later_event(fixture: &Fixture) {
 
 /// A destination that goes while events are written leaves nothing undelivered behind.
 pub async fn a_deleted_destination_leaves_no_delivery(fixture: &Fixture) {
-    let destination = fixture.destination().await;
-    fixture.agent("agt_first").await;
-    let create = async |from: usize| {
-        for number in from..from + 6 {
-            fixture.agent(&format!("agt_{number}")).await;
-        }
-    };
+    let (destinations, deliveries) = (&fixture.ports.destinations, &fixture.ports.deliveries);
+    for round in 0..ROUNDS {
+        let destination = fixture.destination().await;
+        let create = async |name: &str| {
+            for number in 0..4 {
+                fixture.agent(&format!("agt_{round}_{name}_{number}")).await;
+            }
+        };
+        let delete = async {
+            // In each round at another moment of the others' writes.
+            for _ in 0..round % 4 {
+                let read = destinations.get(fixture.organization, destination.id).await;
+                assert_eq!(read.expect("a read"), Some(destination.clone()));
+            }
+            destinations.delete(fixture.write(), destination.id).await
+        };
 
-    let (deleted, (), (), ()) = tokio::join!(
-        fixture
-            .ports
-            .destinations
-            .delete(fixture.write(), destination.id),
-        create(0),
-        create(10),
-        create(20)
-    );
+        let ((), (), (), deleted) = tokio::join!(create("a"), create("b"), create("c"), delete);
 
-    done(deleted.expect("it is there"));
-    let deliveries = &fixture.ports.deliveries;
-    let listed = deliveries.list(
-        fixture.organization,
-        destination.id,
-        DeliveryFilter::default(),
-        first_page(),
-    );
-    assert_eq!(listed.await.expect("a list").items, []);
+        done(deleted.expect("it is there"));
+        let listed = deliveries.list(
+            fixture.organization,
+            destination.id,
+            DeliveryFilter::default(),
+            first_page(),
+        );
+        assert_eq!(listed.await.expect("a list").items, [], "round {round}");
+    }
 }
 
 /// Whether it was made; the other end is that what it refers to is gone.

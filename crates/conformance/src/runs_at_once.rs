@@ -104,49 +104,47 @@ pub async fn dispatchers_at_once_share_nothing(fixture: &Fixture) {
     assert_eq!((leased, seen.len()), (all, all));
 }
 
-/// Of two that say at the same time how a delivery went, one is heard.
+/// Of those that say at the same time how a delivery went, one is heard.
 pub async fn an_attempt_at_once_is_kept_once(fixture: &Fixture) {
-    let destination = fixture.destination().await;
-    fixture.destination().await;
     let deliveries = &fixture.ports.deliveries;
-    fixture.agent("agt_1").await;
-    let due = deliveries.lease(10, 10, &[], LENGTH).await;
-    let due = due.expect("the store leases");
-    let to = due.iter().find(|it| it.destination.id == destination.id);
-    let id = to.expect("it wants it").delivery.id;
-    let attempt = || Attempt {
-        at: fixture.now(),
-        status_code: Some(410),
-        duration: Duration::from_millis(40),
-        error: Some("The receiver answered 410.".to_owned()),
-        retry_after: None,
-    };
+    for (deactivate, told) in [
+        (false, vec![EventType::DeliveryParked]),
+        (
+            true,
+            vec![EventType::DeliveryParked, EventType::DestinationDeactivated],
+        ),
+    ] {
+        let destination = fixture.destination().await;
+        fixture.agent(&format!("agt_{deactivate}")).await;
+        let before = fixture.event_types().await.len();
+        let due = deliveries.lease(10, 10, &[], LENGTH).await;
+        let due = due.expect("the store leases");
+        let to = due.iter().find(|it| it.destination.id == destination.id);
+        let id = to.expect("it wants it").delivery.id;
 
-    let recorded = join_all(
-        (0..ROUNDS).map(|_| deliveries.record(id, attempt(), Next::Park { deactivate: true })),
-    );
+        let recorded = join_all((0..ROUNDS).map(|_| {
+            let attempt = Attempt {
+                at: fixture.now(),
+                status_code: Some(410),
+                duration: Duration::from_millis(40),
+                error: Some("The receiver answered 410.".to_owned()),
+                retry_after: None,
+            };
+            deliveries.record(id, attempt, Next::Park { deactivate })
+        }));
 
-    for recorded in recorded.await {
-        recorded.expect("the store records");
+        for recorded in recorded.await {
+            recorded.expect("the store records");
+        }
+        let filter = DeliveryFilter::default();
+        let listed = deliveries
+            .list(fixture.organization, destination.id, filter, first_page())
+            .await;
+        let listed = listed.expect("a list").items;
+        let view = listed.last().expect("its first delivery");
+        assert_eq!((view.delivery.attempts, view.attempt_log.len()), (1, 1));
+        assert_eq!(fixture.event_types().await[before..], told);
     }
-    let filter = DeliveryFilter::default();
-    let listed = deliveries
-        .list(fixture.organization, destination.id, filter, first_page())
-        .await;
-    let listed = listed.expect("a list").items;
-    let [view] = listed.as_slice() else {
-        panic!("{listed:?}");
-    };
-    assert_eq!((view.delivery.attempts, view.attempt_log.len()), (1, 1));
-    let told: Vec<EventType> = fixture.event_types().await;
-    assert_eq!(
-        told,
-        [
-            EventType::AgentCreated,
-            EventType::DeliveryParked,
-            EventType::DestinationDeactivated,
-        ]
-    );
 }
 
 /// Whether the deletion was refused for the sake of a run; the other end is that it was done.

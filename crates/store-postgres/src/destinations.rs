@@ -1,8 +1,4 @@
 //! Event destinations, kept with sealed secrets.
-//!
-//! Whoever writes events takes the organization's counter first and then looks which destinations
-//! are there. A destination that comes or goes has the counter when it commits: so an event is
-//! delivered to it if and only if the event comes after the one and before the other.
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
@@ -37,7 +33,6 @@ impl Destinations for PostgresStore {
         };
         let organization_id = transaction.organization_id();
         insert(transaction.connection(), organization_id, &destination).await?;
-        hold_counter(transaction.connection(), organization_id).await?;
         let audited = Audited::new("event_destination.create", &destination.id);
         transaction
             .commit(Outcome::Destination(&destination), Some(audited))
@@ -123,7 +118,9 @@ impl PostgresStore {
         if deleted.rows_affected() == 0 {
             return Err(WriteError::NotFound);
         }
-        // The counter comes after all other rows, but for what was made until it was had.
+        // Whoever writes events has the counter when it looks which destinations are there: what
+        // was made of it until the counter was had is found by the second look, and no more is
+        // made after it. The counter comes after all other rows.
         lock_undelivered(connection, organization_id, id).await?;
         hold_counter(connection, organization_id).await?;
         lock_undelivered(connection, organization_id, id).await?;
