@@ -120,6 +120,9 @@ macro_rules! run_promises {
                 a_repeated_end_changes_nothing,
                 an_end_is_done_once_per_idempotency_key,
                 of_an_end_and_a_finish_at_once_both_are_heard,
+                an_idle_session_is_given_up_by_who_keeps_it,
+                a_session_that_is_wanted_or_at_work_is_not_given_up,
+                a_session_says_whose_it_is,
             ]
         );
         $crate::promises!(

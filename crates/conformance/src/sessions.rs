@@ -3,10 +3,11 @@
 use windlass_application::Written;
 use windlass_application::ports::WriteError;
 use windlass_application::ports::sessions::{SHOWN_RUNS, SessionCommanded, SessionView};
+use windlass_application::random::random;
 use windlass_domain::event::EventData;
 use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::lifecycle::Signal;
-use windlass_domain::run::{Run, RunCommand, Status};
+use windlass_domain::run::{Holder, Run, RunCommand, Status};
 use windlass_domain::session::{SessionCommand, SessionStatus};
 use windlass_domain::task::Review;
 
@@ -218,6 +219,78 @@ pub async fn of_an_end_and_a_finish_at_once_both_are_heard(fixture: &Fixture) {
     assert_eq!(stage.status(run.id).await, status);
     let session = stage.session(run.session_id).await;
     assert_eq!(session.status(), SessionStatus::Completed);
+}
+
+/// An idle session ends when the start of a worker that keeps it gives it up, and no other.
+pub async fn an_idle_session_is_given_up_by_who_keeps_it(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.begun().await;
+    stage.say(&run, success(output())).await;
+    let idle = stage.session(run.session_id).await;
+    let registered = fixture.ports.workers.register(None, "other").await;
+    let other = registered.expect("a first start").holder;
+
+    let by_other = evict(&stage, other, run.session_id).await;
+    let unchanged = stage.session(run.session_id).await;
+    let evicted = evict(&stage, stage.worker, run.session_id).await;
+
+    let is_refused = matches!(by_other, Err(WriteError::Refused(_)));
+    assert!(is_refused, "{by_other:?}");
+    assert_eq!(unchanged, idle);
+    let evicted = evicted.expect("it keeps it");
+    assert_eq!(evicted.session.session.status(), SessionStatus::Completed);
+    assert_eq!(evicted.session, view(&stage, run.session_id).await);
+    let events = stage.events().await;
+    assert_eq!(
+        events[events.len() - 2..],
+        ["session.completing", "session.completed"]
+    );
+}
+
+/// A session that a run is done in, or is queued for, stays.
+pub async fn a_session_that_is_wanted_or_at_work_is_not_given_up(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.begun().await;
+    let at_work = evict(&stage, stage.worker, run.session_id).await;
+    let next = stage.start(stage.new_run_in(run.session_id)).await;
+    stage.say(&run, success(output())).await;
+
+    let wanted = evict(&stage, stage.worker, run.session_id).await;
+
+    for refused in [at_work, wanted] {
+        assert!(
+            matches!(refused, Err(WriteError::Refused(_))),
+            "{refused:?}"
+        );
+    }
+    let leased = stage.next().await.expect("it may be leased");
+    assert_eq!((leased.run.id, leased.resumed), (next.id, true));
+}
+
+/// The embedded worker asks whose a session is that it keeps.
+pub async fn a_session_says_whose_it_is(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.started().await;
+    let sessions = &fixture.ports.sessions;
+    let unknown = SessionId::new(fixture.now(), random());
+
+    let known = sessions.organization_of(run.session_id).await;
+    let unknown = sessions.organization_of(unknown).await;
+
+    let organization_id = fixture.organization.organization_id();
+    assert_eq!(known.expect("the store reads"), Some(organization_id));
+    assert_eq!(unknown.expect("the store reads"), None);
+}
+
+async fn evict(
+    stage: &Stage<'_>,
+    holder: Holder,
+    id: SessionId,
+) -> Result<SessionCommanded, WriteError> {
+    let sessions = &stage.fixture.ports.sessions;
+    let evicted = SessionCommand::Evicted { holder };
+    let commanded = sessions.command(stage.worker_write(), id, evicted).await;
+    commanded.map(done)
 }
 
 /// What each event of a run or a session is about, and its type, oldest first.

@@ -17,6 +17,10 @@ use crate::player::{Player, failure, totp_now};
 use crate::question::ask;
 use crate::session::HttpSession;
 
+/// How many sessions to keep between runs. Each has a page with its tree and its cookies in memory:
+/// mostly some hundred kilobytes, so that they take some hundred megabytes together.
+pub const KEPT_SESSIONS: u32 = 1_000;
+
 /// Plays playbooks over HTTP. Keeps each session's cookies and page in memory until it ends.
 pub struct HttpAgent {
     dialer: Dialer,

@@ -18,4 +18,4 @@ mod reading;
 mod session;
 mod trouble;
 
-pub use agent::HttpAgent;
+pub use agent::{HttpAgent, KEPT_SESSIONS};

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::sessions::{SessionCommanded, SessionView};
 use windlass_application::ports::{Sessions, StoreError, WriteError};
 use windlass_application::{OrganizationContext, Outcome, Write, Written};
-use windlass_domain::id::SessionId;
+use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::session::{self, Session, SessionCommand};
 use windlass_records::SessionStateRecord;
@@ -76,6 +76,16 @@ impl Sessions for SqliteStore {
         let view = view(&mut snapshot, id).await?;
         let organization_id = organization.organization_id();
         Ok(view.filter(|view| view.session.organization_id == organization_id))
+    }
+
+    async fn organization_of(&self, id: SessionId) -> Result<Option<OrganizationId>, StoreError> {
+        let organization_id: Option<Id> =
+            sqlx::query_scalar("SELECT organization_id FROM session WHERE id = ?")
+                .bind(Id(id.uuid()))
+                .fetch_optional(self.readers())
+                .await
+                .map_err(store_error)?;
+        Ok(organization_id.map(|id| OrganizationId::from_uuid(id.0)))
     }
 }
 

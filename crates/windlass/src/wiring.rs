@@ -86,6 +86,7 @@ pub(crate) fn worker(application: &Application, config: &ServeConfig) -> anyhow:
         name: WORKER.to_owned(),
         pools: vec![Pool::builtin()],
         capacity: CAPACITY,
+        kept_sessions: windlass_session_http::KEPT_SESSIONS,
         protocol: embedded::protocol(application),
         agent: Arc::new(HttpAgent::new(dialer)),
     })

@@ -1,6 +1,6 @@
 //! The worker's side of leasing: one long poll at a time, one task for each run that came of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 use windlass_domain::id::SessionId;
 use windlass_domain::run::AfterRun;
 
@@ -28,6 +28,10 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 /// Between two polls that bring nothing, however fast the server answers.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 
+/// How many idle sessions are left where they are, since runs are queued for them, before the
+/// worker looks for room again after its next run.
+const MOST_WANTED: usize = 8;
+
 type Poll = BoxFuture<'static, Result<Leases, ProtocolError>>;
 
 /// What one start of a worker holds.
@@ -37,8 +41,8 @@ pub(crate) struct Leasing<'worker> {
     /// One task for each run: never more than the worker's capacity.
     tasks: JoinSet<AfterRun>,
     held: HashMap<Id, Reins>,
-    /// Sessions that the agent keeps between runs.
-    idle: HashSet<SessionId>,
+    /// Sessions that the agent keeps between runs, the longest idle first.
+    idle: VecDeque<SessionId>,
     /// The poll that was open when the worker was told to stop, where it may lease a run.
     last_poll: Option<Poll>,
 }
@@ -50,7 +54,7 @@ impl<'worker> Leasing<'worker> {
             start,
             tasks: JoinSet::new(),
             held: HashMap::new(),
-            idle: HashSet::new(),
+            idle: VecDeque::new(),
             last_poll: None,
         }
     }
@@ -141,7 +145,7 @@ impl<'worker> Leasing<'worker> {
         }
         for session_id in leases.ended_sessions {
             // That of a run which is held ends with its task.
-            if self.idle.remove(&session_id) {
+            if self.leave(session_id) {
                 self.start.end_session(session_id).await;
             }
         }
@@ -149,12 +153,17 @@ impl<'worker> Leasing<'worker> {
         for run in leases.runs.into_iter().take(free) {
             self.take(run).await;
         }
-        self.start.keeps(self.idle.len());
+    }
+
+    /// Whether the session was an idle one; it is none from now on.
+    fn leave(&mut self, session_id: SessionId) -> bool {
+        let place = self.idle.iter().position(|idle| *idle == session_id);
+        place.and_then(|place| self.idle.remove(place)).is_some()
     }
 
     async fn take(&mut self, mut run: LeasedRun) {
         let session_id = run.session_id;
-        let was_kept = self.idle.remove(&session_id);
+        let was_kept = self.leave(session_id);
         if was_kept && !run.resumed {
             self.start.end_session(session_id).await;
         }
@@ -181,10 +190,40 @@ impl<'worker> Leasing<'worker> {
         };
         match after {
             AfterRun::Keep => {
-                self.idle.insert(reins.session_id);
-                self.start.keeps(self.idle.len());
+                self.idle.push_back(reins.session_id);
+                self.make_room().await;
             }
             AfterRun::End => self.start.end_session(reins.session_id).await,
+        }
+    }
+
+    /// Gives up the sessions that were idle for the longest time, where there are too many. One
+    /// that a run is queued for stays: the server says so.
+    async fn make_room(&mut self) {
+        let kept = self.worker.kept_sessions as usize;
+        let mut wanted = 0;
+        while self.idle.len() > kept && wanted < MOST_WANTED {
+            let Some(&session_id) = self.idle.get(wanted) else {
+                return;
+            };
+            let (worker, incarnation) = (&self.worker.name, self.start.incarnation);
+            let evicting = self.start.protocol.evict(worker, incarnation, session_id);
+            match evicting.await {
+                Ok(()) => {
+                    info!(session.id = %session_id, "{session_id} is given up: there is no room for it");
+                    self.leave(session_id);
+                    self.start.end_session(session_id).await;
+                }
+                Err(ProtocolError::Refused { message }) => {
+                    debug!(session.id = %session_id, "{session_id} stays: {message}");
+                    wanted += 1;
+                }
+                // Whatever it is, the next poll says it too.
+                Err(error @ (ProtocolError::Unavailable { .. } | ProtocolError::LeaseLost)) => {
+                    warn!(session.id = %session_id, "{session_id} was not given up: {error}");
+                    return;
+                }
+            }
         }
     }
 

@@ -63,6 +63,19 @@ pub trait Protocol: Send + Sync {
     /// and fails else. Answers the run's status.
     async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError>;
 
+    /// Gives an idle session up: it ends at the server. One that has ended there already is given
+    /// up all the same.
+    ///
+    /// # Errors
+    /// [`ProtocolError::Refused`] while a run is queued for it; [`ProtocolError::LeaseLost`] where
+    /// a newer start of the worker has taken its place.
+    async fn evict(
+        &self,
+        worker: &str,
+        incarnation: u32,
+        session_id: SessionId,
+    ) -> Result<(), ProtocolError>;
+
     /// No new leases for this worker; its idle sessions end.
     async fn drain(&self, worker: &str) -> Result<(), ProtocolError>;
 }

@@ -2,7 +2,6 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -13,10 +12,6 @@ use windlass_domain::run::AfterRun;
 
 use crate::agent::Agent;
 use crate::protocol::{Protocol, Registration};
-
-/// The most idle sessions that a worker keeps, since each costs memory. Beyond them a session ends
-/// with its run.
-const MAX_IDLE_SESSIONS: usize = 4096;
 
 /// One start of a worker, from its registration until it has drained.
 pub(crate) struct Start {
@@ -29,7 +24,6 @@ pub(crate) struct Start {
     pub(crate) leaving: CancellationToken,
     /// The time to drain is over: agents stop, and runs are given back.
     pub(crate) give_back: CancellationToken,
-    idle_sessions: AtomicUsize,
 }
 
 impl Start {
@@ -45,19 +39,12 @@ impl Start {
             lease_length: registration.lease_length,
             leaving: CancellationToken::new(),
             give_back: CancellationToken::new(),
-            idle_sessions: AtomicUsize::new(0),
         }
-    }
-
-    /// How many sessions are kept now.
-    pub(crate) fn keeps(&self, idle_sessions: usize) {
-        self.idle_sessions.store(idle_sessions, Ordering::Relaxed);
     }
 
     /// What becomes of a session whose agent would have it so.
     pub(crate) fn after_run(&self, wish: AfterRun) -> AfterRun {
-        let is_full = self.idle_sessions.load(Ordering::Relaxed) >= MAX_IDLE_SESSIONS;
-        if is_full || self.leaving.is_cancelled() {
+        if self.leaving.is_cancelled() {
             AfterRun::End
         } else {
             wish

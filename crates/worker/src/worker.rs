@@ -22,6 +22,9 @@ pub struct Worker {
     pub pools: Vec<Pool>,
     /// How many runs it does at once, at most.
     pub capacity: u32,
+    /// How many sessions it keeps between runs, at most, since each costs its agent memory. Where
+    /// there are more, it gives up those that were idle for the longest time.
+    pub kept_sessions: u32,
     /// How it speaks with the server.
     pub protocol: Arc<dyn Protocol>,
     /// Who does the runs.

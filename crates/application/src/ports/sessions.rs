@@ -1,7 +1,7 @@
 //! Sessions, kept.
 
 use async_trait::async_trait;
-use windlass_domain::id::SessionId;
+use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::Run;
 use windlass_domain::session::{Session, SessionCommand};
@@ -60,4 +60,7 @@ pub trait Sessions: Send + Sync {
         organization: OrganizationContext,
         id: SessionId,
     ) -> Result<Option<SessionView>, StoreError>;
+
+    /// Whose a session is; for the embedded worker, which knows the session alone.
+    async fn organization_of(&self, id: SessionId) -> Result<Option<OrganizationId>, StoreError>;
 }

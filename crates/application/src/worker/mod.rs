@@ -3,6 +3,7 @@
 mod ask_person;
 mod begin_run;
 mod drain_worker;
+mod evict_session;
 mod finish_digest;
 mod finish_run;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use std::time::Duration;
 pub use self::ask_person::{AskPerson, MAX_CHECKPOINT_BYTES, Question};
 pub use self::begin_run::{BeginRun, Begun, OpenedCredential};
 pub use self::drain_worker::DrainWorker;
+pub use self::evict_session::EvictSession;
 pub use self::finish_run::{FinishReport, FinishRun, MAX_OUTPUT_BYTES};
 pub use self::held_runs::{Heard, LeaseCall};
 pub use self::lease_runs::{LeaseRuns, LeaseWish, OpenedRun, RunsLeased};
@@ -67,6 +69,8 @@ pub struct WorkerCalls {
     pub finish_run: FinishRun,
     /// It gives a run back.
     pub release_run: ReleaseRun,
+    /// It has no room for a session.
+    pub evict_session: EvictSession,
     /// It leaves.
     pub drain_worker: DrainWorker,
 }
@@ -127,6 +131,10 @@ impl WorkerCalls {
                 schemas: Arc::clone(&application.schemas),
             },
             release_run: ReleaseRun { held },
+            evict_session: EvictSession {
+                sessions: ports.sessions,
+                announcer: announcer.clone(),
+            },
             drain_worker: DrainWorker {
                 workers: ports.workers,
                 announcer,

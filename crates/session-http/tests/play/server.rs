@@ -203,6 +203,10 @@ impl Protocol for Server {
         unused()
     }
 
+    async fn evict(&self, _: &str, _: u32, _: SessionId) -> Result<(), ProtocolError> {
+        unused()
+    }
+
     async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
         unused()
     }

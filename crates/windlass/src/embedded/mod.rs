@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use windlass_application::ports::{Clock, Runs};
+use windlass_application::ports::{Clock, Runs, Sessions};
 use windlass_application::random::random;
 use windlass_application::worker::{
     CapturedFile as FileToKeep, FinishReport as Finish, LeaseCall, LeaseWish,
     Question as QuestionToAsk, WorkerCalls,
 };
 use windlass_application::{Actor, Application, CallError, OrganizationContext};
-use windlass_domain::id::{OrganizationId, RequestId, RunId};
+use windlass_domain::id::{OrganizationId, RequestId, RunId, SessionId};
 use windlass_domain::run::{Holder, Status};
 use windlass_worker::protocol::{
     Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
@@ -30,6 +30,7 @@ pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
     Arc::new(InProcess {
         calls: WorkerCalls::new(application),
         runs: Arc::clone(&application.ports.runs),
+        sessions: Arc::clone(&application.ports.sessions),
         clock: Arc::clone(&application.ports.clock),
         holder: Mutex::default(),
         organizations: Mutex::default(),
@@ -40,6 +41,7 @@ pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
 struct InProcess {
     calls: WorkerCalls,
     runs: Arc<dyn Runs>,
+    sessions: Arc<dyn Sessions>,
     clock: Arc<dyn Clock>,
     /// The worker's start, once it has registered.
     holder: Mutex<Option<Holder>>,
@@ -250,6 +252,28 @@ impl Protocol for InProcess {
         let status = self.heard(lease, status)?;
         self.organizations().remove(&lease.run_id);
         Ok(status)
+    }
+
+    async fn evict(
+        &self,
+        _: &str,
+        incarnation: u32,
+        session_id: SessionId,
+    ) -> Result<(), ProtocolError> {
+        let holder = self.registered()?;
+        if holder.incarnation != incarnation {
+            return Err(ProtocolError::LeaseLost);
+        }
+        let owner = self.sessions.organization_of(session_id).await;
+        let owner = owner.map_err(|error| of_call(CallError::Store(error)))?;
+        let Some(owner) = owner else {
+            // It ended so long ago that nothing is left of it.
+            return Ok(());
+        };
+        let organization = OrganizationContext::of_server(owner);
+        let evict = &self.calls.evict_session;
+        let evicted = evict.execute(organization, self.request_id(), holder, session_id);
+        evicted.await.map_err(of_call)
     }
 
     async fn drain(&self, _: &str) -> Result<(), ProtocolError> {

@@ -298,6 +298,7 @@ fn start_worker(
         name: "embedded".to_owned(),
         pools: vec![Pool::default_pool()],
         capacity: 4,
+        kept_sessions: 1,
         protocol: protocol(application),
         agent: Arc::clone(agent) as Arc<dyn Agent>,
     };

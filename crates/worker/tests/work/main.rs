@@ -41,8 +41,23 @@ impl Work {
         Self::begin_for(1, act, lease_length, drain)
     }
 
+    /// A worker for one run at a time that keeps so many sessions.
+    fn begin_keeping(kept_sessions: u32, act: Act) -> Self {
+        Self::start(1, kept_sessions, act, LONG, LONG)
+    }
+
     /// A worker for so many runs at a time.
     fn begin_for(capacity: u32, act: Act, lease_length: Duration, drain: Duration) -> Self {
+        Self::start(capacity, 100, act, lease_length, drain)
+    }
+
+    fn start(
+        capacity: u32,
+        kept_sessions: u32,
+        act: Act,
+        lease_length: Duration,
+        drain: Duration,
+    ) -> Self {
         let (server, agent) = (
             Arc::new(Server::new(lease_length)),
             Arc::new(TestAgent::new(act)),
@@ -52,6 +67,7 @@ impl Work {
             name: "test".to_owned(),
             pools: vec![Pool::builtin()],
             capacity,
+            kept_sessions,
             protocol: Arc::clone(&server) as Arc<dyn Protocol>,
             agent: Arc::clone(&agent) as Arc<dyn Agent>,
         };

@@ -1,6 +1,6 @@
 //! Windlass as a worker sees it: answers as the test says, and remembers what it was told.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ pub(crate) enum Call {
     Ask(Question),
     Finish(FinishReport),
     Release(LeaseKey),
+    Evict(SessionId),
     Drain,
 }
 
@@ -41,6 +42,8 @@ pub(crate) struct Answers {
     pub(crate) renewal: fn() -> Result<bool, ProtocolError>,
     /// One for each finish; those that find none are heard.
     pub(crate) finishes: VecDeque<ProtocolError>,
+    /// Sessions that are not given up, each with why.
+    pub(crate) wanted: HashMap<SessionId, fn() -> ProtocolError>,
 }
 
 pub(crate) struct Server {
@@ -58,6 +61,7 @@ impl Server {
                 leases: VecDeque::new(),
                 renewal: || Ok(false),
                 finishes: VecDeque::new(),
+                wanted: HashMap::new(),
             }),
             changed: watch::Sender::new(()),
         }
@@ -230,6 +234,14 @@ impl Protocol for Server {
     async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
         self.hear(Call::Release(lease));
         Ok(Status::Queued)
+    }
+
+    async fn evict(&self, _: &str, _: u32, session_id: SessionId) -> Result<(), ProtocolError> {
+        self.hear(Call::Evict(session_id));
+        match self.answers.lock().unwrap().wanted.get(&session_id) {
+            Some(error) => Err(error()),
+            None => Ok(()),
+        }
     }
 
     async fn drain(&self, _: &str) -> Result<(), ProtocolError> {

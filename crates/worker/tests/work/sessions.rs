@@ -1,11 +1,11 @@
 //! Sessions that a worker keeps between runs.
 
 use windlass_domain::id::SessionId;
-use windlass_worker::LeasedRun;
 use windlass_worker::protocol::Leases;
+use windlass_worker::{LeasedRun, ProtocolError};
 
 use crate::agent::Act;
-use crate::server::{Call, count, run, session_id};
+use crate::server::{Call, count, run, session_id, unavailable};
 use crate::{LONG, Work, is_finish, is_poll};
 
 fn resumed(run: LeasedRun) -> LeasedRun {
@@ -90,5 +90,70 @@ async fn a_session_that_has_ended_at_the_server_ends_at_the_agent() {
 
     assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
     assert_eq!(sessions_told(&calls), []);
+    work.end().await.unwrap();
+}
+
+fn evicted(calls: &[Call]) -> Vec<SessionId> {
+    let evicted = calls.iter().filter_map(|call| match call {
+        Call::Evict(session_id) => Some(*session_id),
+        _ => None,
+    });
+    evicted.collect()
+}
+
+/// A worker that keeps two sessions, after runs in these.
+async fn after_runs_in(sessions: &[u8], wanted: &[(u8, fn() -> ProtocolError)]) -> Work {
+    let work = Work::begin_keeping(2, Act::Succeed);
+    work.server.answer(|answers| {
+        let wanted = wanted.iter();
+        answers.wanted = wanted.map(|(it, why)| (session_id(*it), *why)).collect();
+    });
+    for (number, session) in (1..).zip(sessions) {
+        let run = run(number, *session);
+        // What a worker keeps it says; the server brings it back to it.
+        work.server.queue(resumed(run));
+        work.server
+            .told(|calls| is_free_after(calls, usize::from(number)))
+            .await;
+    }
+    work
+}
+
+#[tokio::test]
+async fn the_longest_idle_session_makes_room() {
+    // The first is used again, so that the second has been idle for longer.
+    let work = after_runs_in(&[1, 2, 1, 3], &[]).await;
+
+    let calls = work.server.told(|_| true).await;
+    assert_eq!(evicted(&calls), [session_id(2)]);
+    assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(2)]);
+    assert_eq!(sessions_told(&calls), [session_id(1), session_id(3)]);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_a_run_is_queued_for_stays() {
+    let refused = || ProtocolError::Refused {
+        message: "a run is queued for it".to_owned(),
+    };
+    let work = after_runs_in(&[1, 2, 3], &[(1, refused)]).await;
+
+    let calls = work.server.told(|_| true).await;
+    assert_eq!(evicted(&calls), [session_id(1), session_id(2)]);
+    assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(2)]);
+    assert_eq!(sessions_told(&calls), [session_id(1), session_id(3)]);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_the_server_cannot_end_now_is_given_up_later() {
+    let work = after_runs_in(&[1, 2, 3], &[(1, unavailable)]).await;
+    assert!(work.agent.ended_sessions.lock().unwrap().is_empty());
+
+    work.server.answer(|answers| answers.wanted.clear());
+    work.server.queue(resumed(run(4, 3)));
+    work.server.told(|calls| is_free_after(calls, 4)).await;
+
+    assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
     work.end().await.unwrap();
 }
