@@ -78,10 +78,12 @@ impl FeatureCombination {
         }
     }
 
-    /// Clippy, since it makes warnings errors without building the dependencies anew.
+    /// Clippy, since it makes warnings errors without building the dependencies anew. Over the whole
+    /// workspace with its tests, as before, so that every dependency keeps its features and is not
+    /// checked once more for each combination: of our packages only the binary has some.
     fn command(&self) -> Command {
         let mut command = place::cargo();
-        command.args(["clippy", "--locked", "--package", "windlass"]);
+        command.args(["clippy", "--locked", "--workspace", "--all-targets"]);
         command.args(&self.arguments).args(["--", "-D", "warnings"]);
         command
     }
@@ -103,7 +105,11 @@ fn feature_combinations() -> anyhow::Result<Vec<FeatureCombination>> {
         if binary.features.contains_key(store) {
             combinations.push(FeatureCombination::new(
                 &format!("{store} alone"),
-                &["--no-default-features", "--features", store],
+                &[
+                    "--no-default-features",
+                    "--features",
+                    &format!("windlass/{store}"),
+                ],
             ));
         }
     }

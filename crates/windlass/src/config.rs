@@ -2,16 +2,16 @@
 //! Source: docs/operations.md, "Settings".
 
 use std::convert::Infallible;
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 use windlass_egress::Policy;
+
+use crate::address::{Database, unshown};
 
 /// What `windlass serve` takes.
 #[derive(Debug, Clone, Args)]
@@ -65,8 +65,10 @@ pub(crate) struct DataConfig {
     #[arg(long, env = "WINDLASS_DATA_DIR", default_value = "windlass-data")]
     pub(crate) data_dir: PathBuf,
 
-    /// The database, as sqlite:PATH. Left out, it is windlass.db in the data folder.
-    #[arg(long, env = "WINDLASS_DATABASE")]
+    /// The database, as sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME. An address with a password
+    /// belongs into the variable: other users of the machine can read a flag. Left out, it is
+    /// windlass.db in the data folder.
+    #[arg(long, env = "WINDLASS_DATABASE", hide_env_values = true, value_parser = unshown::<Database>())]
     pub(crate) database: Option<Database>,
 }
 
@@ -166,50 +168,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Which database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Database {
-    /// A SQLite file.
-    Sqlite(PathBuf),
-}
-
-/// A text names no database.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("write sqlite: and the path of a file, as in sqlite:/var/lib/windlass/windlass.db")]
-pub(crate) struct NotADatabase;
-
-impl FromStr for Database {
-    type Err = NotADatabase;
-
-    fn from_str(text: &str) -> Result<Self, NotADatabase> {
-        match text.strip_prefix("sqlite:") {
-            // An address with two slashes is what other programs write for the same.
-            Some(path) => match path.strip_prefix("//").unwrap_or(path) {
-                "" => Err(NotADatabase),
-                path => Ok(Self::Sqlite(PathBuf::from(path))),
-            },
-            None => Err(NotADatabase),
-        }
-    }
-}
-
-impl fmt::Display for Database {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(formatter, "sqlite:{}", path.display()),
-        }
-    }
-}
-
-impl Database {
-    /// The file that it lies in.
-    pub(crate) fn file(&self) -> &Path {
-        match self {
-            Self::Sqlite(path) => path,
-        }
-    }
-}
-
 /// An http(s) address without query or fragment; a path is kept, for a proxy that mounts the API
 /// below one.
 fn public_url(text: &str) -> Result<Url, String> {
@@ -232,25 +190,6 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_database_is_named_by_its_scheme_and_path() {
-        let relative = Database::Sqlite(PathBuf::from("data/windlass.db"));
-
-        assert_eq!("sqlite:data/windlass.db".parse(), Ok(relative));
-        assert_eq!(
-            "sqlite:///var/lib/windlass.db".parse(),
-            Ok(Database::Sqlite(PathBuf::from("/var/lib/windlass.db")))
-        );
-        for text in [
-            "",
-            "sqlite:",
-            "windlass.db",
-            "postgres://localhost/windlass",
-        ] {
-            assert_eq!(text.parse::<Database>(), Err(NotADatabase), "{text}");
-        }
-    }
 
     #[test]
     fn a_public_url_is_a_base() {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::config::{DataConfig, Database};
+use crate::address::Database;
+use crate::config::DataConfig;
 
 /// A folder that exists, readable by its owner alone where it was made here.
 #[derive(Debug, Clone)]
 pub(crate) struct DataFolder {
     path: PathBuf,
-    database: Database,
 }
 
 /// Held as long as a server uses the folder. The operating system lets go of it with the process,
@@ -44,11 +44,7 @@ impl DataFolder {
         let path = &config.data_dir;
         let path = fs::canonicalize(path)
             .with_context(|| format!("failed to find the data folder {}", path.display()))?;
-        let database = match &config.database {
-            Some(database) => database.clone(),
-            None => Database::Sqlite(path.join("windlass.db")),
-        };
-        Ok(Self { path, database })
+        Ok(Self { path })
     }
 
     /// Keeps every other server out.
@@ -71,9 +67,9 @@ impl DataFolder {
         }
     }
 
-    /// The database that goes with it.
-    pub(crate) fn database(&self) -> &Database {
-        &self.database
+    /// The database that lies in it, where none is configured.
+    pub(crate) fn database(&self) -> Database {
+        Database::Sqlite(self.path.join("windlass.db"))
     }
 
     /// Where the master key lies, if the environment does not give it.

@@ -1,20 +1,17 @@
 //! The start up to the moment when something may be served, in an order that a crash at any point
-//! does no harm to: key file, migrations, canary, first key.
+//! does no harm to: migrations, key file, canary, first key.
 //! Source: docs/operations.md, "First start".
 
-use std::fs;
 use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{info, warn};
 use windlass_application::authenticate::hash;
 use windlass_application::issue_key::{IssueKey, NewKey};
-use windlass_application::ports::Keys;
+use windlass_application::ports::{DataKeys, Keys};
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
-use windlass_store_sqlite::{SqliteStore, SystemClock};
 use windlass_vault::{MasterKey, canary, key_file};
 
 use crate::config::{FirstKeyConfig, MasterKeyConfig};
@@ -23,41 +20,28 @@ use crate::data_folder::{self, DataFolder};
 /// The organization that the first key belongs to.
 pub(crate) const FIRST_ORGANIZATION: &str = "default";
 
-/// A database that is migrated, and the key that opens what is sealed in it.
-pub(crate) struct Opened {
-    pub(crate) store: Arc<SqliteStore>,
-    pub(crate) master_key: MasterKey,
-}
-
-/// Finds or makes the key, opens or makes the database, and proves that the two belong together.
-/// Whoever calls this holds the folder's lock.
+/// Finds the key, or makes it where nothing is sealed yet, and proves that it belongs to the database.
 ///
 /// # Errors
-/// The key is missing, is another one, or the database does not open.
-pub(crate) async fn open(folder: &DataFolder, config: &MasterKeyConfig) -> anyhow::Result<Opened> {
-    let master_key = master_key(folder, config)?;
-    let store = open_store(folder).await?;
-    canary::prove(&master_key, &*store).await?;
-    Ok(Opened { store, master_key })
-}
-
-/// Opens the database alone.
-///
-/// # Errors
-/// It does not open.
-pub(crate) async fn open_store(folder: &DataFolder) -> anyhow::Result<Arc<SqliteStore>> {
-    let file = folder.database().file();
-    let store = SqliteStore::open(file, Arc::new(SystemClock)).await?;
-    Ok(Arc::new(store))
-}
-
-/// Whether there is a database.
-pub(crate) fn is_new(folder: &DataFolder) -> bool {
-    match fs::metadata(folder.database().file()) {
-        // SQLite leaves an empty file where it was stopped before its first write.
-        Ok(metadata) => metadata.len() == 0,
-        Err(error) => error.kind() == io::ErrorKind::NotFound,
-    }
+/// The key is missing, or is another one.
+pub(crate) async fn master_key(
+    folder: &DataFolder,
+    config: &MasterKeyConfig,
+    keys: &dyn DataKeys,
+) -> anyhow::Result<MasterKey> {
+    let master_key = match &config.master_key {
+        Some(text) => MasterKey::from_base64(text).context("failed to read WINDLASS_MASTER_KEY")?,
+        None => {
+            let canary = keys.canary().await.context("failed to read the canary")?;
+            let database = match canary {
+                Some(_) => key_file::Database::Existing,
+                None => key_file::Database::New,
+            };
+            key_file::open(&folder.key_file(), database)?
+        }
+    };
+    canary::prove(&master_key, keys).await?;
+    Ok(master_key)
 }
 
 /// Sees to it that somebody has a key: the chosen one, or one that is made and shown once.
@@ -105,17 +89,6 @@ pub(crate) async fn first_key(
         (None, false) => {}
     }
     Ok(())
-}
-
-fn master_key(folder: &DataFolder, config: &MasterKeyConfig) -> anyhow::Result<MasterKey> {
-    if let Some(text) = &config.master_key {
-        return MasterKey::from_base64(text).context("failed to read WINDLASS_MASTER_KEY");
-    }
-    let database = match is_new(folder) {
-        true => key_file::Database::New,
-        false => key_file::Database::Existing,
-    };
-    Ok(key_file::open(&folder.key_file(), database)?)
 }
 
 /// Which organization a chosen key is for. One of neither form is refused when it is issued.

@@ -9,16 +9,16 @@ use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use windlass_application::issue_key::{IssueKey, NewKey};
-use windlass_application::ports::{Clock, Keys, Organizations, WriteError};
+use windlass_application::ports::{Keys, Organizations, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::id::KeyId;
 use windlass_domain::key::{ApiKey, Scope};
 use windlass_domain::organization::{Environment, Organization};
-use windlass_store_sqlite::{SqliteStore, SystemClock};
 
 use crate::config::{DataConfig, MasterKeyConfig};
 use crate::data_folder::DataFolder;
 use crate::first_start::{self, FIRST_ORGANIZATION};
+use crate::store::{self, Store};
 
 /// What to do with keys.
 #[derive(Debug, Clone, Args)]
@@ -134,24 +134,32 @@ pub(crate) async fn run(arguments: KeysArguments) -> anyhow::Result<()> {
 }
 
 async fn create(arguments: CreateArguments) -> anyhow::Result<()> {
-    let folder = DataFolder::open(&arguments.data)?;
-    let store = if first_start::is_new(&folder) {
-        // Nothing was started here yet: whoever makes the database makes its key with it.
-        let _lock = folder.lock()?;
-        first_start::open(&folder, &arguments.master_key)
-            .await?
-            .store
-    } else {
-        first_start::open_store(&folder).await?
+    let database = match &arguments.data.database {
+        Some(database) => database.clone(),
+        None => DataFolder::open(&arguments.data)?.database(),
     };
+    let store = store::open(&database).await?;
+    if store
+        .canary()
+        .await
+        .context("failed to read the canary")?
+        .is_none()
+    {
+        // Nothing was started here yet: whoever makes the database makes its key with it.
+        let folder = DataFolder::open(&arguments.data)?;
+        let _alone = store.first_start().await?;
+        first_start::master_key(&folder, &arguments.master_key, &*store).await?;
+    }
     let wanted = arguments.environment.map(Environment::from);
     let environment = environment(&*store, &arguments.organization, wanted).await?;
-    let issue_key = IssueKey::new(store.clone(), store.clone(), Arc::new(SystemClock));
+    let issue_key = IssueKey::new(store.clone(), store.clone(), store.clock());
     let new = NewKey {
         organization: arguments.organization,
         environment,
         scope: arguments.scope.into(),
-        expires_at: arguments.expires_in_days.map(in_days),
+        expires_at: arguments
+            .expires_in_days
+            .map(|days| store.clock().now() + in_days(days)),
         chosen: None,
     };
     let issued = issue_key.execute(new).await?;
@@ -207,7 +215,7 @@ async fn list(arguments: &ListArguments) -> anyhow::Result<()> {
             .collect();
         println!("{}", Value::from(keys));
     } else {
-        print!("{}", table(&keys, SystemClock.now()));
+        print!("{}", table(&keys, store.clock().now()));
     }
     Ok(())
 }
@@ -232,16 +240,19 @@ async fn revoke(arguments: &RevokeArguments) -> anyhow::Result<()> {
 }
 
 /// The database, which must be there.
-async fn existing(config: &DataConfig) -> anyhow::Result<Arc<SqliteStore>> {
-    let folder = DataFolder::open_existing(config)?;
-    if first_start::is_new(&folder) {
-        bail!("there is no database at {} yet", folder.database());
+async fn existing(config: &DataConfig) -> anyhow::Result<Arc<dyn Store>> {
+    let database = match &config.database {
+        Some(database) => database.clone(),
+        None => DataFolder::open_existing(config)?.database(),
+    };
+    if database.is_missing() {
+        bail!("there is no database at {database} yet");
     }
-    first_start::open_store(&folder).await
+    store::open(&database).await
 }
 
-fn in_days(days: u32) -> Timestamp {
-    SystemClock.now() + Duration::from_secs(u64::from(days) * 24 * 60 * 60)
+fn in_days(days: u32) -> Duration {
+    Duration::from_secs(u64::from(days) * 24 * 60 * 60)
 }
 
 fn json(key: &ApiKey, organization: &Organization) -> Value {

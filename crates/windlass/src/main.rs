@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::Parser;
 use tokio::runtime::Runtime;
 
+mod address;
 mod background;
 mod command_line;
 mod config;
@@ -20,6 +21,7 @@ mod playbook_rules;
 mod serve;
 mod server;
 mod stop_signal;
+mod store;
 mod wiring;
 
 use command_line::{Command, CommandLine};

@@ -11,12 +11,12 @@ use tracing::info;
 use url::Url;
 use windlass_api::{Drain, Ops, ServeLimits, install_metrics, ops_router, router, serve};
 use windlass_application::Application;
-use windlass_store_sqlite::SqliteStore;
 
 use crate::background::Background;
 use crate::config::ServeConfig;
 use crate::data_folder::{DataFolder, FolderLock};
-use crate::first_start::{self, Opened};
+use crate::first_start;
+use crate::store::{self, Store};
 use crate::wiring;
 
 /// How long deliveries that are under way may take once nothing else is left to do: a receiver has
@@ -40,9 +40,10 @@ pub(crate) struct Server {
     front_drain: Drain,
     ops_drain: Drain,
     drain: Duration,
-    store: Arc<SqliteStore>,
-    /// Let go of last, so that no other server finds this one's work half done.
-    _lock: FolderLock,
+    store: Arc<dyn Store>,
+    /// Where the database is a file. Let go of last, so that no other server finds this one's work
+    /// half done.
+    _lock: Option<FolderLock>,
 }
 
 impl Server {
@@ -54,13 +55,20 @@ impl Server {
     /// is taken.
     pub(crate) async fn start(config: &ServeConfig) -> anyhow::Result<Self> {
         let folder = DataFolder::open(&config.data)?;
-        let lock = folder.lock()?;
-        let Opened { store, master_key } = first_start::open(&folder, &config.master_key).await?;
+        let database = match &config.data.database {
+            Some(database) => database.clone(),
+            None => folder.database(),
+        };
+        let lock = database.is_file().then(|| folder.lock()).transpose()?;
+        let store = store::open(&database).await?;
+        let alone = store.first_start().await?;
+        let master_key = first_start::master_key(&folder, &config.master_key, &*store).await?;
         // Bound before anything works, so that a port that is taken changes nothing.
         let (api_listener, api_address) = bind(config.listen.listen).await?;
         let (ops_listener, ops_address) = bind(config.listen.ops_listen).await?;
         let application = wiring::application(&store, &master_key, &folder, config)?;
         first_start::first_key(&folder, &config.first_key, &*store, &application.issue_key).await?;
+        drop(alone);
         let (front_drain, ops_drain) = (Drain::default(), Drain::default());
         let api = router(
             Arc::clone(&application),

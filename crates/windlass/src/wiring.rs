@@ -13,7 +13,6 @@ use windlass_egress::{Dialer, Timeouts};
 use windlass_events_webhook::WebhookSender;
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
 use windlass_session_http::HttpAgent;
-use windlass_store_sqlite::{SqliteStore, SystemClock};
 use windlass_vault::{KeyVault, MasterKey};
 use windlass_worker::Worker;
 
@@ -21,6 +20,7 @@ use crate::config::ServeConfig;
 use crate::data_folder::DataFolder;
 use crate::embedded;
 use crate::playbook_rules::RecordedPlaybooks;
+use crate::store::Store;
 
 /// The name of the embedded worker. One server uses a database, so nobody else has it.
 const WORKER: &str = "embedded";
@@ -34,12 +34,12 @@ const CAPACITY: u32 = 64;
 /// # Errors
 /// The folder for files cannot be used, or webhooks cannot be sent.
 pub(crate) fn application(
-    store: &Arc<SqliteStore>,
+    store: &Arc<dyn Store>,
     master_key: &MasterKey,
     folder: &DataFolder,
     config: &ServeConfig,
 ) -> anyhow::Result<Arc<Application>> {
-    let clock = Arc::new(SystemClock);
+    let clock = store.clock();
     let policy = config.egress.egress_allow.clone();
     let webhooks = WebhookSender::new(policy.clone(), clock.clone())
         .context("failed to prepare the sending of webhooks")?;

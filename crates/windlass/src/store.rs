@@ -1,0 +1,83 @@
+//! Which database stands behind the store's ports: chosen once, here.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use windlass_application::ports::{
+    Agents, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
+    Organizations, Playbooks, Runs, Sessions, Sources, Tasks, Workers,
+};
+
+use crate::address::Database;
+
+/// All ports that one database has, and what the binary asks of it beside them.
+#[async_trait]
+pub(crate) trait Store:
+    Agents
+    + Credentials
+    + DataKeys
+    + Deliveries
+    + Destinations
+    + Events
+    + Files
+    + Keys
+    + Organizations
+    + Playbooks
+    + Runs
+    + Sessions
+    + Sources
+    + Tasks
+    + Workers
+{
+    /// The clock that its rows go by.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Keeps every other start out that would do what only the first one does, until it is dropped.
+    async fn first_start(&self) -> anyhow::Result<Box<dyn Send>>;
+
+    /// Waits for what is under way, and closes it.
+    async fn close(&self);
+}
+
+/// Opens a database, makes its tables or brings them to the shape that this program knows.
+///
+/// # Errors
+/// It does not open, or this build has no adapter for it.
+pub(crate) async fn open(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    match database {
+        #[cfg(feature = "sqlite")]
+        Database::Sqlite(path) => {
+            let clock = Arc::new(windlass_store_sqlite::SystemClock);
+            let store = windlass_store_sqlite::SqliteStore::open(path, clock).await?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(not(feature = "sqlite"))]
+        Database::Sqlite(_) => missing("SQLite", "sqlite", database),
+        Database::Postgres(_) => missing("PostgreSQL", "postgres", database),
+    }
+}
+
+/// What a build without this adapter says.
+fn missing(name: &str, feature: &str, database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+    anyhow::bail!(
+        "this build of windlass has no {name}, and cannot use {database}: build it with the feature \
+         `{feature}`, or choose another database with --database"
+    )
+}
+
+#[cfg(feature = "sqlite")]
+#[async_trait]
+impl Store for windlass_store_sqlite::SqliteStore {
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(windlass_store_sqlite::SystemClock)
+    }
+
+    /// The lock on the data folder does it: one server uses the file.
+    async fn first_start(&self) -> anyhow::Result<Box<dyn Send>> {
+        Ok(Box::new(()))
+    }
+
+    async fn close(&self) {
+        windlass_store_sqlite::SqliteStore::close(self).await;
+    }
+}
