@@ -118,12 +118,11 @@ impl PostgresStore {
         if deleted.rows_affected() == 0 {
             return Err(WriteError::NotFound);
         }
+        drop_undelivered(connection, organization_id, id).await?;
         // Whoever writes events has the counter when it looks which destinations are there: what
-        // was made of it until the counter was had is found by the second look, and no more is
-        // made after it. The counter comes after all other rows.
-        lock_undelivered(connection, organization_id, id).await?;
+        // was made until the counter was had is found by the second look, and no more is made
+        // after it. A long backlog is dropped before, since all events of the organization wait.
         hold_counter(connection, organization_id).await?;
-        lock_undelivered(connection, organization_id, id).await?;
         drop_undelivered(connection, organization_id, id).await?;
         let audited = Audited::new("event_destination.delete", &id);
         transaction.commit_deletion(audited).await
@@ -174,9 +173,9 @@ async fn insert(
     Ok(())
 }
 
-/// Waits for attempts that are just being kept. What is not delivered after them stays so until
-/// the end of the transaction.
-async fn lock_undelivered(
+/// Drops what was not delivered to a destination, with its attempts. First waits for those that are
+/// just being kept.
+async fn drop_undelivered(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
     id: DestinationId,
@@ -193,18 +192,9 @@ async fn lock_undelivered(
     )
     .bind(Id(organization_id.uuid()))
     .bind(Id(id.uuid()))
-    .execute(connection)
+    .execute(&mut *connection)
     .await
     .map_err(store_error)?;
-    Ok(())
-}
-
-/// Drops what was not delivered to a destination, with its attempts.
-async fn drop_undelivered(
-    connection: &mut PgConnection,
-    organization_id: OrganizationId,
-    id: DestinationId,
-) -> Result<(), StoreError> {
     sqlx::query(
         "DELETE FROM delivery_attempt
          USING delivery

@@ -37,12 +37,16 @@ const TIMEOUTS: [(&str, &str); 3] = [
 ];
 
 /// Plans that do not depend on statistics: a table that is fresh, or was just emptied, has none,
-/// and a planner left alone would scan it when it has grown. Every statement has its index.
-const PLANS: [(&str, &str); 5] = [
+/// and a planner left alone would scan it, or sort a whole backlog, when it has grown. Every
+/// statement has its index, in its order.
+const PLANS: [(&str, &str); 8] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
+    ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    ("enable_material", "off"),
+    ("max_parallel_workers_per_gather", "0"),
     ("jit", "off"),
 ];
 
