@@ -258,7 +258,7 @@ impl World<'_> {
     }
 
     fn word(&mut self) -> WorkerCommand {
-        match self.dice.throw(12) {
+        match self.dice.throw(13) {
             0 | 1 => WorkerCommand::Renew {
                 length: seconds(self.dice.throw(60)),
             },
@@ -271,6 +271,7 @@ impl World<'_> {
             }
             7 => WorkerCommand::Withdraw,
             8 => WorkerCommand::Release,
+            12 => WorkerCommand::ReleaseAsking,
             9 => failure(ErrorCode::AuthInvalid),
             10 => WorkerCommand::Finish(Finish {
                 digest: [3; 32],

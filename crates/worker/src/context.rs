@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use windlass_domain::id::StorageId;
@@ -44,6 +45,8 @@ pub struct RunContext {
     canceled: CancellationToken,
     lost: CancellationToken,
     attempts: AtomicU32,
+    /// Whether a person is asked, and another worker can go on from there.
+    resting: watch::Sender<bool>,
 }
 
 impl RunContext {
@@ -61,6 +64,7 @@ impl RunContext {
             canceled,
             lost,
             attempts: AtomicU32::new(0),
+            resting: watch::Sender::new(false),
         }
     }
 
@@ -93,6 +97,19 @@ impl RunContext {
             () = self.lost.cancelled() => Stopped::LeaseLost,
             () = self.canceled.cancelled() => Stopped::Canceled,
         }
+    }
+
+    /// Waits until a person is asked and another worker can go on from there.
+    pub(crate) async fn rests(&self) {
+        let mut resting = self.resting.subscribe();
+        // The sender is this context's own.
+        drop(resting.wait_for(|resting| *resting).await);
+    }
+
+    /// Waits until that is over.
+    pub(crate) async fn rested(&self) {
+        let mut resting = self.resting.subscribe();
+        drop(resting.wait_for(|resting| !*resting).await);
     }
 
     /// Does `work` unless the run is to be stopped before it is done.
@@ -179,6 +196,13 @@ impl RunContext {
             .call(|| self.protocol.interact(self.lease(), question.clone()))
             .await?;
         self.heard(heard.cancel)?;
+        self.resting.send_replace(question.checkpoint.is_some());
+        let answers = self.answers().await;
+        self.resting.send_replace(false);
+        answers
+    }
+
+    async fn answers(&self) -> Result<Vec<(String, SecretString)>, RunFailure> {
         loop {
             let answer = self
                 .call(|| self.protocol.answer(self.lease(), ANSWER_WAIT))

@@ -150,6 +150,29 @@ impl HeldRun {
         }
     }
 
+    /// Gives the run back as soon as the worker leaves and the run only waits for a person: what
+    /// can go on elsewhere needs none of the time to drain. Returns once it is given back.
+    async fn hand_over(&self) {
+        self.start.leaving.cancelled().await;
+        loop {
+            self.context.rests().await;
+            match self
+                .start
+                .protocol
+                .release_asking(self.context.lease())
+                .await
+            {
+                Ok(_) => return,
+                // The answer has come: the agent goes on. Else the end of the drain says it again.
+                Err(error) => {
+                    let run_id = self.context.run.run_id;
+                    debug!(run.id = %run_id, "run {run_id} is not handed over: {error}");
+                    self.context.rested().await;
+                }
+            }
+        }
+    }
+
     async fn work(&self) -> AfterRun {
         let run_id = self.context.run.run_id;
         match self.act().await {
@@ -175,6 +198,14 @@ impl HeldRun {
         let returned = tokio::select! {
             biased;
             returned = &mut agent => returned,
+            () = self.hand_over() => {
+                let run_id = self.context.run.run_id;
+                info!(run.id = %run_id, "run {run_id} is given back while it waits for a person");
+                self.lost.cancel();
+                // It only waited; what it says now is heard by nobody.
+                drop(timeout(STOP_GRACE, agent).await);
+                return Ending::Nothing;
+            }
             () = self.start.give_back.cancelled() => {
                 self.canceled.cancel();
                 let stopped = timeout(STOP_GRACE, agent).await;

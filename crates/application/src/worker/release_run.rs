@@ -19,4 +19,14 @@ impl ReleaseRun {
         let run = self.held.say(call, WorkerCommand::Release, None).await?;
         Ok(run.status())
     }
+    /// The same for a run that waits for a person and left a checkpoint: another worker asks again.
+    ///
+    /// # Errors
+    /// `NotFound`; `Refused(LeaseLost)`; `Refused(RunNotRunning)` where it waits for none, as when
+    /// the answer has come meanwhile.
+    pub async fn while_asking(&self, call: &LeaseCall) -> Result<Status, CallError> {
+        let command = WorkerCommand::ReleaseAsking;
+        let run = self.held.say(call, command, None).await?;
+        Ok(run.status())
+    }
 }

@@ -102,6 +102,9 @@ pub enum WorkerCommand {
     Finish(Finish),
     /// It gives the run back.
     Release,
+    /// It gives the run back for as long as that waits for a person and left a checkpoint: what was
+    /// answered meanwhile goes on.
+    ReleaseAsking,
 }
 
 /// How execution ended.

@@ -28,6 +28,7 @@ pub(crate) enum Asked {
     FinishFailure,
     FinishAgain,
     Released,
+    ReleasedAsking,
     Answer,
     AnswerToAnother,
     Decline,
@@ -46,7 +47,7 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    pub(crate) const ALL: [Self; 29] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::Lease,
         Self::Cancel,
         Self::Renew,
@@ -61,6 +62,7 @@ impl Asked {
         Self::FinishFailure,
         Self::FinishAgain,
         Self::Released,
+        Self::ReleasedAsking,
         Self::Answer,
         Self::AnswerToAnother,
         Self::Decline,
@@ -94,6 +96,7 @@ impl Asked {
             Self::FinishFailure => "finish(failure)",
             Self::FinishAgain => "finish again",
             Self::Released => "released",
+            Self::ReleasedAsking => "released while asking",
             Self::Answer => "answer",
             Self::AnswerToAnother => "answer to another question",
             Self::Decline => "decline",
@@ -166,6 +169,7 @@ impl Asked {
             Self::FinishFailure => another(failure(ErrorCode::SourceError)),
             Self::FinishAgain => worker(WorkerCommand::Finish(finish(success()))),
             Self::Released => worker(WorkerCommand::Release),
+            Self::ReleasedAsking => worker(WorkerCommand::ReleaseAsking),
             Self::Answer => answer_to(interaction().id),
             Self::AnswerToAnother => answer_to(another_question()),
             Self::Decline => RunCommand::Decline,

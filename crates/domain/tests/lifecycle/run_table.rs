@@ -149,7 +149,7 @@ pub(crate) const ROWS: &[Row] = rows! {
         Situation::Asking,
     ], [LOST[0], LOST[1], LOST[2]] => Enters(&[S::Failed]), RunForced,
         "`session/session_lost`";
-    &[Situation::AskingWithCheckpoint], [LOST[0], LOST[1], LOST[2]] => Enters(&[S::Queued]), RunRequeued,
+    &[Situation::AskingWithCheckpoint], [LOST[0], LOST[1], LOST[2], ReleasedAsking] => Enters(&[S::Queued]), RunRequeued,
         "no attempt, in anybody's session; the next lease goes on from the checkpoint and asks again";
     RUNNING_OR_ASKING, [Renew] => Saves, Nothing,
         "the lease lives longer; no activity";
@@ -178,7 +178,7 @@ pub(crate) const ROWS: &[Row] = rows! {
     CANCELING, [FinishSuccess, FinishForReview, FinishOutputInvalid, FinishFailure, FinishAgain]
         => Enters(&[S::Canceled]), RunOver,
         "whatever it says: after an accepted cancel nothing completes";
-    CANCELING, [Released] => Enters(&[S::Canceled]), RunOverAndEnds,
+    CANCELING, [Released, ReleasedAsking] => Enters(&[S::Canceled]), RunOverAndEnds,
         "the worker leaves, and its session with it";
     CANCELING, [CancelGraceOver, LeaseLost, WorkerGone] => Enters(&[S::Canceled]), RunForced,
         "by force";
@@ -214,7 +214,8 @@ fn refusal(status: Status, asked: Asked) -> Refusal {
         Approve | Reject => Refusal::NotReviewable { status },
         Lease => Refusal::RunNotRunning { status },
         Renew | Begin | Touch | Interact | InteractAgain | Withdraw | FinishSuccess
-        | FinishForReview | FinishOutputInvalid | FinishFailure | FinishAgain | Released => {
+        | FinishForReview | FinishOutputInvalid | FinishFailure | FinishAgain | Released
+        | ReleasedAsking => {
             if status.is_leased() {
                 Refusal::RunNotRunning { status }
             } else {

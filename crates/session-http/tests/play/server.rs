@@ -203,6 +203,10 @@ impl Protocol for Server {
         unused()
     }
 
+    async fn release_asking(&self, _: LeaseKey) -> Result<Status, ProtocolError> {
+        unused()
+    }
+
     async fn evict(&self, _: &str, _: u32, _: SessionId) -> Result<(), ProtocolError> {
         unused()
     }

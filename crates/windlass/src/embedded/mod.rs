@@ -254,6 +254,14 @@ impl Protocol for InProcess {
         Ok(status)
     }
 
+    async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
+        let call = self.call(lease).await?;
+        let status = self.calls.release_run.while_asking(&call).await;
+        let status = self.heard(lease, status)?;
+        self.organizations().remove(&lease.run_id);
+        Ok(status)
+    }
+
     async fn evict(
         &self,
         _: &str,

@@ -16,6 +16,11 @@ pub(crate) enum Act {
     Succeed,
     /// Succeeds once the test lets it, unless it is stopped before.
     SucceedWhenLet,
+    /// Succeeds once a person has answered.
+    Ask {
+        /// Whether another worker can go on from there.
+        with_checkpoint: bool,
+    },
     Panic,
 }
 
@@ -55,6 +60,10 @@ impl Agent for TestAgent {
                         return Err(stopped.into());
                     }
                 }
+            }
+            Act::Ask { with_checkpoint } => {
+                let checkpoint = with_checkpoint.then(|| b"step 3".to_vec().into());
+                context.ask("mfa", "Code?", vec![], checkpoint).await?;
             }
             Act::Panic => panic!("the password is hunter2"),
         }

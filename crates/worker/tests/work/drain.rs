@@ -13,6 +13,72 @@ fn is_release(call: &Call) -> bool {
     matches!(call, Call::Release(_))
 }
 
+fn is_handed_over(call: &Call) -> bool {
+    matches!(call, Call::ReleaseAsking)
+}
+
+/// A worker whose run asks a person, with a long time to drain.
+async fn asking(with_checkpoint: bool) -> Work {
+    let work = Work::begin(Act::Ask { with_checkpoint }, LONG, LONG);
+    work.server.answer(|answers| answers.answered = false);
+    work.server.queue(run(1, 1));
+    let is_question = |call: &Call| matches!(call, Call::Ask(_));
+    work.server
+        .told(|calls| count(calls, is_question) == 1)
+        .await;
+    work
+}
+
+#[tokio::test]
+async fn what_waits_for_a_person_is_given_back_at_once() {
+    let work = asking(true).await;
+    let (server, agent) = (work.server.clone(), work.agent.clone());
+
+    let stopped_at = Instant::now();
+    work.end().await.unwrap();
+
+    assert!(stopped_at.elapsed() < Duration::from_secs(5));
+    let calls = server.told(|_| true).await;
+    assert_eq!(count(&calls, is_handed_over), 1, "{calls:?}");
+    assert_eq!(count(&calls, is_release), 0, "{calls:?}");
+    assert_eq!(count(&calls, is_finish), 0, "{calls:?}");
+    assert_eq!(*agent.ended_sessions.lock().unwrap(), [session_id(1)]);
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_with_the_drain_is_not_lost() {
+    let work = asking(true).await;
+    let server = work.server.clone();
+    // The server has the answer before the worker has heard of it.
+    server.answer_unheard();
+
+    let ended = tokio::spawn(work.end());
+    server.told(|calls| count(calls, is_handed_over) == 1).await;
+    server.answer(|_| {});
+    ended.await.unwrap().unwrap();
+
+    let finishes = server.finishes();
+    assert_eq!(finishes.len(), 1);
+    assert!(finishes[0].result.is_ok(), "{finishes:?}");
+}
+
+#[tokio::test]
+async fn what_waits_without_a_checkpoint_has_the_time_to_drain() {
+    let work = asking(false).await;
+    let server = work.server.clone();
+
+    let ended = tokio::spawn(work.end());
+    server
+        .told(|calls| calls.iter().any(|call| matches!(call, Call::Drain)))
+        .await;
+    server.answer(|answers| answers.answered = true);
+    ended.await.unwrap().unwrap();
+
+    let calls = server.told(|_| true).await;
+    assert_eq!(count(&calls, is_handed_over), 0, "{calls:?}");
+    assert_eq!(count(&calls, is_finish), 1, "{calls:?}");
+}
+
 #[tokio::test]
 async fn what_does_not_end_in_time_is_stopped_and_given_back() {
     let work = Work::begin(Act::SucceedWhenLet, LONG, Duration::ZERO);

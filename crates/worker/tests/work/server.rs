@@ -29,6 +29,7 @@ pub(crate) enum Call {
     Ask(Question),
     Finish(FinishReport),
     Release(LeaseKey),
+    ReleaseAsking,
     Evict(SessionId),
     Drain,
 }
@@ -42,6 +43,8 @@ pub(crate) struct Answers {
     pub(crate) renewal: fn() -> Result<bool, ProtocolError>,
     /// One for each finish; those that find none are heard.
     pub(crate) finishes: VecDeque<ProtocolError>,
+    /// Whether a person has answered.
+    pub(crate) answered: bool,
     /// Sessions that are not given up, each with why.
     pub(crate) wanted: HashMap<SessionId, fn() -> ProtocolError>,
 }
@@ -61,6 +64,7 @@ impl Server {
                 leases: VecDeque::new(),
                 renewal: || Ok(false),
                 finishes: VecDeque::new(),
+                answered: true,
                 wanted: HashMap::new(),
             }),
             changed: watch::Sender::new(()),
@@ -71,6 +75,11 @@ impl Server {
     pub(crate) fn answer(&self, change: impl FnOnce(&mut Answers)) {
         change(&mut self.answers.lock().unwrap());
         self.changed.send_replace(());
+    }
+
+    /// A person has answered, and who waits for it does not know yet.
+    pub(crate) fn answer_unheard(&self) {
+        self.answers.lock().unwrap().answered = true;
     }
 
     /// The next poll gets this run.
@@ -216,7 +225,19 @@ impl Protocol for Server {
         unused()
     }
 
-    async fn answer(&self, _: LeaseKey, _: Duration) -> Result<Answer, ProtocolError> {
+    async fn answer(&self, _: LeaseKey, wait: Duration) -> Result<Answer, ProtocolError> {
+        let mut changed = self.changed.subscribe();
+        let answered = async {
+            while !self.answers.lock().unwrap().answered {
+                changed.changed().await.unwrap();
+            }
+        };
+        if tokio::time::timeout(wait, answered).await.is_err() {
+            return Ok(Answer {
+                answers: None,
+                cancel: false,
+            });
+        }
         Ok(Answer {
             answers: Some(Vec::new()),
             cancel: false,
@@ -233,6 +254,16 @@ impl Protocol for Server {
 
     async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
         self.hear(Call::Release(lease));
+        Ok(Status::Queued)
+    }
+
+    async fn release_asking(&self, _: LeaseKey) -> Result<Status, ProtocolError> {
+        self.hear(Call::ReleaseAsking);
+        if self.answers.lock().unwrap().answered {
+            return Err(ProtocolError::Refused {
+                message: "the answer has come".to_owned(),
+            });
+        }
         Ok(Status::Queued)
     }
 

@@ -101,8 +101,11 @@ fn evicted(calls: &[Call]) -> Vec<SessionId> {
     evicted.collect()
 }
 
+/// Why a session is not given up.
+type Why = fn() -> ProtocolError;
+
 /// A worker that keeps two sessions, after runs in these.
-async fn after_runs_in(sessions: &[u8], wanted: &[(u8, fn() -> ProtocolError)]) -> Work {
+async fn after_runs_in(sessions: &[u8], wanted: &[(u8, Why)]) -> Work {
     let work = Work::begin_keeping(2, Act::Succeed);
     work.server.answer(|answers| {
         let wanted = wanted.iter();

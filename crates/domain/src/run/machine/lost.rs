@@ -47,6 +47,29 @@ pub(super) fn released(run: &Run, now: Timestamp) -> Result<Transition, Refusal>
     }
 }
 
+/// The same for a run that waits for a person, and that another worker asks again. Once the person
+/// has answered it is nobody else's any more: the answer is its worker's alone.
+pub(super) fn released_asking(run: &Run, now: Timestamp) -> Result<Transition, Refusal> {
+    match &run.state {
+        RunState::InteractionRequired {
+            checkpoint: Some(_),
+            ..
+        }
+        | RunState::Canceling { .. } => released(run, now),
+        RunState::InteractionRequired {
+            checkpoint: None, ..
+        }
+        | RunState::Running { .. }
+        | RunState::Queued { .. }
+        | RunState::ReviewRequired { .. }
+        | RunState::Completed
+        | RunState::Failed { .. }
+        | RunState::Canceled => Err(Refusal::RunNotRunning {
+            status: run.status(),
+        }),
+    }
+}
+
 /// What becomes of a run whose execution was broken off: it waits again where that repeats
 /// nothing, and fails else.
 fn given_up(run: &Run, how: &str, now: Timestamp) -> Result<Transition, Refusal> {

@@ -95,6 +95,7 @@ fn worker(
         WorkerCommand::Withdraw => withdraw::apply(run, now),
         WorkerCommand::Finish(finish) => finish::apply(run, epoch, finish, now),
         WorkerCommand::Release => lost::released(run, now),
+        WorkerCommand::ReleaseAsking => lost::released_asking(run, now),
     }
 }
 

@@ -136,6 +136,7 @@ impl Bounds {
             WorkerCommand::Touch,
             WorkerCommand::Withdraw,
             WorkerCommand::Release,
+            WorkerCommand::ReleaseAsking,
             ends(success(), 1, AfterRun::Keep),
             ends(success(), 1, AfterRun::End),
             ends(failure(ErrorCode::TaskFailed), 2, AfterRun::Keep),
