@@ -147,6 +147,9 @@ impl Query {
     /// A filter of one text.
     pub(crate) fn text_filter(&mut self, name: &'static str) -> Option<String> {
         let value = self.one(name)?;
+        if value.contains('\0') {
+            self.invalid(name, "must not hold a NUL character");
+        }
         self.filter_by(name, vec![value.clone()]);
         Some(value)
     }

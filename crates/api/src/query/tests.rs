@@ -68,6 +68,22 @@ fn a_page_has_a_limit(#[case] text: &str, #[case] limit: u32) {
     assert_eq!(list(text).unwrap().1.limit, limit);
 }
 
+/// No database takes it for a part of a text.
+#[test]
+fn a_text_with_a_nul_character_is_refused() {
+    let mut query = query("name=a%00b");
+    query.text_filter("name");
+
+    let refused = query.end().unwrap_err();
+
+    let told = &refused.errors()[0];
+    assert_eq!(
+        (told.code, told.field.as_deref()),
+        ("parameter_invalid", Some("name"))
+    );
+    assert_eq!(told.message, "`name` must not hold a NUL character.");
+}
+
 #[rstest]
 #[case("limit=0", "parameter_invalid", "limit")]
 #[case("limit=-1", "parameter_invalid", "limit")]
