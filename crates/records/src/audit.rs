@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use windlass_domain::id::{KeyId, RequestId};
+use windlass_domain::id::{KeyId, RequestId, RunId, SessionId};
+use windlass_domain::run::RunCommand;
+use windlass_domain::session::SessionCommand;
 
 use crate::columns::Id;
 
@@ -21,6 +23,34 @@ impl Audited {
         Self {
             action,
             subject: subject.to_string(),
+        }
+    }
+
+    /// A command to a run; None for what only workers and clocks say.
+    pub fn of_run(run_id: RunId, command: &RunCommand) -> Option<Self> {
+        let action = match command {
+            RunCommand::Cancel { .. } => "task_run.cancel",
+            RunCommand::Answer { .. } => "task_run.answer",
+            RunCommand::Decline => "task_run.decline",
+            RunCommand::Approve { .. } => "task_run.approve",
+            RunCommand::Reject { .. } => "task_run.reject",
+            RunCommand::Lease { .. }
+            | RunCommand::Worker { .. }
+            | RunCommand::TimedOut(_)
+            | RunCommand::WorkerGone { .. }
+            | RunCommand::SessionEnded { .. }
+            | RunCommand::SessionFailed => return None,
+        };
+        Some(Self::new(action, &run_id))
+    }
+
+    /// A command to a session; None for what only workers and clocks say.
+    pub fn of_session(session_id: SessionId, command: SessionCommand) -> Option<Self> {
+        match command {
+            SessionCommand::End { .. } => Some(Self::new("session.end", &session_id)),
+            SessionCommand::Evicted { .. }
+            | SessionCommand::IdleTimedOut
+            | SessionCommand::WorkerGone { .. } => None,
         }
     }
 }

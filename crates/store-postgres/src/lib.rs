@@ -9,7 +9,6 @@
 //! organization's counter, which is held from there to the commit. Reads and changes of what a
 //! caller set up run under the tenant's role, which sees one organization alone; what speaks of
 //! runs runs as the owner of the tables and names the organization in each statement.
-#![expect(dead_code, reason = "the ports that use the frame follow one by one")]
 
 mod agents;
 mod clock;
@@ -27,10 +26,13 @@ mod open;
 mod organizations;
 mod playbooks;
 mod retry;
+mod runs;
+mod sessions;
 mod sources;
 mod store;
 mod tasks;
 mod transaction;
+mod workers;
 mod write;
 
 pub use self::migrate::MigrateError;

@@ -16,6 +16,7 @@ use windlass_records::LastLook;
 use crate::clock::ServerClock;
 use crate::migrate::{MigrateError, migrate};
 use crate::open::{Open, OpenWrite, Role};
+use crate::runs::Turns;
 use crate::transaction::Transaction;
 
 /// How many connections a replica has at most: a few times the cores of the server that it is
@@ -58,6 +59,7 @@ pub struct PostgresStore {
     following: Option<AbortHandle>,
     deliveries_written: Arc<Notify>,
     last_look: LastLook,
+    turns: Turns,
 }
 
 /// Why a database is not used. Never shows its password.
@@ -124,6 +126,7 @@ impl PostgresStore {
             following,
             deliveries_written: Arc::new(Notify::new()),
             last_look: LastLook::default(),
+            turns: Turns::default(),
         })
     }
 
@@ -153,6 +156,11 @@ impl PostgresStore {
     /// When this replica's dispatcher looked for deliveries.
     pub(crate) fn last_look(&self) -> &LastLook {
         &self.last_look
+    }
+
+    /// Whose turn it is to have runs leased by this replica.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// The present moment of the store.

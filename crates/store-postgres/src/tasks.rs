@@ -5,6 +5,7 @@ use sqlx::QueryBuilder;
 use sqlx::postgres::PgConnection;
 use windlass_application::ports::tasks::TaskFilter;
 use windlass_application::ports::{StoreError, Tasks, WriteError};
+use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
 use windlass_domain::id::{OrganizationId, TaskId};
@@ -158,6 +159,31 @@ pub(crate) async fn load(
     .await
     .map_err(store_error)?;
     row.map(read).transpose()
+}
+
+/// Keeps a task from being deleted until the end of the transaction, for a run that is started.
+///
+/// # Errors
+/// `ReferenceGone` where it is deleted.
+pub(crate) async fn hold(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<(), WriteError> {
+    let held: Option<i64> = sqlx::query_scalar(
+        "SELECT 1::bigint
+         FROM task
+         WHERE organization_id = $1 AND id = $2
+         FOR KEY SHARE",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    held.map(|_| ()).ok_or(WriteError::ReferenceGone {
+        what: Resource::Task,
+    })
 }
 
 /// One version of a task, also of one that was deleted since.

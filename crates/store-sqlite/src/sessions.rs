@@ -46,11 +46,8 @@ impl Sessions for SqliteStore {
             signals: changes.signals,
         };
         // A retry that changed nothing is no second change.
-        let audited = action(command).filter(|_| !changes.events.is_empty());
-        let audited = audited.map(|action| Audited {
-            action,
-            subject: session_id.to_string(),
-        });
+        let audited = Audited::of_session(session_id, command);
+        let audited = audited.filter(|_| !changes.events.is_empty());
         transaction
             .commit(Outcome::Session(&commanded.session), audited)
             .await?;
@@ -86,16 +83,6 @@ impl Sessions for SqliteStore {
                 .await
                 .map_err(store_error)?;
         Ok(organization_id.map(|id| OrganizationId::from_uuid(id.0)))
-    }
-}
-
-/// A command as the audit names it; None for what only workers and clocks say.
-fn action(command: SessionCommand) -> Option<&'static str> {
-    match command {
-        SessionCommand::End { .. } => Some("session.end"),
-        SessionCommand::Evicted { .. }
-        | SessionCommand::IdleTimedOut
-        | SessionCommand::WorkerGone { .. } => None,
     }
 }
 

@@ -18,6 +18,7 @@ mod run;
 mod session;
 mod source;
 mod task;
+mod timeline;
 mod worker;
 
 use std::time::Duration;
@@ -37,6 +38,7 @@ pub use self::run::{RunRow, StatusRow, ViewRow, active_at, differ_in_clocks_alon
 pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;
 pub use self::task::TaskRow;
+pub use self::timeline::{LineKind, LineRow, MAX_LINES};
 pub use self::worker::{Worker, WorkerRow};
 use windlass_domain::id::MalformedId;
 

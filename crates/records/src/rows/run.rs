@@ -143,6 +143,11 @@ impl Row for RunRow {
 }
 
 impl RunRow {
+    /// Its session's id.
+    pub fn session_id(&self) -> SessionId {
+        SessionId::from_uuid(self.session_id.0)
+    }
+
     fn state(&self) -> Result<RunState, Impossible> {
         let record: RunStateRecord = crate::read(&self.state)?;
         let state = RunState::try_from(record)?;

@@ -33,6 +33,13 @@ pub struct SceneCredentialRow {
     updated_at: At,
 }
 
+impl SessionRow {
+    /// Its id.
+    pub fn id(&self) -> SessionId {
+        SessionId::from_uuid(self.id.0)
+    }
+}
+
 impl Row for SessionRow {
     type Kept = Session;
     const TABLE: &'static str = "session";

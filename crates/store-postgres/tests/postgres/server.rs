@@ -1,13 +1,18 @@
 //! A database of its own for each test, on the server that the tests were given.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use windlass_store_postgres::PostgresStore;
 
 /// Names the server: the URL of a superuser.
 const SERVER: &str = "WINDLASS_TEST_POSTGRES_URL";
+
+/// What tests that need the migrated database wait for. Any number that nothing else takes.
+const TEMPLATE_LOCK: i64 = 0x0054_454d_504c_4154;
 
 /// A new database, dropped with this.
 pub(crate) struct Database {
@@ -20,11 +25,19 @@ pub(crate) struct Database {
 impl Database {
     /// A new, empty database.
     pub(crate) async fn new() -> Self {
+        Self::like("template0").await
+    }
+
+    /// A new database that is migrated already: a copy of one that is made once for a server, since
+    /// copying is some times as fast as migrating.
+    pub(crate) async fn migrated() -> Self {
+        Self::like(&migrated_once().await).await
+    }
+
+    async fn like(template: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
 
-        let url = std::env::var(SERVER)
-            .unwrap_or_else(|_| panic!("{SERVER} names no server: run `cargo xtask test`"));
-        let server = PgConnectOptions::from_str(&url).expect("the URL of a PostgreSQL server");
+        let (url, server) = server();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("windlass_test_{}_{count}", std::process::id());
         let (base, _) = url.rsplit_once('/').expect("a URL names a database");
@@ -34,7 +47,7 @@ impl Database {
         execute(&server, drop).await;
         execute(
             &server,
-            format!("CREATE DATABASE {name} TEMPLATE template0"),
+            format!("CREATE DATABASE {name} TEMPLATE {template}"),
         )
         .await;
         let outside = PgPoolOptions::new()
@@ -81,6 +94,56 @@ impl Drop for Database {
             dropped.expect("the database is dropped");
         }
     }
+}
+
+fn server() -> (String, PgConnectOptions) {
+    let url = std::env::var(SERVER)
+        .unwrap_or_else(|_| panic!("{SERVER} names no server: run `cargo xtask test`"));
+    let server = PgConnectOptions::from_str(&url).expect("the URL of a PostgreSQL server");
+    (url, server)
+}
+
+/// The name of a migrated database, which is made where the server has none yet. Its name holds
+/// what the migrations are, so that a server that outlives them makes another one.
+async fn migrated_once() -> String {
+    let mut hasher = DefaultHasher::new();
+    include_str!("../../migrations/0001_first.sql").hash(&mut hasher);
+    let name = format!("windlass_template_{:016x}", hasher.finish());
+    let (url, server) = server();
+    let mut connection = server.connect().await.expect("the server is there");
+    // Each test is a process: the first of them makes it, the others wait. With the connection goes
+    // the lock.
+    sqlx::query("SELECT pg_advisory_lock($1)")
+        .bind(TEMPLATE_LOCK)
+        .execute(&mut connection)
+        .await
+        .expect("a lock");
+    let is_there: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(&name)
+            .fetch_one(&mut connection)
+            .await
+            .expect("the databases of the server");
+    if !is_there {
+        // Under another name until it is whole: whoever makes it may be killed.
+        let (base, _) = url.rsplit_once('/').expect("a URL names a database");
+        let made = format!("{name}_made");
+        execute(
+            &server,
+            format!("DROP DATABASE IF EXISTS {made} WITH (FORCE)"),
+        )
+        .await;
+        execute(
+            &server,
+            format!("CREATE DATABASE {made} TEMPLATE template0"),
+        )
+        .await;
+        let store = PostgresStore::connect(&format!("{base}/{made}"), None).await;
+        store.expect("a new database").close().await;
+        execute(&server, format!("ALTER DATABASE {made} RENAME TO {name}")).await;
+    }
+    connection.close().await.expect("it hangs up");
+    name
 }
 
 async fn execute(server: &PgConnectOptions, statement: String) {

@@ -9,20 +9,12 @@ use windlass_domain::file::StoredFile;
 use windlass_domain::id::RunId;
 use windlass_domain::run::{Run, Status};
 use windlass_records::columns::{At, Id};
+use windlass_records::rows::{LineKind, MAX_LINES};
 
 use crate::error::store_error;
 use crate::event_log::NewEvent;
 use crate::files;
 use crate::transaction::Transaction;
-
-/// How many lines of a run are kept, and shown: what comes after is no use to anybody.
-pub(super) const MAX_LINES: u32 = 10_000;
-
-/// How a line of the agent's own is named in its row.
-pub(super) const PROGRESS: &str = "progress";
-
-/// How a line that says that a person was asked is named in its row.
-pub(super) const INTERACTION: &str = "interaction";
 
 /// Keeps what a worker sent with its command. Nothing is kept of a run that is being canceled.
 pub(super) async fn keep(
@@ -38,7 +30,7 @@ pub(super) async fn keep(
             let at = transaction.at();
             let line = Line {
                 at,
-                kind: PROGRESS,
+                kind: LineKind::Progress,
                 message: message.as_deref(),
                 step,
             };
@@ -57,7 +49,7 @@ pub(super) async fn keep_interaction(
 ) -> Result<(), StoreError> {
     let line = Line {
         at,
-        kind: INTERACTION,
+        kind: LineKind::Interaction,
         message: Some(message),
         step: None,
     };
@@ -66,7 +58,7 @@ pub(super) async fn keep_interaction(
 
 struct Line<'a> {
     at: Timestamp,
-    kind: &'static str,
+    kind: LineKind,
     message: Option<&'a str>,
     step: Option<u32>,
 }
@@ -84,7 +76,7 @@ async fn keep_line(
     )
     .bind(Id(run_id.uuid()))
     .bind(At(line.at))
-    .bind(line.kind)
+    .bind(line.kind.as_str())
     .bind(line.message)
     .bind(line.step)
     .bind(MAX_LINES)

@@ -32,7 +32,7 @@ pub(super) async fn command(
     let session_id = session_of(connection, organization_id, run_id).await?;
     let loaded = Loaded::load(connection, session_id, Some(run_id)).await?;
     let mut loaded = loaded.ok_or_else(|| corrupt("run", &run_id, &"a run's session is kept"))?;
-    let action = action(&command);
+    let audited = Audited::of_run(run_id, &command);
 
     let command = Command::Run { run_id, command };
     let changes = loaded
@@ -50,11 +50,7 @@ pub(super) async fn command(
         signals: changes.signals,
     };
     // A retry that changed nothing is no second change.
-    let audited = action.filter(|_| !changes.events.is_empty());
-    let audited = audited.map(|action| Audited {
-        action,
-        subject: run_id.to_string(),
-    });
+    let audited = audited.filter(|_| !changes.events.is_empty());
     transaction
         .commit(Outcome::Run(&commanded.run), audited)
         .await?;
@@ -102,21 +98,4 @@ async fn view(
         metadata,
         output,
     })
-}
-
-/// A command as the audit names it; None for what only workers and clocks say.
-fn action(command: &RunCommand) -> Option<&'static str> {
-    match command {
-        RunCommand::Cancel { .. } => Some("task_run.cancel"),
-        RunCommand::Answer { .. } => Some("task_run.answer"),
-        RunCommand::Decline => Some("task_run.decline"),
-        RunCommand::Approve { .. } => Some("task_run.approve"),
-        RunCommand::Reject { .. } => Some("task_run.reject"),
-        RunCommand::Lease { .. }
-        | RunCommand::Worker { .. }
-        | RunCommand::TimedOut(_)
-        | RunCommand::WorkerGone { .. }
-        | RunCommand::SessionEnded { .. }
-        | RunCommand::SessionFailed => None,
-    }
 }

@@ -1,26 +1,14 @@
 //! `Runs::timeline`: the events of a run, its files, and what its agent said, in one order.
 
-use sqlx::FromRow;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
-use windlass_application::ports::runs::{TimelineEntry, TimelineKind};
+use windlass_application::ports::runs::TimelineEntry;
 use windlass_domain::id::RunId;
-use windlass_records::columns::{At, Id};
+use windlass_records::columns::Id;
+use windlass_records::rows::{LineRow, MAX_LINES};
 
-use super::attachment::{INTERACTION, MAX_LINES, PROGRESS};
-use crate::error::{corrupt, store_error};
+use crate::error::{read, store_error};
 use crate::store::SqliteStore;
-
-const EVENT: &str = "event";
-const FILE: &str = "file";
-
-#[derive(FromRow)]
-struct LineRow {
-    at: At,
-    kind: String,
-    message: Option<String>,
-    step: Option<u32>,
-}
 
 /// Of what happened at one moment, the status that was entered comes first. The event of a file
 /// is left out: the file is a line itself. The plus keeps SQLite from reading all files of the
@@ -56,24 +44,5 @@ pub(super) async fn timeline(
     .fetch_all(store.readers())
     .await
     .map_err(store_error)?;
-    rows.into_iter().map(|row| entry(run_id, row)).collect()
-}
-
-fn entry(run_id: RunId, row: LineRow) -> Result<TimelineEntry, StoreError> {
-    let kind = match row.kind.as_str() {
-        EVENT => TimelineKind::Event,
-        FILE => TimelineKind::File,
-        PROGRESS => TimelineKind::Progress,
-        INTERACTION => TimelineKind::Interaction,
-        other => {
-            let rule = format!("a line is of a known kind; it is `{other}`");
-            return Err(corrupt("timeline", &run_id, &rule));
-        }
-    };
-    Ok(TimelineEntry {
-        at: row.at.0,
-        kind,
-        message: row.message,
-        step: row.step,
-    })
+    rows.into_iter().map(read).collect()
 }

@@ -1,0 +1,201 @@
+//! `Runs::lease`: queued runs for a worker, now running under a new epoch.
+
+use std::collections::HashSet;
+
+use tracing::{error, warn};
+use windlass_application::OrganizationContext;
+use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun};
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_domain::id::{OrganizationId, SessionId};
+use windlass_domain::lifecycle::{Changes, Command};
+use windlass_domain::pool::Pool;
+use windlass_domain::run::{Holder, RunCommand};
+use windlass_domain::session::{Session, SessionState};
+
+use super::leased::Equipment;
+use super::pick::{Picked, Picks};
+use super::place::holder_key;
+use super::scene::Loaded;
+use crate::error::store_error;
+use crate::retry::retrying;
+use crate::store::PostgresStore;
+use crate::transaction::Transaction;
+use crate::workers;
+
+/// The most runs that one call leases, so that its transaction stays short.
+const MAX_AT_ONCE: usize = 256;
+
+pub(super) async fn lease(
+    store: &PostgresStore,
+    request: &LeaseRequest,
+) -> Result<Leased, WriteError> {
+    let ended_sessions = ended(store, request).await?;
+    // Most polls bring nothing, and those take no lock and write nothing.
+    let mut leased = if brings_nothing(store, request).await? {
+        Leased::default()
+    } else {
+        retrying(|| from_pools(store, request)).await?
+    };
+    leased.ended_sessions = ended_sessions;
+    Ok(leased)
+}
+
+/// Whether there is nothing to lease. Notes that the worker called, now and then.
+async fn brings_nothing(store: &PostgresStore, request: &LeaseRequest) -> Result<bool, WriteError> {
+    let mut connection = store.pool().acquire().await.map_err(store_error)?;
+    let (holder, organization) = (request.holder, request.organization);
+    let worker = workers::latest(&mut connection, holder, organization).await?;
+    workers::seen(&mut connection, &worker, store.now()).await?;
+    if worker.draining || request.capacity == 0 {
+        return Ok(true);
+    }
+    for pool in &request.pools {
+        if !picks(store, request, pool)
+            .is_empty(&mut connection)
+            .await?
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The whole of a lease that may bring something.
+async fn from_pools(store: &PostgresStore, request: &LeaseRequest) -> Result<Leased, WriteError> {
+    let mut transaction = store.begin(None).await?;
+    let (holder, organization) = (request.holder, request.organization);
+    // A new start of the worker waits for this, and then finds what it leased.
+    let worker = workers::hold(transaction.connection(), holder, organization).await?;
+    let capacity = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
+    let capacity = capacity.min(MAX_AT_ONCE);
+    let mut leased = Leased::default();
+    let mut turns = Vec::new();
+    if !worker.draining {
+        for pool in &request.pools {
+            let picks = picks(store, request, pool);
+            let picks = from_pool(&mut transaction, request, capacity, picks, &mut leased).await?;
+            turns.extend(picks.last().map(|last| (pool, last)));
+        }
+    }
+    transaction.commit().await?;
+    remember(store, turns);
+    Ok(leased)
+}
+
+fn picks(store: &PostgresStore, request: &LeaseRequest, pool: &Pool) -> Picks {
+    Picks::new(
+        pool.clone(),
+        holder_key(request.holder),
+        request
+            .organization
+            .map(OrganizationContext::organization_id),
+        store.turns().last(pool),
+    )
+}
+
+/// A turn is over once its lease is committed.
+fn remember(store: &PostgresStore, turns: Vec<(&Pool, OrganizationId)>) {
+    for (pool, organization_id) in turns {
+        store.turns().took(pool, organization_id);
+    }
+}
+
+/// Leases from one pool until the worker has what it asked for. A run whose session somebody else
+/// has at this moment stays where it is, for the next lease.
+async fn from_pool(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    capacity: usize,
+    mut picks: Picks,
+    leased: &mut Leased,
+) -> Result<Picks, WriteError> {
+    while leased.runs.len() < capacity {
+        let room = capacity - leased.runs.len();
+        let picked = picks.next(transaction.connection(), room).await?;
+        if picked.is_empty() {
+            break;
+        }
+        let session_ids: Vec<SessionId> = picked.iter().map(|it| it.session_id).collect();
+        let mut scenes = Loaded::load_free(transaction, &session_ids).await?;
+        for picked in picked {
+            let Some(scene) = scenes.remove(&picked.session_id) else {
+                continue;
+            };
+            match lease_one(transaction, request, picked, scene).await {
+                Ok(Some((run, changes))) => {
+                    leased.runs.push(run);
+                    leased.signals.extend(changes.signals);
+                }
+                Ok(None) => {}
+                // One broken row must not keep all others from being done.
+                Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+                    error!(run.id = %picked.run_id, %error, "a queued run cannot be leased");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(picks)
+}
+
+/// Leases one run; None where it may not be leased after all. Nothing is written where it fails
+/// over a broken row: all is read before.
+async fn lease_one(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    picked: Picked,
+    scene: Result<Loaded, StoreError>,
+) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
+    let run_id = picked.run_id;
+    let mut loaded = scene?;
+    let run = loaded.scene.runs.iter().find(|run| run.id == run_id);
+    let Some(run) = run else {
+        return Ok(None);
+    };
+    let equipment = Equipment::load(transaction.connection(), run).await?;
+    let resumed = is_kept_by(loaded.scene.session.as_ref(), request.holder);
+    let command = Command::Run {
+        run_id,
+        command: RunCommand::Lease {
+            holder: request.holder,
+            explicit_begin: request.explicit_begin,
+            length: request.length,
+        },
+    };
+    match loaded.command(transaction, command).await {
+        Ok(changes) => {
+            let run = changes.runs.iter().find(|run| run.id == run_id).cloned();
+            Ok(run.map(|run| (equipment.of(run, resumed), changes)))
+        }
+        Err(WriteError::Refused(refusal)) => {
+            warn!(run.id = %run_id, %refusal, "a queued run is left where it is");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether this start of a worker has the session's state from a run before.
+fn is_kept_by(session: Option<&Session>, holder: Holder) -> bool {
+    session.is_some_and(|session| match session.state {
+        SessionState::Idle { holder: keeper, .. } => keeper == holder,
+        SessionState::Queued
+        | SessionState::Running { .. }
+        | SessionState::Completing { .. }
+        | SessionState::Completed
+        | SessionState::Failed => false,
+    })
+}
+
+/// Those of the worker's sessions that it no longer has.
+async fn ended(
+    store: &PostgresStore,
+    request: &LeaseRequest,
+) -> Result<Vec<SessionId>, StoreError> {
+    if request.sessions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let kept: HashSet<SessionId> = store.kept_by(request.holder).await?.into_iter().collect();
+    let told = request.sessions.iter().copied();
+    Ok(told.filter(|id| !kept.contains(id)).collect())
+}

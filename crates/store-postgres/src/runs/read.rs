@@ -1,0 +1,105 @@
+//! Runs, read one by one.
+
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+use windlass_application::OrganizationContext;
+use windlass_application::ports::StoreError;
+use windlass_application::ports::runs::RunView;
+use windlass_application::ports::sessions::SHOWN_RUNS;
+use windlass_domain::id::{OrganizationId, RunId, SessionId};
+use windlass_domain::run::{Run, Status};
+use windlass_domain::sealed::Sealed;
+use windlass_records::columns::Id;
+use windlass_records::rows::{RunRow, StatusRow, ViewRow};
+use windlass_records::{select_runs, select_views};
+
+use crate::error::{self, store_error};
+use crate::store::PostgresStore;
+
+pub(super) async fn get(
+    store: &PostgresStore,
+    organization: OrganizationContext,
+    run_id: RunId,
+) -> Result<Option<RunView>, StoreError> {
+    let mut open = store.read(organization).await?;
+    let row: Option<ViewRow> = sqlx::query_as(select_views!(
+        "WHERE run.id = $1 AND run.organization_id = $2"
+    ))
+    .bind(Id(run_id.uuid()))
+    .bind(Id(organization.organization_id().uuid()))
+    .fetch_optional(&mut *open)
+    .await
+    .map_err(store_error)?;
+    row.map(error::read).transpose()
+}
+
+pub(super) async fn input(
+    store: &PostgresStore,
+    organization: OrganizationContext,
+    run_id: RunId,
+) -> Result<Option<Sealed>, StoreError> {
+    let mut open = store.read(organization).await?;
+    let input: Option<Vec<u8>> = sqlx::query_scalar(
+        "SELECT run_input.input
+         FROM run
+         JOIN run_input ON run_input.run_id = run.id
+         WHERE run.id = $1 AND run.organization_id = $2",
+    )
+    .bind(Id(run_id.uuid()))
+    .bind(Id(organization.organization_id().uuid()))
+    .fetch_optional(&mut *open)
+    .await
+    .map_err(store_error)?;
+    Ok(input.map(Sealed::from_bytes))
+}
+
+/// Over all organizations: whoever waits for a run has been let in to it.
+pub(super) async fn statuses(
+    store: &PostgresStore,
+    run_ids: &[RunId],
+) -> Result<Vec<(RunId, Status)>, StoreError> {
+    if run_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = run_ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<StatusRow> =
+        sqlx::query_as("SELECT id, status FROM run WHERE id = ANY($1) ORDER BY id")
+            .bind(ids)
+            .fetch_all(store.pool())
+            .await
+            .map_err(store_error)?;
+    rows.into_iter().map(error::read).collect()
+}
+
+pub(super) async fn organization_of(
+    store: &PostgresStore,
+    run_id: RunId,
+) -> Result<Option<OrganizationId>, StoreError> {
+    let id: Option<Id> = sqlx::query_scalar("SELECT organization_id FROM run WHERE id = $1")
+        .bind(Id(run_id.uuid()))
+        .fetch_optional(store.pool())
+        .await
+        .map_err(store_error)?;
+    Ok(id.map(|id| OrganizationId::from_uuid(id.0)))
+}
+
+/// The newest runs of a session, newest first.
+pub(crate) async fn of_session(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    session_id: SessionId,
+) -> Result<Vec<Run>, StoreError> {
+    let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
+        "",
+        "WHERE run.session_id = $1 AND run.organization_id = $2 ORDER BY run.id DESC LIMIT $3"
+    ))
+    .bind(Id(session_id.uuid()))
+    .bind(Id(organization_id.uuid()))
+    .bind(i64::from(SHOWN_RUNS))
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
+    rows.into_iter()
+        .map(|row| error::read(row).map(|(run, _)| run))
+        .collect()
+}

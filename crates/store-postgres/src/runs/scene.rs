@@ -1,0 +1,278 @@
+//! The scene of a decision: a session, its runs that are not final, its credential.
+//!
+//! Whoever changes a run has its session's row locked: that one lock stands for the whole scene, and
+//! runs need none of their own. A credential is shared by scenes; it is locked only where a decision
+//! changes it.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::PgConnection;
+use uuid::Uuid;
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_domain::Timestamp;
+use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
+use windlass_domain::lifecycle::{self, Changes, Command, Scene, SceneCredential};
+use windlass_domain::run::{Metadata, Run};
+use windlass_domain::session::Session;
+use windlass_records::columns::Id;
+use windlass_records::rows::{RunRow, SceneCredentialRow, SessionRow};
+use windlass_records::select_runs;
+
+use super::save;
+use crate::error::{read, store_error};
+use crate::sessions;
+use crate::transaction::Transaction;
+
+/// A scene with what its events and answers need besides.
+pub(crate) struct Loaded {
+    /// What the decision reads.
+    pub(crate) scene: Scene,
+    /// The callers' own pairs, by run.
+    pub(crate) metadata: HashMap<RunId, Metadata>,
+}
+
+/// Scenes by session, or why there is none: one broken row must not break those beside it.
+pub(super) type Scenes = HashMap<SessionId, Result<Loaded, StoreError>>;
+
+/// Runs by session, likewise.
+type Runs = HashMap<SessionId, Result<Vec<(Run, Metadata)>, StoreError>>;
+
+impl Loaded {
+    /// The scene of a start that opens its session.
+    pub(super) fn empty() -> Self {
+        Self {
+            scene: Scene {
+                session: None,
+                runs: Vec::new(),
+                credential: None,
+            },
+            metadata: HashMap::new(),
+        }
+    }
+
+    /// The scene of this session, once nobody else has it.
+    ///
+    /// Whose the session is, the caller checks, or it comes from a row of ours.
+    pub(crate) async fn load(
+        transaction: &mut Transaction,
+        session_id: SessionId,
+    ) -> Result<Option<Self>, StoreError> {
+        let row = sessions::lock(transaction.connection(), session_id).await?;
+        transaction.has_waited();
+        one(transaction.connection(), row, None).await
+    }
+
+    /// The scene of one of the organization's runs, with the run also where it is final, once
+    /// nobody else has it.
+    pub(super) async fn load_of_run(
+        transaction: &mut Transaction,
+        organization_id: OrganizationId,
+        run_id: RunId,
+    ) -> Result<Option<Self>, StoreError> {
+        let connection = transaction.connection();
+        let row = sessions::lock_of_run(connection, organization_id, run_id).await?;
+        transaction.has_waited();
+        one(transaction.connection(), row, Some(run_id)).await
+    }
+
+    /// The scenes of those of these sessions that nobody else has: it waits for nobody.
+    pub(super) async fn load_free(
+        transaction: &mut Transaction,
+        session_ids: &[SessionId],
+    ) -> Result<Scenes, StoreError> {
+        let ids: Vec<Uuid> = session_ids.iter().map(|id| id.uuid()).collect();
+        let rows = sessions::lock_free(transaction.connection(), &ids).await?;
+        scenes(transaction.connection(), rows, None).await
+    }
+
+    /// Whether it is this organization's.
+    pub(crate) fn is_of(&self, organization_id: OrganizationId) -> bool {
+        let session = self.scene.session.as_ref();
+        session.is_some_and(|session| session.organization_id == organization_id)
+    }
+
+    /// Decides, saves what is decided, and is the scene after it.
+    pub(crate) async fn command(
+        &mut self,
+        transaction: &mut Transaction,
+        command: Command,
+    ) -> Result<Changes, WriteError> {
+        let changes = self.decide(transaction, command).await?;
+        save::save(transaction, self, &changes).await?;
+        self.follow(&changes);
+        Ok(changes)
+    }
+
+    /// Decides; where that changes the credential, over the credential as it is once it is locked.
+    async fn decide(
+        &mut self,
+        transaction: &mut Transaction,
+        command: Command,
+    ) -> Result<Changes, WriteError> {
+        let at = transaction.at();
+        let changes = lifecycle::decide(&self.scene, command.clone(), at)?;
+        let Some(credential) = changes.credential else {
+            return Ok(changes);
+        };
+        let locked = lock_credential(transaction.connection(), credential.id).await?;
+        if locked == self.scene.credential {
+            return Ok(changes);
+        }
+        self.scene.credential = locked;
+        Ok(lifecycle::decide(&self.scene, command, at)?)
+    }
+
+    /// The scene after these changes, as it would be loaded: final runs are gone from it.
+    fn follow(&mut self, changes: &Changes) {
+        let scene = &mut self.scene;
+        if let Some(session) = &changes.session {
+            scene.session = Some(session.clone());
+        }
+        for run in &changes.runs {
+            scene.runs.retain(|known| known.id != run.id);
+            if !run.status().is_final() {
+                scene.runs.push(run.clone());
+            }
+        }
+        scene.runs.sort_by_key(|run| run.id);
+        if let Some(credential) = changes.credential {
+            scene.credential = Some(credential);
+        }
+    }
+
+    /// The command that the earliest clock asks for that has run out.
+    pub(super) fn due(&self, now: Timestamp) -> Option<Command> {
+        lifecycle::due(&self.scene, now)
+    }
+}
+
+async fn one(
+    connection: &mut PgConnection,
+    row: Option<SessionRow>,
+    about: Option<RunId>,
+) -> Result<Option<Loaded>, StoreError> {
+    let rows = row.into_iter().collect();
+    let scenes = scenes(connection, rows, about).await?;
+    scenes.into_values().next().transpose()
+}
+
+/// The scenes of these sessions, which are locked, with the run `about` also where that is final.
+async fn scenes(
+    connection: &mut PgConnection,
+    sessions: Vec<SessionRow>,
+    about: Option<RunId>,
+) -> Result<Scenes, StoreError> {
+    if sessions.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<Uuid> = sessions.iter().map(|row| row.id().uuid()).collect();
+    let mut runs = runs(connection, &ids, about).await?;
+    let sessions: Vec<_> = sessions
+        .into_iter()
+        .map(|row| (row.id(), read(row)))
+        .collect();
+    let credential_ids: Vec<Uuid> = sessions
+        .iter()
+        .filter_map(|(_, session)| session.as_ref().ok()?.credential_id)
+        .map(CredentialId::uuid)
+        .collect();
+    let credentials = credentials(connection, &credential_ids).await?;
+    let scenes = sessions.into_iter().map(|(id, session)| {
+        let runs = runs.remove(&id).unwrap_or_else(|| Ok(Vec::new()));
+        let scene = session.and_then(|session| Ok(scene(session, runs?, &credentials)));
+        (id, scene)
+    });
+    Ok(scenes.collect())
+}
+
+fn scene(
+    session: Session,
+    runs: Vec<(Run, Metadata)>,
+    credentials: &HashMap<CredentialId, SceneCredential>,
+) -> Loaded {
+    let mut metadata = HashMap::with_capacity(runs.len());
+    let mut of_session = Vec::with_capacity(runs.len());
+    for (run, pairs) in runs {
+        metadata.insert(run.id, pairs);
+        of_session.push(run);
+    }
+    let credential_id = session.credential_id;
+    Loaded {
+        scene: Scene {
+            session: Some(session),
+            runs: of_session,
+            credential: credential_id.and_then(|id| credentials.get(&id).copied()),
+        },
+        metadata,
+    }
+}
+
+/// The runs of these sessions that are not final, and the run `about`, each session's in the order
+/// of their ids.
+async fn runs(
+    connection: &mut PgConnection,
+    session_ids: &[Uuid],
+    about: Option<RunId>,
+) -> Result<Runs, StoreError> {
+    let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
+        "",
+        "WHERE run.id IN (
+             SELECT run_id FROM queue WHERE session_id = ANY($1)
+             UNION SELECT run_id FROM parked WHERE session_id = ANY($1)
+             UNION SELECT run_id FROM live WHERE session_id = ANY($1)
+             UNION SELECT run_id FROM review WHERE session_id = ANY($1)
+             UNION SELECT $2
+         )
+         ORDER BY run.id"
+    ))
+    .bind(session_ids)
+    .bind(about.map(|id| Id(id.uuid())))
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
+    let mut runs = Runs::new();
+    for row in rows {
+        let of_session = runs
+            .entry(row.session_id())
+            .or_insert_with(|| Ok(Vec::new()));
+        if let Ok(known) = of_session {
+            match read(row) {
+                Ok(run) => known.push(run),
+                Err(error) => *of_session = Err(error),
+            }
+        }
+    }
+    Ok(runs)
+}
+
+async fn credentials(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+) -> Result<HashMap<CredentialId, SceneCredential>, StoreError> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<SceneCredentialRow> =
+        sqlx::query_as("SELECT id, status, updated_at FROM credential WHERE id = ANY($1)")
+            .bind(ids)
+            .fetch_all(connection)
+            .await
+            .map_err(store_error)?;
+    rows.into_iter()
+        .map(|row| read(row).map(|credential: SceneCredential| (credential.id, credential)))
+        .collect()
+}
+
+async fn lock_credential(
+    connection: &mut PgConnection,
+    id: CredentialId,
+) -> Result<Option<SceneCredential>, StoreError> {
+    let row: Option<SceneCredentialRow> = sqlx::query_as(
+        "SELECT id, status, updated_at FROM credential WHERE id = $1 FOR NO KEY UPDATE",
+    )
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(read).transpose()
+}

@@ -1,0 +1,212 @@
+//! `Runs::sweep`: acts on the clocks that have run out. Source: docs/lifecycle.md, "Clocks".
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+use windlass_application::ports::runs::Swept;
+use windlass_application::ports::{StoreError, WriteError};
+use windlass_domain::Timestamp;
+use windlass_domain::id::SessionId;
+use windlass_domain::lifecycle;
+use windlass_domain::session;
+use windlass_records::columns::{At, Id};
+
+use super::place;
+use super::scene::Loaded;
+use crate::error::store_error;
+use crate::retry::retrying;
+use crate::store::PostgresStore;
+use crate::transaction::Transaction;
+
+/// When what could not be swept is looked at again.
+const LATER: Duration = Duration::from_secs(60);
+
+/// The tables whose rows are looked at by their `check_at`, with the column of their session.
+const QUEUE: &str = "UPDATE queue SET check_at = $3 WHERE session_id = $1 AND check_at <= $2";
+const PARKED: &str = "UPDATE parked SET check_at = $3 WHERE session_id = $1 AND check_at <= $2";
+const LIVE: &str = "UPDATE live SET check_at = $3 WHERE session_id = $1 AND check_at <= $2";
+const REVIEW: &str = "UPDATE review SET check_at = $3 WHERE session_id = $1 AND check_at <= $2";
+const SESSION: &str = "UPDATE session SET check_at = $3 WHERE id = $1 AND check_at <= $2";
+
+pub(super) async fn sweep(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> {
+    let session_ids = due(store, limit).await?;
+    let is_full = u32::try_from(session_ids.len()).is_ok_and(|count| count >= limit);
+    let mut swept = Swept {
+        more: is_full,
+        ..Swept::default()
+    };
+    let mut seen = HashSet::new();
+    for session_id in session_ids {
+        let Some(room) = limit.checked_sub(swept.acted).filter(|room| *room > 0) else {
+            swept.more = true;
+            break;
+        };
+        if !seen.insert(session_id) {
+            continue;
+        }
+        match retrying(|| sweep_scene(store, session_id, room)).await {
+            Ok(of_scene) => {
+                swept.acted += of_scene.acted;
+                swept.more |= of_scene.more;
+                swept.signals.extend(of_scene.signals);
+            }
+            // What was done before is committed, and must be told.
+            Err(error @ StoreError::Unavailable(_)) if swept.acted > 0 => {
+                warn!(session.id = %session_id, %error, "a sweep was broken off");
+                swept.more = true;
+                break;
+            }
+            Err(error @ StoreError::Unavailable(_)) => return Err(error),
+            // One broken scene must not stop all clocks.
+            Err(error) => {
+                error!(session.id = %session_id, %error, "a session cannot be swept");
+                postpone_alone(store, session_id).await?;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// The sessions whose own clock or a run's may have run out, the earliest first. Over all
+/// organizations: a scene is of one.
+async fn due(store: &PostgresStore, limit: u32) -> Result<Vec<SessionId>, StoreError> {
+    let ids: Vec<Id> = sqlx::query_scalar(
+        "SELECT session_id
+         FROM (
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM queue
+                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+             ) AS of_queue
+             UNION ALL
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM parked
+                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+             ) AS of_parked
+             UNION ALL
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM live
+                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+             ) AS of_live
+             UNION ALL
+             SELECT * FROM (
+                 SELECT session_id, check_at FROM review
+                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+             ) AS of_review
+             UNION ALL
+             SELECT * FROM (
+                 SELECT id, check_at FROM session
+                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+             ) AS of_session
+         ) AS due
+         ORDER BY check_at
+         LIMIT $2",
+    )
+    .bind(At(store.now()))
+    .bind(i64::from(limit))
+    .fetch_all(store.pool())
+    .await
+    .map_err(store_error)?;
+    Ok(ids
+        .into_iter()
+        .map(|id| SessionId::from_uuid(id.0))
+        .collect())
+}
+
+/// Acts on up to `limit` clocks of a session and its runs that have run out, one after the other,
+/// and sets when the others are looked at: a transaction of its own. A session that somebody else
+/// has, such as another sweeper, is left to the next sweep.
+async fn sweep_scene(
+    store: &PostgresStore,
+    session_id: SessionId,
+    limit: u32,
+) -> Result<Swept, StoreError> {
+    let mut transaction = store.begin(None).await?;
+    let mut scenes = Loaded::load_free(&mut transaction, &[session_id]).await?;
+    let Some(loaded) = scenes.remove(&session_id) else {
+        return Ok(Swept::default());
+    };
+    let swept = sweep_loaded(&mut transaction, session_id, loaded?, limit).await?;
+    transaction.commit().await?;
+    Ok(swept)
+}
+
+async fn sweep_loaded(
+    transaction: &mut Transaction,
+    session_id: SessionId,
+    mut loaded: Loaded,
+    limit: u32,
+) -> Result<Swept, StoreError> {
+    let now = transaction.at();
+    let mut swept = Swept::default();
+    while swept.acted < limit
+        && let Some(command) = loaded.due(now)
+    {
+        match loaded.command(transaction, command).await {
+            Ok(changes) => {
+                swept.acted += 1;
+                swept.signals.extend(changes.signals);
+                info!(session.id = %session_id, "a clock of {session_id} ran out");
+            }
+            Err(WriteError::Store(error)) => return Err(error),
+            Err(error) => {
+                warn!(session.id = %session_id, %error, "a clock that ran out was not taken");
+                postpone(transaction, session_id).await?;
+                return Ok(swept);
+            }
+        }
+    }
+    if loaded.due(now).is_some() {
+        swept.more = true;
+    } else {
+        rearm(transaction, &loaded).await?;
+    }
+    Ok(swept)
+}
+
+/// Sets when each of the scene is looked at again: renewals and activity have moved its deadlines.
+async fn rearm(transaction: &mut Transaction, loaded: &Loaded) -> Result<(), StoreError> {
+    let now = transaction.at();
+    for run in &loaded.scene.runs {
+        let check_at = lifecycle::check_at(run);
+        place::rearm(transaction.connection(), run, check_at, now).await?;
+    }
+    if let Some(session) = &loaded.scene.session {
+        let check_at = session::check_at(session);
+        set_check_at(transaction, SESSION, session.id, check_at).await?;
+    }
+    Ok(())
+}
+
+/// As [`postpone`], in a transaction of its own.
+async fn postpone_alone(store: &PostgresStore, session_id: SessionId) -> Result<(), StoreError> {
+    let mut transaction = store.begin(None).await?;
+    postpone(&mut transaction, session_id).await?;
+    transaction.commit().await
+}
+
+/// Leaves a session and its runs alone for a while.
+async fn postpone(transaction: &mut Transaction, session_id: SessionId) -> Result<(), StoreError> {
+    let later = Some(transaction.at() + LATER);
+    for statement in [QUEUE, PARKED, LIVE, REVIEW, SESSION] {
+        set_check_at(transaction, statement, session_id, later).await?;
+    }
+    Ok(())
+}
+
+async fn set_check_at(
+    transaction: &mut Transaction,
+    statement: &'static str,
+    session_id: SessionId,
+    check_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let now = transaction.at();
+    sqlx::query(statement)
+        .bind(Id(session_id.uuid()))
+        .bind(At(now))
+        .bind(check_at.map(At))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}

@@ -1,0 +1,48 @@
+//! `Runs::timeline`: the events of a run, its files, and what its agent said, in one order.
+
+use windlass_application::OrganizationContext;
+use windlass_application::ports::StoreError;
+use windlass_application::ports::runs::TimelineEntry;
+use windlass_domain::id::RunId;
+use windlass_records::columns::Id;
+use windlass_records::rows::{LineRow, MAX_LINES};
+
+use crate::error::{read, store_error};
+use crate::store::PostgresStore;
+
+/// Of what happened at one moment, the status that was entered comes first. The event of a file
+/// is left out: the file is a line itself.
+pub(super) async fn timeline(
+    store: &PostgresStore,
+    organization: OrganizationContext,
+    run_id: RunId,
+) -> Result<Vec<TimelineEntry>, StoreError> {
+    let mut open = store.read(organization).await?;
+    let rows: Vec<LineRow> = sqlx::query_as(
+        "SELECT at, kind, message, step
+         FROM (
+             SELECT event.created_at AS at, 'event' AS kind, event.type AS message,
+                    NULL::bigint AS step, 1 AS rank, event.sequence AS place
+             FROM event
+             WHERE event.run_id = $1 AND event.organization_id = $2 AND event.file_id IS NULL
+             UNION ALL
+             SELECT timeline.at, timeline.kind, timeline.message, timeline.step, 2, timeline.line
+             FROM timeline
+             JOIN run ON run.id = timeline.run_id
+             WHERE timeline.run_id = $1 AND run.organization_id = $2
+             UNION ALL
+             SELECT file.created_at, 'file', file.file_name, NULL, 3, 0
+             FROM file
+             WHERE file.run_id = $1 AND file.organization_id = $2
+         ) AS line
+         ORDER BY at, rank, place
+         LIMIT $3",
+    )
+    .bind(Id(run_id.uuid()))
+    .bind(Id(organization.organization_id().uuid()))
+    .bind(i64::from(MAX_LINES))
+    .fetch_all(&mut *open)
+    .await
+    .map_err(store_error)?;
+    rows.into_iter().map(read).collect()
+}

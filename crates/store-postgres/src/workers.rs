@@ -1,0 +1,319 @@
+//! Workers: names with starts.
+
+use async_trait::async_trait;
+use sqlx::FromRow;
+use sqlx::postgres::PgConnection;
+use tracing::{error, info};
+use windlass_application::ports::workers::Registered;
+use windlass_application::ports::{StoreError, Workers, WriteError};
+use windlass_application::{OrganizationContext, random};
+use windlass_domain::Timestamp;
+use windlass_domain::id::{RunId, SessionId, WorkerId};
+use windlass_domain::lifecycle::{Changes, Command, Signal};
+use windlass_domain::run::{Holder, RunCommand};
+use windlass_domain::session::SessionCommand;
+use windlass_records::columns::{At, Count, Id};
+use windlass_records::rows::{Worker, WorkerRow};
+
+use crate::error::{corrupt, store_error};
+use crate::retry::retrying;
+use crate::runs::Loaded;
+use crate::store::PostgresStore;
+
+#[async_trait]
+impl Workers for PostgresStore {
+    async fn register(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+    ) -> Result<Registered, WriteError> {
+        let holder = self.next_start(organization, name).await?;
+        let mut registered = Registered {
+            holder,
+            lost_leases: 0,
+            signals: Vec::new(),
+        };
+        for held in self.held_before(holder).await? {
+            let command = Command::Run {
+                run_id: held.run_id,
+                command: RunCommand::WorkerGone {
+                    holder: held.holder,
+                },
+            };
+            if let Some(signals) = self.tell_session(held.session_id, command).await? {
+                registered.lost_leases += 1;
+                registered.signals.extend(signals);
+            }
+        }
+        for (session_id, holder) in self.kept_before(holder).await? {
+            let command = Command::Session(SessionCommand::WorkerGone { holder });
+            let signals = self.tell_session(session_id, command).await?;
+            registered.signals.extend(signals.unwrap_or_default());
+        }
+        Ok(registered)
+    }
+
+    async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
+        // Waits for leases of this start that are under way, and counts them.
+        let drained =
+            sqlx::query("UPDATE worker SET draining = true WHERE id = $1 AND incarnation = $2")
+                .bind(Id(holder.worker_id.uuid()))
+                .bind(Count(holder.incarnation))
+                .execute(self.pool())
+                .await
+                .map_err(store_error)?;
+        let mut connection = self.pool().acquire().await.map_err(store_error)?;
+        if drained.rows_affected() == 0 {
+            let worker = find(&mut connection, holder.worker_id).await?;
+            Worker::of_latest_start(worker, holder)?;
+        }
+        let leases = count_leases(&mut connection, holder).await?;
+        drop(connection);
+
+        let mut signals = Vec::new();
+        for session_id in self.kept_by(holder).await? {
+            let command = Command::Session(SessionCommand::Evicted { holder });
+            let told = self.tell_session(session_id, command).await?;
+            signals.extend(told.unwrap_or_default());
+        }
+        Ok((leases, signals))
+    }
+
+    async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
+        let mut connection = self.pool().acquire().await.map_err(store_error)?;
+        let worker = find(&mut connection, holder.worker_id).await?;
+        match worker.filter(|worker| worker.incarnation == holder.incarnation) {
+            Some(worker) => seen(&mut connection, &worker, self.now()).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A run that a start of a worker holds.
+struct Held {
+    run_id: RunId,
+    session_id: SessionId,
+    holder: Holder,
+}
+
+#[derive(FromRow)]
+struct HeldRow {
+    run_id: Id,
+    session_id: Id,
+    incarnation: Count,
+}
+
+#[derive(FromRow)]
+struct KeptRow {
+    id: Id,
+    incarnation: Count,
+}
+
+impl PostgresStore {
+    /// The number of a new start, in a transaction of its own: from then on its earlier starts
+    /// lease nothing, so that what they hold only gets less.
+    async fn next_start(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+    ) -> Result<Holder, WriteError> {
+        let at = self.now();
+        let organization_id = organization.map(OrganizationContext::organization_id);
+        let row: StartRow = sqlx::query_as(
+            "INSERT INTO worker (id, organization_id, name, incarnation, draining, last_seen_at)
+             VALUES ($1, $2, $3, 1, false, $4)
+             ON CONFLICT (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'), name)
+             DO UPDATE
+             SET incarnation = worker.incarnation + 1, draining = false,
+                 last_seen_at = excluded.last_seen_at
+             RETURNING id, incarnation",
+        )
+        .bind(Id(WorkerId::new(at, random::random()).uuid()))
+        .bind(organization_id.map(|id| Id(id.uuid())))
+        .bind(name)
+        .bind(At(at))
+        .fetch_one(self.pool())
+        .await
+        .map_err(store_error)?;
+        Ok(Holder {
+            worker_id: WorkerId::from_uuid(row.id.0),
+            incarnation: row.incarnation.0,
+        })
+    }
+
+    /// The runs that earlier starts of the worker hold.
+    async fn held_before(&self, holder: Holder) -> Result<Vec<Held>, StoreError> {
+        let rows: Vec<HeldRow> = sqlx::query_as(
+            "SELECT run_id, session_id, incarnation
+             FROM live
+             WHERE worker_id = $1 AND incarnation < $2
+             ORDER BY run_id",
+        )
+        .bind(Id(holder.worker_id.uuid()))
+        .bind(Count(holder.incarnation))
+        .fetch_all(self.pool())
+        .await
+        .map_err(store_error)?;
+        let held = rows.into_iter().map(|row| Held {
+            run_id: RunId::from_uuid(row.run_id.0),
+            session_id: SessionId::from_uuid(row.session_id.0),
+            holder: Holder {
+                incarnation: row.incarnation.0,
+                ..holder
+            },
+        });
+        Ok(held.collect())
+    }
+
+    /// The sessions that earlier starts of the worker have, each with the start.
+    async fn kept_before(&self, holder: Holder) -> Result<Vec<(SessionId, Holder)>, StoreError> {
+        let rows: Vec<KeptRow> = sqlx::query_as(
+            "SELECT id, incarnation
+             FROM session
+             WHERE worker_id = $1 AND incarnation < $2
+             ORDER BY id",
+        )
+        .bind(Id(holder.worker_id.uuid()))
+        .bind(Count(holder.incarnation))
+        .fetch_all(self.pool())
+        .await
+        .map_err(store_error)?;
+        let kept = rows.into_iter().map(|row| {
+            let incarnation = row.incarnation.0;
+            let holder = Holder {
+                incarnation,
+                ..holder
+            };
+            (SessionId::from_uuid(row.id.0), holder)
+        });
+        Ok(kept.collect())
+    }
+
+    /// The sessions that this start of the worker has.
+    pub(crate) async fn kept_by(&self, holder: Holder) -> Result<Vec<SessionId>, StoreError> {
+        let ids: Vec<Id> = sqlx::query_scalar(
+            "SELECT id FROM session WHERE worker_id = $1 AND incarnation = $2 ORDER BY id",
+        )
+        .bind(Id(holder.worker_id.uuid()))
+        .bind(Count(holder.incarnation))
+        .fetch_all(self.pool())
+        .await
+        .map_err(store_error)?;
+        Ok(ids
+            .into_iter()
+            .map(|id| SessionId::from_uuid(id.0))
+            .collect())
+    }
+
+    /// A command to one scene, in a transaction of its own. None where the scene has moved on, or
+    /// is broken: that must not keep a worker from starting.
+    async fn tell_session(
+        &self,
+        session_id: SessionId,
+        command: Command,
+    ) -> Result<Option<Vec<Signal>>, WriteError> {
+        match retrying(|| self.try_tell_session(session_id, command.clone())).await {
+            Ok(Some(changes)) => {
+                info!(session.id = %session_id, "the worker that had {session_id} is gone, or leaves");
+                Ok(Some(changes.signals))
+            }
+            Ok(None) | Err(WriteError::Refused(_)) => Ok(None),
+            Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+                error!(session.id = %session_id, %error, "a session cannot be taken from its worker");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn try_tell_session(
+        &self,
+        session_id: SessionId,
+        command: Command,
+    ) -> Result<Option<Changes>, WriteError> {
+        let mut transaction = self.begin(None).await?;
+        let Some(mut loaded) = Loaded::load(&mut transaction, session_id).await? else {
+            return Ok(None);
+        };
+        let changes = loaded.command(&mut transaction, command).await?;
+        transaction.commit().await?;
+        Ok(Some(changes))
+    }
+}
+
+#[derive(FromRow)]
+struct StartRow {
+    id: Id,
+    incarnation: Count,
+}
+
+/// The worker whose latest start this holder is, where it is one of the organization's, or, for
+/// None, an embedded one.
+///
+/// # Errors
+/// `Refused(LeaseLost)` where it is not.
+pub(crate) async fn latest(
+    connection: &mut PgConnection,
+    holder: Holder,
+    organization: Option<OrganizationContext>,
+) -> Result<Worker, WriteError> {
+    let organization_id = organization.map(OrganizationContext::organization_id);
+    let worker = find(connection, holder.worker_id).await?;
+    let worker = worker.filter(|worker| worker.organization_id == organization_id);
+    Ok(Worker::of_latest_start(worker, holder)?)
+}
+
+/// As [`latest`]; a new start of the worker, and its drain, wait for the end of the transaction.
+pub(crate) async fn hold(
+    connection: &mut PgConnection,
+    holder: Holder,
+    organization: Option<OrganizationContext>,
+) -> Result<Worker, WriteError> {
+    // A lock by itself: what a statement reads beside a lock that it waits for may be old.
+    sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR SHARE")
+        .bind(Id(holder.worker_id.uuid()))
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    latest(connection, holder, organization).await
+}
+
+/// Notes that a worker called.
+pub(crate) async fn seen(
+    connection: &mut PgConnection,
+    worker: &Worker,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if !worker.is_to_be_noted(at) {
+        return Ok(());
+    }
+    sqlx::query("UPDATE worker SET last_seen_at = $1 WHERE id = $2")
+        .bind(At(at))
+        .bind(Id(worker.id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
+async fn find(connection: &mut PgConnection, id: WorkerId) -> Result<Option<Worker>, StoreError> {
+    let row: Option<WorkerRow> = sqlx::query_as(
+        "SELECT id, organization_id, incarnation, draining, last_seen_at FROM worker WHERE id = $1",
+    )
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(row.map(Worker::from))
+}
+
+async fn count_leases(connection: &mut PgConnection, holder: Holder) -> Result<u32, StoreError> {
+    let leases: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM live WHERE worker_id = $1 AND incarnation = $2")
+            .bind(Id(holder.worker_id.uuid()))
+            .bind(Count(holder.incarnation))
+            .fetch_one(connection)
+            .await
+            .map_err(store_error)?;
+    u32::try_from(leases).map_err(|_| corrupt("worker", &holder.worker_id, &"its leases are few"))
+}
