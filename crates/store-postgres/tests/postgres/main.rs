@@ -2,4 +2,5 @@
 
 mod conformance;
 mod database;
+mod roles;
 mod server;

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use windlass_store_postgres::PostgresStore;
 
@@ -42,14 +42,7 @@ impl Database {
         let name = format!("windlass_test_{}_{count}", std::process::id());
         let (base, _) = url.rsplit_once('/').expect("a URL names a database");
         let url = format!("{base}/{name}");
-        // What a killed run of the same number left.
-        let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-        execute(&server, drop).await;
-        execute(
-            &server,
-            format!("CREATE DATABASE {name} TEMPLATE {template}"),
-        )
-        .await;
+        make(&server, &name, template).await;
         let outside = PgPoolOptions::new()
             .max_connections(2)
             .connect_lazy(&url)
@@ -87,7 +80,11 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build();
-            runtime.expect("a runtime").block_on(execute(&server, drop));
+            runtime.expect("a runtime").block_on(async {
+                let mut connection = server.connect().await.expect("the server is there");
+                execute(&mut connection, drop).await;
+                connection.close().await.expect("it hangs up");
+            });
         });
         let dropped = dropping.join();
         if !std::thread::panicking() {
@@ -128,29 +125,37 @@ async fn migrated_once() -> String {
         // Under another name until it is whole: whoever makes it may be killed.
         let (base, _) = url.rsplit_once('/').expect("a URL names a database");
         let made = format!("{name}_made");
-        execute(
-            &server,
-            format!("DROP DATABASE IF EXISTS {made} WITH (FORCE)"),
-        )
-        .await;
-        execute(
-            &server,
-            format!("CREATE DATABASE {made} TEMPLATE template0"),
-        )
-        .await;
+        make(&server, &made, "template0").await;
         let store = PostgresStore::connect(&format!("{base}/{made}"), None).await;
         store.expect("a new database").close().await;
-        execute(&server, format!("ALTER DATABASE {made} RENAME TO {name}")).await;
+        let rename = format!("ALTER DATABASE {made} RENAME TO {name}");
+        execute(&mut connection, rename).await;
     }
     connection.close().await.expect("it hangs up");
     name
 }
 
-async fn execute(server: &PgConnectOptions, statement: String) {
+/// Makes a database, in place of what a killed run of the same number left.
+async fn make(server: &PgConnectOptions, name: &str, template: &str) {
     let mut connection = server.connect().await.expect("the server is there");
+    // From 15 on, where it can be chosen, a copy of the files is three times as fast as one that is
+    // written to the log.
+    let copied = match connection.server_version_num() {
+        Some(150_000..) => " STRATEGY file_copy",
+        Some(_) | None => "",
+    };
+    for statement in [
+        format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+        format!("CREATE DATABASE {name} TEMPLATE {template}{copied}"),
+    ] {
+        execute(&mut connection, statement).await;
+    }
+    connection.close().await.expect("it hangs up");
+}
+
+async fn execute(connection: &mut PgConnection, statement: String) {
     sqlx::raw_sql(AssertSqlSafe(statement))
-        .execute(&mut connection)
+        .execute(connection)
         .await
         .expect("a superuser's statement");
-    connection.close().await.expect("it hangs up");
 }
