@@ -12,11 +12,11 @@ use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{AgentId, OrganizationId};
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{AgentRow, AgentTaskRow, with_tasks};
-use windlass_records::{page, refuse_in_use};
+use windlass_records::{Audited, page, refuse_in_use};
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 #[async_trait]
 impl Agents for SqliteStore {

@@ -11,6 +11,7 @@ use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId};
 use windlass_domain::sealed::Sealed;
+use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
 use windlass_records::page::{self, First};
 use windlass_records::rows::CredentialRow;
@@ -18,7 +19,7 @@ use windlass_records::rows::CredentialRow;
 use crate::error::{read, store_error};
 use crate::sources;
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 #[async_trait]
 impl Credentials for SqliteStore {

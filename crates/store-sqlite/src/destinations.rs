@@ -13,11 +13,11 @@ use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{At, Id};
 use windlass_records::page::{self, First};
 use windlass_records::rows::DestinationRow;
-use windlass_records::{EventFilterRecord, WebhookRecord};
+use windlass_records::{Audited, EventFilterRecord, WebhookRecord};
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 #[async_trait]
 impl Destinations for SqliteStore {

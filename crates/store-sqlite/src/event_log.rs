@@ -7,10 +7,9 @@ use windlass_application::random;
 use windlass_domain::Timestamp;
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::id::{DeliveryId, DestinationId, EventId, OrganizationId};
-pub(crate) use windlass_records::NewEvent;
-use windlass_records::by_organization;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{ActiveDestination, ActiveDestinationRow};
+use windlass_records::{NewEvent, by_organization};
 
 use crate::error::{corrupt, read, store_error};
 

@@ -27,7 +27,5 @@ mod transaction;
 mod workers;
 mod write;
 
-use windlass_records::page;
-
 pub use self::clock::SystemClock;
 pub use self::store::{OpenError, SqliteStore};

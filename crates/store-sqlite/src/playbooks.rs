@@ -8,6 +8,7 @@ use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
+use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::PlaybookRow;
 
@@ -15,7 +16,7 @@ use crate::error::{corrupt, read, store_error};
 use crate::sources;
 use crate::store::SqliteStore;
 use crate::tasks;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 #[async_trait]
 impl Playbooks for SqliteStore {

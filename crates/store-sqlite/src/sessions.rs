@@ -8,6 +8,7 @@ use windlass_application::{OrganizationContext, Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::session::{self, Session, SessionCommand};
+use windlass_records::Audited;
 use windlass_records::SessionStateRecord;
 use windlass_records::columns::{At, Id, millis};
 use windlass_records::rows::SessionRow;
@@ -15,7 +16,7 @@ use windlass_records::rows::SessionRow;
 use crate::error::{read, store_error};
 use crate::runs::{self, Loaded};
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 #[async_trait]
 impl Sessions for SqliteStore {

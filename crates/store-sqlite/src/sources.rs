@@ -12,12 +12,12 @@ use windlass_domain::id::{OrganizationId, SourceId};
 use windlass_domain::source::Source;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::SourceRow;
-use windlass_records::{page, refuse_in_use};
+use windlass_records::{Audited, page, refuse_in_use};
 
 use crate::error::{read, store_error};
 use crate::playbooks;
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 #[async_trait]
 impl Sources for SqliteStore {

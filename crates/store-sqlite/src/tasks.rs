@@ -12,13 +12,13 @@ use windlass_domain::id::{OrganizationId, TaskId};
 use windlass_domain::task::Task;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::TaskRow;
-use windlass_records::{StorageSettingsRecord, TaskSettingsRecord, page, refuse_in_use};
+use windlass_records::{Audited, StorageSettingsRecord, TaskSettingsRecord, page, refuse_in_use};
 
 use crate::agents;
 use crate::error::{read, store_error};
 use crate::playbooks;
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 #[async_trait]
 impl Tasks for SqliteStore {

@@ -7,9 +7,10 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Notify;
 use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
+use windlass_records::NewEvent;
 
 use crate::error::store_error;
-use crate::event_log::{self, NewEvent};
+use crate::event_log;
 
 /// A transaction that has the write lock. Dropped before its commit, it has changed nothing.
 pub(crate) struct Transaction {

@@ -8,10 +8,9 @@ use windlass_application::{Actor, IdempotencyRequest, KeptAnswer, Outcome, Write
 use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::OrganizationId;
-pub(crate) use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::IdempotencyRow;
-use windlass_records::{By, NewEvent};
+use windlass_records::{Audited, By, NewEvent};
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;

@@ -8,11 +8,11 @@ use windlass_domain::event::{EventData, EventType};
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::RunId;
 use windlass_domain::run::{Run, Status};
+use windlass_records::NewEvent;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{LineKind, MAX_LINES};
 
 use crate::error::store_error;
-use crate::event_log::NewEvent;
 use crate::files;
 use crate::transaction::Transaction;
 

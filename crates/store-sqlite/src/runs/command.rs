@@ -7,6 +7,7 @@ use windlass_application::{Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::run::{Metadata, Refusal, Run, RunCommand};
+use windlass_records::Audited;
 use windlass_records::columns::Id;
 use windlass_records::rows::shows_output;
 
@@ -14,7 +15,7 @@ use super::attachment;
 use super::scene::Loaded;
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 pub(super) async fn command(
     store: &SqliteStore,

@@ -6,11 +6,11 @@ use windlass_application::ports::runs::{RunFilter, RunView};
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::id::RunId;
 use windlass_records::columns::Id;
+use windlass_records::page::{self, First};
 use windlass_records::rows::ViewRow;
 use windlass_records::select_views;
 
 use crate::error::{read, store_error};
-use crate::page::{self, First};
 use crate::store::SqliteStore;
 
 pub(super) async fn list(

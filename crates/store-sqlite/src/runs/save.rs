@@ -11,14 +11,13 @@ use windlass_domain::run::{Outcome, Run, RunState};
 use windlass_domain::session::Session;
 use windlass_records::columns::{At, Id, millis};
 use windlass_records::rows::differ_in_clocks_alone;
-use windlass_records::{RunFacts, RunStateRecord, SessionFacts};
+use windlass_records::{NewEvent, RunFacts, RunStateRecord, SessionFacts};
 
 use super::attachment;
 use super::place::{self, Place};
 use super::scene::Loaded;
 use crate::credentials;
 use crate::error::{corrupt, store_error};
-use crate::event_log::NewEvent;
 use crate::sessions;
 use crate::transaction::Transaction;
 

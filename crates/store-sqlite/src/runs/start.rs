@@ -9,6 +9,7 @@ use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::OrganizationId;
 use windlass_domain::lifecycle::{self, Command};
 use windlass_domain::run::{Refusal, Run};
+use windlass_records::Audited;
 use windlass_records::columns::Id;
 
 use super::save;
@@ -16,7 +17,7 @@ use super::scene::Loaded;
 use crate::credentials;
 use crate::error::store_error;
 use crate::store::SqliteStore;
-use crate::write::{Audited, Begun};
+use crate::write::Begun;
 
 pub(super) async fn start(
     store: &SqliteStore,
@@ -46,10 +47,7 @@ pub(super) async fn start(
         },
         signals: changes.signals,
     };
-    let audited = Audited {
-        action: "task_run.start",
-        subject: commanded.run.run.id.to_string(),
-    };
+    let audited = Audited::new("task_run.start", &commanded.run.run.id);
     transaction
         .commit(Outcome::Run(&commanded.run), Some(audited))
         .await?;
