@@ -95,6 +95,11 @@ const STANDS: &[Stand] = &[
         because: "what a port promises is said without any adapter",
     },
     Stand {
+        of: "simulation",
+        may_know: &["application", "domain"],
+        because: "what is simulated is the use cases, over a store in memory",
+    },
+    Stand {
         of: "demo-site",
         may_know: &[],
         because: "the demo's website is a stranger to Windlass, as a real one is",

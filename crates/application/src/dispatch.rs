@@ -17,7 +17,7 @@ use crate::error::chain;
 use crate::ports::deliveries::DueDelivery;
 use crate::ports::destination::OpenedConfiguration;
 use crate::ports::vault::VaultError;
-use crate::ports::{Clock, Deliveries, DestinationSender, Vault};
+use crate::ports::{Clock, Deliveries, DestinationSender, StoreError, Vault};
 use crate::random::bytes;
 
 /// How many deliveries are under way at once, over all destinations.
@@ -143,7 +143,15 @@ impl Dispatcher {
         while !stop.is_cancelled() {
             let room = MAX_UNDER_WAY.saturating_sub(under_way.tasks.len());
             if room > 0 {
-                let leased = self.lease(room, &under_way.full()).await;
+                let leased = match self.lease(room, &under_way.full()).await {
+                    Ok(leased) => leased,
+                    Err(error) => {
+                        let reason = chain(&error);
+                        warn!("deliveries could not be leased; trying again: {reason}");
+                        tokio::time::sleep(PAUSE).await;
+                        Vec::new()
+                    }
+                };
                 let found = !leased.is_empty();
                 for due in leased {
                     let destination_id = due.destination.id;
@@ -164,27 +172,22 @@ impl Dispatcher {
         while under_way.tasks.join_next().await.is_some() {}
     }
 
-    async fn lease(&self, room: usize, full: &[DestinationId]) -> Vec<DueDelivery> {
+    /// Leases what is due, `room` deliveries at most and none of the destinations that are `full`.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn lease(
+        &self,
+        room: usize,
+        full: &[DestinationId],
+    ) -> Result<Vec<DueDelivery>, StoreError> {
         let limit = u32::try_from(room).unwrap_or(u32::MAX);
-        match self
-            .deliveries
-            .lease(limit, QUANTUM as u32, full, LEASE)
-            .await
-        {
-            Ok(leased) => leased,
-            Err(error) => {
-                warn!(
-                    "deliveries could not be leased; trying again: {}",
-                    chain(&error)
-                );
-                tokio::time::sleep(PAUSE).await;
-                Vec::new()
-            }
-        }
+        let quantum = QUANTUM as u32;
+        self.deliveries.lease(limit, quantum, full, LEASE).await
     }
 
     /// One attempt, and what is kept of it. Answers whether the destination took the event.
-    async fn deliver(self: Arc<Self>, due: DueDelivery) -> bool {
+    pub async fn deliver(self: Arc<Self>, due: DueDelivery) -> bool {
         let Configuration::Webhook(webhook) = &due.destination.configuration;
         let attempt = match self
             .open(due.organization_id, due.destination.id, webhook)

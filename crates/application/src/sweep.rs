@@ -34,7 +34,7 @@ impl Sweeper {
     }
 
     /// One sweep; whether more may be due at once.
-    async fn sweep(&self) -> bool {
+    pub async fn sweep(&self) -> bool {
         match self.runs.sweep(BATCH).await {
             Ok(swept) => {
                 if swept.acted > 0 {

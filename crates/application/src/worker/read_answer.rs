@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout_at};
 use windlass_domain::run::{Answered, Refusal, Run, RunState, Status};
 use windlass_domain::sealed::Sealed;
 
@@ -66,18 +66,17 @@ impl ReadAnswer {
                         cancel: true,
                     });
                 }
-                Heard::NothingYet => {}
-            }
-            tokio::select! {
-                () = sleep_until(ends_at) => {
+                Heard::NothingYet if Instant::now() >= ends_at => {
                     return Ok(Answer {
                         answers: None,
                         cancel: false,
                     });
                 }
-                // Heard or not, it looks again.
-                _ = timeout(LOOK, listener.heard()) => {}
+                Heard::NothingYet => {}
             }
+            // Heard or not, it looks again: what came at the end of the wait is answered too.
+            let ends_at = ends_at.min(Instant::now() + LOOK);
+            let _ = timeout_at(ends_at, listener.heard()).await;
         }
     }
 }

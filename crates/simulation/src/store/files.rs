@@ -1,0 +1,86 @@
+//! The rows of files that runs captured. They are written with the activity that brings them.
+
+use async_trait::async_trait;
+use windlass_application::ports::files::FileFilter;
+use windlass_application::ports::{Files, StoreError};
+use windlass_application::{OrganizationContext, Page, PageRequest};
+use windlass_domain::Timestamp;
+use windlass_domain::event::{EventData, EventType};
+use windlass_domain::file::StoredFile;
+use windlass_domain::id::{OrganizationId, StorageId};
+
+use super::page;
+use super::{MemoryStore, State};
+
+#[async_trait]
+impl Files for MemoryStore {
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: StorageId,
+    ) -> Result<Option<StoredFile>, StoreError> {
+        let found = self.find(id).await?;
+        let own = found.filter(|(owner, _)| *owner == organization.organization_id());
+        Ok(own.map(|(_, file)| file))
+    }
+
+    async fn find(
+        &self,
+        id: StorageId,
+    ) -> Result<Option<(OrganizationId, StoredFile)>, StoreError> {
+        self.read("Files::find", |state| state.files.get(&id).cloned())
+            .await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        filter: FileFilter,
+        page: PageRequest,
+    ) -> Result<Page<StoredFile>, StoreError> {
+        let organization_id = organization.organization_id();
+        self.read("Files::list", |state| {
+            let all = state.files.values();
+            let own = all.filter(|(owner, _)| *owner == organization_id);
+            let wanted = own.map(|(_, file)| file).filter(|file| {
+                let Some(kept) = state.runs.get(&file.run_id) else {
+                    return false;
+                };
+                let run = kept.run();
+                filter.run_id.is_none_or(|id| id == run.id)
+                    && filter.task_id.as_ref().is_none_or(|id| *id == run.task_id)
+                    && (filter.source_id.is_none() || filter.source_id == run.source_id)
+            });
+            let key = |file: &StoredFile| (file.id.created_at(), file.id.to_string());
+            page::newest_first(wanted.cloned(), key, filter.created, &page)
+        })
+        .await
+    }
+}
+
+impl State {
+    /// Keeps a file's row. A worker that sends the same file again has it kept once.
+    pub(super) fn keep_file(
+        &mut self,
+        organization_id: OrganizationId,
+        file: StoredFile,
+        now: Timestamp,
+    ) {
+        if self.files.contains_key(&file.id) {
+            return;
+        }
+        self.files.insert(file.id, (organization_id, file.clone()));
+        let at = now.max(file.created_at);
+        let data = EventData::File(file);
+        self.emit(organization_id, EventType::StorageCreated, (at, now), data);
+    }
+
+    /// All that happened in a run's files, for its timeline.
+    pub(super) fn files_of(
+        &self,
+        run_id: windlass_domain::id::RunId,
+    ) -> impl Iterator<Item = &StoredFile> {
+        let files = self.files.values().map(|(_, file)| file);
+        files.filter(move |file| file.run_id == run_id)
+    }
+}

@@ -1,0 +1,130 @@
+//! Playbooks, kept in immutable versions.
+
+use async_trait::async_trait;
+use serde_json::Value;
+use windlass_application::ports::{Playbooks, StoreError, WriteError};
+use windlass_application::problem::Resource;
+use windlass_application::{OrganizationContext, Outcome, Write, Written};
+use windlass_domain::id::{OrganizationId, SourceId, TaskId};
+use windlass_domain::playbook::Playbook;
+
+use super::write::Change;
+use super::{MemoryStore, State};
+
+#[async_trait]
+impl Playbooks for MemoryStore {
+    async fn put(
+        &self,
+        write: Write,
+        task_id: &TaskId,
+        source_id: &SourceId,
+        document: Value,
+    ) -> Result<Written<Playbook>, WriteError> {
+        let act = |change: Change<'_>| {
+            let owner = change.organization_id;
+            let task = change.state.newest_task(owner, task_id);
+            task.ok_or(WriteError::NotFound)?;
+            if !change
+                .state
+                .sources
+                .contains_key(&(owner, source_id.clone()))
+            {
+                let what = Resource::Source;
+                return Err(WriteError::ReferenceGone { what });
+            }
+            let key = (owner, task_id.clone(), source_id.clone());
+            let version = |version| (owner, task_id.clone(), source_id.clone(), version);
+            let mut versions = change
+                .state
+                .playbook_versions
+                .range(version(0)..=version(u32::MAX));
+            let next = versions.next_back().map_or(1, |(_, last)| last.version + 1);
+            let known = change.state.playbooks.get(&key);
+            let playbook = Playbook {
+                task_id: task_id.clone(),
+                source_id: source_id.clone(),
+                version: next,
+                document,
+                created_at: known.map_or(change.at, |known| known.created_at),
+                updated_at: known.map_or(change.at, |known| change.at.following(known.updated_at)),
+            };
+            let versions = &mut change.state.playbook_versions;
+            versions.insert(version(next), playbook.clone());
+            change.state.playbooks.insert(key, playbook.clone());
+            Ok(playbook)
+        };
+        self.write("Playbooks::put", write, act, |it| Outcome::Playbook(it))
+            .await
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        task_id: &TaskId,
+        source_id: &SourceId,
+    ) -> Result<Option<Playbook>, StoreError> {
+        let owner = organization.organization_id();
+        let key = (owner, task_id.clone(), source_id.clone());
+        self.read("Playbooks::get", |state| state.playbooks.get(&key).cloned())
+            .await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        task_id: &TaskId,
+    ) -> Result<Vec<Playbook>, StoreError> {
+        let owner = organization.organization_id();
+        self.read("Playbooks::list", |state| {
+            let playbooks = state.playbooks.iter();
+            let of_task = playbooks.filter(|((of, id, _), _)| *of == owner && id == task_id);
+            of_task.map(|(_, playbook)| playbook.clone()).collect()
+        })
+        .await
+    }
+
+    async fn delete(
+        &self,
+        write: Write,
+        task_id: &TaskId,
+        source_id: &SourceId,
+    ) -> Result<Written<()>, WriteError> {
+        let act = |change: Change<'_>| {
+            let owner = change.organization_id;
+            let key = (owner, task_id.clone(), source_id.clone());
+            if !change.state.playbooks.contains_key(&key) {
+                return Err(WriteError::NotFound);
+            }
+            let meant = |of: &TaskId, at: &SourceId| of == task_id && at == source_id;
+            change.state.drop_playbooks(owner, meant);
+            Ok(())
+        };
+        self.write("Playbooks::delete", write, act, |()| Outcome::Deleted)
+            .await
+    }
+}
+
+impl State {
+    /// Drops the playbooks that are meant. Versions stay while their task has runs.
+    pub(super) fn drop_playbooks(
+        &mut self,
+        organization_id: OrganizationId,
+        meant: impl Fn(&TaskId, &SourceId) -> bool,
+    ) {
+        let keys = self.playbooks.keys().cloned();
+        let dropped: Vec<_> = keys
+            .filter(|(owner, task_id, source_id)| {
+                *owner == organization_id && meant(task_id, source_id)
+            })
+            .collect();
+        for key in dropped {
+            self.playbooks.remove(&key);
+            let (owner, task_id, source_id) = key;
+            if !self.has_runs(owner, &task_id) {
+                self.playbook_versions.retain(|(of, task, source, _), _| {
+                    (*of, task, source) != (owner, &task_id, &source_id)
+                });
+            }
+        }
+    }
+}

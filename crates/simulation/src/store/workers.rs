@@ -1,0 +1,217 @@
+//! Workers: names with starts.
+
+use async_trait::async_trait;
+use windlass_application::ports::workers::Registered;
+use windlass_application::ports::{StoreError, Workers, WriteError};
+use windlass_application::{OrganizationContext, random};
+use windlass_domain::Timestamp;
+use windlass_domain::id::{OrganizationId, RunId, SessionId, WorkerId};
+use windlass_domain::lifecycle::{Command, Signal};
+use windlass_domain::run::{Epoch, Holder, Refusal, RunCommand};
+use windlass_domain::session::{SessionCommand, SessionState};
+
+use super::{KeptRun, MemoryStore, State};
+
+/// A worker with its latest start.
+pub(super) struct Worker {
+    organization_id: Option<OrganizationId>,
+    name: String,
+    incarnation: u32,
+    /// Whether it leases nothing any more.
+    pub(super) draining: bool,
+    last_seen_at: Timestamp,
+}
+
+#[async_trait]
+impl Workers for MemoryStore {
+    async fn register(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+    ) -> Result<Registered, WriteError> {
+        let organization_id = organization.map(OrganizationContext::organization_id);
+        // The number first: from then on earlier starts lease nothing.
+        let holder = self
+            .transact("Workers::register", |state, at| {
+                Ok::<_, WriteError>(state.next_start(organization_id, name, at))
+            })
+            .await?;
+        let mut registered = Registered {
+            holder,
+            lost_leases: 0,
+            signals: Vec::new(),
+        };
+        let held = self
+            .read("Workers::held_before", |state| state.held_before(holder))
+            .await?;
+        for (run_id, session_id, earlier) in held {
+            let command = Command::Run {
+                run_id,
+                command: RunCommand::WorkerGone { holder: earlier },
+            };
+            if let Some(signals) = self.tell(session_id, Some(run_id), command).await? {
+                registered.lost_leases += 1;
+                registered.signals.extend(signals);
+            }
+        }
+        let kept = self
+            .read("Workers::kept_before", |state| state.kept_before(holder))
+            .await?;
+        for (session_id, earlier) in kept {
+            let command = Command::Session(SessionCommand::WorkerGone { holder: earlier });
+            let signals = self.tell(session_id, None, command).await?;
+            registered.signals.extend(signals.unwrap_or_default());
+        }
+        Ok(registered)
+    }
+
+    async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
+        let (leases, kept) = self
+            .transact("Workers::drain", |state, _| {
+                state.is_latest(holder)?;
+                if let Some(worker) = state.workers.get_mut(&holder.worker_id) {
+                    worker.draining = true;
+                }
+                let leases = state.runs.values().filter(|kept| {
+                    let lease = kept.run().state.lease();
+                    lease.is_some_and(|lease| lease.holder == holder)
+                });
+                let leases = u32::try_from(leases.count()).unwrap_or(u32::MAX);
+                Ok::<_, WriteError>((leases, state.kept_by(|keeper| keeper == holder)))
+            })
+            .await?;
+        let mut signals = Vec::new();
+        for (session_id, holder) in kept {
+            let command = Command::Session(SessionCommand::Evicted { holder });
+            let told = self.tell(session_id, None, command).await?;
+            signals.extend(told.unwrap_or_default());
+        }
+        Ok((leases, signals))
+    }
+
+    async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
+        self.transact("Workers::seen", |state, at| {
+            state.note_seen(holder, at);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl MemoryStore {
+    /// A command that a session may refuse by now, in a transaction of its own.
+    async fn tell(
+        &self,
+        session_id: SessionId,
+        about: Option<RunId>,
+        command: Command,
+    ) -> Result<Option<Vec<Signal>>, WriteError> {
+        self.transact("Workers::tell", |state, now| {
+            let Some(scene) = state.scene(session_id, about) else {
+                return Ok(None);
+            };
+            let changes = state.command(scene, command, now);
+            Ok(changes.ok().map(|changes| changes.signals))
+        })
+        .await
+    }
+}
+
+impl State {
+    fn next_start(
+        &mut self,
+        organization_id: Option<OrganizationId>,
+        name: &str,
+        at: Timestamp,
+    ) -> Holder {
+        let mut workers = self.workers.iter_mut();
+        let known = workers
+            .find(|(_, worker)| worker.organization_id == organization_id && worker.name == name);
+        if let Some((id, worker)) = known {
+            worker.incarnation += 1;
+            worker.draining = false;
+            worker.last_seen_at = at;
+            return Holder {
+                worker_id: *id,
+                incarnation: worker.incarnation,
+            };
+        }
+        let worker_id = WorkerId::new(at, random::random());
+        let worker = Worker {
+            organization_id,
+            name: name.to_owned(),
+            incarnation: 1,
+            draining: false,
+            last_seen_at: at,
+        };
+        self.workers.insert(worker_id, worker);
+        Holder {
+            worker_id,
+            incarnation: 1,
+        }
+    }
+
+    /// The runs that earlier starts of the worker hold.
+    fn held_before(&self, holder: Holder) -> Vec<(RunId, SessionId, Holder)> {
+        let runs = self.runs.values().map(KeptRun::run);
+        let held = runs.filter_map(|run| {
+            let earlier = run.state.lease()?.holder;
+            is_before(earlier, holder).then_some((run.id, run.session_id, earlier))
+        });
+        held.collect()
+    }
+
+    /// The idle sessions that earlier starts of the worker keep.
+    fn kept_before(&self, holder: Holder) -> Vec<(SessionId, Holder)> {
+        self.kept_by(|keeper| is_before(keeper, holder))
+    }
+
+    fn kept_by(&self, is_meant: impl Fn(Holder) -> bool) -> Vec<(SessionId, Holder)> {
+        let sessions = self.sessions.values();
+        let kept = sessions.filter_map(|session| match session.state {
+            SessionState::Idle { holder, .. } if is_meant(holder) => Some((session.id, holder)),
+            SessionState::Idle { .. }
+            | SessionState::Queued
+            | SessionState::Running { .. }
+            | SessionState::Completing { .. }
+            | SessionState::Completed
+            | SessionState::Failed => None,
+        });
+        kept.collect()
+    }
+
+    /// The worker whose latest start this is, where it is one of the organization's, or, for
+    /// None, an embedded one.
+    pub(super) fn latest(
+        &self,
+        holder: Holder,
+        organization_id: Option<OrganizationId>,
+    ) -> Result<&Worker, Refusal> {
+        let worker = self.workers.get(&holder.worker_id);
+        let worker = worker.filter(|worker| worker.organization_id == organization_id);
+        let current = worker.map_or(0, |worker| worker.incarnation);
+        worker
+            .filter(|worker| worker.incarnation == holder.incarnation)
+            .ok_or(Refusal::LeaseLost {
+                given: Epoch(holder.incarnation),
+                current: Epoch(current),
+            })
+    }
+
+    fn is_latest(&self, holder: Holder) -> Result<(), Refusal> {
+        let worker = self.workers.get(&holder.worker_id);
+        let organization_id = worker.and_then(|worker| worker.organization_id);
+        self.latest(holder, organization_id).map(|_| ())
+    }
+
+    pub(super) fn note_seen(&mut self, holder: Holder, at: Timestamp) {
+        let worker = self.workers.get_mut(&holder.worker_id);
+        if let Some(worker) = worker.filter(|it| it.incarnation == holder.incarnation) {
+            worker.last_seen_at = at;
+        }
+    }
+}
+
+fn is_before(earlier: Holder, holder: Holder) -> bool {
+    earlier.worker_id == holder.worker_id && earlier.incarnation < holder.incarnation
+}
