@@ -2,5 +2,6 @@
 
 mod conformance;
 mod database;
+mod replicas;
 mod roles;
 mod server;
