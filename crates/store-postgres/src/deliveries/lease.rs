@@ -58,14 +58,37 @@ pub(super) async fn lease(
     Ok(due)
 }
 
-/// The active destinations that have something due, in the order of their ids.
+/// The active destinations that have something due, in the order of their ids. Steps from one to
+/// the next through the index of what is not over, in whose order it asks: neither the length of a backlog nor the number
+/// of destinations that have none costs anything.
 async fn with_due(
     pool: &PgPool,
     now: Timestamp,
 ) -> Result<Vec<(OrganizationId, DestinationId)>, StoreError> {
     let rows: Vec<(Id, Id)> = sqlx::query_as(
-        "SELECT destination.organization_id, destination.id
-         FROM destination
+        "WITH RECURSIVE pending (destination_id) AS (
+             (
+                 SELECT destination_id
+                 FROM delivery
+                 WHERE next_attempt_at IS NOT NULL
+                 ORDER BY destination_id, next_attempt_at, id
+                 LIMIT 1
+             )
+             UNION ALL
+             SELECT (
+                 SELECT delivery.destination_id
+                 FROM delivery
+                 WHERE delivery.next_attempt_at IS NOT NULL
+                   AND delivery.destination_id > pending.destination_id
+                 ORDER BY delivery.destination_id, delivery.next_attempt_at, delivery.id
+                 LIMIT 1
+             )
+             FROM pending
+             WHERE pending.destination_id IS NOT NULL
+         )
+         SELECT destination.organization_id, destination.id
+         FROM pending
+         JOIN destination ON destination.id = pending.destination_id
          WHERE destination.status = $1
            AND EXISTS (
                SELECT 1
