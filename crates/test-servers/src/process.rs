@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 
 /// How long a start may take on a machine that is busy with other tests.
 const START: Duration = Duration::from_secs(60);
@@ -65,11 +65,17 @@ impl Process {
         Ok(())
     }
 
+    /// Sends a signal by its name, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let number = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &number]).status()?;
+        ensure!(sent.success(), "kill -s {name} {number} ended with {sent}");
+        Ok(())
+    }
+
     fn end(&mut self) -> anyhow::Result<()> {
-        let asked = Command::new("kill")
-            .args(["-s", self.ending, &self.child.id().to_string()])
-            .status()?;
-        if asked.success() {
+        // One that was stopped ends only once it goes on.
+        if self.signal(self.ending).is_ok() && self.signal("CONT").is_ok() {
             let deadline = Instant::now() + END;
             while Instant::now() < deadline {
                 if self.child.try_wait()?.is_some() {

@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
+use anyhow::Context;
+
 use crate::folder::Folder;
 use crate::process::{self, Process};
 use crate::programs;
@@ -47,6 +49,27 @@ impl Redis {
     /// It cannot be killed.
     pub fn kill(&mut self) -> anyhow::Result<()> {
         self.process.take().map_or(Ok(()), Process::kill)
+    }
+
+    /// Lets it hang (SIGSTOP): connections stay, nothing is answered.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn hang(&self) -> anyhow::Result<()> {
+        self.signal("STOP")
+    }
+
+    /// Lets one that hangs go on.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub fn go_on(&self) -> anyhow::Result<()> {
+        self.signal("CONT")
+    }
+
+    fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let process = self.process.as_ref().context("the server does not run")?;
+        process.signal(name)
     }
 
     /// Starts it on the same port, empty, ending it first where it runs.
