@@ -20,6 +20,7 @@ mod error;
 mod event_log;
 mod events;
 mod files;
+mod first_start;
 mod keys;
 mod migrate;
 mod open;
@@ -35,5 +36,6 @@ mod transaction;
 mod workers;
 mod write;
 
+pub use self::first_start::FirstStart;
 pub use self::migrate::MigrateError;
 pub use self::store::{ConnectError, PostgresStore};

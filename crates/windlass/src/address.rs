@@ -1,4 +1,4 @@
-//! Where databases are. An address may hold a password, which is shown nowhere: not by its
+//! Where databases and Redis are. An address may hold a password, which is shown nowhere: not by its
 //! `Debug` and `Display`, nor where the command line refuses it.
 
 use std::ffi::OsStr;
@@ -22,6 +22,15 @@ pub(crate) enum Database {
     Postgres(ServerUrl),
 }
 
+/// What carries wake-ups and counts between replicas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signals {
+    /// Nothing: each replica has its own.
+    Local,
+    /// Redis.
+    Redis(ServerUrl),
+}
+
 /// The address of a server, with what is needed to log in.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ServerUrl(Url);
@@ -34,10 +43,24 @@ pub(crate) struct ServerUrl(Url);
 )]
 pub(crate) struct NotADatabase;
 
+/// A text names nothing that carries signals.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "write local, or the address of a Redis server, as in redis://:PASSWORD@redis.example/ or, with \
+     TLS, rediss://:PASSWORD@redis.example/"
+)]
+pub(crate) struct NotSignals;
+
 impl ServerUrl {
     fn parse(text: &str, schemes: &[&str]) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         (schemes.contains(&url.scheme()) && url.has_host()).then_some(Self(url))
+    }
+
+    /// All of it, for the one who connects.
+    #[cfg(any(feature = "postgres", feature = "redis"))]
+    pub(crate) fn expose(&self) -> &str {
+        self.0.as_str()
     }
 }
 
@@ -110,6 +133,19 @@ impl Database {
     }
 }
 
+impl FromStr for Signals {
+    type Err = NotSignals;
+
+    fn from_str(text: &str) -> Result<Self, NotSignals> {
+        match text {
+            "local" => Ok(Self::Local),
+            address => ServerUrl::parse(address, &["redis", "rediss"])
+                .map(Self::Redis)
+                .ok_or(NotSignals),
+        }
+    }
+}
+
 /// Reads a value of the command line, and does not repeat it where it is wrong, as clap's own
 /// parsers do: a password may be in it.
 pub(crate) struct Unshown<T>(PhantomData<fn() -> T>);
@@ -171,7 +207,10 @@ mod tests {
             "postgresql://a:b@db:5433/w?sslmode=require",
         ] {
             let database: Database = text.parse().unwrap();
-            assert!(matches!(&database, Database::Postgres(_)), "{text}");
+            assert!(
+                matches!(&database, Database::Postgres(url) if url.0.as_str() == text),
+                "{text}"
+            );
         }
         for text in [
             "",
@@ -181,6 +220,17 @@ mod tests {
             "mysql://localhost/windlass",
         ] {
             assert_eq!(text.parse::<Database>(), Err(NotADatabase), "{text}");
+        }
+    }
+
+    #[test]
+    fn signals_are_local_or_redis() {
+        assert_eq!("local".parse(), Ok(Signals::Local));
+        for text in ["redis://localhost", "rediss://:secret@redis.example:6380/2"] {
+            assert!(matches!(text.parse(), Ok(Signals::Redis(_))), "{text}");
+        }
+        for text in ["", "redis", "redis:", "http://localhost"] {
+            assert_eq!(text.parse::<Signals>(), Err(NotSignals), "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use url::Url;
 use windlass_egress::Policy;
 
-use crate::address::{Database, unshown};
+use crate::address::{Database, Signals, unshown};
 
 /// What `windlass serve` takes.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +29,8 @@ pub(crate) struct ServeConfig {
     pub(crate) listen: ListenConfig,
     #[command(flatten)]
     pub(crate) data: DataConfig,
+    #[command(flatten)]
+    pub(crate) replicas: ReplicaConfig,
     #[command(flatten)]
     pub(crate) master_key: MasterKeyConfig,
     #[command(flatten)]
@@ -70,6 +72,33 @@ pub(crate) struct DataConfig {
     /// windlass.db in the data folder.
     #[arg(long, env = "WINDLASS_DATABASE", hide_env_values = true, value_parser = unshown::<Database>())]
     pub(crate) database: Option<Database>,
+}
+
+/// How replicas that share a database go together.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Replicas")]
+pub(crate) struct ReplicaConfig {
+    /// What carries wake-ups and counts between replicas: local (nothing: they find each
+    /// other's news within a second or two) or redis://:PASSWORD@HOST/ (rediss:// for TLS). An address
+    /// with a password belongs into the variable.
+    #[arg(
+        long,
+        env = "WINDLASS_SIGNALS",
+        default_value = "local",
+        hide_env_values = true
+    )]
+    #[arg(value_parser = unshown::<Signals>())]
+    pub(crate) signals: Signals,
+
+    /// What all names in Redis begin with. Installations that share a Redis have different ones.
+    #[arg(long, env = "WINDLASS_SIGNALS_PREFIX", default_value = "windlass")]
+    pub(crate) signals_prefix: String,
+
+    /// This replica's name, which no other that shares the database may have. A start declares what the
+    /// last one of the same name held lost, so keep it over restarts. Left out, it is the machine's
+    /// host name; on SQLite, where there is one server, it is embedded.
+    #[arg(long, env = "WINDLASS_REPLICA_NAME")]
+    pub(crate) replica_name: Option<String>,
 }
 
 /// What seals secrets.

@@ -18,6 +18,7 @@ mod first_start;
 mod keys;
 mod log;
 mod playbook_rules;
+mod replica;
 mod serve;
 mod server;
 mod stop_signal;

@@ -16,6 +16,7 @@ use crate::background::Background;
 use crate::config::ServeConfig;
 use crate::data_folder::{DataFolder, FolderLock};
 use crate::first_start;
+use crate::replica;
 use crate::store::{self, Store};
 use crate::wiring;
 
@@ -84,13 +85,15 @@ impl Server {
             metrics: install_metrics().context("failed to collect metrics")?,
         });
         let drain = config.clocks.drain();
-        let embedded = wiring::worker(&application, config)?;
+        let name = replica::name(config.replicas.replica_name.as_deref(), &database)?;
+        let embedded = wiring::worker(&application, name, config)?;
         // Before a caller is answered: what the last start held is lost from here on, so nobody
         // answers a question whose page is gone.
         let registration = embedded.register().await?;
         let mut front = Background::new();
         front.start("worker", move |stop| async move {
-            Ok(embedded.work(registration, stop, drain).await?)
+            let worked = embedded.work(registration, stop, drain).await;
+            worked.map_err(replica::explained)
         });
         serve_on(&mut front, "API", api_listener, api, &front_drain, drain);
         let mut loops = Background::new();

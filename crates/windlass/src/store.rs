@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use anyhow::Context;
 use async_trait::async_trait;
 use windlass_application::ports::{
     Agents, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
@@ -53,11 +55,18 @@ pub(crate) async fn open(database: &Database) -> anyhow::Result<Arc<dyn Store>> 
         }
         #[cfg(not(feature = "sqlite"))]
         Database::Sqlite(_) => missing("SQLite", "sqlite", database),
+        #[cfg(feature = "postgres")]
+        Database::Postgres(url) => {
+            let store = windlass_store_postgres::PostgresStore::connect(url.expose(), None).await?;
+            Ok(Arc::new(store))
+        }
+        #[cfg(not(feature = "postgres"))]
         Database::Postgres(_) => missing("PostgreSQL", "postgres", database),
     }
 }
 
 /// What a build without this adapter says.
+#[cfg(not(all(feature = "sqlite", feature = "postgres")))]
 fn missing(name: &str, feature: &str, database: &Database) -> anyhow::Result<Arc<dyn Store>> {
     anyhow::bail!(
         "this build of windlass has no {name}, and cannot use {database}: build it with the feature \
@@ -79,5 +88,24 @@ impl Store for windlass_store_sqlite::SqliteStore {
 
     async fn close(&self) {
         windlass_store_sqlite::SqliteStore::close(self).await;
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[async_trait]
+impl Store for windlass_store_postgres::PostgresStore {
+    fn clock(&self) -> Arc<dyn Clock> {
+        windlass_store_postgres::PostgresStore::clock(self)
+    }
+
+    async fn first_start(&self) -> anyhow::Result<Box<dyn Send>> {
+        let alone = windlass_store_postgres::PostgresStore::first_start(self).await;
+        Ok(Box::new(
+            alone.context("failed to wait for another first start")?,
+        ))
+    }
+
+    async fn close(&self) {
+        windlass_store_postgres::PostgresStore::close(self).await;
     }
 }

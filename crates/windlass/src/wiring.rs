@@ -6,6 +6,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use url::Url;
 use windlass_api::{ApiConfig, Drain, SigningKey};
+use windlass_application::ports::{Limits, Queue, Signals};
 use windlass_application::{Application, Ports, Settings};
 use windlass_blobs::Folder;
 use windlass_domain::pool::Pool;
@@ -16,14 +17,12 @@ use windlass_session_http::HttpAgent;
 use windlass_vault::{KeyVault, MasterKey};
 use windlass_worker::Worker;
 
-use crate::config::ServeConfig;
+use crate::address;
+use crate::config::{ReplicaConfig, ServeConfig};
 use crate::data_folder::DataFolder;
 use crate::embedded;
 use crate::playbook_rules::RecordedPlaybooks;
 use crate::store::Store;
-
-/// The name of the embedded worker. One server uses a database, so nobody else has it.
-const WORKER: &str = "embedded";
 
 /// Runs that the embedded worker does at once. Each waits for its website nearly all the time, and
 /// keeps a page of it in memory.
@@ -43,6 +42,7 @@ pub(crate) fn application(
     let policy = config.egress.egress_allow.clone();
     let webhooks = WebhookSender::new(policy.clone(), clock.clone())
         .context("failed to prepare the sending of webhooks")?;
+    let between = between_replicas(&config.replicas)?;
     let ports = Ports {
         agents: store.clone(),
         sources: store.clone(),
@@ -60,9 +60,9 @@ pub(crate) fn application(
         workers: store.clone(),
         blobs: Arc::new(Folder::open(&folder.files())?),
         vault: Arc::new(KeyVault::new(master_key, store.clone())),
-        queue: Arc::new(LocalQueue::default()),
-        signals: Arc::new(LocalSignals::default()),
-        limits: Arc::new(LocalLimits::default()),
+        queue: between.queue,
+        signals: between.signals,
+        limits: between.limits,
         egress: Arc::new(policy),
         playbook_rules: Arc::new(RecordedPlaybooks),
         webhooks: Arc::new(webhooks),
@@ -75,15 +75,58 @@ pub(crate) fn application(
     Ok(Arc::new(Application::new(ports, settings)))
 }
 
+/// What goes between replicas.
+struct Between {
+    queue: Arc<dyn Queue>,
+    signals: Arc<dyn Signals>,
+    limits: Arc<dyn Limits>,
+}
+
+fn between_replicas(config: &ReplicaConfig) -> anyhow::Result<Between> {
+    let local = Between {
+        queue: Arc::new(LocalQueue::default()),
+        signals: Arc::new(LocalSignals::default()),
+        limits: Arc::new(LocalLimits::default()),
+    };
+    match &config.signals {
+        address::Signals::Local => Ok(local),
+        #[cfg(feature = "redis")]
+        address::Signals::Redis(url) => {
+            let local = windlass_queue_redis::Local {
+                queue: local.queue,
+                signals: local.signals,
+                limits: local.limits,
+            };
+            let prefix = &config.signals_prefix;
+            let redis = windlass_queue_redis::Redis::new(url.expose(), prefix, local);
+            let redis = Arc::new(redis.with_context(|| format!("failed to use {url}"))?);
+            Ok(Between {
+                queue: redis.clone(),
+                signals: redis.clone(),
+                limits: redis,
+            })
+        }
+        #[cfg(not(feature = "redis"))]
+        address::Signals::Redis(url) => anyhow::bail!(
+            "this build of windlass has no Redis, and cannot use {url}: build it with the feature \
+             `redis`, or leave out --signals"
+        ),
+    }
+}
+
 /// The worker that is part of the server: it plays playbooks over HTTP.
 ///
 /// # Errors
 /// Websites cannot be reached for want of a TLS library or a client.
-pub(crate) fn worker(application: &Application, config: &ServeConfig) -> anyhow::Result<Worker> {
+pub(crate) fn worker(
+    application: &Application,
+    name: String,
+    config: &ServeConfig,
+) -> anyhow::Result<Worker> {
     let dialer = Dialer::new(config.egress.egress_allow.clone(), Timeouts::default())
         .context("failed to prepare the way to websites")?;
     Ok(Worker {
-        name: WORKER.to_owned(),
+        name,
         pools: vec![Pool::builtin()],
         capacity: CAPACITY,
         kept_sessions: windlass_session_http::KEPT_SESSIONS,

@@ -14,9 +14,10 @@ use windlass_domain::organization::Environment;
 use windlass_egress::Policy;
 
 use super::screen::Screen;
+use crate::address::Signals;
 use crate::config::{
     ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig, MasterKeyConfig,
-    ServeConfig,
+    ReplicaConfig, ServeConfig,
 };
 use crate::log;
 use crate::server::Server;
@@ -152,6 +153,11 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
         data: DataConfig {
             data_dir: folder.path().join("data"),
             database: None,
+        },
+        replicas: ReplicaConfig {
+            signals: Signals::Local,
+            signals_prefix: String::new(),
+            replica_name: None,
         },
         master_key: MasterKeyConfig { master_key: None },
         first_key: FirstKeyConfig {
