@@ -2,10 +2,12 @@
 //! receiver of webhooks, and a check of what the receiver was told.
 
 pub mod client;
+pub mod ground;
 pub mod history;
 pub mod server;
 pub mod world;
 
 pub use client::{Answer, Client};
+pub use ground::{Backend, Ground};
 pub use server::Server;
 pub use world::World;

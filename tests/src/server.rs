@@ -1,7 +1,7 @@
 //! The built binary, as a user starts it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::{Client, http};
+use crate::ground::Ground;
 
 /// The first key of every server here.
 pub const KEY: &str = "sk_test_0123456789abcdefghijABCDEFGHIJ01";
@@ -21,25 +22,43 @@ const START: Duration = Duration::from_secs(30);
 /// How long a stop may take: longer than the drain that it is given.
 const STOP: Duration = Duration::from_secs(40);
 
-/// A running server on a data folder of its own. Dropped, it is killed.
+/// A running server. Dropped, it is killed.
 pub struct Server {
     child: Child,
     address: SocketAddr,
     ops_address: SocketAddr,
     data_folder: PathBuf,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Server {
-    /// Starts a server on this folder, on free ports.
+    /// Starts a server on this ground, on free ports.
     ///
     /// # Errors
     /// Where it does not get ready.
-    pub async fn start(data_folder: &Path) -> anyhow::Result<Self> {
-        Self::start_on(data_folder, free_address()?, free_address()?).await
+    pub async fn start(ground: &Ground) -> anyhow::Result<Self> {
+        Self::start_with(ground, &[]).await
+    }
+
+    /// The same with settings of the test's own, such as a name beside other replicas.
+    ///
+    /// # Errors
+    /// Where it does not get ready.
+    pub async fn start_with(
+        ground: &Ground,
+        settings: &[(&'static str, &str)],
+    ) -> anyhow::Result<Self> {
+        let own = settings
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()));
+        let variables = ground.variables().iter().cloned().chain(own).collect();
+        let (address, ops_address) = (free_address()?, free_address()?);
+        Self::start_on(ground.data_folder(), variables, address, ops_address).await
     }
 
     async fn start_on(
-        data_folder: &Path,
+        data_folder: PathBuf,
+        variables: Vec<(&'static str, String)>,
         address: SocketAddr,
         ops_address: SocketAddr,
     ) -> anyhow::Result<Self> {
@@ -48,7 +67,8 @@ impl Server {
             .args(["--listen", &address.to_string()])
             .args(["--ops-listen", &ops_address.to_string()])
             .arg("--data-dir")
-            .arg(data_folder)
+            .arg(&data_folder)
+            .envs(variables.clone())
             .env("WINDLASS_BOOTSTRAP_KEY", KEY)
             .env("WINDLASS_EGRESS_ALLOW", "127.0.0.0/8")
             .stdin(Stdio::null())
@@ -59,7 +79,8 @@ impl Server {
             child,
             address,
             ops_address,
-            data_folder: data_folder.to_owned(),
+            data_folder,
+            variables,
         };
         server.ready().await?;
         Ok(server)
@@ -106,7 +127,13 @@ impl Server {
     /// Where the other does not get ready.
     pub async fn kill_and_start_again(mut self) -> anyhow::Result<Self> {
         self.child.kill().await?;
-        Self::start_on(&self.data_folder, self.address, self.ops_address).await
+        Self::start_on(
+            self.data_folder,
+            self.variables,
+            self.address,
+            self.ops_address,
+        )
+        .await
     }
 
     /// Asks it to stop (SIGTERM), and waits until it has.

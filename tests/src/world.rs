@@ -2,10 +2,10 @@
 
 use anyhow::Context;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use windlass_demo_site::{DemoSite, User, WebhookReceiver, input_schema, output_schema, playbook};
 
 use crate::client::{Client, text};
+use crate::ground::{Backend, Ground};
 use crate::server::Server;
 
 /// A server, a website with its users, and a receiver of every event.
@@ -20,8 +20,8 @@ pub struct World {
     pub source_id: String,
     /// The agent that every task here belongs to.
     pub agent_id: String,
-    /// Removed with the world, where it is the world's own.
-    _data_folder: Option<TempDir>,
+    /// What the server stands on.
+    pub ground: Ground,
 }
 
 impl World {
@@ -29,20 +29,17 @@ impl World {
     ///
     /// # Errors
     /// Where something does not start, or the server refuses something.
-    pub async fn start(site: DemoSite) -> anyhow::Result<Self> {
-        let data_folder = tempfile::tempdir()?;
-        let server = Server::start(data_folder.path()).await?;
-        Ok(Self {
-            _data_folder: Some(data_folder),
-            ..Self::on(server, site).await?
-        })
+    pub async fn start(backend: Backend, site: DemoSite) -> anyhow::Result<Self> {
+        let ground = backend.ground().await?;
+        let server = Server::start(&ground).await?;
+        Self::on(server, ground, site).await
     }
 
-    /// The same on a server whose folder outlives the world.
+    /// The same on a server that the test has started.
     ///
     /// # Errors
     /// Where the receiver does not start, or the server refuses something.
-    pub async fn on(server: Server, site: DemoSite) -> anyhow::Result<Self> {
+    pub async fn on(server: Server, ground: Ground, site: DemoSite) -> anyhow::Result<Self> {
         let receiver = WebhookReceiver::start(None).await?;
         let client = server.client();
         let source = client
@@ -67,7 +64,7 @@ impl World {
             server,
             site,
             receiver,
-            _data_folder: None,
+            ground,
         })
     }
 

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use rstest::rstest;
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD};
-use windlass_tests::{Answer, World, history};
+use windlass_tests::{Answer, Backend, World, history};
 
 async fn cancel(world: &World, run_id: &str) -> anyhow::Result<Answer> {
     let path = format!("/v2/task-runs/{run_id}/cancel");
     world.client().call(Method::POST, &path, None).await
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_queued_run_is_canceled_at_once() -> anyhow::Result<()> {
-    let world = World::start(DemoSite::start().await?).await?;
+async fn a_queued_run_is_canceled_at_once(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
     let client = world.client();
     let credential_id = world.credential(&world.user(0)?, PASSWORD).await?;
     // Nobody leases from this pool.
@@ -34,11 +38,14 @@ async fn a_queued_run_is_canceled_at_once() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_running_run_is_canceled_by_its_agent_and_never_completes() -> anyhow::Result<()> {
+async fn a_running_run_is_canceled_by_its_agent_and_never_completes(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
     let site = DemoSite::builder().without_codes().start().await?;
     site.slow("/login", Duration::from_secs(20));
-    let world = World::start(site).await?;
+    let world = World::start(backend, site).await?;
     let client = world.client();
     let credential_id = world.credential(&world.user(0)?, PASSWORD).await?;
     let task_id = world.task(json!({})).await?;
@@ -56,9 +63,12 @@ async fn a_running_run_is_canceled_by_its_agent_and_never_completes() -> anyhow:
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_run_that_waits_or_has_ended_cannot_be_canceled() -> anyhow::Result<()> {
-    let world = World::start(DemoSite::start().await?).await?;
+async fn a_run_that_waits_or_has_ended_cannot_be_canceled(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
     let client = world.client();
     let user = world.user(0)?;
     let credential_id = world.credential(&user, PASSWORD).await?;

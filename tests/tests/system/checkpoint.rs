@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rstest::rstest;
 use windlass_demo_site::{DemoSite, PASSWORD};
-use windlass_tests::{World, history};
+use windlass_tests::{Backend, World, history};
 
+#[rstest]
 #[tokio::test]
-async fn a_run_that_waits_for_its_code_goes_on_after_a_kill_without_another_login()
--> anyhow::Result<()> {
-    let mut world = World::start(DemoSite::start().await?).await?;
+async fn a_run_that_waits_for_its_code_goes_on_after_a_kill_without_another_login(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let mut world = World::start(backend, DemoSite::start().await?).await?;
     let user = world.user(0)?;
     let credential_id = world.credential(&user, PASSWORD).await?;
     let task_id = world.task(serde_json::json!({})).await?;

@@ -1,28 +1,29 @@
 //! `windlass keys`, beside a running server and without one.
 
-use std::path::Path;
 use std::process::{Output, Stdio};
 
 use reqwest::Method;
+use rstest::rstest;
 use serde_json::{Value, json};
-use windlass_tests::Answer;
 use windlass_tests::server::{KEY, command};
+use windlass_tests::{Answer, Backend, Ground};
 
 use crate::logged_server::LoggedServer;
 
 /// A server whose first key is [`KEY`].
-async fn server(data_folder: &Path) -> LoggedServer {
-    LoggedServer::start(data_folder, &[("WINDLASS_BOOTSTRAP_KEY", KEY)])
+async fn server(ground: &Ground) -> LoggedServer {
+    LoggedServer::start(ground, &[("WINDLASS_BOOTSTRAP_KEY", KEY)])
         .await
         .expect("the server starts")
 }
 
-async fn run(arguments: &[&str], data_folder: &Path) -> Output {
+async fn run(arguments: &[&str], ground: &Ground) -> Output {
     let mut command = command().expect("the tests are started by cargo xtask test");
     command
         .arg("keys")
         .args(arguments)
-        .env("WINDLASS_DATA_DIR", data_folder);
+        .env("WINDLASS_DATA_DIR", ground.data_folder())
+        .envs(ground.variables().iter().cloned());
     command
         .stdin(Stdio::null())
         .output()
@@ -31,19 +32,19 @@ async fn run(arguments: &[&str], data_folder: &Path) -> Output {
 }
 
 /// What a command that succeeds prints.
-async fn printed(arguments: &[&str], data_folder: &Path) -> String {
-    let output = run(arguments, data_folder).await;
+async fn printed(arguments: &[&str], ground: &Ground) -> String {
+    let output = run(arguments, ground).await;
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stdout).expect("text")
 }
 
-async fn printed_json(arguments: &[&str], data_folder: &Path) -> Value {
-    serde_json::from_str(&printed(arguments, data_folder).await).expect("JSON")
+async fn printed_json(arguments: &[&str], ground: &Ground) -> Value {
+    serde_json::from_str(&printed(arguments, ground).await).expect("JSON")
 }
 
 /// What a command that fails says.
-async fn refusal(arguments: &[&str], data_folder: &Path) -> String {
-    let output = run(arguments, data_folder).await;
+async fn refusal(arguments: &[&str], ground: &Ground) -> String {
+    let output = run(arguments, ground).await;
     assert!(!output.status.success(), "{arguments:?}: {output:?}");
     String::from_utf8(output.stderr).expect("text")
 }
@@ -56,12 +57,15 @@ async fn get(server: &LoggedServer, key: &str, path: &str) -> Answer {
         .expect("an answer")
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_key_is_made_beside_a_running_server_and_printed_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = server(folder.path()).await;
+async fn a_key_is_made_beside_a_running_server_and_printed_alone(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.unwrap();
+    let server = server(&ground).await;
 
-    let output = printed(&["create", "--organization", "Bolig"], folder.path()).await;
+    let output = printed(&["create", "--organization", "Bolig"], &ground).await;
 
     let key = output.strip_suffix('\n').unwrap();
     assert!(
@@ -72,12 +76,15 @@ async fn a_key_is_made_beside_a_running_server_and_printed_alone() {
     assert_eq!(answer.body["environment"], "live", "{answer:?}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn two_organizations_see_nothing_of_each_other() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = server(folder.path()).await;
+async fn two_organizations_see_nothing_of_each_other(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.unwrap();
+    let server = server(&ground).await;
     let create = ["create", "--organization", "Bolig", "--environment", "test"];
-    let other = printed(&create, folder.path()).await;
+    let other = printed(&create, &ground).await;
 
     let agent = server
         .client(KEY)
@@ -90,12 +97,15 @@ async fn two_organizations_see_nothing_of_each_other() {
     assert_eq!(get(&server, other.trim(), &path).await.status, 404);
 }
 
+#[rstest]
 #[tokio::test]
-async fn json_says_key_ids_and_scope_and_the_scope_holds() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = server(folder.path()).await;
+async fn json_says_key_ids_and_scope_and_the_scope_holds(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.unwrap();
+    let server = server(&ground).await;
 
-    let made = printed_json(&["create", "--scope", "read", "--json"], folder.path()).await;
+    let made = printed_json(&["create", "--scope", "read", "--json"], &ground).await;
 
     let mut names: Vec<&String> = made.as_object().unwrap().keys().collect();
     names.sort();
@@ -121,23 +131,26 @@ async fn json_says_key_ids_and_scope_and_the_scope_holds() {
     assert_eq!(refused.code(), "request/scope_insufficient");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_revoked_key_ends_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = server(folder.path()).await;
-    let made = printed_json(&["create", "--json"], folder.path()).await;
+async fn a_revoked_key_ends_at_once(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.unwrap();
+    let server = server(&ground).await;
+    let made = printed_json(&["create", "--json"], &ground).await;
     let (key, key_id) = (
         made["key"].as_str().unwrap(),
         made["key_id"].as_str().unwrap(),
     );
     assert_eq!(get(&server, key, "/v2/test").await.status, 200);
 
-    printed(&["revoke", key_id], folder.path()).await;
+    printed(&["revoke", key_id], &ground).await;
 
     let refused = get(&server, key, "/v2/test").await;
     assert_eq!(refused.status, 401);
     assert_eq!(refused.code(), "request/api_key_invalid");
-    let list = printed_json(&["list", "--json"], folder.path()).await;
+    let list = printed_json(&["list", "--json"], &ground).await;
     let listed = list
         .as_array()
         .unwrap()
@@ -147,12 +160,15 @@ async fn a_revoked_key_ends_at_once() {
     assert!(listed.unwrap()["last_used_at"].is_string(), "{list}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_list_names_every_key_and_shows_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let key = printed(&["create", "--organization", "Bolig"], folder.path()).await;
+async fn a_list_names_every_key_and_shows_none(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.unwrap();
+    let key = printed(&["create", "--organization", "Bolig"], &ground).await;
 
-    let list = printed(&["list"], folder.path()).await;
+    let list = printed(&["list"], &ground).await;
 
     assert!(list.contains("Bolig") && list.contains("active"), "{list}");
     assert!(
@@ -161,29 +177,37 @@ async fn a_list_names_every_key_and_shows_none() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_key_that_is_made_before_the_first_start_is_the_first_key() {
-    let folder = tempfile::tempdir().unwrap();
-    let data_folder = folder.path().join("data");
-    let key = printed(&["create"], &data_folder).await;
+async fn a_key_that_is_made_before_the_first_start_is_the_first_key(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.unwrap();
+    let key = printed(&["create"], &ground).await;
 
-    let server = LoggedServer::start(&data_folder, &[]).await.unwrap();
+    let server = LoggedServer::start(&ground, &[]).await.unwrap();
 
     assert_eq!(get(&server, key.trim(), "/v2/test").await.status, 200);
-    assert!(!data_folder.join("first-key").exists());
+    assert!(!ground.data_folder().join("first-key").exists());
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_said_in_a_sentence() {
-    let folder = tempfile::tempdir().unwrap();
-    let missing = folder.path().join("missing");
-    assert!(
-        refusal(&["list"], &missing)
-            .await
-            .contains("failed to find the data folder")
-    );
-    assert!(!missing.exists(), "a list makes nothing");
-    printed(&["create", "--organization", "Bolig"], folder.path()).await;
+async fn a_list_makes_no_database() {
+    let ground = Backend::Sqlite.ground().await.unwrap();
+
+    let said = refusal(&["list"], &ground).await;
+
+    assert!(said.contains("failed to find the data folder"), "{said}");
+    assert!(!ground.data_folder().exists());
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_cannot_be_done_is_said_in_a_sentence(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.unwrap();
+    printed(&["create", "--organization", "Bolig"], &ground).await;
 
     let other_environment = ["create", "--organization", "Bolig", "--environment", "test"];
     for (arguments, expected) in [
@@ -194,7 +218,7 @@ async fn what_cannot_be_done_is_said_in_a_sentence() {
         ),
         (&["create", "--organization", " "], "name"),
     ] {
-        let said = refusal(arguments, folder.path()).await;
+        let said = refusal(arguments, &ground).await;
         assert!(
             said.starts_with("error: ") && said.contains(expected),
             "{said}"

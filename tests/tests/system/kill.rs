@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD, User};
 use windlass_tests::client::text;
-use windlass_tests::{World, history};
+use windlass_tests::{Backend, World, history};
 
 /// Half of them may be repeated, half not: every other one.
 const RUNS: usize = 10;
@@ -17,12 +18,15 @@ const KILLS: usize = 3;
 /// One run in so many is killed while it reads, the others while they wait for a code.
 const READS: usize = 3;
 
+#[rstest]
 #[tokio::test]
-async fn runs_in_flight_at_a_kill_end_once_and_every_event_arrives() -> anyhow::Result<()> {
+async fn runs_in_flight_at_a_kill_end_once_and_every_event_arrives(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
     let site = DemoSite::builder().users(RUNS).start().await?;
     // None that reads comes to its end before the server is killed.
     site.slow("/invoices", Duration::from_secs(50));
-    let mut world = World::start(site).await?;
+    let mut world = World::start(backend, site).await?;
     let once = world.task(json!({})).await?;
     let repeated = world.task(json!({"max_attempts": 25})).await?;
     let mut runs = Vec::new();

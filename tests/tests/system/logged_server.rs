@@ -1,6 +1,5 @@
 //! A server that is started with settings of a test's own, may refuse to start, and whose log is read.
 
-use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,8 +10,8 @@ use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use windlass_tests::Client;
 use windlass_tests::server::command;
+use windlass_tests::{Client, Ground};
 
 /// How long a start or a stop may take on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,16 +41,13 @@ pub(crate) struct Ended {
 }
 
 impl LoggedServer {
-    /// Starts a server on this folder with these variables. Where it ends instead of serving:
-    /// how.
-    pub(crate) async fn start(
-        data_folder: &Path,
-        variables: &[(&str, &str)],
-    ) -> Result<Self, Ended> {
+    /// Starts a server on this ground with these variables. Where it ends instead of serving: how.
+    pub(crate) async fn start(ground: &Ground, variables: &[(&str, &str)]) -> Result<Self, Ended> {
         let mut child = command()
             .expect("the tests are started by cargo xtask test")
             .args(SERVE)
-            .env("WINDLASS_DATA_DIR", data_folder)
+            .env("WINDLASS_DATA_DIR", ground.data_folder())
+            .envs(ground.variables().iter().cloned())
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -91,7 +87,7 @@ impl LoggedServer {
     }
 
     /// Sends a signal by its name, such as `TERM`, and waits until the server has ended.
-    pub(crate) async fn end_by(mut self, signal: &str) -> Ended {
+    pub(crate) async fn end_by(self, signal: &str) -> Ended {
         let process = self.child.id().expect("it runs").to_string();
         let sent = Command::new("kill")
             .args(["-s", signal, &process])
@@ -99,6 +95,11 @@ impl LoggedServer {
             .await
             .expect("kill can be started");
         assert!(sent.success(), "kill -s {signal} {process}: {sent}");
+        self.ended().await
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(mut self) -> Ended {
         let status = timeout(PATIENCE, self.child.wait()).await;
         let status = status
             .expect("it ends in time")

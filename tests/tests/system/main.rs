@@ -9,4 +9,5 @@ mod kill;
 mod logged_server;
 mod outcomes;
 mod readme;
+mod replicas;
 mod stop;

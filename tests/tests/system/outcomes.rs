@@ -1,13 +1,17 @@
 //! How runs end: with the output, and with a clear reason where there is none.
 
+use rstest::rstest;
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD, output_schema, playbook};
 use windlass_tests::client::http;
-use windlass_tests::{World, history};
+use windlass_tests::{Backend, World, history};
 
+#[rstest]
 #[tokio::test]
-async fn a_run_stops_for_a_code_and_gives_output_and_file() -> anyhow::Result<()> {
-    let world = World::start(DemoSite::start().await?).await?;
+async fn a_run_stops_for_a_code_and_gives_output_and_file(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
     let client = world.client();
     let user = world.user(0)?;
     let credential_id = world.credential(&user, PASSWORD).await?;
@@ -41,9 +45,12 @@ async fn a_run_stops_for_a_code_and_gives_output_and_file() -> anyhow::Result<()
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_second_run_in_the_session_does_not_log_in_again() -> anyhow::Result<()> {
-    let world = World::start(DemoSite::start().await?).await?;
+async fn a_second_run_in_the_session_does_not_log_in_again(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
     let client = world.client();
     let user = world.user(0)?;
     let credential_id = world.credential(&user, PASSWORD).await?;
@@ -69,9 +76,12 @@ async fn a_second_run_in_the_session_does_not_log_in_again() -> anyhow::Result<(
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_wrong_password_is_named_and_makes_the_credential_invalid() -> anyhow::Result<()> {
-    let world = World::start(DemoSite::start().await?).await?;
+async fn a_wrong_password_is_named_and_makes_the_credential_invalid(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
     let client = world.client();
     let user = world.user(0)?;
     let credential_id = world.credential(&user, "sommer").await?;
@@ -93,9 +103,12 @@ async fn a_wrong_password_is_named_and_makes_the_credential_invalid() -> anyhow:
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn output_that_breaks_the_schema_fails_the_run() -> anyhow::Result<()> {
-    let world = World::start(DemoSite::builder().without_codes().start().await?).await?;
+async fn output_that_breaks_the_schema_fails_the_run(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::builder().without_codes().start().await?).await?;
     let client = world.client();
     let credential_id = world.credential(&world.user(0)?, PASSWORD).await?;
     let mut schema = output_schema();
@@ -118,10 +131,13 @@ async fn output_that_breaks_the_schema_fails_the_run() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_source_that_cannot_be_reached_is_named() -> anyhow::Result<()> {
+async fn a_source_that_cannot_be_reached_is_named(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
     let site = DemoSite::start().await?;
-    let mut world = World::start(site).await?;
+    let mut world = World::start(backend, site).await?;
     let client = world.client();
     let credential_id = world.credential(&world.user(0)?, PASSWORD).await?;
     let task_id = world.task(json!({})).await?;

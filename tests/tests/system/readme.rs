@@ -8,8 +8,8 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use windlass_demo_site::{DemoSite, PASSWORD, WebhookReceiver, playbook};
-use windlass_tests::Server;
 use windlass_tests::server::KEY;
+use windlass_tests::{Backend, Server};
 
 const README: &str = include_str!("../../../README.md");
 
@@ -63,14 +63,12 @@ fn latest_bill() -> Value {
 
 #[tokio::test]
 async fn the_readmes_commands_lead_to_the_output() -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
+    let ground = Backend::Sqlite.ground().await?;
+    let folder = ground.folder();
     let site = DemoSite::start().await?;
     let receiver = WebhookReceiver::start(None).await?;
-    let server = Server::start(&folder.path().join("data")).await?;
-    std::fs::write(
-        folder.path().join("playbook.json"),
-        latest_bill().to_string(),
-    )?;
+    let server = Server::start(&ground).await?;
+    std::fs::write(folder.join("playbook.json"), latest_bill().to_string())?;
     let (preamble, commands) = commands()?;
     let preamble = preamble.replace("http://127.0.0.1:8080", &server.url());
     ensure!(commands.len() >= 10, "{commands:?}");
@@ -92,7 +90,7 @@ async fn the_readmes_commands_lead_to_the_output() -> anyhow::Result<()> {
         for (prefix, id) in &ids {
             command = command.replace(&format!("{prefix}…"), id);
         }
-        last = run(folder.path(), &preamble, &command).await?;
+        last = run(folder, &preamble, &command).await?;
         ensure!(
             last.get("errors").is_none_or(|errors| errors == &json!([])),
             "{command}: {last}"

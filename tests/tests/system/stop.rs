@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
+use rstest::rstest;
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD};
 use windlass_tests::client::http;
-use windlass_tests::{Server, World};
+use windlass_tests::{Backend, Server, World};
 
+#[rstest]
 #[tokio::test]
-async fn a_stop_lets_a_run_end_and_answers_who_waits() -> anyhow::Result<()> {
+async fn a_stop_lets_a_run_end_and_answers_who_waits(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
     let site = DemoSite::builder().without_codes().start().await?;
     site.slow("/login", Duration::from_millis(700));
-    let data_folder = tempfile::tempdir()?;
-    let server = Server::start(data_folder.path()).await?;
-    let world = World::on(server, site).await?;
+    let world = World::start(backend, site).await?;
     let client = world.client();
     let credential_id = world.credential(&world.user(0)?, PASSWORD).await?;
     let task_id = world.task(json!({})).await?;
@@ -33,16 +35,19 @@ async fn a_stop_lets_a_run_end_and_answers_who_waits() -> anyhow::Result<()> {
 
     let answered = waiting.await??;
     assert!(answered["status"].is_string(), "{answered}");
-    let again = Server::start(data_folder.path()).await?;
+    let again = Server::start(&world.ground).await?;
     let run = again.client().ended(&run_id).await?;
     assert_eq!(run["status"], "completed", "{run}");
     again.stop().await
 }
 
+#[rstest]
 #[tokio::test]
-async fn health_readiness_and_metrics_are_served_apart() -> anyhow::Result<()> {
-    let data_folder = tempfile::tempdir()?;
-    let server = Server::start(data_folder.path()).await?;
+async fn health_readiness_and_metrics_are_served_apart(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let ground = backend.ground().await?;
+    let server = Server::start(&ground).await?;
 
     for (path, expected) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 200)] {
         let answer = http()

@@ -1,0 +1,137 @@
+//! What a server stands on: a data folder, and the database and Redis that go with it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Context;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tempfile::TempDir;
+use windlass_test_servers::{POSTGRES_URL, REDIS_URL};
+
+/// The backends that every system test runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// One server on a file.
+    Sqlite,
+    /// PostgreSQL, and Redis for signals.
+    Postgres,
+}
+
+/// A place for servers that share everything, all of it new. Removed when dropped.
+pub struct Ground {
+    folder: TempDir,
+    variables: Vec<(&'static str, String)>,
+    /// Dropped with the ground.
+    _database: Option<Database>,
+}
+
+impl Backend {
+    /// An empty place.
+    ///
+    /// # Errors
+    /// There is no PostgreSQL or Redis: the tests were not started by `cargo xtask test`.
+    pub async fn ground(self) -> anyhow::Result<Ground> {
+        let folder = tempfile::tempdir()?;
+        let (variables, database) = match self {
+            Self::Sqlite => (Vec::new(), None),
+            Self::Postgres => {
+                let database = Database::create(&shared(POSTGRES_URL)?).await?;
+                let variables = vec![
+                    ("WINDLASS_DATABASE", database.url()?),
+                    ("WINDLASS_SIGNALS", shared(REDIS_URL)?),
+                    ("WINDLASS_SIGNALS_PREFIX", database.name.clone()),
+                ];
+                (variables, Some(database))
+            }
+        };
+        Ok(Ground {
+            folder,
+            variables,
+            _database: database,
+        })
+    }
+}
+
+impl Ground {
+    /// The data folder; made by the first server.
+    pub fn data_folder(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Where a test may keep something beside it.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The settings that lead a server here, the data folder apart.
+    pub fn variables(&self) -> &[(&'static str, String)] {
+        &self.variables
+    }
+}
+
+/// A database of a test's own.
+struct Database {
+    server: String,
+    name: String,
+}
+
+impl Database {
+    async fn create(server: &str) -> anyhow::Result<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("windlass_test_{}_{number}", std::process::id());
+        let database = Self {
+            server: server.to_owned(),
+            name,
+        };
+        // One of this name was left by a test that was killed.
+        database
+            .execute("DROP DATABASE IF EXISTS", "WITH (FORCE)")
+            .await?;
+        database.execute("CREATE DATABASE", "").await?;
+        Ok(database)
+    }
+
+    fn url(&self) -> anyhow::Result<String> {
+        let mut url = reqwest::Url::parse(&self.server)?;
+        url.set_path(&self.name);
+        Ok(url.into())
+    }
+
+    async fn execute(&self, before: &str, after: &str) -> anyhow::Result<()> {
+        let options: sqlx::postgres::PgConnectOptions = self.server.parse()?;
+        let mut connection = options.disable_statement_logging().connect().await?;
+        let statement = format!("{before} {} {after}", self.name);
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // On a thread of its own, since a runtime cannot wait for another inside of it.
+        let dropped = std::thread::scope(|scope| {
+            let dropping = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()?;
+                runtime.block_on(self.execute("DROP DATABASE", "WITH (FORCE)"))
+            });
+            dropping.join()
+        });
+        if !matches!(dropped, Ok(Ok(()))) {
+            eprintln!("the database {} was not dropped: {dropped:?}", self.name);
+        }
+    }
+}
+
+fn shared(variable: &str) -> anyhow::Result<String> {
+    std::env::var(variable).with_context(|| {
+        format!(
+            "{variable} is not set: run the tests with `cargo xtask test`, or see CONTRIBUTING.md"
+        )
+    })
+}
