@@ -233,7 +233,7 @@ CREATE INDEX run_by_organization ON run (organization_id, id);
 CREATE INDEX run_by_task ON run (organization_id, task_id, id);
 CREATE INDEX run_by_credential ON run (organization_id, credential_id, id)
     WHERE credential_id IS NOT NULL;
-CREATE INDEX run_by_session ON run (session_id, id);
+CREATE INDEX run_by_session ON run (organization_id, session_id, id);
 
 -- Written once each, and apart: a transition must not rewrite them.
 CREATE TABLE run_input (
@@ -370,7 +370,7 @@ CREATE TABLE file (
 );
 
 CREATE INDEX file_by_organization ON file (organization_id, id);
-CREATE INDEX file_by_run ON file (run_id, id);
+CREATE INDEX file_by_run ON file (organization_id, run_id, id);
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
 
 -- Narrow where there are many: what cannot change of a run, a session or a file is read from its
@@ -394,7 +394,7 @@ CREATE TABLE event (
 
 CREATE UNIQUE INDEX event_sequence ON event (organization_id, sequence);
 CREATE INDEX event_by_organization ON event (organization_id, id);
-CREATE INDEX event_by_run ON event (run_id, id) WHERE run_id IS NOT NULL;
+CREATE INDEX event_by_run ON event (organization_id, run_id, id) WHERE run_id IS NOT NULL;
 
 CREATE TABLE destination (
     id uuid NOT NULL,

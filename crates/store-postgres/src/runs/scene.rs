@@ -208,7 +208,7 @@ fn scene(
 }
 
 /// The runs of these sessions that are not final, and the run `about`, each session's in the order
-/// of their ids.
+/// of their ids. Their ids are an array and no join, so that they are found before any run is read.
 async fn runs(
     connection: &mut PgConnection,
     session_ids: &[Uuid],
@@ -216,13 +216,13 @@ async fn runs(
 ) -> Result<Runs, StoreError> {
     let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
         "",
-        "WHERE run.id IN (
+        "WHERE run.id = ANY(ARRAY(
              SELECT run_id FROM queue WHERE session_id = ANY($1)
              UNION SELECT run_id FROM parked WHERE session_id = ANY($1)
              UNION SELECT run_id FROM live WHERE session_id = ANY($1)
              UNION SELECT run_id FROM review WHERE session_id = ANY($1)
              UNION SELECT $2
-         )
+         ))
          ORDER BY run.id"
     ))
     .bind(session_ids)

@@ -15,10 +15,14 @@ windlass_conformance::run_promises!(crate::conformance::open);
 /// The fixture ends before its database is dropped.
 pub(crate) async fn open() -> (Fixture, Database) {
     let database = Database::migrated().await;
-    let clock = Arc::new(VirtualClock::default());
-    let store = PostgresStore::connect(database.url(), Some(Arc::clone(&clock) as Arc<dyn Clock>))
-        .await
-        .expect("a new database");
-    let fixture = Fixture::new(Ports::of(&Arc::new(store)), clock).await;
+    let fixture = open_at(database.url()).await;
     (fixture, database)
+}
+
+/// A fixture on the empty database at this URL.
+pub(crate) async fn open_at(url: &str) -> Fixture {
+    let clock = Arc::new(VirtualClock::default());
+    let store = PostgresStore::connect(url, Some(Arc::clone(&clock) as Arc<dyn Clock>)).await;
+    let store = store.expect("a new database");
+    Fixture::new(Ports::of(&Arc::new(store)), clock).await
 }

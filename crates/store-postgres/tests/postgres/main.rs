@@ -2,6 +2,10 @@
 
 mod conformance;
 mod database;
+mod faults;
+mod plans;
+mod proxy;
 mod replicas;
 mod roles;
+mod run_replicas;
 mod server;

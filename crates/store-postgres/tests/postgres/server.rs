@@ -3,6 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -44,7 +45,7 @@ impl Database {
         let url = format!("{base}/{name}");
         make(&server, &name, template).await;
         let outside = PgPoolOptions::new()
-            .max_connections(2)
+            .max_connections(3)
             .connect_lazy(&url)
             .expect("a URL");
         Self {
@@ -68,6 +69,34 @@ impl Database {
     /// A way into it beside the store's, as its owner.
     pub(crate) fn outside(&self) -> &PgPool {
         &self.outside
+    }
+
+    /// Returns once a store waits for a lock.
+    pub(crate) async fn wait_for_a_lock(&self) {
+        self.wait_until(
+            "SELECT EXISTS (
+                 SELECT FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'windlass'
+                   AND wait_event_type = 'Lock'
+             )",
+        )
+        .await;
+    }
+
+    /// Returns once the server says so.
+    pub(crate) async fn wait_until(&self, question: &'static str) {
+        let ends_at = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < ends_at {
+            let is_so: bool = sqlx::query_scalar(question)
+                .fetch_one(&self.outside)
+                .await
+                .expect("an answer");
+            if is_so {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("in vain: {question}");
     }
 }
 

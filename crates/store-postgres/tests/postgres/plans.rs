@@ -1,0 +1,233 @@
+//! What the hot statements read does not grow with what waits behind it: the server counts what
+//! they read of tables and indexes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
+use windlass_application::ports::Clock;
+use windlass_application::ports::runs::{LeaseRequest, RunFilter};
+use windlass_application::{PageRequest, Position};
+use windlass_conformance::stage::Stage;
+use windlass_conformance::store::{Fixture, Ports};
+use windlass_store_postgres::PostgresStore;
+
+use crate::conformance::open;
+use crate::server::Database;
+
+/// How many runs wait.
+const BACKLOG: i64 = 3_000;
+
+/// The most that a statement may read of one table for a handful of runs.
+const FEW: i64 = 150;
+
+#[tokio::test]
+async fn a_lease_reads_what_it_brings_whatever_waits() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    stage.started().await;
+    multiply(&database).await;
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let request = LeaseRequest {
+            capacity: 2,
+            ..stage.lease_request()
+        };
+        let leased = fixture.ports.runs.lease(request).await.expect("a lease");
+        assert_eq!(leased.runs.len(), 2);
+    })
+    .await;
+
+    few(&read);
+}
+
+#[tokio::test]
+async fn a_sweep_reads_what_is_due_whatever_waits() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let due = stage.started().await;
+    multiply(&database).await;
+    let later = format!(
+        "UPDATE queue SET check_at = check_at + 1000000 WHERE run_id <> '{}'",
+        due.id.uuid()
+    );
+    execute(&database, &later).await;
+    // The entries of before are as good as gone in the index.
+    execute(&database, "VACUUM queue").await;
+    stage.wait_until(due.updated_at + due.settings.queue_timeout);
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let swept = fixture.ports.runs.sweep(10).await.expect("a sweep");
+        assert_eq!((swept.acted, swept.more), (1, false));
+    })
+    .await;
+
+    few(&read);
+}
+
+#[tokio::test]
+async fn a_page_reads_its_own_runs_whatever_is_kept() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let run = stage.started().await;
+    multiply(&database).await;
+    let by = |change: fn(&mut RunFilter, &windlass_domain::run::Run)| {
+        let mut filter = RunFilter::default();
+        change(&mut filter, &run);
+        filter
+    };
+    let filters = [
+        by(|_, _| {}),
+        by(|filter, run| filter.task_id = Some(run.task_id.clone())),
+        by(|filter, run| filter.credential_id = run.credential_id),
+        by(|filter, run| filter.session_id = Some(run.session_id)),
+    ];
+
+    for filter in filters {
+        let page = PageRequest {
+            limit: 20,
+            position: Position::Start,
+        };
+        let expected = if filter.session_id.is_some() { 1 } else { 20 };
+        let read = reads_of(&database, &fixture, async |fixture| {
+            let listed = fixture
+                .ports
+                .runs
+                .list(fixture.organization, filter.clone(), page.clone())
+                .await
+                .expect("a list");
+            assert_eq!(listed.items.len(), expected);
+        })
+        .await;
+
+        few(&read);
+    }
+}
+
+#[tokio::test]
+async fn a_timeline_reads_its_own_run_whatever_is_kept() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let run = stage.started().await;
+    multiply(&database).await;
+    let events = format!(
+        "INSERT INTO event (id, organization_id, sequence, type, created_at, run_id, version,
+                            runtime_ms)
+         SELECT gen_random_uuid(), organization_id, 1000000 + row_number() OVER (), 'task_run.queued',
+                created_at, id, 1, 0
+         FROM run
+         WHERE id <> '{}'",
+        run.id.uuid()
+    );
+    execute(&database, &events).await;
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let runs = &fixture.ports.runs;
+        let timeline = runs.timeline(fixture.organization, run.id).await;
+        assert_eq!(timeline.expect("a timeline").len(), 1);
+    })
+    .await;
+
+    few(&read);
+}
+
+fn few(read: &[(String, i64)]) {
+    assert!(!read.is_empty(), "something is read");
+    for (table, rows) in read {
+        assert!(*rows <= FEW, "{rows} rows of {table}: {read:?}");
+    }
+}
+
+/// Makes a long backlog of the one run that waits: as many like it, each in a session like its own.
+async fn multiply(database: &Database) {
+    let statements = format!(
+        "CREATE TABLE copy AS
+             SELECT gen_random_uuid() AS session_id, gen_random_uuid() AS run_id
+             FROM generate_series(1, {BACKLOG});
+         INSERT INTO session
+             SELECT (jsonb_populate_record(session, jsonb_build_object('id', copy.session_id))).*
+             FROM session, copy;
+         INSERT INTO run
+             SELECT (jsonb_populate_record(run, jsonb_build_object(
+                 'id', copy.run_id, 'session_id', copy.session_id))).*
+             FROM run, copy;
+         INSERT INTO queue
+             SELECT (jsonb_populate_record(queue, jsonb_build_object(
+                 'run_id', copy.run_id, 'session_id', copy.session_id))).*
+             FROM queue, copy;
+         INSERT INTO run_input
+             SELECT copy.run_id, run_input.input
+             FROM run_input, copy;"
+    );
+    execute(database, &statements).await;
+}
+
+async fn execute(database: &Database, statements: &str) {
+    sqlx::raw_sql(AssertSqlSafe(statements))
+        .execute(database.outside())
+        .await
+        .expect("statements of the test");
+}
+
+/// How many entries of indexes and rows of tables a call reads of each table, on a store that is
+/// there for it alone.
+async fn reads_of(
+    database: &Database,
+    fixture: &Fixture,
+    call: impl AsyncFnOnce(&Fixture),
+) -> Vec<(String, i64)> {
+    let before = reads(database).await;
+    let connections = connections(database).await;
+    let clock = Arc::clone(&fixture.clock);
+    let store = PostgresStore::connect(database.url(), Some(clock as Arc<dyn Clock>)).await;
+    let store = Arc::new(store.expect("the same database"));
+    let other = Fixture {
+        ports: Ports::of(&store),
+        clock: Arc::clone(&fixture.clock),
+        organization: fixture.organization,
+        stranger: fixture.stranger,
+        key_id: fixture.key_id,
+    };
+    call(&other).await;
+    store.close().await;
+    // A connection that ends hands over what it counted.
+    while !self::connections(database).await.is_subset(&connections) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let after = reads(database).await;
+    after
+        .into_iter()
+        .map(|(table, rows)| {
+            let known = before.iter().find(|(known, _)| *known == table);
+            let before = known.map_or(0, |(_, rows)| *rows);
+            (table, rows - before)
+        })
+        .filter(|(_, rows)| *rows > 0)
+        .collect()
+}
+
+/// Who is connected to the database.
+async fn connections(database: &Database) -> BTreeSet<i32> {
+    let pids: Vec<i32> =
+        sqlx::query_scalar("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+            .fetch_all(database.outside())
+            .await
+            .expect("who is connected");
+    pids.into_iter().collect()
+}
+
+async fn reads(database: &Database) -> Vec<(String, i64)> {
+    sqlx::query_as(
+        "SELECT tables.relname::text,
+                (tables.seq_tup_read + coalesce((
+                    SELECT sum(indexes.idx_tup_read)
+                    FROM pg_stat_user_indexes AS indexes
+                    WHERE indexes.relid = tables.relid
+                ), 0))::bigint
+         FROM pg_stat_user_tables AS tables",
+    )
+    .fetch_all(database.outside())
+    .await
+    .expect("what the server counted")
+}
