@@ -1,6 +1,6 @@
 //! One decision over a session, its live runs and its credential: what one command changes.
 //!
-//! Stores lock session, then runs by id, then credential, in that order; call [`decide`]; save the
+//! Stores lock the session, which stands for its runs, then the credential; call [`decide`]; save the
 //! [`Changes`] whole. No other rule of the lifecycle stands in a store.
 //! Source: docs/lifecycle.md.
 

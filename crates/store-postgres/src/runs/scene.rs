@@ -2,7 +2,7 @@
 //!
 //! Whoever changes a run has its session's row locked: that one lock stands for the whole scene, and
 //! runs need none of their own. A credential is shared by scenes; it is locked only where a decision
-//! changes it.
+//! changes it. Source: docs/decisions/0012-one-lock-per-scene.md.
 
 use std::collections::HashMap;
 
