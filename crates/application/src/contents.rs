@@ -20,6 +20,8 @@ pub const RUN_CHECKPOINT: &str = "run.checkpoint";
 pub const CREDENTIAL_SUMMARY: &str = "credential.summary";
 /// The place of a credential's password and TOTP secret.
 pub const CREDENTIAL_SECRET: &str = "credential.secret";
+/// The place of the login that is saved with a credential.
+pub const CREDENTIAL_LOGIN: &str = "credential.login";
 /// The place of a webhook's signing secrets.
 pub const WEBHOOK_SECRET: &str = "webhook.secret";
 /// The place of a webhook's further headers.
@@ -172,6 +174,33 @@ pub fn open_checkpoint(
     let row = run_id.to_string();
     let place = Place {
         name: RUN_CHECKPOINT,
+        row: &row,
+    };
+    vault.open(place, sealed)
+}
+
+/// Seals the login that is saved with a credential.
+pub fn seal_login(vault: &dyn OrganizationVault, id: CredentialId, login: &[u8]) -> Sealed {
+    let row = id.to_string();
+    let place = Place {
+        name: CREDENTIAL_LOGIN,
+        row: &row,
+    };
+    vault.seal(place, login)
+}
+
+/// Opens the login that is saved with a credential.
+///
+/// # Errors
+/// Where it is not what was sealed for this credential.
+pub fn open_login(
+    vault: &dyn OrganizationVault,
+    id: CredentialId,
+    sealed: &Sealed,
+) -> Result<SecretSlice<u8>, VaultError> {
+    let row = id.to_string();
+    let place = Place {
+        name: CREDENTIAL_LOGIN,
         row: &row,
     };
     vault.open(place, sealed)

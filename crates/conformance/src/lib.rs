@@ -30,6 +30,7 @@ pub mod run_reads;
 pub mod run_starts;
 pub mod run_sweeps;
 pub mod runs_at_once;
+pub mod saved_logins;
 pub mod sessions;
 pub mod signals;
 pub mod sources;

@@ -225,6 +225,7 @@ pub async fn a_finish_reports_the_credential(fixture: &Fixture) {
         outcome: FinishOutcome::Success { output: output() },
         credential: Some(CredentialReport::Verified),
         session: AfterRun::End,
+        login: None,
     });
     stage.say(&run, verified).await;
 

@@ -278,6 +278,7 @@ impl World<'_> {
                 outcome: FinishOutcome::Success { output: output() },
                 credential: Some(CredentialReport::Verified),
                 session: AfterRun::End,
+                login: None,
             }),
             _ => success(output()),
         }

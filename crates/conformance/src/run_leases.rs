@@ -310,6 +310,7 @@ pub async fn ended_sessions_are_told(fixture: &Fixture) {
         outcome: FinishOutcome::Success { output: output() },
         credential: None,
         session: AfterRun::End,
+        login: None,
     });
     stage.say(&ended, end).await;
     let running = stage.leased().await;

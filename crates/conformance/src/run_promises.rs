@@ -108,6 +108,16 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            saved_logins,
+            [
+                a_success_leaves_its_login,
+                a_login_is_saved_only_where_it_may_be,
+                a_refused_login_erases_the_saved_one,
+                a_deleted_credential_has_no_login,
+            ]
+        );
+        $crate::promises!(
+            $open,
             sessions,
             [
                 a_session_is_seen_with_its_newest_runs,

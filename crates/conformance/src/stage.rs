@@ -67,6 +67,7 @@ pub fn finish(digest: u8, outcome: FinishOutcome) -> WorkerCommand {
         outcome,
         credential: None,
         session: AfterRun::Keep,
+        login: None,
     })
 }
 

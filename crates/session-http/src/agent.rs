@@ -13,6 +13,7 @@ use windlass_playbook::{Placeholder, Playbook, Values};
 use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, Stopped};
 
 use crate::checkpoint::{Checkpoint, Unreadable};
+use crate::login;
 use crate::player::{Player, failure, totp_now};
 use crate::question::ask;
 use crate::session::HttpSession;
@@ -50,6 +51,10 @@ impl HttpAgent {
         session: &mut HttpSession,
     ) -> Result<Outcome, RunFailure> {
         let credential = context.begin().await?;
+        let login = credential.as_ref().and_then(|it| it.login.as_ref());
+        if let Some(login) = login.filter(|_| !context.run.resumed) {
+            session.cookies = login::restore(login).unwrap_or_default();
+        }
         let (values, totp_secret) = with_credential(values, credential, playbook)?;
         Player::new(context, &self.dialer, session, values, totp_secret)
             .play(playbook)

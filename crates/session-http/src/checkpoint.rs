@@ -1,7 +1,6 @@
 //! What a run leaves with a question to a person: where another worker goes on. The server seals it.
 //! Source: docs/workers.md, "The built-in agent".
 
-mod cookies;
 mod page;
 #[cfg(test)]
 mod tests;
@@ -13,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_playbook::{Interact, Playbook, Step};
 
-use self::cookies::KeptCookie;
 use self::page::KeptPage;
+use crate::cookies::{self, KeptCookie};
 use crate::player::Player;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;

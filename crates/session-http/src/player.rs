@@ -15,6 +15,7 @@ use windlass_worker::{Outcome, RunContext, RunFailure};
 
 use crate::checkpoint::Checkpoint;
 use crate::fetch::{Request, host};
+use crate::login;
 use crate::page::Page;
 use crate::question::ask;
 use crate::session::HttpSession;
@@ -86,10 +87,15 @@ impl<'run> Player<'run> {
         if let Some(refusal) = self.refusal() {
             return Err(RunError::new(ErrorCode::SourceBlocked, refusal).into());
         }
+        let run = &self.context.run;
+        let keeps_login = run.task.settings.keep_login && run.credential_id.is_some();
         Ok(Outcome {
             output: Value::Object(self.output),
             credential: self.used_credential.then_some(CredentialReport::Verified),
             session: AfterRun::Keep,
+            login: keeps_login
+                .then(|| login::save(&self.session.cookies))
+                .flatten(),
         })
     }
 

@@ -83,9 +83,11 @@ CREATE TABLE credential (
     auth_method text NOT NULL,
     external_id text COLLATE "C",
     status text NOT NULL,
-    -- Sealed as credential.summary and credential.secret; both null once it is deleted.
+    -- Sealed as credential.summary, credential.secret and credential.login (what the source knows
+    -- the person by who is logged in); null once it is deleted.
     summary bytea,
     secret bytea,
+    login bytea,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     CONSTRAINT credential_key PRIMARY KEY (id)

@@ -9,6 +9,7 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId};
+use windlass_domain::lifecycle::SavedLogin;
 use windlass_domain::sealed::Sealed;
 use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
@@ -72,6 +73,23 @@ impl Credentials for PostgresStore {
         load(&mut open, organization.organization_id(), id).await
     }
 
+    async fn login(
+        &self,
+        organization: OrganizationContext,
+        id: CredentialId,
+    ) -> Result<Option<Sealed>, StoreError> {
+        let mut open = self.read(organization).await?;
+        let login: Option<Option<Vec<u8>>> = sqlx::query_scalar(
+            "SELECT login FROM credential WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(Id(organization.organization_id().uuid()))
+        .bind(Id(id.uuid()))
+        .fetch_optional(&mut *open)
+        .await
+        .map_err(store_error)?;
+        Ok(login.flatten().map(Sealed::from_bytes))
+    }
+
     async fn list(
         &self,
         organization: OrganizationContext,
@@ -130,7 +148,7 @@ impl Credentials for PostgresStore {
         credential.updated_at = at;
         sqlx::query(
             "UPDATE credential
-             SET status = $1, summary = NULL, secret = NULL, updated_at = $2
+             SET status = $1, summary = NULL, secret = NULL, login = NULL, updated_at = $2
              WHERE organization_id = $3 AND id = $4",
         )
         .bind(credential.status.as_str())
@@ -165,6 +183,20 @@ pub(crate) async fn load(
     .await
     .map_err(store_error)?;
     row.map(read).transpose()
+}
+
+/// Saves the login of a credential, or erases it. The transaction has its row locked.
+pub(crate) async fn save_login(
+    connection: &mut PgConnection,
+    saved: &SavedLogin,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE credential SET login = $1 WHERE id = $2")
+        .bind(saved.login.as_ref().map(Sealed::as_bytes))
+        .bind(Id(saved.credential_id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
 }
 
 /// The credential of this id, which changes in this transaction alone until its end.

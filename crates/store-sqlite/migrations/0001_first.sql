@@ -80,9 +80,11 @@ CREATE TABLE credential (
     auth_method TEXT NOT NULL,
     external_id TEXT,
     status TEXT NOT NULL,
-    -- Sealed as credential.summary and credential.secret; both null once it is deleted.
+    -- Sealed as credential.summary, credential.secret and credential.login (what the source knows
+    -- the person by who is logged in); null once it is deleted.
     summary BLOB,
     secret BLOB,
+    login BLOB,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     CONSTRAINT credential_key PRIMARY KEY (id)

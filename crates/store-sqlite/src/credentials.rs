@@ -10,6 +10,7 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId};
+use windlass_domain::lifecycle::SavedLogin;
 use windlass_domain::sealed::Sealed;
 use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
@@ -77,6 +78,21 @@ impl Credentials for SqliteStore {
         load(&mut connection, organization.organization_id(), id).await
     }
 
+    async fn login(
+        &self,
+        organization: OrganizationContext,
+        id: CredentialId,
+    ) -> Result<Option<Sealed>, StoreError> {
+        let login: Option<Option<Vec<u8>>> =
+            sqlx::query_scalar("SELECT login FROM credential WHERE organization_id = ? AND id = ?")
+                .bind(Id(organization.organization_id().uuid()))
+                .bind(Id(id.uuid()))
+                .fetch_optional(self.readers())
+                .await
+                .map_err(store_error)?;
+        Ok(login.flatten().map(Sealed::from_bytes))
+    }
+
     async fn list(
         &self,
         organization: OrganizationContext,
@@ -136,7 +152,7 @@ impl Credentials for SqliteStore {
         credential.updated_at = at;
         sqlx::query(
             "UPDATE credential
-             SET status = ?, summary = NULL, secret = NULL, updated_at = ?
+             SET status = ?, summary = NULL, secret = NULL, login = NULL, updated_at = ?
              WHERE organization_id = ? AND id = ?",
         )
         .bind(credential.status.as_str())
@@ -151,6 +167,20 @@ impl Credentials for SqliteStore {
         let audited = Audited::new("credential.delete", &id);
         transaction.commit_deletion(audited).await
     }
+}
+
+/// Saves the login of a credential, or erases it.
+pub(crate) async fn save_login(
+    connection: &mut SqliteConnection,
+    saved: &SavedLogin,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE credential SET login = ? WHERE id = ?")
+        .bind(saved.login.as_ref().map(Sealed::as_bytes))
+        .bind(Id(saved.credential_id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
 }
 
 /// The credential of this id, also where it is deleted.

@@ -7,6 +7,7 @@ use windlass_domain::run::RunError;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 
 use crate::context::{RunContext, Stopped};
+use crate::lease::Login;
 
 /// Does runs on their sources. One agent does many runs at once, each in a session of its own.
 #[async_trait]
@@ -31,6 +32,9 @@ pub struct Outcome {
     pub credential: Option<CredentialReport>,
     /// What becomes of the session.
     pub session: AfterRun,
+    /// What the source knows the person by who is logged in: the credential's next session starts
+    /// from it, where the task keeps logins and the source has verified the credential.
+    pub login: Option<Login>,
 }
 
 /// Why a run has no output.

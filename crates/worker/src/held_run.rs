@@ -17,7 +17,7 @@ use crate::agent::{Outcome, RunFailure};
 use crate::backoff::Backoff;
 use crate::context::{RunContext, Stopped};
 use crate::lease::LeasedRun;
-use crate::protocol::{FinishReport, ProtocolError};
+use crate::protocol::{FinishReport, MAX_LOGIN_BYTES, ProtocolError};
 use crate::start::Start;
 
 /// How long an agent has to stop by itself before its work is dropped.
@@ -213,7 +213,7 @@ impl HeldRun {
             }
         };
         match returned {
-            Ok(Ok(outcome)) => Ending::Finish(success(outcome)),
+            Ok(Ok(outcome)) => Ending::Finish(self.success(outcome)),
             Ok(Err(RunFailure::Failed {
                 errors,
                 credential,
@@ -222,6 +222,7 @@ impl HeldRun {
                 result: Err(never_empty(errors)),
                 credential,
                 session,
+                login: None,
             }),
             Ok(Err(RunFailure::Stopped(_))) if self.lost.is_cancelled() => Ending::Nothing,
             Ok(Err(RunFailure::Stopped(_))) if self.start.give_back.is_cancelled() => {
@@ -236,6 +237,24 @@ impl HeldRun {
                 error!(run.id = %run_id, "the agent panicked in run {run_id}");
                 Ending::Finish(failure("The agent broke down.", AfterRun::End))
             }
+        }
+    }
+
+    fn success(&self, outcome: Outcome) -> FinishReport {
+        let run_id = self.context.run.run_id;
+        let login = outcome.login.filter(|login| {
+            let bytes = login.bytes().len();
+            let is_short = bytes <= MAX_LOGIN_BYTES;
+            if !is_short {
+                warn!(run.id = %run_id, body_bytes = bytes, "the login of run {run_id} is too long to be saved");
+            }
+            is_short
+        });
+        FinishReport {
+            result: Ok(outcome.output),
+            credential: outcome.credential,
+            session: outcome.session,
+            login,
         }
     }
 
@@ -305,19 +324,12 @@ impl HeldRun {
     }
 }
 
-fn success(outcome: Outcome) -> FinishReport {
-    FinishReport {
-        result: Ok(outcome.output),
-        credential: outcome.credential,
-        session: outcome.session,
-    }
-}
-
 fn failure(message: &str, session: AfterRun) -> FinishReport {
     FinishReport {
         result: Err(vec![RunError::new(ErrorCode::TaskFailed, message)]),
         credential: None,
         session,
+        login: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! A leased run: all that an agent needs to know of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use secrecy::{SecretSlice, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::Value;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{CredentialId, RunId, SessionId, SourceId, TaskId};
@@ -80,4 +81,36 @@ pub struct OpenedCredential {
     pub totp_secret: Option<SecretString>,
     /// What else the source asks for.
     pub source_fields: BTreeMap<String, String>,
+    /// What the source knew the person by in an earlier session, where the task keeps logins: a new
+    /// session may start from it.
+    pub login: Option<Login>,
+}
+
+/// What a source knows a person by who is logged in, such as cookies: the agent's own bytes, which
+/// the server seals with the credential.
+#[derive(Clone)]
+pub struct Login(SecretSlice<u8>);
+
+impl Login {
+    /// A login of these bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// Its bytes, as they were given.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Login(..)")
+    }
+}
+
+impl PartialEq for Login {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes() == other.bytes()
+    }
 }

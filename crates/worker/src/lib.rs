@@ -19,7 +19,7 @@
 //!         context.progress(1, "greet").await?;
 //!         let name = credential.and_then(|credential| credential.username);
 //!         let output = serde_json::json!({"greeting": format!("Hello {}", name.unwrap_or_default())});
-//!         Ok(Outcome { output, credential: None, session: AfterRun::End })
+//!         Ok(Outcome { output, credential: None, session: AfterRun::End, login: None })
 //!     }
 //!
 //!     async fn end_session(&self, _: SessionId) {} // nothing is kept between runs
@@ -38,6 +38,6 @@ pub mod worker;
 
 pub use agent::{Agent, Outcome, RunFailure};
 pub use context::{RunContext, Stopped};
-pub use lease::{LeasedRun, OpenedCredential};
+pub use lease::{LeasedRun, Login, OpenedCredential};
 pub use protocol::{Protocol, ProtocolError};
 pub use worker::{Worker, WorkerError};

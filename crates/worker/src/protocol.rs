@@ -15,10 +15,13 @@ use windlass_domain::pool::Pool;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{Epoch, Field, RunError, Status};
 
-use crate::lease::{LeasedRun, OpenedCredential};
+use crate::lease::{LeasedRun, Login, OpenedCredential};
 
 /// The longest checkpoint, in bytes. Source: docs/workers.md, "What an agent does".
 pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
+
+/// The longest login, in bytes. Source: docs/workers.md, "What an agent does".
+pub const MAX_LOGIN_BYTES: usize = 256 * 1024;
 
 /// The calls of a worker. Each may be repeated with the same content and has the same effect.
 #[async_trait]
@@ -225,6 +228,8 @@ pub struct FinishReport {
     pub credential: Option<CredentialReport>,
     /// What becomes of the session.
     pub session: AfterRun,
+    /// What the source knows the person by who is logged in. At most [`MAX_LOGIN_BYTES`].
+    pub login: Option<Login>,
 }
 
 /// Why a call had no effect.

@@ -102,6 +102,7 @@ impl<'a> Held<'a> {
             outcome: FinishOutcome::Success { output },
             credential: None,
             session: AfterRun::Keep,
+            login: None,
         });
         self.say(success, None).await;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::id::{CredentialId, SourceId};
+use windlass_domain::sealed::Sealed;
 
 use crate::page::{Created, Page, PageRequest};
 use crate::ports::error::{StoreError, WriteError};
@@ -55,6 +56,13 @@ pub trait Credentials: Send + Sync {
         id: CredentialId,
     ) -> Result<Option<Credential>, StoreError>;
 
+    /// The login that is saved with a credential, sealed as `credential.login`.
+    async fn login(
+        &self,
+        organization: OrganizationContext,
+        id: CredentialId,
+    ) -> Result<Option<Sealed>, StoreError>;
+
     /// Credentials, newest first, deleted ones too.
     async fn list(
         &self,
@@ -63,7 +71,7 @@ pub trait Credentials: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<Credential>, StoreError>;
 
-    /// Erases a credential's contents for good; its record stays, as `deleted`. A second time
+    /// Erases a credential's contents for good, its saved login among them; its record stays, as `deleted`. A second time
     /// changes nothing.
     async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError>;
 }

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString};
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::CredentialId;
-use windlass_domain::run::WorkerCommand;
+use windlass_domain::run::{Run, WorkerCommand};
 
 use super::held_runs::{Heard, HeldRuns, LeaseCall};
-use crate::contents::{CredentialSecret, CredentialSummary};
+use crate::contents::{self, CredentialSecret, CredentialSummary};
 use crate::error::CallError;
 use crate::ports::{Credentials, Vault};
 
@@ -42,6 +42,8 @@ pub struct OpenedCredential {
     pub password: Option<SecretString>,
     /// The base32 secret of a TOTP authenticator.
     pub totp_secret: Option<SecretString>,
+    /// What the source knew the person by in an earlier session, where the task asks for it.
+    pub login: Option<SecretSlice<u8>>,
 }
 
 impl BeginRun {
@@ -54,7 +56,7 @@ impl BeginRun {
         let run = self.held.say(call, WorkerCommand::Begin, None).await?;
         let cancel = Heard::of(&run).cancel;
         let credential = match run.credential_id {
-            Some(id) if !cancel => self.open(call, id).await?,
+            Some(id) if !cancel => self.open(call, &run, id).await?,
             Some(_) | None => None,
         };
         Ok(Begun { credential, cancel })
@@ -63,6 +65,7 @@ impl BeginRun {
     async fn open(
         &self,
         call: &LeaseCall,
+        run: &Run,
         id: CredentialId,
     ) -> Result<Option<OpenedCredential>, CallError> {
         let credential = self.credentials.get(call.organization, id).await?;
@@ -79,12 +82,19 @@ impl BeginRun {
             Some(sealed) => CredentialSecret::open(&*vault, id, sealed)?,
             None => CredentialSecret::default(),
         };
+        let login = if run.settings.keep_login {
+            self.credentials.login(call.organization, id).await?
+        } else {
+            None
+        };
+        let login = login.map(|sealed| contents::open_login(&*vault, id, &sealed));
         Ok(Some(OpenedCredential {
             id,
             username: summary.username,
             source_fields: summary.source_fields,
             password: secret.password,
             totp_secret: secret.totp_secret,
+            login: login.transpose()?,
         }))
     }
 }

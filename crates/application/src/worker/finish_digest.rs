@@ -91,6 +91,7 @@ mod tests {
             result: Ok(output),
             credential: None,
             session: AfterRun::Keep,
+            login: None,
         }
     }
 

@@ -2,20 +2,27 @@
 
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Map, Value};
 use windlass_domain::run::{
     AfterRun, CredentialReport, Finish, FinishOutcome, RunError, Status, WorkerCommand,
 };
+use windlass_domain::sealed::Sealed;
 
 use super::finish_digest::digest;
 use super::held_runs::{HeldRuns, LeaseCall};
+use crate::contents;
 use crate::error::CallError;
-use crate::ports::Tasks;
+use crate::ports::{Tasks, Vault};
 use crate::problem::{Problem, ProblemKind, Resource};
 use crate::schema::Schemas;
 
 /// The largest output, in bytes of JSON.
 pub const MAX_OUTPUT_BYTES: usize = 1024 * 1024;
+
+/// The longest login, in bytes: some hundred cookies of a usual length. Source: docs/workers.md,
+/// "What an agent does".
+pub const MAX_LOGIN_BYTES: usize = 256 * 1024;
 
 /// The most errors of a failure.
 const MAX_ERRORS: usize = 10;
@@ -28,10 +35,11 @@ pub struct FinishRun {
     pub(super) held: HeldRuns,
     pub(super) tasks: Arc<dyn Tasks>,
     pub(super) schemas: Arc<Schemas>,
+    pub(super) vault: Arc<dyn Vault>,
 }
 
 /// How execution ended, in the worker's words.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct FinishReport {
     /// The output, or what went wrong.
     pub result: Result<Value, Vec<RunError>>,
@@ -39,6 +47,8 @@ pub struct FinishReport {
     pub credential: Option<CredentialReport>,
     /// Whether the worker keeps the session.
     pub session: AfterRun,
+    /// What the source knows the person by who is logged in, such as cookies.
+    pub login: Option<SecretSlice<u8>>,
 }
 
 impl FinishRun {
@@ -58,6 +68,10 @@ impl FinishRun {
             return Err(CallError::Invalid(problems));
         }
         let digest = digest(&report);
+        let login = match &report.login {
+            Some(login) => self.sealed(call, login).await?,
+            None => None,
+        };
         let outcome = match report.result {
             Ok(output) => self.checked(call, output).await?,
             Err(errors) => FinishOutcome::Failure { errors },
@@ -67,9 +81,24 @@ impl FinishRun {
             outcome,
             credential: report.credential,
             session: report.session,
+            login,
         });
         let run = self.held.say(call, finish, None).await?;
         Ok(run.status())
+    }
+
+    /// None where the run has no credential that it could be saved with.
+    async fn sealed(
+        &self,
+        call: &LeaseCall,
+        login: &SecretSlice<u8>,
+    ) -> Result<Option<Sealed>, CallError> {
+        let Some(credential_id) = self.held.find(call).await?.credential_id else {
+            return Ok(None);
+        };
+        let vault = self.vault.of(call.organization.organization_id()).await?;
+        let login = login.expose_secret();
+        Ok(Some(contents::seal_login(&*vault, credential_id, login)))
     }
 
     /// Whatever the run's status now: it may change until the finish is decided.
@@ -129,6 +158,10 @@ fn problems(report: &FinishReport) -> Vec<Problem> {
                 }
             }
         }
+    }
+    let login = report.login.as_ref().map(ExposeSecret::expose_secret);
+    if login.is_some_and(|login| login.len() > MAX_LOGIN_BYTES) {
+        invalid("login", "must have 256 KiB at most".to_owned());
     }
     problems
 }

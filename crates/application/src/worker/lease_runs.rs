@@ -211,6 +211,7 @@ impl LeaseRuns {
             },
             credential: None,
             session: AfterRun::End,
+            login: None,
         });
         if let Err(error) = self.held.say(&call, finish, None).await {
             // Its lease is lost then, and the next worker comes here again.

@@ -25,7 +25,7 @@ pub use self::ask_person::{AskPerson, MAX_CHECKPOINT_BYTES, Question};
 pub use self::begin_run::{BeginRun, Begun, OpenedCredential};
 pub use self::drain_worker::DrainWorker;
 pub use self::evict_session::EvictSession;
-pub use self::finish_run::{FinishReport, FinishRun, MAX_OUTPUT_BYTES};
+pub use self::finish_run::{FinishReport, FinishRun, MAX_LOGIN_BYTES, MAX_OUTPUT_BYTES};
 pub use self::held_runs::{Heard, LeaseCall};
 pub use self::lease_runs::{LeaseRuns, LeaseWish, OpenedRun, RunsLeased};
 pub use self::read_answer::{Answer, ReadAnswer};
@@ -122,13 +122,14 @@ impl WorkerCalls {
             withdraw_question: WithdrawQuestion { held: held.clone() },
             read_answer: ReadAnswer {
                 held: held.clone(),
-                vault: ports.vault,
+                vault: Arc::clone(&ports.vault),
                 signals: ports.signals,
             },
             finish_run: FinishRun {
                 held: held.clone(),
                 tasks: ports.tasks,
                 schemas: Arc::clone(&application.schemas),
+                vault: ports.vault,
             },
             release_run: ReleaseRun { held },
             evict_session: EvictSession {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Changes, LifecycleEvent, Scene, SceneCredential, Signal, Subject};
+use super::{Changes, LifecycleEvent, SavedLogin, Scene, SceneCredential, Signal, Subject};
 use crate::credential::CredentialStatus;
 use crate::event::EventType;
 use crate::id::{CredentialId, RunId};
 use crate::run::{self, CredentialReport, Refusal, Run, RunCommand, RunState, Status, Waiting};
+use crate::sealed::Sealed;
 use crate::session::machine::QueuedRuns;
 use crate::session::{self, Session, SessionState};
 use crate::time::Timestamp;
@@ -23,6 +24,7 @@ pub(super) struct Draft {
     changed: Vec<RunId>,
     credential: Option<SceneCredential>,
     credential_changed: bool,
+    login: Option<SavedLogin>,
     output: Option<Value>,
     events: Vec<LifecycleEvent>,
     signals: Vec<Signal>,
@@ -51,6 +53,7 @@ impl Draft {
             changed: Vec::new(),
             credential: scene.credential,
             credential_changed: false,
+            login: None,
             output: None,
             events: Vec::new(),
             signals: Vec::new(),
@@ -263,6 +266,29 @@ impl Draft {
         });
     }
 
+    /// The login of a credential that is verified, after what was just reported of it, is saved;
+    /// a refusal erases what was. A deleted one has none.
+    pub(super) fn save_login(
+        &mut self,
+        credential_id: Option<CredentialId>,
+        report: Option<CredentialReport>,
+        login: Option<Sealed>,
+    ) {
+        let known = self.credential.filter(|credential| {
+            Some(credential.id) == credential_id && credential.status != CredentialStatus::Deleted
+        });
+        let Some(credential) = known else {
+            return;
+        };
+        let login = login.filter(|_| credential.status == CredentialStatus::Verified);
+        if login.is_some() || report == Some(CredentialReport::Invalid) {
+            self.login = Some(SavedLogin {
+                credential_id: credential.id,
+                login,
+            });
+        }
+    }
+
     pub(super) fn into_changes(self) -> Changes {
         let runs = self
             .changed
@@ -273,6 +299,7 @@ impl Draft {
             session: self.session.filter(|_| self.session_changed),
             runs,
             credential: self.credential.filter(|_| self.credential_changed),
+            login: self.login,
             output: self.output,
             events: self.events,
             signals: self.signals,

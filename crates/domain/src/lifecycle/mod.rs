@@ -19,6 +19,7 @@ use crate::id::{CredentialId, RunId, SessionId};
 use crate::pool::Pool;
 use crate::run::machine::ForSession;
 use crate::run::{self, AfterRun, Holder, Refusal, Run, RunCommand, Waiting};
+use crate::sealed::Sealed;
 use crate::session::{self, Session, SessionCommand, SessionStatus};
 use crate::time::Timestamp;
 
@@ -75,12 +76,23 @@ pub struct Changes {
     pub runs: Vec<Run>,
     /// The credential's next status, where it changed.
     pub credential: Option<SceneCredential>,
+    /// What becomes of the login that is saved with the credential, where something does.
+    pub login: Option<SavedLogin>,
     /// An output to keep: at most one, of the command's own run.
     pub output: Option<Value>,
     /// One for each status entered, in order.
     pub events: Vec<LifecycleEvent>,
     /// What to do outside after the commit. Losing one costs time, never correctness.
     pub signals: Vec<Signal>,
+}
+
+/// What becomes of the login that is saved with a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedLogin {
+    /// Which credential.
+    pub credential_id: CredentialId,
+    /// What is saved from now on; None erases what was.
+    pub login: Option<Sealed>,
 }
 
 /// A status that was entered.
@@ -215,7 +227,7 @@ fn command_run(
     let transition = run::machine::apply(run, command, now)?;
     let idle = transition.run.settings.session_idle;
     let for_session = transition.session;
-    let credential = transition.credential;
+    let (credential, login) = (transition.credential, transition.login.clone());
 
     let mut draft = Draft::of(scene);
     if let ForSession::Leased { holder } = for_session {
@@ -232,6 +244,7 @@ fn command_run(
     if let Some(report) = credential {
         draft.report_credential(run.credential_id, report, now);
     }
+    draft.save_login(run.credential_id, credential, login);
     Ok(draft.into_changes())
 }
 

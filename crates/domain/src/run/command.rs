@@ -118,6 +118,8 @@ pub struct Finish {
     pub credential: Option<CredentialReport>,
     /// Whether the worker keeps the session.
     pub session: AfterRun,
+    /// What the source knows the person by who is logged in, sealed for the run's credential.
+    pub login: Option<Sealed>,
 }
 
 /// What came of an execution.

@@ -163,6 +163,7 @@ pub(crate) fn finish(outcome: FinishOutcome) -> Finish {
         outcome,
         credential: Some(CredentialReport::Verified),
         session: AfterRun::Keep,
+        login: None,
     }
 }
 

@@ -13,7 +13,7 @@ use windlass_domain::task::Review;
 use crate::asked::Asked;
 use crate::fixture::{
     EPOCH, STARTED, after, answer, credential_id, entered, failure, finish, holder, is_running,
-    names, queued, run_id, running, scene, seconds, soon, success, to, worker,
+    names, queued, run_id, running, scene, sealed, seconds, soon, success, to, worker,
 };
 use crate::situation::Situation;
 
@@ -189,4 +189,53 @@ fn runtime_counts_running_and_canceling() {
         seconds(112),
         "a session runs while its run waits"
     );
+}
+
+#[test]
+fn a_login_is_saved_where_it_may_be_and_erased_where_it_was_refused() {
+    use CredentialReport::{Invalid, Verified};
+    use CredentialStatus as C;
+
+    let refused = || failure(ErrorCode::AuthInvalid);
+    let broken = || failure(ErrorCode::SourceError);
+    let saved = Some(Some(sealed("cookies")));
+    let cases = [
+        (
+            true,
+            C::Unverified,
+            success(),
+            Some(Verified),
+            saved.clone(),
+        ),
+        (true, C::Verified, success(), None, saved),
+        (true, C::Unverified, success(), None, None),
+        (true, C::Invalid, success(), None, None),
+        (true, C::Deleted, success(), Some(Verified), None),
+        (false, C::Verified, success(), Some(Verified), None),
+        (true, C::Verified, broken(), None, None),
+        (true, C::Verified, broken(), Some(Invalid), Some(None)),
+        (false, C::Verified, refused(), None, Some(None)),
+        (true, C::Invalid, refused(), None, Some(None)),
+        (true, C::Deleted, refused(), None, None),
+    ];
+    for (keep_login, status, outcome, credential, expected) in cases {
+        let mut run = running(1);
+        run.settings.keep_login = keep_login;
+        let mut scene = scene(is_running(), vec![run]);
+        scene.credential = Some(SceneCredential {
+            id: credential_id(),
+            status,
+            updated_at: soon(),
+        });
+        let finish = Finish {
+            credential,
+            login: Some(sealed("cookies")),
+            ..finish(outcome.clone())
+        };
+
+        let (_, changes) = after(&scene, to(1, worker(WorkerCommand::Finish(finish))), soon());
+
+        let case = format!("{keep_login} {status} {outcome:?} {credential:?}");
+        assert_eq!(changes.login.map(|saved| saved.login), expected, "{case}");
+    }
 }

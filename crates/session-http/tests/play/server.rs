@@ -137,6 +137,7 @@ impl Protocol for Server {
             .unwrap()
             .push(self.hits.load(Ordering::SeqCst));
         let credential = self.password.map(|password| OpenedCredential {
+            login: None,
             id: CredentialId::new(now(), RANDOM),
             username: Some(self.username.to_owned()),
             password: Some(SecretString::from(password)),

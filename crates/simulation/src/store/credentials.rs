@@ -8,6 +8,7 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId};
+use windlass_domain::sealed::Sealed;
 
 use super::page;
 use super::write::Change;
@@ -53,6 +54,19 @@ impl Credentials for MemoryStore {
         .await
     }
 
+    async fn login(
+        &self,
+        organization: OrganizationContext,
+        id: CredentialId,
+    ) -> Result<Option<Sealed>, StoreError> {
+        let organization_id = organization.organization_id();
+        self.read("Credentials::login", |state| {
+            state.credential(organization_id, id)?;
+            state.logins.get(&id).cloned()
+        })
+        .await
+    }
+
     async fn list(
         &self,
         organization: OrganizationContext,
@@ -89,6 +103,7 @@ impl Credentials for MemoryStore {
             credential.summary = None;
             credential.secret = None;
             credential.updated_at = at;
+            change.state.logins.remove(&id);
             let event = EventData::Credential(credential.clone());
             change.emit(EventType::CredentialDeleted, at, event);
             Ok(())

@@ -216,6 +216,7 @@ pub struct State {
     agents: BTreeMap<(OrganizationId, AgentId), Agent>,
     sources: BTreeMap<(OrganizationId, SourceId), Source>,
     credentials: BTreeMap<CredentialId, (OrganizationId, Credential)>,
+    logins: BTreeMap<CredentialId, Sealed>,
     /// The newest versions of tasks that are not deleted.
     tasks: BTreeMap<(OrganizationId, TaskId), u32>,
     task_versions: BTreeMap<(OrganizationId, TaskId, u32), Task>,
@@ -276,6 +277,7 @@ impl State {
             agents: BTreeMap::new(),
             sources: BTreeMap::new(),
             credentials: BTreeMap::new(),
+            logins: BTreeMap::new(),
             tasks: BTreeMap::new(),
             task_versions: BTreeMap::new(),
             playbooks: BTreeMap::new(),

@@ -106,6 +106,12 @@ impl State {
             credential.status = changed.status;
             credential.updated_at = changed.updated_at;
         }
+        if let Some(saved) = &changes.login {
+            match &saved.login {
+                Some(login) => self.logins.insert(saved.credential_id, login.clone()),
+                None => self.logins.remove(&saved.credential_id),
+            };
+        }
         for event in &changes.events {
             self.emit_lifecycle(event, now);
         }

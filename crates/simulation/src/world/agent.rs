@@ -102,6 +102,7 @@ fn success(chance: &mut Chance) -> Action {
         } else {
             AfterRun::End
         },
+        login: None,
     })
 }
 
@@ -113,6 +114,7 @@ fn failure() -> Action {
         )]),
         credential: None,
         session: AfterRun::Keep,
+        login: None,
     })
 }
 

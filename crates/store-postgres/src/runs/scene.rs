@@ -103,7 +103,7 @@ impl Loaded {
         Ok(changes)
     }
 
-    /// Decides; where that changes the credential, over the credential as it is once it is locked.
+    /// Decides; where that changes the credential or its saved login, over the credential as it is once it is locked.
     async fn decide(
         &mut self,
         transaction: &mut Transaction,
@@ -111,10 +111,12 @@ impl Loaded {
     ) -> Result<Changes, WriteError> {
         let at = transaction.at();
         let changes = lifecycle::decide(&self.scene, command.clone(), at)?;
-        let Some(credential) = changes.credential else {
+        let changed = changes.credential.map(|credential| credential.id);
+        let saved = changes.login.as_ref().map(|saved| saved.credential_id);
+        let Some(credential_id) = changed.or(saved) else {
             return Ok(changes);
         };
-        let locked = lock_credential(transaction.connection(), credential.id).await?;
+        let locked = lock_credential(transaction.connection(), credential_id).await?;
         if locked == self.scene.credential {
             return Ok(changes);
         }

@@ -45,6 +45,9 @@ pub(super) async fn save(
     if let Some(credential) = changes.credential {
         update_credential(connection, credential).await?;
     }
+    if let Some(login) = &changes.login {
+        credentials::save_login(connection, login).await?;
+    }
     for event in &changes.events {
         emit(transaction, before, changes, event).await?;
     }

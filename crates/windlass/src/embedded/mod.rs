@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::ExposeSecret;
 use windlass_application::ports::{Clock, Runs, Sessions};
 use windlass_application::random::random;
 use windlass_application::worker::{
@@ -21,7 +22,7 @@ use windlass_worker::protocol::{
     Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
     Progress, Question, Registration, Renewal,
 };
-use windlass_worker::{OpenedCredential, Protocol, ProtocolError};
+use windlass_worker::{Login, OpenedCredential, Protocol, ProtocolError};
 
 use self::answers::of_call;
 
@@ -170,6 +171,9 @@ impl Protocol for InProcess {
                 password: opened.password,
                 totp_secret: opened.totp_secret,
                 source_fields: opened.source_fields,
+                login: opened
+                    .login
+                    .map(|login| Login::new(login.expose_secret().to_vec())),
             }),
             cancel: begun.cancel,
         })
@@ -239,6 +243,7 @@ impl Protocol for InProcess {
             result: finish.result,
             credential: finish.credential,
             session: finish.session,
+            login: finish.login.map(|login| login.bytes().to_vec().into()),
         };
         let status = self.calls.finish_run.execute(&call, report).await;
         let status = self.heard(lease, status)?;

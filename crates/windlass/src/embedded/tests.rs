@@ -100,6 +100,7 @@ impl Agent for TestAgent {
             }),
             credential: Some(CredentialReport::Verified),
             session: AfterRun::End,
+            login: None,
         })
     }
 

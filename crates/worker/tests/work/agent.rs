@@ -71,6 +71,7 @@ impl Agent for TestAgent {
             output: json!({"total": 12}),
             credential: None,
             session: AfterRun::Keep,
+            login: None,
         })
     }
 

@@ -4,7 +4,7 @@ use serde_json::json;
 use windlass_domain::run::{ErrorCode, RunCommand, RunState};
 
 use super::*;
-use crate::fixture::{task, view};
+use crate::fixture::{OpenVault, task, view};
 use crate::ports::runs::MockRuns;
 use crate::ports::tasks::MockTasks;
 use crate::worker::fixture::{commanded, held_runs, lease_call, running};
@@ -14,6 +14,7 @@ fn success(output: Value) -> FinishReport {
         result: Ok(output),
         credential: Some(CredentialReport::Verified),
         session: AfterRun::Keep,
+        login: None,
     }
 }
 
@@ -47,6 +48,7 @@ async fn finish(schema: Option<Value>, report: FinishReport) -> FinishOutcome {
         held: held_runs(runs),
         tasks: Arc::new(tasks),
         schemas: Arc::default(),
+        vault: Arc::new(OpenVault),
     };
 
     let expected = digest(&report);
@@ -56,6 +58,25 @@ async fn finish(schema: Option<Value>, report: FinishReport) -> FinishOutcome {
     let finish = receiver.try_recv().unwrap();
     assert_eq!(finish.digest, expected);
     finish.outcome
+}
+
+#[tokio::test]
+async fn a_login_that_is_too_long_is_refused() {
+    let finish_run = FinishRun {
+        held: held_runs(MockRuns::new()),
+        tasks: Arc::new(MockTasks::new()),
+        schemas: Arc::default(),
+        vault: Arc::new(OpenVault),
+    };
+    let report = FinishReport {
+        login: Some(vec![0; MAX_LOGIN_BYTES + 1].into()),
+        ..success(json!({}))
+    };
+
+    let refused = finish_run.execute(&lease_call(), report).await.unwrap_err();
+
+    let told = crate::fixture::told(&refused);
+    assert_eq!(told, [(ProblemKind::Invalid, "login".to_owned())]);
 }
 
 #[tokio::test]
@@ -136,6 +157,7 @@ async fn what_is_out_of_shape_is_refused_before_anything_is_done() {
             held: held_runs(MockRuns::new()),
             tasks: Arc::new(MockTasks::new()),
             schemas: Arc::default(),
+            vault: Arc::new(OpenVault),
         };
         let report = FinishReport {
             result,

@@ -7,6 +7,7 @@ use crate::run::{
     CredentialReport, Epoch, ErrorCode, Finish, FinishOutcome, Finished, Refusal, Run, RunError,
     RunState,
 };
+use crate::sealed::Sealed;
 use crate::task::Review;
 use crate::time::Timestamp;
 
@@ -34,7 +35,7 @@ pub(super) fn apply(
     let after = finish.session;
     let transition = match &run.state {
         RunState::Running { .. } => match finish.outcome {
-            FinishOutcome::Success { output } => succeeded(&ended, output, now),
+            FinishOutcome::Success { output } => succeeded(&ended, output, finish.login, now),
             FinishOutcome::OutputInvalid { errors } | FinishOutcome::Failure { errors } => {
                 Transition::to(&ended, RunState::Failed { errors }, now)
             }
@@ -68,7 +69,7 @@ pub(super) fn apply(
     })
 }
 
-fn succeeded(run: &Run, output: Value, now: Timestamp) -> Transition {
+fn succeeded(run: &Run, output: Value, login: Option<Sealed>, now: Timestamp) -> Transition {
     let state = match run.settings.review {
         Review::None => RunState::Completed,
         Review::Required => RunState::ReviewRequired {
@@ -80,6 +81,7 @@ fn succeeded(run: &Run, output: Value, now: Timestamp) -> Transition {
     };
     let mut transition = Transition::to(run, state, now);
     transition.output = Some(output);
+    transition.login = login.filter(|_| run.settings.keep_login);
     transition
 }
 

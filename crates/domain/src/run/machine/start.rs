@@ -36,6 +36,7 @@ pub fn start(run: Run, waiting: Waiting, now: Timestamp) -> Transition {
         output: None,
         session: ForSession::Nothing,
         credential: None,
+        login: None,
         stop: None,
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::run::{AfterRun, CredentialReport, Holder, Run, RunError, RunState, Status};
+use crate::sealed::Sealed;
 use crate::time::Timestamp;
 
 /// What one command does to one run.
@@ -20,6 +21,8 @@ pub struct Transition {
     pub session: ForSession,
     /// What the source said of the credential.
     pub credential: Option<CredentialReport>,
+    /// A login to save with the credential, if that is verified.
+    pub login: Option<Sealed>,
     /// The worker that should stop.
     pub stop: Option<Holder>,
 }
@@ -75,6 +78,7 @@ impl Transition {
             output: None,
             session: ForSession::Nothing,
             credential: None,
+            login: None,
             stop: None,
         }
     }

@@ -1,4 +1,4 @@
-//! The cookies of a checkpoint, each with what decides where it is sent and until when.
+//! The cookies of a checkpoint and of a saved login, each with what decides where it is sent and until when.
 
 use cookie_store::{Cookie, CookieDomain, CookieExpiration, CookieStore, RawCookie};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use url::Url;
 
 /// A cookie as it is kept.
 #[derive(Serialize, Deserialize)]
-pub(super) struct KeptCookie {
+pub(crate) struct KeptCookie {
     name: String,
     value: String,
     host: String,
@@ -21,7 +21,7 @@ pub(super) struct KeptCookie {
 }
 
 /// All that have not expired.
-pub(super) fn keep(cookies: &CookieStore) -> Vec<KeptCookie> {
+pub(crate) fn keep(cookies: &CookieStore) -> Vec<KeptCookie> {
     cookies.iter_unexpired().filter_map(kept).collect()
 }
 
@@ -49,7 +49,7 @@ fn kept(cookie: &Cookie) -> Option<KeptCookie> {
 }
 
 /// A store with these.
-pub(super) fn restore(kept: &[KeptCookie]) -> CookieStore {
+pub(crate) fn restore(kept: &[KeptCookie]) -> CookieStore {
     let mut cookies = CookieStore::default();
     for one in kept {
         // The store takes a cookie as from an answer; over https it may have any attribute.
