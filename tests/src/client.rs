@@ -140,6 +140,25 @@ impl Client {
         }
     }
 
+    /// The session, once it has one of these statuses.
+    ///
+    /// # Errors
+    /// Where it has none of them within a minute.
+    pub async fn session_in(&self, session_id: &str, statuses: &[&str]) -> anyhow::Result<Value> {
+        let deadline = Instant::now() + RUN;
+        loop {
+            let session = self.get(&format!("/v2/sessions/{session_id}")).await?;
+            if statuses.contains(&text(&session, "status")?) {
+                return Ok(session);
+            }
+            ensure!(
+                Instant::now() < deadline,
+                "the session is not one of {statuses:?}: {session}"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// The run, once it has ended or asks a question that is none of these. After a restart of the
     /// server it may show for a moment what it asked before.
     ///

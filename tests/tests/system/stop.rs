@@ -1,11 +1,11 @@
 //! A stop drains: nothing is cut off that can still end.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD};
-use windlass_tests::client::http;
+use windlass_tests::client::{http, text};
 use windlass_tests::{Backend, Server, World};
 
 #[rstest]
@@ -38,6 +38,42 @@ async fn a_stop_lets_a_run_end_and_answers_who_waits(
     let again = Server::start(&world.ground).await?;
     let run = again.client().ended(&run_id).await?;
     assert_eq!(run["status"], "completed", "{run}");
+    again.stop().await
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_person(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
+    let user = world.user(0)?;
+    let credential_id = world.credential(&user, PASSWORD).await?;
+    let task_id = world.task(json!({})).await?;
+    let run_id = world.run(&task_id, &credential_id).await?;
+    let before = world
+        .client()
+        .run_in(&run_id, &["interaction_required"])
+        .await?;
+
+    let stopped_at = Instant::now();
+    world.server.stop().await?;
+    let took = stopped_at.elapsed();
+
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let again = Server::start(&world.ground).await?;
+    let client = again.client();
+    let asked = [text(&before["interaction"], "id")?.to_owned()].into();
+    let run = client.asks_anew_or_ended(&run_id, &asked).await?;
+    assert_eq!(run["status"], "interaction_required", "{run}");
+    let code = world.site.phone().latest_code(&user.username);
+    let path = format!("/v2/task-runs/{run_id}/interaction");
+    client
+        .post(&path, &json!({"input": {"code": code}}))
+        .await?;
+    let run = client.ended(&run_id).await?;
+    assert_eq!(run["status"], "completed", "{run}");
+    assert_eq!(world.site.visit_count("POST", "/login", None), 1);
     again.stop().await
 }
 
