@@ -43,7 +43,9 @@ pub enum MigrateError {
 
 /// Migrates the database, waiting for whoever else does so now.
 pub(crate) async fn migrate(options: &PgConnectOptions) -> Result<(), MigrateError> {
-    let mut connection = options.connect().await?;
+    // "already exists, skipping" is nothing that an operator needs to read at each start.
+    let quiet = [("client_min_messages", "warning")];
+    let mut connection = options.clone().options(quiet).connect().await?;
     let migrated = migrate_alone(&mut connection).await;
     // With the connection goes the lock.
     connection.close().await?;
