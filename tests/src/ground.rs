@@ -53,6 +53,21 @@ impl Backend {
 }
 
 impl Ground {
+    /// A new folder, on PostgreSQL and Redis servers of the test's own.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn on(postgres_url: &str, redis_url: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            folder: tempfile::tempdir()?,
+            variables: vec![
+                ("WINDLASS_DATABASE", postgres_url.to_owned()),
+                ("WINDLASS_SIGNALS", redis_url.to_owned()),
+            ],
+            _database: None,
+        })
+    }
+
     /// The data folder; made by the first server.
     pub fn data_folder(&self) -> PathBuf {
         self.folder.path().join("data")

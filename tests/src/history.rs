@@ -1,5 +1,5 @@
-//! Checks what a receiver was told against the tables of docs/lifecycle.md: each run by a legal path
-//! to one final status, nothing lost, nothing forged.
+//! Checks what a receiver was told and what callers saw against the table of docs/lifecycle.md: each run
+//! by a legal path to one final status, nothing lost, nothing forged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,32 +8,13 @@ use anyhow::{Context, bail, ensure};
 use tokio::time::{Instant, sleep};
 use windlass_demo_site::WebhookReceiver;
 
+use crate::calls::{CallCounts, Calls, Entered};
 use crate::client::{Client, text};
+use crate::table::Table;
 
 /// How long the last webhooks may take, those among them that a server was sending when it was killed:
 /// they wait 25 s.
 const LAST_WEBHOOKS: Duration = Duration::from_secs(45);
-
-/// Which status may follow which. Source: docs/lifecycle.md, "Run transitions".
-const STEPS: &[(&str, &str)] = &[
-    ("", "queued"),
-    ("queued", "running"),
-    ("queued", "canceling"),
-    ("queued", "failed"),
-    ("running", "interaction_required"),
-    ("running", "review_required"),
-    ("running", "completed"),
-    ("running", "failed"),
-    ("running", "canceling"),
-    ("running", "queued"),
-    ("interaction_required", "running"),
-    ("interaction_required", "failed"),
-    ("interaction_required", "canceling"),
-    ("interaction_required", "queued"),
-    ("review_required", "completed"),
-    ("review_required", "failed"),
-    ("canceling", "canceled"),
-];
 
 const FINAL: &[&str] = &["completed", "failed", "canceled"];
 
@@ -46,6 +27,8 @@ pub struct Counts {
     pub attempts: usize,
     /// Runs by their final status.
     pub runs: BTreeMap<String, usize>,
+    /// Calls of callers that were checked.
+    pub calls: CallCounts,
 }
 
 /// Proves on these runs, all ended, that each came by a legal path to the one final status that the
@@ -58,9 +41,23 @@ pub async fn check(
     receiver: &WebhookReceiver,
     run_ids: &[String],
 ) -> anyhow::Result<Counts> {
+    check_with(client, receiver, run_ids, &Calls::default()).await
+}
+
+/// The same, and that the callers can have seen what they saw.
+///
+/// # Errors
+/// What is broken.
+pub async fn check_with(
+    client: &Client,
+    receiver: &WebhookReceiver,
+    run_ids: &[String],
+    calls: &Calls,
+) -> anyhow::Result<Counts> {
+    let table = Table::read()?;
     let listed = everything_received(client, receiver).await?;
     let received = receiver.received();
-    let mut paths: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, BTreeMap<u64, Entered>> = BTreeMap::new();
     for webhook in &received {
         if let Err(error) = &webhook.verified {
             bail!("{} {}: {error}", webhook.event_type, webhook.id);
@@ -74,11 +71,12 @@ pub async fn check(
         if data["object"] == "task_run" {
             let version = data["version"].as_u64().context("no version")?;
             let status = text(data, "status")?.to_owned();
+            let entered = (status, text(data, "updated_at")?.to_owned());
             let path = paths.entry(text(data, "id")?.to_owned()).or_default();
-            if let Some(other) = path.insert(version, status.clone()) {
+            if let Some(other) = path.insert(version, entered.clone()) {
                 ensure!(
-                    other == status,
-                    "version {version} is both {other} and {status}"
+                    other == entered,
+                    "version {version} is both {other:?} and {entered:?}"
                 );
             }
         }
@@ -87,10 +85,12 @@ pub async fn check(
         events: listed.len(),
         attempts: received.len(),
         runs: BTreeMap::new(),
+        calls: CallCounts::default(),
     };
+    let mut ways = BTreeMap::new();
     for run_id in run_ids {
         let path = paths.get(run_id).context("a run without any event")?;
-        let last = check_path(run_id, path)?;
+        let last = check_path(&table, run_id, path)?;
         let shown = client.get(&format!("/v2/task-runs/{run_id}")).await?;
         ensure!(
             shown["status"] == last,
@@ -98,20 +98,26 @@ pub async fn check(
             shown["status"]
         );
         *counts.runs.entry(last).or_default() += 1;
+        ways.insert(run_id.clone(), path.values().cloned().collect());
     }
+    counts.calls = calls.check(&table, &ways)?;
     Ok(counts)
 }
 
 /// Every version once from 1, each status after one that it may follow, the last of them final.
-fn check_path(run_id: &str, path: &BTreeMap<u64, String>) -> anyhow::Result<String> {
+fn check_path(
+    table: &Table,
+    run_id: &str,
+    path: &BTreeMap<u64, Entered>,
+) -> anyhow::Result<String> {
     let mut before = "";
-    for ((version, status), expected) in path.iter().zip(1..) {
+    for ((version, (status, _)), expected) in path.iter().zip(1..) {
         ensure!(
             *version == expected,
             "{run_id}: version {expected} is missing in {path:?}"
         );
         ensure!(
-            STEPS.contains(&(before, status)),
+            !table.between(before, status).is_empty(),
             "{run_id}: {status} after {before:?} in {path:?}"
         );
         before = status;
@@ -160,14 +166,20 @@ async fn everything_received(
 mod tests {
     use super::*;
 
-    fn path(statuses: &[&str]) -> BTreeMap<u64, String> {
-        let versions = (1..).zip(statuses.iter().map(|status| (*status).to_owned()));
-        versions.collect()
+    fn path(statuses: &[&str]) -> BTreeMap<u64, Entered> {
+        let entered = statuses
+            .iter()
+            .map(|status| ((*status).to_owned(), String::new()));
+        (1..).zip(entered).collect()
+    }
+
+    fn last_of(path: &BTreeMap<u64, Entered>) -> anyhow::Result<String> {
+        check_path(&Table::read()?, "trun_1", path)
     }
 
     #[test]
     fn a_legal_path_ends_in_its_last_status() {
-        let last = check_path("trun_1", &path(&["queued", "running", "completed"])).unwrap();
+        let last = last_of(&path(&["queued", "running", "completed"])).unwrap();
 
         assert_eq!(last, "completed");
     }
@@ -181,10 +193,10 @@ mod tests {
             &["queued", "running", "completed", "failed"],
             &["queued", "running", "canceling", "completed"],
         ] {
-            assert!(check_path("trun_1", &path(broken)).is_err(), "{broken:?}");
+            assert!(last_of(&path(broken)).is_err(), "{broken:?}");
         }
         let mut gap = path(&["queued", "running", "completed"]);
         gap.remove(&2);
-        assert!(check_path("trun_1", &gap).is_err());
+        assert!(last_of(&gap).is_err());
     }
 }

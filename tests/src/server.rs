@@ -1,5 +1,6 @@
 //! The built binary, as a user starts it.
 
+use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -29,6 +30,8 @@ pub struct Server {
     ops_address: SocketAddr,
     data_folder: PathBuf,
     variables: Vec<(&'static str, String)>,
+    /// Where it writes its log, where that is kept.
+    log: Option<PathBuf>,
 }
 
 impl Server {
@@ -48,21 +51,46 @@ impl Server {
         ground: &Ground,
         settings: &[(&'static str, &str)],
     ) -> anyhow::Result<Self> {
+        Self::start_at(ground, settings, None).await
+    }
+
+    /// The same, and what it logs goes to this file, through all of its starts.
+    ///
+    /// # Errors
+    /// Where it does not get ready.
+    pub async fn start_logging(
+        ground: &Ground,
+        settings: &[(&'static str, &str)],
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        Self::start_at(ground, settings, Some(log)).await
+    }
+
+    async fn start_at(
+        ground: &Ground,
+        settings: &[(&'static str, &str)],
+        log: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let own = settings
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()));
         let variables = ground.variables().iter().cloned().chain(own).collect();
-        let (address, ops_address) = (free_address()?, free_address()?);
-        Self::start_on(ground.data_folder(), variables, address, ops_address).await
+        let addresses = (free_address()?, free_address()?);
+        Self::start_on(ground.data_folder(), variables, log, addresses).await
     }
 
     async fn start_on(
         data_folder: PathBuf,
         variables: Vec<(&'static str, String)>,
-        address: SocketAddr,
-        ops_address: SocketAddr,
+        log: Option<PathBuf>,
+        (address, ops_address): (SocketAddr, SocketAddr),
     ) -> anyhow::Result<Self> {
+        let logs_to = match &log {
+            Some(log) => File::options().create(true).append(true).open(log)?.into(),
+            None => Stdio::inherit(),
+        };
         let child = command()?
+            .stderr(logs_to)
             .arg("serve")
             .args(["--listen", &address.to_string()])
             .args(["--ops-listen", &ops_address.to_string()])
@@ -81,6 +109,7 @@ impl Server {
             ops_address,
             data_folder,
             variables,
+            log,
         };
         server.ready().await?;
         Ok(server)
@@ -130,8 +159,8 @@ impl Server {
         Self::start_on(
             self.data_folder,
             self.variables,
-            self.address,
-            self.ops_address,
+            self.log,
+            (self.address, self.ops_address),
         )
         .await
     }

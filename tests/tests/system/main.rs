@@ -6,7 +6,6 @@ mod demo;
 mod first_start;
 mod interactions;
 mod keys;
-mod kill;
 mod logged_server;
 mod outcomes;
 mod readme;

@@ -1,0 +1,123 @@
+//! Runs of many people, of which half may be repeated and half may not, and what must have become of
+//! them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::ensure;
+use serde_json::json;
+use tokio::task::JoinSet;
+use windlass_demo_site::{PASSWORD, User};
+use windlass_tests::{Calls, Client, World};
+
+use crate::chance::Chance;
+use crate::person::Person;
+
+/// One run in so many is canceled by its caller.
+const CANCELED: usize = 20;
+
+/// The website's log forgets its oldest visits beyond this.
+const VISITS_KEPT: usize = 20_000;
+
+/// The runs.
+pub(crate) struct Crowd(Vec<Started>);
+
+struct Started {
+    run_id: String,
+    user: User,
+    is_repeated: bool,
+    is_canceled: bool,
+}
+
+impl Crowd {
+    /// Starts so many, each with a user of its own.
+    pub(crate) async fn start(world: &World, count: usize) -> anyhow::Result<Self> {
+        let once = world.task(json!({})).await?;
+        let repeated = world.task(json!({"max_attempts": 25})).await?;
+        let mut runs = Vec::new();
+        for number in 0..count {
+            let user = world.user(number)?;
+            let credential_id = world.credential(&user, PASSWORD).await?;
+            let is_repeated = number % 2 == 1;
+            let task_id = if is_repeated { &repeated } else { &once };
+            runs.push(Started {
+                run_id: world.run(task_id, &credential_id).await?,
+                user,
+                is_repeated,
+                is_canceled: number % CANCELED < 2,
+            });
+        }
+        Ok(Self(runs))
+    }
+
+    /// Has each attended to by a person, who asks one of these servers.
+    pub(crate) fn attend(
+        &self,
+        world: &World,
+        servers: &[Client],
+        calls: &Arc<Calls>,
+        chance: &mut Chance,
+    ) -> JoinSet<anyhow::Result<()>> {
+        let mut people = JoinSet::new();
+        for (run, client) in self.0.iter().zip(servers.iter().cycle()) {
+            let person = Person {
+                client: client.clone(),
+                calls: Arc::clone(calls),
+                phone: world.site.phone(),
+                user: run.user.clone(),
+                run_id: run.run_id.clone(),
+                thinks: chance.up_to(Duration::from_secs(6)),
+                cancels_after: run
+                    .is_canceled
+                    .then(|| chance.up_to(Duration::from_secs(60))),
+            };
+            people.spawn(person.attend());
+        }
+        people
+    }
+
+    /// The ids of the runs.
+    pub(crate) fn run_ids(&self) -> Vec<String> {
+        self.0.iter().map(|run| run.run_id.clone()).collect()
+    }
+
+    /// Of what may be repeated nine in ten complete, but for those that their caller canceled.
+    pub(crate) async fn what_may_be_repeated_completes(&self, world: &World) -> anyhow::Result<()> {
+        let meant = self
+            .0
+            .iter()
+            .filter(|run| run.is_repeated && !run.is_canceled);
+        let (mut all, mut completed) = (0, 0);
+        for run in meant {
+            let path = format!("/v2/task-runs/{}?include=storage", run.run_id);
+            let shown = world.client().get(&path).await?;
+            all += 1;
+            if shown["status"] == "completed" {
+                completed += 1;
+                ensure!(shown["output"] == run.user.expected_output(), "{shown}");
+                let files = shown["storage"].as_array().map_or(0, Vec::len);
+                ensure!(files > 0, "nothing was downloaded: {shown}");
+            }
+        }
+        println!("{completed} of {all} runs that may be repeated completed");
+        ensure!(completed * 10 >= all * 9, "{completed} of {all} completed");
+        Ok(())
+    }
+
+    /// Who may not be repeated has logged in once at most, as the website itself saw it.
+    pub(crate) fn what_may_not_is_not(&self, world: &World) -> anyhow::Result<()> {
+        let visits = world.site.visits().len();
+        ensure!(visits < VISITS_KEPT, "the website's log is not whole");
+        for run in self.0.iter().filter(|run| !run.is_repeated) {
+            let username = &run.user.username;
+            let logins = world.site.visit_count("POST", "/login", Some(username));
+            ensure!(
+                logins <= 1,
+                "{username} of {} logged in {logins} times",
+                run.run_id
+            );
+        }
+        println!("{visits} visits of the website, no second login of who may have but one");
+        Ok(())
+    }
+}
