@@ -22,6 +22,7 @@ pub mod run;
 pub mod schema;
 pub mod sealed;
 pub mod session;
+pub mod slot;
 pub mod source;
 pub mod task;
 pub mod text;

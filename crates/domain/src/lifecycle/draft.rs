@@ -13,6 +13,7 @@ use crate::run::{self, CredentialReport, Refusal, Run, RunCommand, RunState, Sta
 use crate::sealed::Sealed;
 use crate::session::machine::QueuedRuns;
 use crate::session::{self, Session, SessionState};
+use crate::slot;
 use crate::time::Timestamp;
 
 /// A scene while a decision changes it.
@@ -30,18 +31,10 @@ pub(super) struct Draft {
     signals: Vec<Signal>,
 }
 
-/// Whether a run has its session's slot: a worker holds it, or may take it.
+/// Whether a run has its session's slot: a worker holds it, or may take it once it has its other
+/// slots.
 pub(super) fn has_slot(run: &Run) -> bool {
-    match &run.state {
-        RunState::Queued { waiting, .. } => *waiting == Waiting::ForWorker,
-        RunState::Running { .. }
-        | RunState::InteractionRequired { .. }
-        | RunState::Canceling { .. } => true,
-        RunState::ReviewRequired { .. }
-        | RunState::Completed
-        | RunState::Failed { .. }
-        | RunState::Canceled => false,
-    }
+    slot::takes_part(&run.state)
 }
 
 impl Draft {

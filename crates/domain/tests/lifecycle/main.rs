@@ -7,6 +7,7 @@ mod clocks;
 mod consequences;
 mod documentation;
 mod fixture;
+mod gates;
 mod histories;
 mod leases;
 mod outcomes;

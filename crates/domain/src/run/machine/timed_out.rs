@@ -56,6 +56,11 @@ fn queued(run: &Run, waiting: Waiting) -> RunError {
     let pool = &run.pool;
     let limit = seconds(run.settings.queue_timeout);
     let message = match waiting {
+        Waiting::ForWorker if run.settings.concurrency.is_some() => format!(
+            "no worker leased the run from the pool `{pool}` for {limit} s, or other runs of its \
+             credential or source were live all the time; start a worker for this pool, or raise \
+             `settings.concurrency`"
+        ),
         Waiting::ForWorker => format!(
             "no worker leased the run from the pool `{pool}` for {limit} s; start a worker for this \
              pool, or add a playbook"
