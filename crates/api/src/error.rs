@@ -13,11 +13,12 @@ use windlass_application::ports::vault::VaultError;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_application::{CallError, Problem, ProblemKind, Resource};
 use windlass_domain::run::Refusal;
+use windlass_domain::slot::Exceeded;
 use windlass_wire::answer::ErrorBody;
 
 use crate::error_code::ErrorCode;
 
-/// How long a caller waits where the server cannot answer now.
+/// How long a caller waits where the server cannot answer now, or has no room.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// Why a call did nothing.
@@ -102,7 +103,7 @@ impl ApiError {
             }
         };
         let mut headers = Vec::new();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS = status {
             headers.push((header::RETRY_AFTER, RETRY_AFTER));
         }
         if status == StatusCode::UNAUTHORIZED {
@@ -232,6 +233,7 @@ impl From<CallError> for ApiError {
             ),
             CallError::CredentialDeleted => Self::plain(ErrorCode::CredentialDeleted),
             CallError::Refused(refusal) => refusal.into(),
+            CallError::Exceeded(exceeded) => exceeded.into(),
             CallError::IdempotencyKeyReused => Self::new(
                 ErrorCode::IdempotencyError,
                 "This idempotency key was used with another body.",
@@ -260,6 +262,16 @@ impl From<Refusal> for ApiError {
             Refusal::NotInScene => return Self::plain(ErrorCode::ApiError).because(refusal),
         };
         Self::new(code, sentence(&refusal.to_string()))
+    }
+}
+
+impl From<Exceeded> for ApiError {
+    fn from(exceeded: Exceeded) -> Self {
+        let code = match exceeded {
+            Exceeded::Sessions { .. } => ErrorCode::SessionLimitExceeded,
+            Exceeded::Queued { .. } => ErrorCode::QueueLimitExceeded,
+        };
+        Self::new(code, sentence(&exceeded.to_string()))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::create_task::CreateTask;
 use crate::dispatch::Dispatcher;
 use crate::end_session::EndSession;
 use crate::issue_key::IssueKey;
+use crate::ports::workers::GONE_AFTER;
 use crate::ports::{
     Agents, Blobs, Clock, Credentials, Deliveries, DestinationSender, Destinations, EgressPolicy,
     Events, Files, Keys, Limits, Organizations, PlaybookRules, Playbooks, Queue, Runs, Sessions,
@@ -192,7 +193,9 @@ impl Application {
             },
             sweeper: Sweeper {
                 runs: ports.runs.clone(),
+                workers: ports.workers.clone(),
                 announcer: announcer.clone(),
+                workers_after: GONE_AFTER,
             },
             dispatcher: Arc::new(Dispatcher {
                 deliveries: ports.deliveries.clone(),

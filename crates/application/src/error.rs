@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use windlass_domain::run::Refusal;
+use windlass_domain::slot::Exceeded;
 
 use crate::ports::blobs::BlobError;
 use crate::ports::error::{StoreError, WriteError};
@@ -39,6 +40,9 @@ pub enum CallError {
     /// The lifecycle refuses it.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// The organization has as much as it may.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     /// The idempotency key was used with another body.
     #[error("this idempotency key was used with another body")]
     IdempotencyKeyReused,
@@ -67,6 +71,7 @@ impl CallError {
             WriteError::InUse { by } => Self::InUse { by },
             WriteError::ReferenceGone { what } => Self::NotFound(what),
             WriteError::Refused(refusal) => Self::Refused(refusal),
+            WriteError::Exceeded(exceeded) => Self::Exceeded(exceeded),
             WriteError::IdempotencyKeyReused => Self::IdempotencyKeyReused,
             WriteError::Store(error) => Self::Store(error),
         }

@@ -2,6 +2,8 @@
 //!
 //! The store is asked and so is the domain, over a scene that lies in memory: answers, runs and
 //! session must be the same after each step. What the store leaves out, or makes of its own, shows.
+//! Each run needs the one slot that there is of each kind: one that a history does not give back
+//! stops the next.
 
 use std::collections::HashSet;
 
@@ -17,8 +19,10 @@ use windlass_domain::run::{
 use windlass_domain::session::{SessionCommand, SessionState};
 use windlass_domain::task::Review;
 
+use crate::dice::Dice;
 use crate::stage::{LEASE, Stage, answer_to, cancel, failure, output, question, seconds, success};
 use crate::store::{Fixture, done};
+use crate::strict::{STRICT, nothing_is_taken, one_at_a_time};
 
 /// How many sessions a test plays, one after the other.
 const SESSIONS: u64 = 20;
@@ -31,7 +35,9 @@ const RUNS: usize = 6;
 
 /// A random history through the store equals the same history in memory, for a task that repeats.
 pub async fn a_history_of_attempts_is_as_decided(fixture: &Fixture) {
-    let stage = Stage::with(fixture, |settings| {
+    let strict = fixture.with_caps(STRICT).await;
+    let stage = Stage::with(&strict, |settings| {
+        settings.concurrency = one_at_a_time();
         settings.max_attempts = 3;
         settings.session_idle = seconds(20);
         settings.queue_timeout = seconds(600);
@@ -42,7 +48,9 @@ pub async fn a_history_of_attempts_is_as_decided(fixture: &Fixture) {
 
 /// The same for a task whose output is reviewed.
 pub async fn a_history_of_reviews_is_as_decided(fixture: &Fixture) {
-    let stage = Stage::with(fixture, |settings| {
+    let strict = fixture.with_caps(STRICT).await;
+    let stage = Stage::with(&strict, |settings| {
+        settings.concurrency = one_at_a_time();
         settings.review = Review::Required;
         settings.review_timeout = Some(seconds(90));
         settings.interaction_timeout = seconds(40);
@@ -52,25 +60,13 @@ pub async fn a_history_of_reviews_is_as_decided(fixture: &Fixture) {
 
 /// The same where a session ends with its last run.
 pub async fn a_history_of_short_sessions_is_as_decided(fixture: &Fixture) {
-    let stage = Stage::with(fixture, |settings| {
+    let strict = fixture.with_caps(STRICT).await;
+    let stage = Stage::with(&strict, |settings| {
+        settings.concurrency = one_at_a_time();
         settings.session_idle = seconds(0);
         settings.inactivity_timeout = seconds(60);
     });
     play(stage.await, 3).await;
-}
-
-/// Numbers that look random and are the same each time.
-struct Dice(u64);
-
-impl Dice {
-    /// SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
 }
 
 /// What the store should hold of one session.
@@ -117,6 +113,7 @@ async fn play(stage: Stage<'_>, seed: u64) {
         let is_over = world.runs.iter().all(|run| run.status().is_final());
         assert!(is_over, "{:?}", world.runs);
     }
+    nothing_is_taken(&stage).await;
     // A history that goes nowhere would show nothing.
     for status in Status::ALL {
         let is_reviewed = stage.task.settings.review == Review::Required;

@@ -337,7 +337,7 @@ fn ids(runs: &[windlass_application::ports::runs::LeasedRun]) -> Vec<RunId> {
 }
 
 /// A run of the other organization, with a task of its own.
-async fn start_for_the_stranger(stage: &Stage<'_>) {
+pub(crate) async fn start_for_the_stranger(stage: &Stage<'_>) {
     let fixture = stage.fixture;
     let stranger: OrganizationContext = fixture.stranger;
     let write = || fixture.write_of(stranger);

@@ -137,6 +137,46 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            run_slots,
+            [
+                runs_of_one_credential_follow_one_another,
+                runs_at_one_source_follow_one_another,
+                a_run_that_waits_keeps_the_slots_before,
+                each_run_goes_by_its_own_limit,
+                the_highest_priority_is_let_in_first,
+                a_review_frees_its_slots,
+                a_lost_lease_keeps_its_slots,
+                a_canceled_run_frees_what_it_has_alone,
+                a_queue_that_times_out_lets_the_next_in,
+                a_run_that_waits_for_a_slot_times_out,
+                the_next_run_of_a_session_needs_slots_when_its_turn_comes,
+                an_ended_session_gives_slots_back,
+                of_finishes_at_the_same_time_each_lets_one_in,
+                of_starts_at_the_same_time_as_many_are_let_in_as_may,
+                waiting_runs_of_one_organization_hold_up_nobody_else,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            run_caps,
+            [
+                sessions_beyond_their_cap_wait,
+                a_start_beyond_the_session_cap_is_refused_where_told_so,
+                queued_runs_beyond_their_cap_are_refused,
+                the_queue_cap_is_exact_for_starts_at_the_same_time,
+                a_raised_cap_is_noticed,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            run_slot_history,
+            [
+                a_history_of_many_sessions_loses_no_slot,
+                what_happens_at_once_loses_no_slot,
+            ]
+        );
+        $crate::promises!(
+            $open,
             run_history,
             [
                 a_history_of_attempts_is_as_decided,
@@ -165,6 +205,16 @@ macro_rules! run_promises {
                 a_run_is_started_or_its_source_deleted,
                 dispatchers_at_once_share_nothing,
                 an_attempt_at_once_is_kept_once,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            gone_workers,
+            [
+                idle_sessions_of_a_silent_worker_fail,
+                a_worker_that_calls_keeps_its_sessions,
+                a_worker_that_was_silent_hears_what_is_gone,
+                a_session_of_a_silent_worker_is_failed_once,
             ]
         );
         $crate::promises!(

@@ -1,5 +1,6 @@
 //! A store with two organizations in it: what its suites begin with.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use windlass_domain::event::{Event, EventType};
 use windlass_domain::id::{KeyId, OrganizationId, RequestId};
 use windlass_domain::organization::{Environment, Organization};
 use windlass_domain::sealed::Sealed;
+use windlass_domain::slot::Caps;
 
 use crate::clock::VirtualClock;
 
@@ -97,6 +99,9 @@ impl Ports {
     }
 }
 
+/// Opens the store of a test once more, beside the first, with other caps.
+pub type Reopen = Box<dyn Fn(Caps) -> Pin<Box<dyn Future<Output = Ports>>> + Send + Sync>;
+
 /// A store with two organizations in it, and the clock that it goes by.
 pub struct Fixture {
     /// The store.
@@ -109,6 +114,7 @@ pub struct Fixture {
     pub stranger: OrganizationContext,
     /// The key that `organization` shows.
     pub key_id: KeyId,
+    reopen: Option<Arc<Reopen>>,
 }
 
 impl Fixture {
@@ -126,6 +132,38 @@ impl Fixture {
             key_id: KeyId::new(clock.now(), random()),
             ports,
             clock,
+            reopen: None,
+        }
+    }
+
+    /// The same, whose store can be opened once more.
+    #[must_use]
+    pub fn reopened_by(self, reopen: Reopen) -> Self {
+        Self {
+            reopen: Some(Arc::new(reopen)),
+            ..self
+        }
+    }
+
+    /// The same store as another process has it, which allows organizations so much.
+    ///
+    /// # Panics
+    /// Where the adapter does not say how its store is opened once more.
+    pub async fn with_caps(&self, caps: Caps) -> Self {
+        let reopen = self.reopen.as_ref().expect("the adapter says how");
+        self.with_ports(reopen(caps).await)
+    }
+
+    /// The same organizations by these ports: another process on the same store.
+    #[must_use]
+    pub fn with_ports(&self, ports: Ports) -> Self {
+        Self {
+            ports,
+            clock: Arc::clone(&self.clock),
+            organization: self.organization,
+            stranger: self.stranger,
+            key_id: self.key_id,
+            reopen: self.reopen.clone(),
         }
     }
 

@@ -284,6 +284,8 @@ CREATE TABLE parked (
     -- What it waits for: the kind of slot, and whose, as the text of its id.
     slot text COLLATE "C" NOT NULL,
     slot_of text COLLATE "C" NOT NULL,
+    -- As in queue, where it goes from here; empty where it waits for its session.
+    held_by bytea NOT NULL,
     pool text COLLATE "C" NOT NULL,
     priority bigint NOT NULL,
     session_id uuid NOT NULL,
@@ -299,8 +301,9 @@ CREATE INDEX parked_by_slot ON parked (organization_id, slot, slot_of, priority 
 CREATE INDEX parked_by_session ON parked (session_id);
 CREATE INDEX parked_check_at ON parked (check_at);
 
--- How many slots of a credential, a source or an organization are taken. The limits are those of
--- the runs that ask.
+-- How many slots of a credential, a source or an organization are taken: by runs in queue and live,
+-- and by those in parked that wait for a later kind of slot. The limits are those of the runs that
+-- ask.
 CREATE TABLE gate (
     organization_id uuid NOT NULL,
     slot text COLLATE "C" NOT NULL,
@@ -527,7 +530,7 @@ CREATE POLICY tenant ON delivery_attempt TO windlass_tenant
 
 GRANT SELECT ON organization, session, run, run_input, run_output, queue, parked, live, review,
     timeline, file TO windlass_tenant;
-GRANT UPDATE (event_sequence) ON organization TO windlass_tenant;
+GRANT UPDATE (event_sequence, queued) ON organization TO windlass_tenant;
 GRANT SELECT, INSERT ON event, audit TO windlass_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_key, agent, source, credential, task, task_version,
     playbook, playbook_version, destination, delivery, delivery_attempt, idempotency

@@ -78,6 +78,7 @@ impl MaybeConflict for WriteError {
             | Self::InUse { .. }
             | Self::ReferenceGone { .. }
             | Self::Refused(_)
+            | Self::Exceeded(_)
             | Self::IdempotencyKeyReused => false,
         }
     }

@@ -24,6 +24,15 @@ struct Numbered {
     event: NewEvent,
 }
 
+/// What was appended.
+#[derive(Default)]
+pub(crate) struct Appended {
+    /// How many deliveries that makes.
+    pub(crate) deliveries: usize,
+    /// How many runs are queued now, in each organization that has new events.
+    pub(crate) queued: HashMap<OrganizationId, u32>,
+}
+
 /// One event to one destination.
 struct Due<'a> {
     of: &'a Numbered,
@@ -31,24 +40,28 @@ struct Due<'a> {
 }
 
 /// Writes events in their order, numbered, each with a delivery to every active destination that
-/// wants it. Says how many deliveries that makes.
+/// wants it. `queued` is by how many an organization's queued runs change.
 ///
 /// The organizations' counters are the last rows that a transaction locks, in the order of their
 /// ids. Destinations are read under them: one whose own event has an earlier number is seen.
 pub(crate) async fn append(
     connection: &mut PgConnection,
     events: Vec<NewEvent>,
+    queued: &HashMap<OrganizationId, i64>,
     trace_parent: Option<&str>,
     now: Timestamp,
-) -> Result<usize, StoreError> {
+) -> Result<Appended, StoreError> {
     if events.is_empty() {
-        return Ok(0);
+        return Ok(Appended::default());
     }
+    let mut appended = Appended::default();
     let mut numbered = Vec::with_capacity(events.len());
     let mut organization_ids = Vec::new();
     for (organization_id, events) in by_organization(events) {
         organization_ids.push(organization_id.uuid());
-        let first = reserve(connection, organization_id, events.len()).await?;
+        let more = queued.get(&organization_id).copied().unwrap_or(0);
+        let (first, queued) = reserve(connection, organization_id, events.len(), more).await?;
+        appended.queued.insert(organization_id, queued);
         for (sequence, event) in (first..).zip(events) {
             numbered.push(number(sequence, event)?);
         }
@@ -71,31 +84,37 @@ pub(crate) async fn append(
     if !due.is_empty() {
         insert_deliveries(connection, &due, trace_parent, now).await?;
     }
-    Ok(due.len())
+    appended.deliveries = due.len();
+    Ok(appended)
 }
 
-/// Takes the next numbers of an organization; answers the first of them.
+/// Takes the next numbers of an organization, and counts its queued runs, which change with events
+/// alone. Answers the first number, and how many are queued.
 async fn reserve(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
     count: usize,
-) -> Result<u64, StoreError> {
+    queued: i64,
+) -> Result<(u64, u32), StoreError> {
     let no_organization = || corrupt("organization", &organization_id, &"events belong to a row");
     let count = i64::try_from(count).map_err(|_| no_organization())?;
-    let last: Option<i64> = sqlx::query_scalar(
+    let counted: Option<(i64, i64)> = sqlx::query_as(
         "UPDATE organization
-         SET event_sequence = event_sequence + $1
+         SET event_sequence = event_sequence + $1, queued = queued + $3
          WHERE id = $2
-         RETURNING event_sequence",
+         RETURNING event_sequence, queued",
     )
     .bind(count)
     .bind(Id(organization_id.uuid()))
+    .bind(queued)
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    let last = last.ok_or_else(no_organization)?;
-    u64::try_from(last - count + 1)
-        .map_err(|_| corrupt("organization", &organization_id, &"events count up from 1"))
+    let (last, queued) = counted.ok_or_else(no_organization)?;
+    let first = u64::try_from(last - count + 1)
+        .map_err(|_| corrupt("organization", &organization_id, &"events count up from 1"))?;
+    // A count that is too low lets a start in; it must not stop everything else.
+    Ok((first, u32::try_from(queued.max(0)).unwrap_or(u32::MAX)))
 }
 
 fn number(sequence: u64, event: NewEvent) -> Result<Numbered, StoreError> {

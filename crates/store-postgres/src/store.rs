@@ -11,7 +11,8 @@ use tokio::task::AbortHandle;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
-use windlass_records::LastLook;
+use windlass_domain::slot::Caps;
+use windlass_records::{LastLetIn, LastLook};
 
 use crate::clock::ServerClock;
 use crate::migrate::{MigrateError, migrate};
@@ -60,6 +61,8 @@ pub struct PostgresStore {
     deliveries_written: Arc<Notify>,
     last_look: LastLook,
     turns: Turns,
+    last_let_in: LastLetIn,
+    caps: Caps,
 }
 
 /// Why a database is not used. Never shows its password.
@@ -127,7 +130,16 @@ impl PostgresStore {
             deliveries_written: Arc::new(Notify::new()),
             last_look: LastLook::default(),
             turns: Turns::default(),
+            last_let_in: LastLetIn::default(),
+            caps: Caps::default(),
         })
+    }
+
+    /// The same store, where organizations may have so much.
+    #[must_use]
+    pub fn with_caps(mut self, caps: Caps) -> Self {
+        self.caps = caps;
+        self
     }
 
     /// The clock that this store goes by.
@@ -163,6 +175,16 @@ impl PostgresStore {
         &self.turns
     }
 
+    /// When this replica looked for slots that nobody took.
+    pub(crate) fn last_let_in(&self) -> &LastLetIn {
+        &self.last_let_in
+    }
+
+    /// What each organization may have.
+    pub(crate) fn caps(&self) -> Caps {
+        self.caps
+    }
+
     /// The present moment of the store.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
@@ -193,6 +215,7 @@ impl PostgresStore {
         Ok(Transaction::new(
             open,
             Arc::clone(&self.clock),
+            self.caps,
             trace_parent,
             Arc::clone(&self.deliveries_written),
         ))

@@ -3,15 +3,16 @@
 use async_trait::async_trait;
 use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
-use tracing::{error, info};
-use windlass_application::ports::workers::Registered;
+use tracing::{error, info, warn};
+use windlass_application::ports::runs::Swept;
+use windlass_application::ports::workers::{GONE_AFTER, Registered};
 use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{RunId, SessionId, WorkerId};
 use windlass_domain::lifecycle::{Changes, Command, Signal};
 use windlass_domain::run::{Holder, RunCommand};
-use windlass_domain::session::SessionCommand;
+use windlass_domain::session::{SessionCommand, SessionStatus};
 use windlass_records::columns::{At, Count, Id};
 use windlass_records::rows::{Worker, WorkerRow};
 
@@ -79,6 +80,18 @@ impl Workers for PostgresStore {
         Ok((leases, signals))
     }
 
+    async fn sweep(&self, limit: u32) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        for (session_id, holder) in self.kept_by_gone(limit).await? {
+            if let Some(signals) = self.tell_of_gone(session_id, holder).await? {
+                swept.acted += 1;
+                swept.signals.extend(signals);
+            }
+        }
+        swept.more = swept.acted >= limit;
+        Ok(swept)
+    }
+
     async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
         let mut connection = self.pool().acquire().await.map_err(store_error)?;
         let worker = find(&mut connection, holder.worker_id).await?;
@@ -100,6 +113,13 @@ struct Held {
 struct HeldRow {
     run_id: Id,
     session_id: Id,
+    incarnation: Count,
+}
+
+#[derive(FromRow)]
+struct GoneRow {
+    id: Id,
+    worker_id: Id,
     incarnation: Count,
 }
 
@@ -205,24 +225,76 @@ impl PostgresStore {
             .collect())
     }
 
+    /// The idle sessions of workers that are gone, each with the start that has it; over all
+    /// organizations.
+    async fn kept_by_gone(&self, limit: u32) -> Result<Vec<(SessionId, Holder)>, StoreError> {
+        let rows: Vec<GoneRow> = sqlx::query_as(
+            "SELECT session.id AS id, session.worker_id AS worker_id,
+                    session.incarnation AS incarnation
+             FROM worker
+             JOIN session ON session.worker_id = worker.id
+             WHERE worker.last_seen_at <= $1 AND session.status = $2
+             ORDER BY session.id
+             LIMIT $3",
+        )
+        .bind(At(self.now() - GONE_AFTER))
+        .bind(SessionStatus::Idle.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(self.pool())
+        .await
+        .map_err(store_error)?;
+        let kept = rows.into_iter().map(|row| {
+            let holder = Holder {
+                worker_id: WorkerId::from_uuid(row.worker_id.0),
+                incarnation: row.incarnation.0,
+            };
+            (SessionId::from_uuid(row.id.0), holder)
+        });
+        Ok(kept.collect())
+    }
+
+    /// Tells a session that its worker is gone, unless that has called since.
+    async fn tell_of_gone(
+        &self,
+        session_id: SessionId,
+        holder: Holder,
+    ) -> Result<Option<Vec<Signal>>, StoreError> {
+        let mut connection = self.pool().acquire().await.map_err(store_error)?;
+        let worker = find(&mut connection, holder.worker_id).await?;
+        drop(connection);
+        if worker.is_some_and(|worker| !worker.is_gone(self.now())) {
+            return Ok(None);
+        }
+        let command = Command::Session(SessionCommand::WorkerGone { holder });
+        self.tell_session(session_id, command).await
+    }
+
+    /// Notes that a start of a worker called. That is for the sweep alone: where it fails, the next
+    /// call is noted.
+    pub(crate) async fn note_call(&self, holder: Holder) {
+        if let Err(error) = Workers::seen(self, holder).await {
+            warn!(worker.id = %holder.worker_id, %error, "a worker's call was not noted");
+        }
+    }
+
     /// A command to one scene, in a transaction of its own. None where the scene has moved on, or
     /// is broken: that must not keep a worker from starting.
     async fn tell_session(
         &self,
         session_id: SessionId,
         command: Command,
-    ) -> Result<Option<Vec<Signal>>, WriteError> {
+    ) -> Result<Option<Vec<Signal>>, StoreError> {
         match retrying(|| self.try_tell_session(session_id, command.clone())).await {
             Ok(Some(changes)) => {
                 info!(session.id = %session_id, "the worker that had {session_id} is gone, or leaves");
                 Ok(Some(changes.signals))
             }
-            Ok(None) | Err(WriteError::Refused(_)) => Ok(None),
             Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
                 error!(session.id = %session_id, %error, "a session cannot be taken from its worker");
                 Ok(None)
             }
-            Err(error) => Err(error),
+            Err(WriteError::Store(error)) => Err(error),
+            Ok(None) | Err(_) => Ok(None),
         }
     }
 

@@ -106,6 +106,26 @@ impl WriteTransaction {
         outcome: Outcome<'_>,
         audited: Option<Audited>,
     ) -> Result<(), WriteError> {
+        self.keep(outcome, audited).await?;
+        Ok(self.transaction.commit().await?)
+    }
+
+    /// As [`Self::commit`], of a start.
+    pub(crate) async fn commit_start(
+        mut self,
+        outcome: Outcome<'_>,
+        audited: Audited,
+    ) -> Result<(), WriteError> {
+        self.keep(outcome, Some(audited)).await?;
+        let organization_id = self.organization_id();
+        self.transaction.commit_start(organization_id).await
+    }
+
+    async fn keep(
+        &mut self,
+        outcome: Outcome<'_>,
+        audited: Option<Audited>,
+    ) -> Result<(), StoreError> {
         let organization_id = self.organization_id();
         let at = self.at();
         // What workers and clocks change is told by events.
@@ -120,7 +140,6 @@ impl WriteTransaction {
             let answer = (request.render)(outcome);
             remember(self.connection(), organization_id, &request, &answer, at).await?;
         }
-        self.transaction.commit().await?;
         Ok(())
     }
 

@@ -12,6 +12,8 @@ CREATE TABLE organization (
     suspended INTEGER NOT NULL,
     -- The sequence of its latest event; the last thing that a transaction changes.
     event_sequence INTEGER NOT NULL,
+    -- How many of its runs are queued; changes with the sequence.
+    queued INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     CONSTRAINT organization_key PRIMARY KEY (id),
     CONSTRAINT organization_name UNIQUE (name),
@@ -277,6 +279,8 @@ CREATE TABLE parked (
     slot TEXT NOT NULL,
     slot_of TEXT NOT NULL,
     pool TEXT NOT NULL,
+    -- As in queue, where it goes from here; empty where it waits for its session.
+    held_by BLOB NOT NULL,
     priority INTEGER NOT NULL,
     session_id BLOB NOT NULL,
     check_at INTEGER NOT NULL,
@@ -286,6 +290,16 @@ CREATE TABLE parked (
 CREATE INDEX parked_by_slot ON parked (organization_id, slot, slot_of, priority DESC, run_id);
 CREATE INDEX parked_by_session ON parked (session_id);
 CREATE INDEX parked_check_at ON parked (check_at);
+
+-- How many slots are taken: by runs in queue and live, and by those in parked that wait for a later
+-- kind of slot.
+CREATE TABLE gate (
+    organization_id BLOB NOT NULL,
+    slot TEXT NOT NULL,
+    slot_of TEXT NOT NULL,
+    taken INTEGER NOT NULL,
+    CONSTRAINT gate_key PRIMARY KEY (organization_id, slot, slot_of)
+) WITHOUT ROWID;
 
 -- A run that a worker holds. Renewals and touches write the last two columns, which no index has.
 CREATE TABLE live (

@@ -1,6 +1,8 @@
 //! Events with their deliveries, written as the last part of a transaction. An event that is
 //! committed cannot be missed, one that is rolled back cannot be sent.
 
+use std::collections::HashMap;
+
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::StoreError;
 use windlass_application::random;
@@ -14,20 +16,23 @@ use windlass_records::{NewEvent, by_organization};
 use crate::error::{corrupt, read, store_error};
 
 /// Writes events in their order, numbered, each with a delivery to every active destination that
-/// wants it. Says how many deliveries that makes.
+/// wants it. Says how many deliveries that makes. `queued` is by how many its queued runs change, for
+/// each organization.
 ///
 /// The organization's counter is the last row that a transaction takes before its events, so that
 /// it is held as shortly as can be.
 pub(crate) async fn append(
     connection: &mut SqliteConnection,
     events: Vec<NewEvent>,
+    queued: &HashMap<OrganizationId, i64>,
     trace_parent: Option<&str>,
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let mut deliveries = 0;
     for (organization_id, events) in by_organization(events) {
         let destinations = active_destinations(connection, organization_id).await?;
-        let mut sequence = reserve(connection, organization_id, events.len()).await?;
+        let queued = queued.get(&organization_id).copied().unwrap_or(0);
+        let mut sequence = reserve(connection, organization_id, events.len(), queued).await?;
         for event in events {
             let event_id = event.id(sequence);
             insert(connection, event_id, sequence, &event).await?;
@@ -69,21 +74,24 @@ async fn active_destinations(
     rows.into_iter().map(read).collect()
 }
 
-/// Takes the next numbers of an organization; answers the first of them.
+/// Takes the next numbers of an organization, and counts its queued runs, which change with events
+/// alone. Answers the first number.
 async fn reserve(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     count: usize,
+    queued: i64,
 ) -> Result<u64, StoreError> {
     let no_organization = || corrupt("organization", &organization_id, &"events belong to a row");
     let count = i64::try_from(count).map_err(|_| no_organization())?;
     let last: Option<i64> = sqlx::query_scalar(
         "UPDATE organization
-         SET event_sequence = event_sequence + ?
+         SET event_sequence = event_sequence + ?, queued = queued + ?
          WHERE id = ?
          RETURNING event_sequence",
     )
     .bind(count)
+    .bind(queued)
     .bind(Id(organization_id.uuid()))
     .fetch_optional(connection)
     .await

@@ -15,7 +15,8 @@ use sqlx::{ConnectOptions, SqlSafeStr};
 use tokio::sync::Notify;
 use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
-use windlass_records::LastLook;
+use windlass_domain::slot::Caps;
+use windlass_records::{LastLetIn, LastLook};
 
 use crate::error::{is_locked, store_error};
 use crate::runs::Turns;
@@ -44,6 +45,8 @@ pub struct SqliteStore {
     deliveries_written: Arc<Notify>,
     turns: Turns,
     last_look: LastLook,
+    last_let_in: LastLetIn,
+    caps: Caps,
 }
 
 /// Why a database file was not opened.
@@ -110,7 +113,15 @@ impl SqliteStore {
             deliveries_written: Arc::new(Notify::new()),
             turns: Turns::default(),
             last_look: LastLook::default(),
+            last_let_in: LastLetIn::default(),
+            caps: Caps::default(),
         })
+    }
+
+    /// The same store, where organizations may have so much.
+    #[must_use]
+    pub fn with_caps(self, caps: Caps) -> Self {
+        Self { caps, ..self }
     }
 
     /// Waits for what is under way and closes the file, with all of it in the one file.
@@ -144,6 +155,16 @@ impl SqliteStore {
         &self.last_look
     }
 
+    /// When it was looked for slots that nobody took.
+    pub(crate) fn last_let_in(&self) -> &LastLetIn {
+        &self.last_let_in
+    }
+
+    /// What each organization may have.
+    pub(crate) fn caps(&self) -> Caps {
+        self.caps
+    }
+
     /// The transaction of a change that no request made: of a clock, of a worker. Nobody else
     /// writes until it is committed or dropped; dropped, it has changed nothing.
     pub(crate) async fn begin(
@@ -162,6 +183,7 @@ impl SqliteStore {
         Ok(Transaction::new(
             connection,
             at,
+            self.caps,
             trace_parent,
             Arc::clone(&self.deliveries_written),
         ))

@@ -1,5 +1,6 @@
 //! What changes the database: one transaction, with the events that it brings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use sqlx::Sqlite;
@@ -7,6 +8,9 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Notify;
 use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
+use windlass_domain::id::OrganizationId;
+use windlass_domain::run::{Run, Status};
+use windlass_domain::slot::Caps;
 use windlass_records::NewEvent;
 
 use crate::error::store_error;
@@ -16,8 +20,10 @@ use crate::event_log;
 pub(crate) struct Transaction {
     connection: sqlx::Transaction<'static, Sqlite>,
     at: Timestamp,
+    caps: Caps,
     trace_parent: Option<String>,
     events: Vec<NewEvent>,
+    queued: HashMap<OrganizationId, i64>,
     deliveries_written: Arc<Notify>,
 }
 
@@ -25,14 +31,17 @@ impl Transaction {
     pub(crate) fn new(
         connection: sqlx::Transaction<'static, Sqlite>,
         at: Timestamp,
+        caps: Caps,
         trace_parent: Option<String>,
         deliveries_written: Arc<Notify>,
     ) -> Self {
         Self {
             connection,
             at,
+            caps,
             trace_parent,
             events: Vec::new(),
+            queued: HashMap::new(),
             deliveries_written,
         }
     }
@@ -47,6 +56,11 @@ impl Transaction {
         self.at
     }
 
+    /// What each organization may have.
+    pub(crate) fn caps(&self) -> Caps {
+        self.caps
+    }
+
     /// The trace that this transaction belongs to.
     pub(crate) fn trace_parent(&self) -> Option<&str> {
         self.trace_parent.as_deref()
@@ -57,12 +71,20 @@ impl Transaction {
         self.events.push(event);
     }
 
+    /// Notes that a run is queued now, or is not any more; the commit counts it.
+    pub(crate) fn count_queued(&mut self, before: Option<&Run>, after: &Run) {
+        let is_queued = |run: &Run| i64::from(run.status() == Status::Queued);
+        let change = is_queued(after) - before.map_or(0, is_queued);
+        *self.queued.entry(after.organization_id).or_default() += change;
+    }
+
     /// Writes the events with their deliveries, and makes all of it true.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let events = std::mem::take(&mut self.events);
         let deliveries = event_log::append(
             &mut self.connection,
             events,
+            &self.queued,
             self.trace_parent.as_deref(),
             self.at,
         )

@@ -4,20 +4,22 @@ use async_trait::async_trait;
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use tracing::{error, info};
-use windlass_application::ports::workers::Registered;
+use windlass_application::ports::runs::Swept;
+use windlass_application::ports::workers::{GONE_AFTER, Registered};
 use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{RunId, SessionId, WorkerId};
 use windlass_domain::lifecycle::{Command, Signal};
 use windlass_domain::run::{Holder, RunCommand};
-use windlass_domain::session::SessionCommand;
+use windlass_domain::session::{SessionCommand, SessionStatus};
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{Worker, WorkerRow};
 
 use crate::error::{corrupt, store_error};
 use crate::runs::Loaded;
 use crate::store::SqliteStore;
+use crate::transaction::Transaction;
 
 #[async_trait]
 impl Workers for SqliteStore {
@@ -74,13 +76,29 @@ impl Workers for SqliteStore {
         Ok((leases, signals))
     }
 
+    async fn sweep(&self, limit: u32) -> Result<Swept, StoreError> {
+        let mut swept = Swept::default();
+        for (session_id, holder) in self.kept_by_gone(limit).await? {
+            let mut transaction = self.begin(None).await?;
+            let at = transaction.at();
+            let worker = find(transaction.connection(), holder.worker_id).await?;
+            if worker.is_some_and(|worker| !worker.is_gone(at)) {
+                continue;
+            }
+            let command = Command::Session(SessionCommand::WorkerGone { holder });
+            if let Some(signals) = tell(transaction, session_id, command).await? {
+                swept.acted += 1;
+                swept.signals.extend(signals);
+            }
+        }
+        swept.more = swept.acted >= limit;
+        Ok(swept)
+    }
+
     async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
         let mut transaction = self.begin(None).await?;
         let at = transaction.at();
-        let worker = find(transaction.connection(), holder.worker_id).await?;
-        if let Some(worker) = worker.filter(|worker| worker.incarnation == holder.incarnation) {
-            seen(transaction.connection(), &worker, at).await?;
-        }
+        called(transaction.connection(), holder, at).await?;
         transaction.commit().await
     }
 }
@@ -96,6 +114,13 @@ struct Held {
 struct HeldRow {
     run_id: Id,
     session_id: Id,
+    incarnation: u32,
+}
+
+#[derive(FromRow)]
+struct GoneRow {
+    id: Id,
+    worker_id: Id,
     incarnation: u32,
 }
 
@@ -201,36 +226,72 @@ impl SqliteStore {
             .collect())
     }
 
-    /// A command to one scene, in a transaction of its own. None where the scene has moved on, or
-    /// is broken: that must not keep a worker from starting.
+    /// The idle sessions of workers that are gone, each with the start that has it; over all
+    /// organizations.
+    async fn kept_by_gone(&self, limit: u32) -> Result<Vec<(SessionId, Holder)>, StoreError> {
+        let rows: Vec<GoneRow> = sqlx::query_as(
+            "SELECT session.id AS id, session.worker_id AS worker_id,
+                    session.incarnation AS incarnation
+             FROM worker
+             CROSS JOIN session ON session.worker_id = worker.id
+             WHERE worker.last_seen_at <= ? AND session.status = ?
+             ORDER BY session.id
+             LIMIT ?",
+        )
+        .bind(At(self.now() - GONE_AFTER))
+        .bind(SessionStatus::Idle.as_str())
+        .bind(limit)
+        .fetch_all(self.readers())
+        .await
+        .map_err(store_error)?;
+        let kept = rows.into_iter().map(|row| {
+            let holder = Holder {
+                worker_id: WorkerId::from_uuid(row.worker_id.0),
+                incarnation: row.incarnation,
+            };
+            (SessionId::from_uuid(row.id.0), holder)
+        });
+        Ok(kept.collect())
+    }
+
+    /// A command to one scene, in a transaction of its own.
     async fn tell_session(
         &self,
         session_id: SessionId,
         command: Command,
-    ) -> Result<Option<Vec<Signal>>, WriteError> {
-        let about = match &command {
-            Command::Run { run_id, .. } => Some(*run_id),
-            Command::Start { .. } | Command::Session(_) => None,
-        };
-        let mut transaction = self.begin(None).await?;
-        let told = match Loaded::load(transaction.connection(), session_id, about).await {
-            Ok(Some(mut loaded)) => loaded.command(&mut transaction, command).await,
-            Ok(None) => return Ok(None),
-            Err(error) => Err(error.into()),
-        };
-        match told {
-            Ok(changes) => {
-                transaction.commit().await?;
-                info!(session.id = %session_id, "the worker that had {session_id} is gone, or leaves");
-                Ok(Some(changes.signals))
-            }
-            Err(WriteError::Refused(_)) => Ok(None),
-            Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
-                error!(session.id = %session_id, %error, "a session cannot be taken from its worker");
-                Ok(None)
-            }
-            Err(error) => Err(error),
+    ) -> Result<Option<Vec<Signal>>, StoreError> {
+        tell(self.begin(None).await?, session_id, command).await
+    }
+}
+
+/// A command to one scene, and all of the transaction. None where the scene has moved on, or is
+/// broken: that must not keep a worker from starting.
+async fn tell(
+    mut transaction: Transaction,
+    session_id: SessionId,
+    command: Command,
+) -> Result<Option<Vec<Signal>>, StoreError> {
+    let about = match &command {
+        Command::Run { run_id, .. } => Some(*run_id),
+        Command::Start { .. } | Command::Session(_) => None,
+    };
+    let told = match Loaded::load(transaction.connection(), session_id, about).await {
+        Ok(Some(mut loaded)) => loaded.command(&mut transaction, command).await,
+        Ok(None) => return Ok(None),
+        Err(error) => Err(error.into()),
+    };
+    match told {
+        Ok(changes) => {
+            transaction.commit().await?;
+            info!(session.id = %session_id, "the worker that had {session_id} is gone, or leaves");
+            Ok(Some(changes.signals))
         }
+        Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+            error!(session.id = %session_id, %error, "a session cannot be taken from its worker");
+            Ok(None)
+        }
+        Err(WriteError::Store(error)) => Err(error),
+        Err(_refused) => Ok(None),
     }
 }
 
@@ -254,6 +315,19 @@ pub(crate) async fn latest(
     let worker = find(connection, holder.worker_id).await?;
     let worker = worker.filter(|worker| worker.organization_id == organization_id);
     Ok(Worker::of_latest_start(worker, holder)?)
+}
+
+/// Notes that this start of a worker called, where it is the latest.
+pub(crate) async fn called(
+    connection: &mut SqliteConnection,
+    holder: Holder,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let worker = find(connection, holder.worker_id).await?;
+    match worker.filter(|worker| worker.incarnation == holder.incarnation) {
+        Some(worker) => seen(connection, &worker, at).await,
+        None => Ok(()),
+    }
 }
 
 /// Notes that a worker called.

@@ -1,11 +1,14 @@
 //! The stores keep every promise of their ports, on a file of its own for each.
 
+use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tempfile::TempDir;
 use windlass_application::ports::Clock;
 use windlass_conformance::clock::VirtualClock;
 use windlass_conformance::store::{Fixture, Ports};
+use windlass_domain::slot::Caps;
 use windlass_store_sqlite::SqliteStore;
 
 windlass_conformance::store_promises!(crate::open);
@@ -15,9 +18,17 @@ async fn open() -> (Fixture, TempDir) {
     let folder = TempDir::new().expect("a temporary folder");
     let clock = Arc::new(VirtualClock::default());
     let path = folder.path().join("windlass.db");
-    let store = SqliteStore::open(&path, Arc::clone(&clock) as Arc<dyn Clock>)
-        .await
-        .expect("a new file");
-    let fixture = Fixture::new(Ports::of(&Arc::new(store)), clock).await;
+    let ports = open_at(path.clone(), Arc::clone(&clock), Caps::default()).await;
+    let same_clock = Arc::clone(&clock);
+    let reopen = Box::new(move |caps| {
+        let opened = open_at(path.clone(), Arc::clone(&same_clock), caps);
+        Box::pin(opened) as Pin<Box<dyn Future<Output = Ports>>>
+    });
+    let fixture = Fixture::new(ports, clock).await.reopened_by(reopen);
     (fixture, folder)
+}
+
+async fn open_at(path: PathBuf, clock: Arc<VirtualClock>, caps: Caps) -> Ports {
+    let store = SqliteStore::open(&path, clock as Arc<dyn Clock>).await;
+    Ports::of(&Arc::new(store.expect("a file").with_caps(caps)))
 }

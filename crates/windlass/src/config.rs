@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
+use windlass_domain::slot::{Caps, Overflow};
 use windlass_egress::Policy;
 
 use crate::address::{Database, Signals, unshown};
@@ -37,6 +38,8 @@ pub(crate) struct ServeConfig {
     pub(crate) first_key: FirstKeyConfig,
     #[command(flatten)]
     pub(crate) clocks: ClockConfig,
+    #[command(flatten)]
+    pub(crate) caps: CapConfig,
     #[command(flatten)]
     pub(crate) egress: EgressConfig,
 }
@@ -155,6 +158,49 @@ impl ClockConfig {
 
     pub(crate) fn drain(&self) -> Duration {
         Duration::from_secs(self.drain_seconds.into())
+    }
+}
+
+/// How much an organization may have.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Caps")]
+pub(crate) struct CapConfig {
+    /// Live sessions that an organization may have: those that a worker runs or may take. Runs
+    /// beyond it wait in `queued`.
+    #[arg(long, env = "WINDLASS_SESSION_CAP", default_value_t = Caps::default().sessions)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) session_cap: u32,
+
+    /// Queued runs that an organization may have. A start beyond it is refused with 429.
+    #[arg(long, env = "WINDLASS_QUEUE_CAP", default_value_t = Caps::default().queued)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) queue_cap: u32,
+
+    /// What becomes of a start beyond --session-cap: wait leaves it in `queued`, refuse answers
+    /// 429.
+    #[arg(long, env = "WINDLASS_SESSION_OVERFLOW", value_enum, default_value_t = SessionOverflow::Wait)]
+    pub(crate) session_overflow: SessionOverflow,
+}
+
+/// What becomes of a start that finds as many live sessions as there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SessionOverflow {
+    /// It waits.
+    Wait,
+    /// It is refused.
+    Refuse,
+}
+
+impl CapConfig {
+    pub(crate) fn caps(&self) -> Caps {
+        Caps {
+            sessions: self.session_cap,
+            queued: self.queue_cap,
+            overflow: match self.session_overflow {
+                SessionOverflow::Wait => Overflow::Wait,
+                SessionOverflow::Refuse => Overflow::Refuse,
+            },
+        }
     }
 }
 

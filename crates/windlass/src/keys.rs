@@ -14,6 +14,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::KeyId;
 use windlass_domain::key::{ApiKey, Scope};
 use windlass_domain::organization::{Environment, Organization};
+use windlass_domain::slot::Caps;
 
 use crate::config::{DataConfig, MasterKeyConfig};
 use crate::data_folder::DataFolder;
@@ -138,7 +139,7 @@ async fn create(arguments: CreateArguments) -> anyhow::Result<()> {
         Some(database) => database.clone(),
         None => DataFolder::open(&arguments.data)?.database(),
     };
-    let store = store::open(&database).await?;
+    let store = store::open(&database, Caps::default()).await?;
     if store
         .canary()
         .await
@@ -248,7 +249,7 @@ async fn existing(config: &DataConfig) -> anyhow::Result<Arc<dyn Store>> {
     if database.is_missing() {
         bail!("there is no database at {database} yet");
     }
-    store::open(&database).await
+    store::open(&database, Caps::default()).await
 }
 
 fn in_days(days: u32) -> Duration {

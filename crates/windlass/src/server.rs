@@ -61,7 +61,7 @@ impl Server {
             None => folder.database(),
         };
         let lock = database.is_file().then(|| folder.lock()).transpose()?;
-        let store = store::open(&database).await?;
+        let store = store::open(&database, config.caps.caps()).await?;
         let alone = store.first_start().await?;
         let master_key = first_start::master_key(&folder, &config.master_key, &*store).await?;
         // Bound before anything works, so that a port that is taken changes nothing.

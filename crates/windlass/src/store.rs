@@ -9,6 +9,7 @@ use windlass_application::ports::{
     Agents, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
     Organizations, Playbooks, Runs, Sessions, Sources, Tasks, Workers,
 };
+use windlass_domain::slot::Caps;
 
 use crate::address::Database;
 
@@ -41,24 +42,29 @@ pub(crate) trait Store:
     async fn close(&self);
 }
 
-/// Opens a database, makes its tables or brings them to the shape that this program knows.
+/// Opens a database, makes its tables or brings them to the shape that this program knows. In it
+/// organizations may have as much as `caps` says.
 ///
 /// # Errors
 /// It does not open, or this build has no adapter for it.
-pub(crate) async fn open(database: &Database) -> anyhow::Result<Arc<dyn Store>> {
+#[cfg_attr(
+    not(any(feature = "sqlite", feature = "postgres")),
+    expect(unused_variables, reason = "this build has no database")
+)]
+pub(crate) async fn open(database: &Database, caps: Caps) -> anyhow::Result<Arc<dyn Store>> {
     match database {
         #[cfg(feature = "sqlite")]
         Database::Sqlite(path) => {
             let clock = Arc::new(windlass_store_sqlite::SystemClock);
             let store = windlass_store_sqlite::SqliteStore::open(path, clock).await?;
-            Ok(Arc::new(store))
+            Ok(Arc::new(store.with_caps(caps)))
         }
         #[cfg(not(feature = "sqlite"))]
         Database::Sqlite(_) => missing("SQLite", "sqlite", database),
         #[cfg(feature = "postgres")]
         Database::Postgres(url) => {
             let store = windlass_store_postgres::PostgresStore::connect(url.expose(), None).await?;
-            Ok(Arc::new(store))
+            Ok(Arc::new(store.with_caps(caps)))
         }
         #[cfg(not(feature = "postgres"))]
         Database::Postgres(_) => missing("PostgreSQL", "postgres", database),

@@ -1,6 +1,7 @@
 //! What a caller and an operator live through, on the built binary.
 
 mod cancel;
+mod caps;
 mod checkpoint;
 mod demo;
 mod first_start;

@@ -22,6 +22,7 @@ use windlass_domain::delivery::Attempt;
 use windlass_domain::event::Event;
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
+use windlass_domain::slot::Caps;
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
 use windlass_store_sqlite::{SqliteStore, SystemClock};
 use windlass_vault::{KeyVault, MasterKey};
@@ -108,11 +109,20 @@ impl Call<'_> {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
+        Self::with_caps(Caps::default()).await
+    }
+
+    /// Where organizations may have so much.
+    pub(crate) async fn with_caps(caps: Caps) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let clock = Arc::new(SystemClock);
         let store = SqliteStore::open(&folder.path().join("windlass.db"), clock.clone()).await;
         let application = Arc::new(Application::new(
-            ports(&Arc::new(store.expect("a new file")), &folder, clock),
+            ports(
+                &Arc::new(store.expect("a new file").with_caps(caps)),
+                &folder,
+                clock,
+            ),
             Settings::default(),
         ));
         let drain = Drain::default();

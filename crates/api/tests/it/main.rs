@@ -7,6 +7,7 @@
 
 mod authorization;
 mod bad_input;
+mod caps;
 mod document;
 mod fixture;
 mod held;

@@ -1,6 +1,7 @@
 //! What may go wrong in a store.
 
 use windlass_domain::run::Refusal;
+use windlass_domain::slot::Exceeded;
 
 use crate::problem::Resource;
 
@@ -49,6 +50,9 @@ pub enum WriteError {
     /// The lifecycle refuses the command.
     #[error(transparent)]
     Refused(#[from] Refusal),
+    /// A start that is one too many for its organization.
+    #[error(transparent)]
+    Exceeded(#[from] Exceeded),
     /// The idempotency key was used with another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyKeyReused,

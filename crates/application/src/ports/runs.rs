@@ -184,7 +184,9 @@ pub trait Runs: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` where the session does not exist; `ReferenceGone` where its task was deleted
-    /// meanwhile; `Refused` where the session takes no more runs.
+    /// meanwhile; `Refused` where the session takes no more runs; `Exceeded` where the
+    /// organization has as many queued runs, or, if starts do not wait then, live sessions as it
+    /// may.
     async fn start(&self, write: Write, start: NewRun) -> Result<Written<Commanded>, WriteError>;
 
     /// Locks the run's scene, asks `lifecycle::decide`, saves what it says, and the attachment
@@ -209,7 +211,8 @@ pub trait Runs: Send + Sync {
     /// gets nothing.
     async fn lease(&self, request: LeaseRequest) -> Result<Leased, WriteError>;
 
-    /// Acts on up to `limit` clocks of runs and sessions that have run out, the earliest first.
+    /// Acts on up to `limit` clocks of runs and sessions that have run out, the earliest first. And
+    /// now and then lets in who waits for a slot that is free: limits may have been raised.
     async fn sweep(&self, limit: u32) -> Result<Swept, StoreError>;
 
     /// The run of this id.

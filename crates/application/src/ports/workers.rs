@@ -1,11 +1,18 @@
 //! Workers: names with starts.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::Holder;
 
 use crate::ports::error::{StoreError, WriteError};
+use crate::ports::runs::Swept;
 use crate::write::OrganizationContext;
+
+/// A worker that made no call for so long is gone, and with it the sessions that it kept. Source:
+/// docs/workers.md, "Incarnations".
+pub const GONE_AFTER: Duration = Duration::from_secs(45);
 
 /// A start of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +40,10 @@ pub trait Workers: Send + Sync {
 
     /// No new leases for this start; its idle sessions end. Answers how many leases it holds.
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError>;
+
+    /// Fails up to `limit` idle sessions of workers that are gone: nothing was heard of them for
+    /// [`GONE_AFTER`]. Each session in a transaction of its own. Their leases run out by themselves.
+    async fn sweep(&self, limit: u32) -> Result<Swept, StoreError>;
 
     /// The worker called: it is not gone.
     async fn seen(&self, holder: Holder) -> Result<(), StoreError>;

@@ -10,6 +10,7 @@ mod delivery;
 mod destination;
 mod event;
 mod file;
+mod gate;
 mod idempotency;
 mod key;
 mod organization;
@@ -30,11 +31,14 @@ pub use self::delivery::{AttemptRow, DeliveryMoments, DeliveryRow, with_attempts
 pub use self::destination::{ActiveDestination, ActiveDestinationRow, DestinationRow};
 pub use self::event::EventRow;
 pub use self::file::FileRow;
+pub use self::gate::GateRow;
 pub use self::idempotency::{IdempotencyRow, Remembered};
 pub use self::key::{KeyRow, minute_of_use};
 pub use self::organization::OrganizationRow;
 pub use self::playbook::PlaybookRow;
-pub use self::run::{RunRow, StatusRow, ViewRow, active_at, differ_in_clocks_alone, shows_output};
+pub use self::run::{
+    RunRow, StatusRow, ViewRow, WaitingRow, active_at, differ_in_clocks_alone, shows_output,
+};
 pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;
 pub use self::task::TaskRow;

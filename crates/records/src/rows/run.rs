@@ -8,11 +8,11 @@ use windlass_domain::id::{
     AgentId, CredentialId, OrganizationId, RunId, SessionId, SourceId, TaskId,
 };
 use windlass_domain::pool::Pool;
-use windlass_domain::run::{Epoch, Finished, Metadata, Run, RunState, Status};
+use windlass_domain::run::{Epoch, Finished, Holder, Metadata, Run, RunState, Status};
 use windlass_domain::task::TaskSettings;
 
 use super::{Row, known, length};
-use crate::columns::{At, Count, Id};
+use crate::columns::{At, Count, HeldBy, Id};
 use crate::{Impossible, RunStateRecord, TaskSettingsRecord};
 
 /// Selects runs as [`RunRow`] has them, with `$more` columns and tables. A macro, since a query's
@@ -96,6 +96,15 @@ pub struct ViewRow {
     #[sqlx(flatten)]
     run: RunRow,
     output: Option<String>,
+}
+
+/// What [`select_runs!`](crate::select_runs) brings of a run that waits for a slot, with who alone
+/// may take it then.
+#[derive(FromRow)]
+pub struct WaitingRow {
+    #[sqlx(flatten)]
+    run: RunRow,
+    held_by: HeldBy,
 }
 
 /// Where one run stands.
@@ -191,6 +200,20 @@ impl RunRow {
                 Err(Impossible::new("a finish has an epoch and a digest"))
             }
         }
+    }
+}
+
+impl Row for WaitingRow {
+    type Kept = (Run, Option<Holder>);
+    const TABLE: &'static str = "parked";
+
+    fn name(&self) -> String {
+        self.run.name()
+    }
+
+    fn kept(self) -> Result<(Run, Option<Holder>), Impossible> {
+        let (run, _) = self.run.kept()?;
+        Ok((run, self.held_by.0))
     }
 }
 

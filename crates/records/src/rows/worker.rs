@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::FromRow;
+use windlass_application::ports::workers::GONE_AFTER;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, WorkerId};
 use windlass_domain::run::{Epoch, Holder, Refusal};
@@ -55,6 +56,11 @@ impl Worker {
     /// Whether a call at this moment is to be noted.
     pub fn is_to_be_noted(&self, now: Timestamp) -> bool {
         now >= self.last_seen_at + NOTED_EVERY
+    }
+
+    /// Whether nothing was heard of it for so long that it is gone.
+    pub fn is_gone(&self, now: Timestamp) -> bool {
+        now >= self.last_seen_at + GONE_AFTER
     }
 
     /// The worker that was found, where `holder` is its latest start. The numbers of starts stand

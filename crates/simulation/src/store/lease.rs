@@ -67,6 +67,7 @@ impl State {
             run.pool == *pool
                 && only.is_none_or(|only| run.organization_id == only)
                 && !passed.contains(&run.id)
+                && !self.slots.awaits(run.id)
                 && self.may_be_leased(run, request.holder)
         });
         let first = ready.min_by_key(|run| {

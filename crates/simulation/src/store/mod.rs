@@ -18,6 +18,7 @@ mod playbooks;
 mod runs;
 mod scene;
 mod sessions;
+mod slots;
 mod sources;
 mod sweep;
 mod tasks;
@@ -52,10 +53,12 @@ use windlass_domain::pool::Pool;
 use windlass_domain::run::{Refusal, Run};
 use windlass_domain::sealed::Sealed;
 use windlass_domain::session::{Session, SessionStatus};
+use windlass_domain::slot::Caps;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
 
 pub use self::scene::Decided;
+use self::slots::Slots;
 use self::timeline::Line;
 use self::workers::Worker;
 use self::write::{IdempotencyKey, Remembered};
@@ -107,6 +110,7 @@ impl Default for Rules {
 pub struct MemoryStore {
     shared: Arc<Shared>,
     gate: Arc<dyn Gate>,
+    caps: Caps,
 }
 
 struct Shared {
@@ -125,6 +129,7 @@ impl MemoryStore {
                 deliveries_written: Notify::new(),
             }),
             gate: Arc::new(Open),
+            caps: Caps::default(),
         }
     }
 
@@ -134,6 +139,16 @@ impl MemoryStore {
         Self {
             shared: Arc::clone(&self.shared),
             gate,
+            caps: self.caps,
+        }
+    }
+
+    /// The same store, where organizations may have so much.
+    #[must_use]
+    pub fn with_caps(&self, caps: Caps) -> Self {
+        Self {
+            caps,
+            ..self.clone()
         }
     }
 
@@ -151,6 +166,7 @@ impl MemoryStore {
         self.gate.before(call).await?;
         let done = {
             let mut state = self.state();
+            state.caps = self.caps;
             let before = state.deliveries.len();
             let done = act(&mut state, self.shared.clock.now());
             if state.deliveries.len() > before {
@@ -208,6 +224,9 @@ pub struct KeptDelivery {
 pub struct State {
     /// What is decided by.
     rules: Rules,
+    /// What an organization may have, in the eyes of who has the transaction.
+    caps: Caps,
+    slots: Slots,
     organizations: Vec<Organization>,
     keys: Vec<ApiKey>,
     data_keys: BTreeMap<(OrganizationId, u32), WrappedKey>,
@@ -269,6 +288,8 @@ impl State {
     fn new(rules: Rules) -> Self {
         Self {
             rules,
+            caps: Caps::default(),
+            slots: Slots::default(),
             organizations: Vec::new(),
             keys: Vec::new(),
             data_keys: BTreeMap::new(),

@@ -156,7 +156,8 @@ fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError>
     let command = Command::Start {
         run: Box::new(run.clone()),
     };
-    let changes = state.decide(&scene, &command, at)?;
+    let mut changes = state.decide(&scene, &command, at)?;
+    state.admit(&scene, &changes)?;
     let mut runs = changes.runs.iter();
     let started = runs.find(|started| started.id == run.id);
     let view = RunView {
@@ -170,8 +171,9 @@ fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError>
         lines: Vec::new(),
     };
     state.runs.insert(view.run.id, kept);
-    state.save(&scene, &changes, at);
+    let signals = state.save(&scene, &changes, at);
     state.note(scene, command, &changes, at);
+    changes.signals.extend(signals);
     Ok(Commanded {
         run: view,
         signals: changes.signals,
@@ -218,7 +220,14 @@ fn command_run(
     let session_id = kept.ok_or(WriteError::NotFound)?.run().session_id;
     let scene = state.scene(session_id, Some(run_id));
     let scene = scene.ok_or(WriteError::NotFound)?;
+    let run = scene.runs.iter().find(|run| run.id == run_id);
+    let lease = run.and_then(|run| run.state.lease());
+    let caller = lease.map(|lease| lease.holder);
+    let is_worker = matches!(command, RunCommand::Worker { .. });
     let changes = state.command(scene, Command::Run { run_id, command }, at)?;
+    if let Some(holder) = caller.filter(|_| is_worker) {
+        state.note_seen(holder, at);
+    }
     // Nothing is kept of a run that is being canceled.
     let status = changes.runs.first().map(Run::status);
     if let Some(attachment) = attachment

@@ -6,7 +6,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType, RunSummary, SessionSummary};
 use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::lifecycle::{
-    Changes, Command, LifecycleEvent, Scene, SceneCredential, Subject,
+    Changes, Command, LifecycleEvent, Scene, SceneCredential, Signal, Subject,
 };
 use windlass_domain::run::{Refusal, Run, RunState, Status};
 use windlass_domain::session::SessionStatus;
@@ -58,9 +58,10 @@ impl State {
         command: Command,
         now: Timestamp,
     ) -> Result<Changes, Refusal> {
-        let changes = self.decide(&scene, &command, now)?;
-        self.save(&scene, &changes, now);
+        let mut changes = self.decide(&scene, &command, now)?;
+        let signals = self.save(&scene, &changes, now);
         self.note(scene, command, &changes, now);
+        changes.signals.extend(signals);
         Ok(changes)
     }
 
@@ -89,8 +90,14 @@ impl State {
         });
     }
 
-    /// Saves changes whole: session, runs, output, credential, events.
-    pub(super) fn save(&mut self, before: &Scene, changes: &Changes, now: Timestamp) {
+    /// Saves changes whole: session, runs, output, credential, events, slots. Says who may be leased
+    /// by that.
+    pub(super) fn save(
+        &mut self,
+        before: &Scene,
+        changes: &Changes,
+        now: Timestamp,
+    ) -> Vec<Signal> {
         if let Some(session) = &changes.session {
             self.sessions.insert(session.id, session.clone());
         }
@@ -115,6 +122,7 @@ impl State {
         for event in &changes.events {
             self.emit_lifecycle(event, now);
         }
+        self.move_runs(before, changes)
     }
 
     fn save_run(&mut self, before: &Scene, run: &Run) {

@@ -11,7 +11,10 @@ use super::scene::follow;
 
 impl State {
     pub(super) fn sweep(&mut self, limit: u32, now: Timestamp) -> Swept {
-        let mut swept = Swept::default();
+        let mut swept = Swept {
+            signals: self.let_in(),
+            ..Swept::default()
+        };
         for (_, session_id) in self.overdue(now) {
             let Some(mut scene) = self.scene(session_id, None) else {
                 continue;

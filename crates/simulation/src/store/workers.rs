@@ -1,7 +1,8 @@
 //! Workers: names with starts.
 
 use async_trait::async_trait;
-use windlass_application::ports::workers::Registered;
+use windlass_application::ports::runs::Swept;
+use windlass_application::ports::workers::{GONE_AFTER, Registered};
 use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
@@ -89,6 +90,39 @@ impl Workers for MemoryStore {
         Ok((leases, signals))
     }
 
+    async fn sweep(&self, limit: u32) -> Result<Swept, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let kept = self
+            .transact("Workers::kept_by_gone", |state, now| {
+                let mut kept = state.kept_by(|keeper| state.is_gone(keeper, now));
+                kept.truncate(limit);
+                Ok::<_, StoreError>(kept)
+            })
+            .await?;
+        let mut swept = Swept {
+            more: kept.len() == limit,
+            ..Swept::default()
+        };
+        for (session_id, holder) in kept {
+            let signals = self
+                .transact("Workers::sweep", |state, now| {
+                    let scene = state.scene(session_id, None);
+                    let Some(scene) = scene.filter(|_| state.is_gone(holder, now)) else {
+                        return Ok::<_, StoreError>(None);
+                    };
+                    let command = Command::Session(SessionCommand::WorkerGone { holder });
+                    let changes = state.command(scene, command, now);
+                    Ok(changes.ok().map(|changes| changes.signals))
+                })
+                .await?;
+            if let Some(signals) = signals {
+                swept.acted += 1;
+                swept.signals.extend(signals);
+            }
+        }
+        Ok(swept)
+    }
+
     async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
         self.transact("Workers::seen", |state, at| {
             state.note_seen(holder, at);
@@ -149,6 +183,11 @@ impl State {
             worker_id,
             incarnation: 1,
         }
+    }
+
+    fn is_gone(&self, holder: Holder, now: Timestamp) -> bool {
+        let worker = self.workers.get(&holder.worker_id);
+        worker.is_none_or(|worker| now >= worker.last_seen_at + GONE_AFTER)
     }
 
     /// The runs that earlier starts of the worker hold.

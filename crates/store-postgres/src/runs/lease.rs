@@ -14,7 +14,6 @@ use windlass_domain::session::{Session, SessionState};
 
 use super::leased::Equipment;
 use super::pick::{Picked, Picks};
-use super::place::holder_key;
 use super::scene::Loaded;
 use crate::error::store_error;
 use crate::retry::retrying;
@@ -85,7 +84,7 @@ async fn from_pools(store: &PostgresStore, request: &LeaseRequest) -> Result<Lea
 fn picks(store: &PostgresStore, request: &LeaseRequest, pool: &Pool) -> Picks {
     Picks::new(
         pool.clone(),
-        holder_key(request.holder),
+        request.holder,
         request
             .organization
             .map(OrganizationContext::organization_id),

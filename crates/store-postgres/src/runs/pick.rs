@@ -10,7 +10,8 @@ use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::pool::Pool;
-use windlass_records::columns::Id;
+use windlass_domain::run::Holder;
+use windlass_records::columns::{HeldBy, Id};
 
 use crate::error::store_error;
 
@@ -45,7 +46,7 @@ pub(super) struct Picked {
 pub(super) struct Picks {
     pool: Pool,
     /// The runs whose sessions this start of a worker keeps, as `queue.held_by` has it.
-    held_by: Vec<u8>,
+    held_by: HeldBy,
     /// The one organization to pick from, if there is one.
     only: Option<OrganizationId>,
     /// The organization that was picked from last.
@@ -58,13 +59,13 @@ pub(super) struct Picks {
 impl Picks {
     pub(super) fn new(
         pool: Pool,
-        held_by: Vec<u8>,
+        holder: Holder,
         only: Option<OrganizationId>,
         last: Option<OrganizationId>,
     ) -> Self {
         Self {
             pool,
-            held_by,
+            held_by: HeldBy(Some(holder)),
             only,
             last,
             passed: Vec::new(),
@@ -163,7 +164,7 @@ impl Picks {
                      LIMIT 1",
                 )
                 .bind(self.pool.as_str())
-                .bind(&self.held_by)
+                .bind(self.held_by)
                 .bind(Id(only.uuid()))
                 .fetch_all(connection)
                 .await
@@ -192,7 +193,7 @@ impl Picks {
                      ORDER BY place",
                 )
                 .bind(self.pool.as_str())
-                .bind(&self.held_by)
+                .bind(self.held_by)
                 .bind(Id(last))
                 .bind(number(looks))
                 .fetch_all(connection)
@@ -247,7 +248,7 @@ impl Picks {
              ORDER BY turn.place, picked.priority DESC, picked.run_id",
         )
         .bind(self.pool.as_str())
-        .bind(&self.held_by)
+        .bind(self.held_by)
         .bind(ids)
         .bind(number(share))
         .bind(&self.passed)

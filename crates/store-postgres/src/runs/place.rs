@@ -7,23 +7,23 @@ use windlass_domain::Timestamp;
 use windlass_domain::lifecycle;
 use windlass_domain::run::{Holder, Run, RunState, Waiting};
 use windlass_domain::session::{Session, SessionState};
-use windlass_records::columns::{At, Count, Id};
+use windlass_records::columns::{At, Count, HeldBy, Id};
 use windlass_records::rows::active_at;
 
 use crate::error::{corrupt, store_error};
 
-/// The table that a run has a row in.
+/// What a run waits for, and so the table that it has a row in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It may be leased.
+    /// For a worker: it may be leased, or waits for a slot besides that of its session.
     Queue,
-    /// It waits for its session.
+    /// For its session.
     Parked,
-    /// A worker holds it.
+    /// For the worker that holds it.
     Live,
-    /// It waits for a person.
+    /// For a person.
     Review,
-    /// It is final.
+    /// For nothing: it is final.
     Nowhere,
 }
 
@@ -47,27 +47,19 @@ impl Place {
     }
 }
 
-/// Which start of a worker may take the runs of a session: empty where any may, else the worker's
-/// id and the number of its start.
-pub(super) fn held_by(session: &Session) -> Vec<u8> {
+/// The start of a worker that keeps a session and alone may take its runs; None where any may.
+pub(super) fn kept_by(session: &Session) -> Option<Holder> {
     match session.state {
-        SessionState::Idle { holder, .. } => holder_key(holder),
+        SessionState::Idle { holder, .. } => Some(holder),
         SessionState::Queued
         | SessionState::Running { .. }
         | SessionState::Completing { .. }
         | SessionState::Completed
-        | SessionState::Failed => Vec::new(),
+        | SessionState::Failed => None,
     }
 }
 
-/// A start of a worker as `queue.held_by` has it.
-pub(super) fn holder_key(holder: Holder) -> Vec<u8> {
-    let mut key = holder.worker_id.uuid().as_bytes().to_vec();
-    key.extend_from_slice(&holder.incarnation.to_be_bytes());
-    key
-}
-
-/// Takes a run out of its place.
+/// Takes a run out of its place; not one that waits for a slot besides that of its session.
 pub(super) async fn leave(connection: &mut PgConnection, run: &Run) -> Result<(), StoreError> {
     let statement = match Place::of(&run.state) {
         Place::Queue => "DELETE FROM queue WHERE run_id = $1",
@@ -90,12 +82,14 @@ pub(super) async fn enter(
     run: &Run,
     session: &Session,
 ) -> Result<(), StoreError> {
-    let check_at = lifecycle::check_at(run);
     match Place::of(&run.state) {
-        Place::Queue => enter_queue(connection, run, session, deadline(run, check_at)?).await,
-        Place::Parked => enter_parked(connection, run, deadline(run, check_at)?).await,
-        Place::Live => enter_live(connection, run, deadline(run, check_at)?).await,
-        Place::Review => enter_review(connection, run, check_at).await,
+        Place::Queue => enter_queue(connection, run, kept_by(session)).await,
+        Place::Parked => {
+            let session_slot = ("session", run.session_id.to_string());
+            park(connection, run, session_slot, None).await
+        }
+        Place::Live => enter_live(connection, run).await,
+        Place::Review => enter_review(connection, run).await,
         Place::Nowhere => Ok(()),
     }
 }
@@ -123,25 +117,30 @@ pub(super) async fn rearm(
     check_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let statement = match Place::of(&run.state) {
-        Place::Queue => "UPDATE queue SET check_at = $1 WHERE run_id = $2 AND check_at <= $3",
-        Place::Parked => "UPDATE parked SET check_at = $1 WHERE run_id = $2 AND check_at <= $3",
-        Place::Live => "UPDATE live SET check_at = $1 WHERE run_id = $2 AND check_at <= $3",
-        Place::Review => "UPDATE review SET check_at = $1 WHERE run_id = $2 AND check_at <= $3",
-        Place::Nowhere => return Ok(()),
+    let statements: &[&'static str] = match Place::of(&run.state) {
+        Place::Queue => &[
+            "UPDATE queue SET check_at = $1 WHERE run_id = $2 AND check_at <= $3",
+            "UPDATE parked SET check_at = $1 WHERE run_id = $2 AND check_at <= $3",
+        ],
+        Place::Parked => &["UPDATE parked SET check_at = $1 WHERE run_id = $2 AND check_at <= $3"],
+        Place::Live => &["UPDATE live SET check_at = $1 WHERE run_id = $2 AND check_at <= $3"],
+        Place::Review => &["UPDATE review SET check_at = $1 WHERE run_id = $2 AND check_at <= $3"],
+        Place::Nowhere => &[],
     };
-    sqlx::query(statement)
-        .bind(check_at.map(At))
-        .bind(Id(run.id.uuid()))
-        .bind(At(now))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+    for statement in statements {
+        sqlx::query(*statement)
+            .bind(check_at.map(At))
+            .bind(Id(run.id.uuid()))
+            .bind(At(now))
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    }
     Ok(())
 }
 
-fn deadline(run: &Run, check_at: Option<Timestamp>) -> Result<Timestamp, StoreError> {
-    check_at.ok_or_else(|| {
+fn deadline(run: &Run) -> Result<At, StoreError> {
+    lifecycle::check_at(run).map(At).ok_or_else(|| {
         corrupt(
             "run",
             &run.id,
@@ -150,11 +149,11 @@ fn deadline(run: &Run, check_at: Option<Timestamp>) -> Result<Timestamp, StoreEr
     })
 }
 
-async fn enter_queue(
+/// Puts a run where it may be leased, by this start of a worker alone or by any.
+pub(super) async fn enter_queue(
     connection: &mut PgConnection,
     run: &Run,
-    session: &Session,
-    check_at: Timestamp,
+    kept_by: Option<Holder>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO queue
@@ -164,44 +163,45 @@ async fn enter_queue(
     .bind(Id(run.id.uuid()))
     .bind(Id(run.organization_id.uuid()))
     .bind(run.pool.as_str())
-    .bind(held_by(session))
+    .bind(HeldBy(kept_by))
     .bind(i64::from(run.settings.priority.level()))
     .bind(Id(run.session_id.uuid()))
-    .bind(At(check_at))
+    .bind(deadline(run)?)
     .execute(connection)
     .await
     .map_err(store_error)?;
     Ok(())
 }
 
-async fn enter_parked(
+/// Lets a run wait for a slot of this kind and owner.
+pub(super) async fn park(
     connection: &mut PgConnection,
     run: &Run,
-    check_at: Timestamp,
+    (slot, slot_of): (&'static str, String),
+    kept_by: Option<Holder>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO parked
-             (run_id, organization_id, slot, slot_of, pool, priority, session_id, check_at)
-         VALUES ($1, $2, 'session', $3, $4, $5, $6, $7)",
+             (run_id, organization_id, slot, slot_of, held_by, pool, priority, session_id,
+              check_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(Id(run.id.uuid()))
     .bind(Id(run.organization_id.uuid()))
-    .bind(run.session_id.to_string())
+    .bind(slot)
+    .bind(slot_of)
+    .bind(HeldBy(kept_by))
     .bind(run.pool.as_str())
     .bind(i64::from(run.settings.priority.level()))
     .bind(Id(run.session_id.uuid()))
-    .bind(At(check_at))
+    .bind(deadline(run)?)
     .execute(connection)
     .await
     .map_err(store_error)?;
     Ok(())
 }
 
-async fn enter_live(
-    connection: &mut PgConnection,
-    run: &Run,
-    check_at: Timestamp,
-) -> Result<(), StoreError> {
+async fn enter_live(connection: &mut PgConnection, run: &Run) -> Result<(), StoreError> {
     let lease = run
         .state
         .lease()
@@ -217,7 +217,7 @@ async fn enter_live(
     .bind(Id(lease.holder.worker_id.uuid()))
     .bind(Count(lease.holder.incarnation))
     .bind(Id(run.session_id.uuid()))
-    .bind(At(check_at))
+    .bind(deadline(run)?)
     .bind(At(lease.expires_at))
     .bind(active_at(&run.state).map(At))
     .execute(connection)
@@ -226,18 +226,14 @@ async fn enter_live(
     Ok(())
 }
 
-async fn enter_review(
-    connection: &mut PgConnection,
-    run: &Run,
-    check_at: Option<Timestamp>,
-) -> Result<(), StoreError> {
+async fn enter_review(connection: &mut PgConnection, run: &Run) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO review (run_id, organization_id, session_id, check_at) VALUES ($1, $2, $3, $4)",
     )
     .bind(Id(run.id.uuid()))
     .bind(Id(run.organization_id.uuid()))
     .bind(Id(run.session_id.uuid()))
-    .bind(check_at.map(At))
+    .bind(lifecycle::check_at(run).map(At))
     .execute(connection)
     .await
     .map_err(store_error)?;

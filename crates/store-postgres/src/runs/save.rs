@@ -16,42 +16,48 @@ use windlass_records::{NewEvent, RunFacts, RunStateRecord, SessionFacts};
 use super::attachment;
 use super::place::{self, Place};
 use super::scene::Loaded;
+use super::slots::{Moved, Moves};
 use crate::credentials;
 use crate::error::{corrupt, store_error};
 use crate::sessions;
 use crate::transaction::Transaction;
 
-/// Saves what a decision over `before` changed.
+/// Saves what a decision over `before` changed, and says where that has led runs that need slots.
 pub(super) async fn save(
     transaction: &mut Transaction,
     before: &Loaded,
     changes: &Changes,
-) -> Result<(), StoreError> {
-    let connection = transaction.connection();
+) -> Result<Moved, StoreError> {
     if let Some(session) = &changes.session {
-        sessions::update(connection, session).await?;
-    }
-    let session = changes.session.as_ref().or(before.scene.session.as_ref());
-    for run in &changes.runs {
-        let known = before.scene.runs.iter().find(|known| known.id == run.id);
-        // A start has kept its own run already.
-        if let Some(known) = known {
-            update_run(connection, known, run, session).await?;
-        }
-    }
-    if let (Some(output), Some(run)) = (&changes.output, changes.runs.first()) {
-        keep_output(connection, run.id, output).await?;
+        sessions::update(transaction.connection(), session).await?;
     }
     if let Some(credential) = changes.credential {
-        update_credential(connection, credential).await?;
+        update_credential(transaction.connection(), credential).await?;
     }
     if let Some(login) = &changes.login {
-        credentials::save_login(connection, login).await?;
+        credentials::save_login(transaction.connection(), login).await?;
+    }
+    // The credential is locked before the gates of slots, and those before where runs stand.
+    let session = changes.session.as_ref().or(before.scene.session.as_ref());
+    let mut moves = Moves::default();
+    for run in &changes.runs {
+        let known = before.scene.runs.iter().find(|known| known.id == run.id);
+        transaction.count_queued(known, run);
+        let session = session.ok_or_else(|| no_session(run.id))?;
+        match known {
+            Some(known) => update_run(transaction, &mut moves, known, run, session).await?,
+            // A start has kept its own run already, but for its place.
+            None => moves.add(transaction, None, run, session).await?,
+        }
+    }
+    let moved = moves.make(transaction).await?;
+    if let (Some(output), Some(run)) = (&changes.output, changes.runs.first()) {
+        keep_output(transaction.connection(), run.id, output).await?;
     }
     for event in &changes.events {
         emit(transaction, before, changes, event).await?;
     }
-    Ok(())
+    Ok(moved)
 }
 
 /// Keeps a new run with its session, as a decision over `before` made them.
@@ -60,7 +66,7 @@ pub(super) async fn save_start(
     before: &mut Loaded,
     changes: &Changes,
     start: &NewRun,
-) -> Result<(), StoreError> {
+) -> Result<Moved, StoreError> {
     let session = changes.session.as_ref().or(before.scene.session.as_ref());
     let session = session.ok_or_else(|| no_session(start.run.id))?;
     let started = changes.runs.iter().find(|run| run.id == start.run.id);
@@ -71,7 +77,6 @@ pub(super) async fn save_start(
         sessions::insert(connection, session).await?;
     }
     insert_run(connection, run, start, trace_parent).await?;
-    place::enter(connection, run, session).await?;
     before.metadata.insert(run.id, start.metadata.clone());
     save(transaction, before, changes).await
 }
@@ -127,10 +132,11 @@ async fn insert_run(
 /// Saves the next state of a run. A touch or a renewal that moved clocks alone writes neither the
 /// run's row nor any index.
 async fn update_run(
-    connection: &mut PgConnection,
+    transaction: &mut Transaction,
+    moves: &mut Moves,
     before: &Run,
     after: &Run,
-    session: Option<&Session>,
+    session: &Session,
 ) -> Result<(), StoreError> {
     if before == after {
         return Ok(());
@@ -139,15 +145,14 @@ async fn update_run(
     let stays_live =
         Place::of(&before.state) == Place::Live && Place::of(&after.state) == Place::Live;
     if entered_nothing && stays_live {
-        place::move_clocks(connection, after).await?;
+        place::move_clocks(transaction.connection(), after).await?;
         if differ_in_clocks_alone(before, after) {
             return Ok(());
         }
     } else {
-        let session = session.ok_or_else(|| no_session(after.id))?;
-        place::leave(connection, before).await?;
-        place::enter(connection, after, session).await?;
+        moves.add(transaction, Some(before), after, session).await?;
     }
+    let connection = transaction.connection();
     update_row(connection, after).await?;
     if let RunState::InteractionRequired { interaction, .. } = &after.state
         && !entered_nothing

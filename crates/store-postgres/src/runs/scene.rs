@@ -97,9 +97,10 @@ impl Loaded {
         transaction: &mut Transaction,
         command: Command,
     ) -> Result<Changes, WriteError> {
-        let changes = self.decide(transaction, command).await?;
-        save::save(transaction, self, &changes).await?;
+        let mut changes = self.decide(transaction, command).await?;
+        let moved = save::save(transaction, self, &changes).await?;
         self.follow(&changes);
+        moved.tell(&mut changes.signals);
         Ok(changes)
     }
 

@@ -35,8 +35,13 @@ pub(super) async fn start(
     let command = Command::Start {
         run: Box::new(start.run.clone()),
     };
-    let changes = lifecycle::decide(&loaded.scene, command, transaction.at())?;
-    save::save_start(&mut transaction.transaction, &mut loaded, &changes, &start).await?;
+    let mut changes = lifecycle::decide(&loaded.scene, command, transaction.at())?;
+    let moved =
+        save::save_start(&mut transaction.transaction, &mut loaded, &changes, &start).await?;
+    if let Some(slot) = moved.waiting.get(&start.run.id) {
+        transaction.transaction.caps().admit_waiting(*slot)?;
+    }
+    moved.tell(&mut changes.signals);
 
     let run = changes.runs.into_iter().find(|run| run.id == start.run.id);
     let commanded = Commanded {
@@ -49,7 +54,7 @@ pub(super) async fn start(
     };
     let audited = Audited::new("task_run.start", &commanded.run.run.id);
     transaction
-        .commit(Outcome::Run(&commanded.run), Some(audited))
+        .commit_start(Outcome::Run(&commanded.run), audited)
         .await?;
     Ok(Written::Done(commanded))
 }

@@ -14,6 +14,7 @@ use windlass_records::columns::{At, Id};
 
 use super::place;
 use super::scene::Loaded;
+use super::slots;
 use crate::error::store_error;
 use crate::retry::retrying;
 use crate::store::PostgresStore;
@@ -30,6 +31,13 @@ const REVIEW: &str = "UPDATE review SET check_at = $3 WHERE session_id = $1 AND 
 const SESSION: &str = "UPDATE session SET check_at = $3 WHERE id = $1 AND check_at <= $2";
 
 pub(super) async fn sweep(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> {
+    let signals = slots::let_in(store).await?;
+    let mut swept = clocks(store, limit).await?;
+    swept.signals.extend(signals);
+    Ok(swept)
+}
+
+async fn clocks(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> {
     let session_ids = due(store, limit).await?;
     let is_full = u32::try_from(session_ids.len()).is_ok_and(|count| count >= limit);
     let mut swept = Swept {
@@ -38,32 +46,30 @@ pub(super) async fn sweep(store: &PostgresStore, limit: u32) -> Result<Swept, St
     };
     let mut seen = HashSet::new();
     for session_id in session_ids {
-        let Some(room) = limit.checked_sub(swept.acted).filter(|room| *room > 0) else {
-            swept.more = true;
-            break;
-        };
-        if !seen.insert(session_id) {
-            continue;
-        }
-        match retrying(|| sweep_scene(store, session_id, room)).await {
-            Ok(of_scene) => {
-                swept.acted += of_scene.acted;
-                swept.more |= of_scene.more;
-                swept.signals.extend(of_scene.signals);
-            }
-            // What was done before is committed, and must be told.
-            Err(error @ StoreError::Unavailable(_)) if swept.acted > 0 => {
-                warn!(session.id = %session_id, %error, "a sweep was broken off");
-                swept.more = true;
-                break;
-            }
-            Err(error @ StoreError::Unavailable(_)) => return Err(error),
-            // One broken scene must not stop all clocks.
-            Err(error) => {
-                error!(session.id = %session_id, %error, "a session cannot be swept");
-                postpone_alone(store, session_id).await?;
+        let mut more = seen.insert(session_id);
+        while more && swept.acted < limit {
+            match retrying(|| sweep_scene(store, session_id)).await {
+                Ok(of_scene) => {
+                    more = of_scene.more;
+                    swept.acted += of_scene.acted;
+                    swept.signals.extend(of_scene.signals);
+                }
+                // What was done before is committed, and must be told.
+                Err(error @ StoreError::Unavailable(_)) if swept.acted > 0 => {
+                    warn!(session.id = %session_id, %error, "a sweep was broken off");
+                    swept.more = true;
+                    return Ok(swept);
+                }
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                // One broken scene must not stop all clocks.
+                Err(error) => {
+                    error!(session.id = %session_id, %error, "a session cannot be swept");
+                    postpone_alone(store, session_id).await?;
+                    more = false;
+                }
             }
         }
+        swept.more |= more;
     }
     Ok(swept)
 }
@@ -113,20 +119,16 @@ async fn due(store: &PostgresStore, limit: u32) -> Result<Vec<SessionId>, StoreE
         .collect())
 }
 
-/// Acts on up to `limit` clocks of a session and its runs that have run out, one after the other,
-/// and sets when the others are looked at: a transaction of its own. A session that somebody else
-/// has, such as another sweeper, is left to the next sweep.
-async fn sweep_scene(
-    store: &PostgresStore,
-    session_id: SessionId,
-    limit: u32,
-) -> Result<Swept, StoreError> {
+/// Acts on one clock of a session and its runs that has run out, and sets when the others are looked
+/// at: a transaction of its own. Not on all of them in one, since each may lock gates. A session
+/// that somebody else has, such as another sweeper, is left to the next sweep.
+async fn sweep_scene(store: &PostgresStore, session_id: SessionId) -> Result<Swept, StoreError> {
     let mut transaction = store.begin(None).await?;
     let mut scenes = Loaded::load_free(&mut transaction, &[session_id]).await?;
     let Some(loaded) = scenes.remove(&session_id) else {
         return Ok(Swept::default());
     };
-    let swept = sweep_loaded(&mut transaction, session_id, loaded?, limit).await?;
+    let swept = sweep_loaded(&mut transaction, session_id, loaded?).await?;
     transaction.commit().await?;
     Ok(swept)
 }
@@ -135,17 +137,14 @@ async fn sweep_loaded(
     transaction: &mut Transaction,
     session_id: SessionId,
     mut loaded: Loaded,
-    limit: u32,
 ) -> Result<Swept, StoreError> {
     let now = transaction.at();
     let mut swept = Swept::default();
-    while swept.acted < limit
-        && let Some(command) = loaded.due(now)
-    {
+    if let Some(command) = loaded.due(now) {
         match loaded.command(transaction, command).await {
             Ok(changes) => {
-                swept.acted += 1;
-                swept.signals.extend(changes.signals);
+                swept.acted = 1;
+                swept.signals = changes.signals;
                 info!(session.id = %session_id, "a clock of {session_id} ran out");
             }
             Err(WriteError::Store(error)) => return Err(error),

@@ -1,10 +1,12 @@
 //! The stores keep every promise of their ports, on a database of its own for each.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use windlass_application::ports::Clock;
 use windlass_conformance::clock::VirtualClock;
 use windlass_conformance::store::{Fixture, Ports};
+use windlass_domain::slot::Caps;
 use windlass_store_postgres::PostgresStore;
 
 use crate::server::Database;
@@ -22,7 +24,16 @@ pub(crate) async fn open() -> (Fixture, Database) {
 /// A fixture on the empty database at this URL.
 pub(crate) async fn open_at(url: &str) -> Fixture {
     let clock = Arc::new(VirtualClock::default());
-    let store = PostgresStore::connect(url, Some(Arc::clone(&clock) as Arc<dyn Clock>)).await;
-    let store = store.expect("a new database");
-    Fixture::new(Ports::of(&Arc::new(store)), clock).await
+    let ports = connect(url.to_owned(), Arc::clone(&clock), Caps::default()).await;
+    let (url, same_clock) = (url.to_owned(), Arc::clone(&clock));
+    let reopen = Box::new(move |caps| {
+        let connected = connect(url.clone(), Arc::clone(&same_clock), caps);
+        Box::pin(connected) as Pin<Box<dyn Future<Output = Ports>>>
+    });
+    Fixture::new(ports, clock).await.reopened_by(reopen)
+}
+
+async fn connect(url: String, clock: Arc<VirtualClock>, caps: Caps) -> Ports {
+    let store = PostgresStore::connect(&url, Some(clock as Arc<dyn Clock>)).await;
+    Ports::of(&Arc::new(store.expect("a database").with_caps(caps)))
 }

@@ -182,13 +182,7 @@ async fn reads_of(
     let clock = Arc::clone(&fixture.clock);
     let store = PostgresStore::connect(database.url(), Some(clock as Arc<dyn Clock>)).await;
     let store = Arc::new(store.expect("the same database"));
-    let other = Fixture {
-        ports: Ports::of(&store),
-        clock: Arc::clone(&fixture.clock),
-        organization: fixture.organization,
-        stranger: fixture.stranger,
-        key_id: fixture.key_id,
-    };
+    let other = fixture.with_ports(Ports::of(&store));
     call(&other).await;
     store.close().await;
     // A connection that ends hands over what it counted.

@@ -20,13 +20,7 @@ use crate::server::Database;
 async fn replica(fixture: &Fixture, database: &Database) -> Fixture {
     let clock = Arc::clone(&fixture.clock);
     let store = PostgresStore::connect(database.url(), Some(clock as Arc<dyn Clock>)).await;
-    Fixture {
-        ports: Ports::of(&Arc::new(store.expect("the same database"))),
-        clock: Arc::clone(&fixture.clock),
-        organization: fixture.organization,
-        stranger: fixture.stranger,
-        key_id: fixture.key_id,
-    }
+    fixture.with_ports(Ports::of(&Arc::new(store.expect("the same database"))))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

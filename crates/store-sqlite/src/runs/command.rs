@@ -6,7 +6,7 @@ use windlass_application::ports::{StoreError, WriteError};
 use windlass_application::{Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
-use windlass_domain::run::{Metadata, Refusal, Run, RunCommand};
+use windlass_domain::run::{Holder, Metadata, Refusal, Run, RunCommand};
 use windlass_records::Audited;
 use windlass_records::columns::Id;
 use windlass_records::rows::shows_output;
@@ -15,6 +15,7 @@ use super::attachment;
 use super::scene::Loaded;
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
+use crate::workers;
 use crate::write::Begun;
 
 pub(super) async fn command(
@@ -34,6 +35,7 @@ pub(super) async fn command(
     let loaded = Loaded::load(connection, session_id, Some(run_id)).await?;
     let mut loaded = loaded.ok_or_else(|| corrupt("run", &run_id, &"a run's session is kept"))?;
     let audited = Audited::of_run(run_id, &command);
+    let caller = calling(&loaded.scene.runs, run_id, &command);
 
     let command = Command::Run { run_id, command };
     let changes = loaded
@@ -41,6 +43,10 @@ pub(super) async fn command(
         .await?;
     let run = changes.runs.iter().find(|run| run.id == run_id);
     let run = run.ok_or(Refusal::NotInScene)?.clone();
+    if let Some(holder) = caller {
+        let at = transaction.at();
+        workers::called(transaction.connection(), holder, at).await?;
+    }
     if let Some(attachment) = attachment {
         attachment::keep(&mut transaction.transaction, &run, attachment).await?;
     }
@@ -56,6 +62,15 @@ pub(super) async fn command(
         .commit(Outcome::Run(&commanded.run), audited)
         .await?;
     Ok(Written::Done(commanded))
+}
+
+/// The start of a worker whose word this is, where it holds the run.
+fn calling(runs: &[Run], run_id: RunId, command: &RunCommand) -> Option<Holder> {
+    let RunCommand::Worker { .. } = command else {
+        return None;
+    };
+    let run = runs.iter().find(|run| run.id == run_id)?;
+    run.state.lease().map(|lease| lease.holder)
 }
 
 /// The session of one of the organization's runs.

@@ -14,7 +14,6 @@ use windlass_domain::session::{Session, SessionState};
 
 use super::leased::Equipment;
 use super::pick::{Picked, Picks};
-use super::place::holder_key;
 use super::scene::Loaded;
 use crate::error::store_error;
 use crate::store::SqliteStore;
@@ -83,7 +82,7 @@ async fn brings_nothing(store: &SqliteStore, request: &LeaseRequest) -> Result<b
 fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool) -> Picks {
     Picks::new(
         pool.clone(),
-        holder_key(request.holder),
+        request.holder,
         request
             .organization
             .map(OrganizationContext::organization_id),

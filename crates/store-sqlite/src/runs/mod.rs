@@ -12,6 +12,7 @@ mod place;
 mod read;
 mod save;
 mod scene;
+mod slots;
 mod start;
 mod sweep;
 mod timeline;

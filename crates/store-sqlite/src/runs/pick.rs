@@ -10,7 +10,8 @@ use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::pool::Pool;
-use windlass_records::columns::Id;
+use windlass_domain::run::Holder;
+use windlass_records::columns::{HeldBy, Id};
 
 use crate::error::store_error;
 
@@ -46,7 +47,7 @@ pub(super) struct Picked {
 pub(super) struct Picks {
     pool: Pool,
     /// The runs whose sessions this start of a worker keeps, as `queue.held_by` has it.
-    held_by: Vec<u8>,
+    held_by: HeldBy,
     /// The one organization to pick from, if there is one.
     only: Option<OrganizationId>,
     /// The organization that was picked from last.
@@ -60,13 +61,13 @@ pub(super) struct Picks {
 impl Picks {
     pub(super) fn new(
         pool: Pool,
-        held_by: Vec<u8>,
+        holder: Holder,
         only: Option<OrganizationId>,
         last: Option<OrganizationId>,
     ) -> Self {
         Self {
             pool,
-            held_by,
+            held_by: HeldBy(Some(holder)),
             only,
             last,
             passed: HashMap::new(),
@@ -135,7 +136,7 @@ impl Picks {
              )",
         )
         .bind(self.pool.as_str())
-        .bind(&self.held_by)
+        .bind(self.held_by)
         .bind(Id(last))
         .fetch_one(connection)
         .await
@@ -174,7 +175,7 @@ impl Picks {
              LIMIT 1",
         )
         .bind(self.pool.as_str())
-        .bind(&self.held_by)
+        .bind(self.held_by)
         .bind(Id(organization_id.uuid()))
         .bind(priority)
         .bind(Id(run_id))

@@ -4,26 +4,28 @@
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
+use windlass_domain::id::RunId;
 use windlass_domain::lifecycle;
 use windlass_domain::run::{Holder, Run, RunState, Waiting};
 use windlass_domain::session::{Session, SessionState};
-use windlass_records::columns::{At, Id};
+use windlass_domain::slot::Slot;
+use windlass_records::columns::{At, HeldBy, Id};
 use windlass_records::rows::active_at;
 
 use crate::error::{corrupt, store_error};
 
-/// The table that a run has a row in.
+/// What a run waits for, and so the table that it has a row in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It may be leased.
+    /// For a worker: it may be leased, or waits for a slot besides that of its session.
     Queue,
-    /// It waits for its session.
+    /// For its session.
     Parked,
-    /// A worker holds it.
+    /// For the worker that holds it.
     Live,
-    /// It waits for a person.
+    /// For a person.
     Review,
-    /// It is final.
+    /// For nothing: it is final.
     Nowhere,
 }
 
@@ -47,41 +49,53 @@ impl Place {
     }
 }
 
-/// Which start of a worker may take the runs of a session: empty where any may, else the worker's
-/// id and the number of its start.
-pub(super) fn held_by(session: &Session) -> Vec<u8> {
+/// The start of a worker that keeps a session and alone may take its runs; None where any may.
+pub(super) fn kept_by(session: &Session) -> Option<Holder> {
     match session.state {
-        SessionState::Idle { holder, .. } => holder_key(holder),
+        SessionState::Idle { holder, .. } => Some(holder),
         SessionState::Queued
         | SessionState::Running { .. }
         | SessionState::Completing { .. }
         | SessionState::Completed
-        | SessionState::Failed => Vec::new(),
+        | SessionState::Failed => None,
     }
 }
 
-/// A start of a worker as `queue.held_by` has it.
-pub(super) fn holder_key(holder: Holder) -> Vec<u8> {
-    let mut key = holder.worker_id.uuid().as_bytes().to_vec();
-    key.extend_from_slice(&holder.incarnation.to_be_bytes());
-    key
-}
-
-/// Takes a run out of its place.
-pub(super) async fn leave(connection: &mut SqliteConnection, run: &Run) -> Result<(), StoreError> {
+/// Takes a run out of its place. Answers which slot it waited for there besides its session's.
+pub(super) async fn leave(
+    connection: &mut SqliteConnection,
+    run: &Run,
+) -> Result<Option<Slot>, StoreError> {
     let statement = match Place::of(&run.state) {
         Place::Queue => "DELETE FROM queue WHERE run_id = ?",
         Place::Parked => "DELETE FROM parked WHERE run_id = ?",
         Place::Live => "DELETE FROM live WHERE run_id = ?",
         Place::Review => "DELETE FROM review WHERE run_id = ?",
-        Place::Nowhere => return Ok(()),
+        Place::Nowhere => return Ok(None),
     };
-    sqlx::query(statement)
+    let deleted = sqlx::query(statement)
         .bind(Id(run.id.uuid()))
-        .execute(connection)
+        .execute(&mut *connection)
         .await
         .map_err(store_error)?;
-    Ok(())
+    if deleted.rows_affected() > 0 || Place::of(&run.state) != Place::Queue {
+        return Ok(None);
+    }
+    leave_gate(connection, run.id).await
+}
+
+/// Takes a run away from where it waits for a slot. Answers which one, where it has its session's.
+pub(super) async fn leave_gate(
+    connection: &mut SqliteConnection,
+    run_id: RunId,
+) -> Result<Option<Slot>, StoreError> {
+    let slot: Option<String> =
+        sqlx::query_scalar("DELETE FROM parked WHERE run_id = ? RETURNING slot")
+            .bind(Id(run_id.uuid()))
+            .fetch_optional(connection)
+            .await
+            .map_err(store_error)?;
+    Ok(slot.and_then(|slot| Slot::parse(&slot)))
 }
 
 /// Puts a run into its place, to be checked when its earliest clock has run out.
@@ -90,12 +104,14 @@ pub(super) async fn enter(
     run: &Run,
     session: &Session,
 ) -> Result<(), StoreError> {
-    let check_at = lifecycle::check_at(run);
     match Place::of(&run.state) {
-        Place::Queue => enter_queue(connection, run, session, deadline(run, check_at)?).await,
-        Place::Parked => enter_parked(connection, run, deadline(run, check_at)?).await,
-        Place::Live => enter_live(connection, run, deadline(run, check_at)?).await,
-        Place::Review => enter_review(connection, run, check_at).await,
+        Place::Queue => enter_queue(connection, run, kept_by(session)).await,
+        Place::Parked => {
+            let session_slot = ("session", run.session_id.to_string());
+            park(connection, run, session_slot, None).await
+        }
+        Place::Live => enter_live(connection, run).await,
+        Place::Review => enter_review(connection, run).await,
         Place::Nowhere => Ok(()),
     }
 }
@@ -123,25 +139,30 @@ pub(super) async fn rearm(
     check_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let statement = match Place::of(&run.state) {
-        Place::Queue => "UPDATE queue SET check_at = ? WHERE run_id = ? AND check_at <= ?",
-        Place::Parked => "UPDATE parked SET check_at = ? WHERE run_id = ? AND check_at <= ?",
-        Place::Live => "UPDATE live SET check_at = ? WHERE run_id = ? AND check_at <= ?",
-        Place::Review => "UPDATE review SET check_at = ? WHERE run_id = ? AND check_at <= ?",
-        Place::Nowhere => return Ok(()),
+    let statements: &[&'static str] = match Place::of(&run.state) {
+        Place::Queue => &[
+            "UPDATE queue SET check_at = ? WHERE run_id = ? AND check_at <= ?",
+            "UPDATE parked SET check_at = ? WHERE run_id = ? AND check_at <= ?",
+        ],
+        Place::Parked => &["UPDATE parked SET check_at = ? WHERE run_id = ? AND check_at <= ?"],
+        Place::Live => &["UPDATE live SET check_at = ? WHERE run_id = ? AND check_at <= ?"],
+        Place::Review => &["UPDATE review SET check_at = ? WHERE run_id = ? AND check_at <= ?"],
+        Place::Nowhere => &[],
     };
-    sqlx::query(statement)
-        .bind(check_at.map(At))
-        .bind(Id(run.id.uuid()))
-        .bind(At(now))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+    for statement in statements {
+        sqlx::query(*statement)
+            .bind(check_at.map(At))
+            .bind(Id(run.id.uuid()))
+            .bind(At(now))
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    }
     Ok(())
 }
 
-fn deadline(run: &Run, check_at: Option<Timestamp>) -> Result<Timestamp, StoreError> {
-    check_at.ok_or_else(|| {
+fn deadline(run: &Run) -> Result<At, StoreError> {
+    lifecycle::check_at(run).map(At).ok_or_else(|| {
         corrupt(
             "run",
             &run.id,
@@ -150,11 +171,11 @@ fn deadline(run: &Run, check_at: Option<Timestamp>) -> Result<Timestamp, StoreEr
     })
 }
 
-async fn enter_queue(
+/// Puts a run where it may be leased, by this start of a worker alone or by any.
+pub(super) async fn enter_queue(
     connection: &mut SqliteConnection,
     run: &Run,
-    session: &Session,
-    check_at: Timestamp,
+    kept_by: Option<Holder>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO queue
@@ -164,44 +185,45 @@ async fn enter_queue(
     .bind(Id(run.id.uuid()))
     .bind(Id(run.organization_id.uuid()))
     .bind(run.pool.as_str())
-    .bind(held_by(session))
+    .bind(HeldBy(kept_by))
     .bind(run.settings.priority.level())
     .bind(Id(run.session_id.uuid()))
-    .bind(At(check_at))
+    .bind(deadline(run)?)
     .execute(connection)
     .await
     .map_err(store_error)?;
     Ok(())
 }
 
-async fn enter_parked(
+/// Lets a run wait for a slot of this kind and owner.
+pub(super) async fn park(
     connection: &mut SqliteConnection,
     run: &Run,
-    check_at: Timestamp,
+    (slot, slot_of): (&'static str, String),
+    kept_by: Option<Holder>,
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO parked
-             (run_id, organization_id, slot, slot_of, pool, priority, session_id, check_at)
-         VALUES (?, ?, 'session', ?, ?, ?, ?, ?)",
+             (run_id, organization_id, slot, slot_of, pool, held_by, priority, session_id,
+              check_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(Id(run.id.uuid()))
     .bind(Id(run.organization_id.uuid()))
-    .bind(run.session_id.to_string())
+    .bind(slot)
+    .bind(slot_of)
     .bind(run.pool.as_str())
+    .bind(HeldBy(kept_by))
     .bind(run.settings.priority.level())
     .bind(Id(run.session_id.uuid()))
-    .bind(At(check_at))
+    .bind(deadline(run)?)
     .execute(connection)
     .await
     .map_err(store_error)?;
     Ok(())
 }
 
-async fn enter_live(
-    connection: &mut SqliteConnection,
-    run: &Run,
-    check_at: Timestamp,
-) -> Result<(), StoreError> {
+async fn enter_live(connection: &mut SqliteConnection, run: &Run) -> Result<(), StoreError> {
     let lease = run
         .state
         .lease()
@@ -217,7 +239,7 @@ async fn enter_live(
     .bind(Id(lease.holder.worker_id.uuid()))
     .bind(lease.holder.incarnation)
     .bind(Id(run.session_id.uuid()))
-    .bind(At(check_at))
+    .bind(deadline(run)?)
     .bind(At(lease.expires_at))
     .bind(active_at(&run.state).map(At))
     .execute(connection)
@@ -226,18 +248,14 @@ async fn enter_live(
     Ok(())
 }
 
-async fn enter_review(
-    connection: &mut SqliteConnection,
-    run: &Run,
-    check_at: Option<Timestamp>,
-) -> Result<(), StoreError> {
+async fn enter_review(connection: &mut SqliteConnection, run: &Run) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO review (run_id, organization_id, session_id, check_at) VALUES (?, ?, ?, ?)",
     )
     .bind(Id(run.id.uuid()))
     .bind(Id(run.organization_id.uuid()))
     .bind(Id(run.session_id.uuid()))
-    .bind(check_at.map(At))
+    .bind(lifecycle::check_at(run).map(At))
     .execute(connection)
     .await
     .map_err(store_error)?;

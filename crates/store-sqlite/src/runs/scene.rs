@@ -94,9 +94,10 @@ impl Loaded {
         transaction: &mut Transaction,
         command: Command,
     ) -> Result<Changes, WriteError> {
-        let changes = lifecycle::decide(&self.scene, command, transaction.at())?;
-        save::save(transaction, self, &changes).await?;
+        let mut changes = lifecycle::decide(&self.scene, command, transaction.at())?;
+        let moved = save::save(transaction, self, &changes).await?;
         self.follow(&changes);
+        moved.tell(&mut changes.signals);
         Ok(changes)
     }
 

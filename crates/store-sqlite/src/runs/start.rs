@@ -31,12 +31,20 @@ pub(super) async fn start(
     let organization_id = transaction.organization_id();
     let mut loaded = scene(transaction.connection(), organization_id, &start.run).await?;
     refuse_gone(transaction.connection(), organization_id, &start.run).await?;
+    let caps = transaction.transaction.caps();
+    let queued = queued(transaction.connection(), organization_id).await?;
+    caps.admit_queued(queued.saturating_add(1))?;
 
     let command = Command::Start {
         run: Box::new(start.run.clone()),
     };
-    let changes = lifecycle::decide(&loaded.scene, command, transaction.at())?;
-    save::save_start(&mut transaction.transaction, &mut loaded, &changes, &start).await?;
+    let mut changes = lifecycle::decide(&loaded.scene, command, transaction.at())?;
+    let moved =
+        save::save_start(&mut transaction.transaction, &mut loaded, &changes, &start).await?;
+    if let Some(slot) = moved.waiting.get(&start.run.id) {
+        caps.admit_waiting(*slot)?;
+    }
+    moved.tell(&mut changes.signals);
 
     let run = changes.runs.into_iter().find(|run| run.id == start.run.id);
     let commanded = Commanded {
@@ -96,6 +104,20 @@ async fn refuse_gone(
         }
     }
     Ok(())
+}
+
+/// How many runs of the organization are queued.
+async fn queued(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+) -> Result<u32, StoreError> {
+    let queued: i64 = sqlx::query_scalar("SELECT queued FROM organization WHERE id = ?")
+        .bind(Id(organization_id.uuid()))
+        .fetch_one(connection)
+        .await
+        .map_err(store_error)?;
+    // A count that is too low lets a start in; it must not stop everything.
+    Ok(u32::try_from(queued.max(0)).unwrap_or(u32::MAX))
 }
 
 async fn exists(

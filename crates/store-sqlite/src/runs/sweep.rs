@@ -15,6 +15,7 @@ use windlass_records::columns::{At, Id};
 
 use super::place;
 use super::scene::Loaded;
+use super::slots;
 use crate::error::store_error;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
@@ -35,6 +36,13 @@ struct DueRow {
 }
 
 pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
+    let signals = slots::let_in(store).await?;
+    let mut swept = clocks(store, limit).await?;
+    swept.signals.extend(signals);
+    Ok(swept)
+}
+
+async fn clocks(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
     let mut reader = store.readers().acquire().await.map_err(store_error)?;
     // Most of the time nothing is due, and looking takes no lock.
     if due(&mut reader, store.now(), 1).await?.is_empty() {

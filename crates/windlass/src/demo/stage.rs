@@ -16,8 +16,8 @@ use windlass_egress::Policy;
 use super::screen::Screen;
 use crate::address::Signals;
 use crate::config::{
-    ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig, MasterKeyConfig,
-    ReplicaConfig, ServeConfig,
+    CapConfig, ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig,
+    MasterKeyConfig, ReplicaConfig, ServeConfig, SessionOverflow,
 };
 use crate::log;
 use crate::server::Server;
@@ -167,6 +167,11 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
             lease_seconds: 30,
             cancel_grace_seconds: 5,
             drain_seconds: 2,
+        },
+        caps: CapConfig {
+            session_cap: 100,
+            queue_cap: 100,
+            session_overflow: SessionOverflow::Wait,
         },
         egress: EgressConfig {
             egress_allow: Policy::new([loopback()]),

@@ -31,6 +31,7 @@ pub(super) fn of_call(error: CallError) -> ProtocolError {
         | CallError::SessionMismatch { .. }
         | CallError::CredentialDeleted
         | CallError::Refused(_)
+        | CallError::Exceeded(_)
         | CallError::IdempotencyKeyReused => ProtocolError::Refused {
             message: error.to_string(),
         },

@@ -1,0 +1,330 @@
+//! Takes and frees slots of credentials, sources and organizations, and lets in who waits for them.
+//! Who is let in says `windlass_domain::slot`; here it is counted in `gate`, and waits in `parked`.
+//! Source: docs/lifecycle.md, "Slots".
+//!
+//! Two transactions that both move runs never wait for each other: gates are locked kind by kind,
+//! those of a kind in the order of their keys, after every session and credential and before any
+//! row of `parked` or `queue`. A run leaves `parked` under the lock of the gate that it waits at
+//! alone, so where it stands is known once that is had: others may have let it in until then.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::PgConnection;
+use tracing::error;
+use uuid::Uuid;
+use windlass_application::ports::StoreError;
+use windlass_domain::id::RunId;
+use windlass_domain::lifecycle::Signal;
+use windlass_domain::run::Run;
+use windlass_domain::session::Session;
+use windlass_domain::slot::{Candidate, Caps, Gate, Leaving, Next, Passage, Slot, takes_part};
+use windlass_records::columns::{Count, Id};
+use windlass_records::rows::{GateRow, WaitingRow};
+use windlass_records::select_runs;
+
+use super::place::{self, Place, kept_by};
+use crate::error::{read, store_error};
+use crate::retry::retrying;
+use crate::store::PostgresStore;
+use crate::transaction::Transaction;
+
+/// The runs of one decision that free slots or need some.
+#[derive(Default)]
+pub(super) struct Moves {
+    leaving: Vec<Leaving>,
+    /// Those of the leaving that no worker held: they are in `queue`, or wait at a gate.
+    queued: Vec<Uuid>,
+    arriving: Vec<Candidate>,
+}
+
+/// Where the moves have led.
+#[derive(Default)]
+pub(super) struct Moved {
+    /// Those that came and must wait, and for which slot.
+    pub(super) waiting: HashMap<RunId, Slot>,
+    /// What to tell outside: runs may be leased.
+    signals: Vec<Signal>,
+}
+
+impl Moved {
+    /// Adds what is to be told to what a decision tells.
+    pub(super) fn tell(self, signals: &mut Vec<Signal>) {
+        for signal in self.signals {
+            if !signals.contains(&signal) {
+                signals.push(signal);
+            }
+        }
+    }
+}
+
+impl Moves {
+    /// Moves a run to where it stands `after`. One that needs slots, and one that waited for a
+    /// worker until now, is moved by [`Moves::make`].
+    pub(super) async fn add(
+        &mut self,
+        transaction: &mut Transaction,
+        before: Option<&Run>,
+        after: &Run,
+        session: &Session,
+    ) -> Result<(), StoreError> {
+        let waits_on = |run: &Run| Place::of(&run.state) == Place::Queue;
+        if before.is_some_and(waits_on) && waits_on(after) {
+            return Ok(());
+        }
+        let caps = transaction.caps();
+        let connection = transaction.connection();
+        let took_part = before.filter(|before| takes_part(&before.state));
+        match (took_part, takes_part(&after.state)) {
+            (None, true) => {
+                if let Some(before) = before {
+                    place::leave(connection, before).await?;
+                }
+                let candidate = Candidate::new(after.clone(), kept_by(session), &caps);
+                self.arriving.push(candidate);
+                return Ok(());
+            }
+            (Some(before), false) => {
+                self.leaving.push(Leaving::new(before, &caps));
+                if waits_on(before) {
+                    self.queued.push(before.id.uuid());
+                } else {
+                    place::leave(connection, before).await?;
+                }
+            }
+            // Its slots stay its own, whether it is leased or waits again.
+            (Some(_), true) | (None, false) => {
+                if let Some(before) = before {
+                    place::leave(connection, before).await?;
+                }
+            }
+        }
+        place::enter(connection, after, session).await
+    }
+
+    /// Makes all of them, and lets in who waits for what they free.
+    pub(super) async fn make(self, transaction: &mut Transaction) -> Result<Moved, StoreError> {
+        if self.leaving.is_empty() && self.arriving.is_empty() {
+            return Ok(Moved::default());
+        }
+        let passage = Passage::new(self.leaving, self.arriving);
+        let moved = pass(transaction, passage).await?;
+        if !self.queued.is_empty() {
+            sqlx::query("DELETE FROM queue WHERE run_id = ANY($1)")
+                .bind(&self.queued)
+                .execute(transaction.connection())
+                .await
+                .map_err(store_error)?;
+        }
+        Ok(moved)
+    }
+}
+
+/// Lets runs pass, one kind of slots after the other.
+async fn pass(transaction: &mut Transaction, mut passage: Passage) -> Result<Moved, StoreError> {
+    let caps = transaction.caps();
+    let connection = transaction.connection();
+    let mut moved = Moved::default();
+    for slot in Slot::ALL {
+        for gate in passage.gates(slot) {
+            let taken = lock(connection, &gate).await?;
+            let left_here = leave_gate(connection, &gate, &passage.leaving_by(&gate)).await?;
+            let mut turn = passage.open(gate.clone(), taken, &left_here);
+            loop {
+                let first = first_waiting(connection, &gate, &caps).await?;
+                match (turn.next(first.as_ref()), first) {
+                    (Next::FirstWaiting, Some(first)) => {
+                        leave_gate(connection, &gate, &[first.run.id]).await?;
+                    }
+                    (Next::Arrival, _) => {}
+                    (Next::FirstWaiting | Next::Nobody, _) => break,
+                }
+            }
+            let closed = passage.close(turn);
+            if let Some(taken) = closed.taken {
+                count(connection, &closed.gate, taken).await?;
+            }
+            for candidate in closed.waiting {
+                moved.waiting.insert(candidate.run.id, slot);
+                let slot_of = (slot.as_str(), closed.gate.of.clone());
+                place::park(connection, &candidate.run, slot_of, candidate.kept_by).await?;
+            }
+        }
+    }
+    for Candidate { run, kept_by, .. } in passage.into_passed() {
+        place::enter_queue(connection, &run, kept_by).await?;
+        let ready = Signal::Ready { pool: run.pool };
+        if !moved.signals.contains(&ready) {
+            moved.signals.push(ready);
+        }
+    }
+    Ok(moved)
+}
+
+/// Now and then lets in who waits for slots that are free all the same, each gate in a transaction
+/// of its own.
+pub(super) async fn let_in(store: &PostgresStore) -> Result<Vec<Signal>, StoreError> {
+    if !store.last_let_in().is_due(store.now()) {
+        return Ok(Vec::new());
+    }
+    let mut signals = Vec::new();
+    for gate in gates_to_open(store).await? {
+        let moved = retrying(|| open(store, gate.clone())).await?;
+        moved.tell(&mut signals);
+    }
+    Ok(signals)
+}
+
+async fn open(store: &PostgresStore, gate: Gate) -> Result<Moved, StoreError> {
+    let mut transaction = store.begin(None).await?;
+    let moved = pass(&mut transaction, Passage::look_at(gate)).await?;
+    transaction.commit().await?;
+    Ok(moved)
+}
+
+/// The gates that somebody waits at who may pass; over all organizations.
+async fn gates_to_open(store: &PostgresStore) -> Result<Vec<Gate>, StoreError> {
+    let mut connection = store.pool().acquire().await.map_err(store_error)?;
+    let rows: Vec<GateRow> = sqlx::query_as(
+        "SELECT organization_id, slot, slot_of
+         FROM gate
+         WHERE EXISTS (
+             SELECT 1
+             FROM parked
+             WHERE parked.organization_id = gate.organization_id
+               AND parked.slot = gate.slot
+               AND parked.slot_of = gate.slot_of
+         )",
+    )
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    let mut gates = Vec::new();
+    for row in rows {
+        let gate = read(row)?;
+        let taken = taken(&mut connection, &gate).await?.unwrap_or(0);
+        let first = first_waiting(&mut connection, &gate, &store.caps()).await?;
+        let mut turn = Passage::look_at(gate.clone()).open(gate.clone(), taken, &[]);
+        if turn.next(first.as_ref()) == Next::FirstWaiting {
+            gates.push(gate);
+        }
+    }
+    Ok(gates)
+}
+
+/// Locks a gate, which is made where there is none yet; how many of its slots are taken.
+async fn lock(connection: &mut PgConnection, gate: &Gate) -> Result<u32, StoreError> {
+    if let Some(taken) = locked(connection, gate).await? {
+        return Ok(taken);
+    }
+    sqlx::query(
+        "INSERT INTO gate (organization_id, slot, slot_of, taken)
+         VALUES ($1, $2, $3, 0)
+         ON CONFLICT (organization_id, slot, slot_of) DO NOTHING",
+    )
+    .bind(Id(gate.organization_id.uuid()))
+    .bind(gate.slot.as_str())
+    .bind(&gate.of)
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    Ok(locked(connection, gate).await?.unwrap_or(0))
+}
+
+async fn locked(connection: &mut PgConnection, gate: &Gate) -> Result<Option<u32>, StoreError> {
+    let taken: Option<Count> = sqlx::query_scalar(
+        "SELECT taken
+         FROM gate
+         WHERE organization_id = $1 AND slot = $2 AND slot_of = $3
+         FOR NO KEY UPDATE",
+    )
+    .bind(Id(gate.organization_id.uuid()))
+    .bind(gate.slot.as_str())
+    .bind(&gate.of)
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(taken.map(|taken| taken.0))
+}
+
+async fn taken(connection: &mut PgConnection, gate: &Gate) -> Result<Option<u32>, StoreError> {
+    let taken: Option<Count> = sqlx::query_scalar(
+        "SELECT taken FROM gate WHERE organization_id = $1 AND slot = $2 AND slot_of = $3",
+    )
+    .bind(Id(gate.organization_id.uuid()))
+    .bind(gate.slot.as_str())
+    .bind(&gate.of)
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(taken.map(|taken| taken.0))
+}
+
+async fn count(connection: &mut PgConnection, gate: &Gate, taken: u32) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE gate SET taken = $1 WHERE organization_id = $2 AND slot = $3 AND slot_of = $4",
+    )
+    .bind(Count(taken))
+    .bind(Id(gate.organization_id.uuid()))
+    .bind(gate.slot.as_str())
+    .bind(&gate.of)
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Takes those of these runs away that wait at a gate which is locked.
+async fn leave_gate(
+    connection: &mut PgConnection,
+    gate: &Gate,
+    run_ids: &[RunId],
+) -> Result<Vec<RunId>, StoreError> {
+    if run_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let run_ids: Vec<Uuid> = run_ids.iter().map(|id| id.uuid()).collect();
+    let left: Vec<Id> = sqlx::query_scalar(
+        "DELETE FROM parked WHERE run_id = ANY($1) AND slot = $2 RETURNING run_id",
+    )
+    .bind(run_ids)
+    .bind(gate.slot.as_str())
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(left.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
+}
+
+/// The first of those that wait at a gate: by priority, then age.
+async fn first_waiting(
+    connection: &mut PgConnection,
+    gate: &Gate,
+    caps: &Caps,
+) -> Result<Option<Candidate>, StoreError> {
+    let row: Option<WaitingRow> = sqlx::query_as(select_runs!(
+        ", parked.held_by AS held_by",
+        "JOIN parked ON parked.run_id = run.id
+         WHERE run.id = (
+             SELECT run_id
+             FROM parked
+             WHERE organization_id = $1 AND slot = $2 AND slot_of = $3
+             ORDER BY priority DESC, run_id
+             LIMIT 1
+         )"
+    ))
+    .bind(Id(gate.organization_id.uuid()))
+    .bind(gate.slot.as_str())
+    .bind(&gate.of)
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    let Some(row) = row else { return Ok(None) };
+    match read(row) {
+        Ok((run, kept_by)) => Ok(Some(Candidate::new(run, kept_by, caps))),
+        // One broken row must not keep others from ending.
+        Err(error @ StoreError::Corrupt { .. }) => {
+            error!(%error, "a run that waits for a slot cannot be let in");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
