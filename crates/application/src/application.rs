@@ -55,7 +55,8 @@ pub struct Ports {
     pub limits: Arc<dyn Limits>,
     pub egress: Arc<dyn EgressPolicy>,
     pub playbook_rules: Arc<dyn PlaybookRules>,
-    pub webhooks: Arc<dyn DestinationSender>,
+    /// None where the build has no adapter for them.
+    pub webhooks: Option<Arc<dyn DestinationSender>>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -102,7 +103,8 @@ pub struct Application {
     pub wait_for_run: WaitForRun,
     pub read_run_input: ReadRunInput,
     pub sweeper: Sweeper,
-    pub dispatcher: Arc<Dispatcher>,
+    /// None where nothing can be sent: another replica, or a later start, finds the deliveries.
+    pub dispatcher: Option<Arc<Dispatcher>>,
 }
 
 impl Application {
@@ -152,6 +154,7 @@ impl Application {
                 egress: ports.egress.clone(),
                 vault: ports.vault.clone(),
                 clock: ports.clock.clone(),
+                sends_webhooks: ports.webhooks.is_some(),
             },
             start_run: StartRun {
                 runs: ports.runs.clone(),
@@ -197,11 +200,13 @@ impl Application {
                 announcer: announcer.clone(),
                 workers_after: GONE_AFTER,
             },
-            dispatcher: Arc::new(Dispatcher {
-                deliveries: ports.deliveries.clone(),
-                webhooks: ports.webhooks.clone(),
-                vault: ports.vault.clone(),
-                clock: ports.clock.clone(),
+            dispatcher: ports.webhooks.clone().map(|webhooks| {
+                Arc::new(Dispatcher {
+                    deliveries: ports.deliveries.clone(),
+                    webhooks,
+                    vault: ports.vault.clone(),
+                    clock: ports.clock.clone(),
+                })
             }),
             schemas,
             announcer,

@@ -50,6 +50,8 @@ pub struct CreateDestination {
     pub(crate) egress: Arc<dyn EgressPolicy>,
     pub(crate) vault: Arc<dyn Vault>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Whether this server has what sends them.
+    pub(crate) sends_webhooks: bool,
 }
 
 impl CreateDestination {
@@ -70,6 +72,13 @@ impl CreateDestination {
         secret: SecretString,
     ) -> Result<Written<Destination>, CallError> {
         let mut problems = Vec::new();
+        if !self.sends_webhooks {
+            problems.push(Problem::of(
+                ProblemKind::Invalid,
+                "type",
+                "`type`: this server is built without webhooks (the feature `webhook`).",
+            ));
+        }
         let name = field::name("name", &new.name, &mut problems);
         let events = event_filter(new.events.as_deref(), &mut problems);
         self.check_url(&new.url, &mut problems).await;

@@ -199,11 +199,12 @@ fn start_loops(loops: &mut Background, application: &Arc<Application>) {
         sweeping.sweeper.run_until(&stop).await;
         Ok(())
     });
-    let dispatcher = Arc::clone(&application.dispatcher);
-    loops.start("dispatcher", |stop| async move {
-        dispatcher.run_until(&stop).await;
-        Ok(())
-    });
+    if let Some(dispatcher) = application.dispatcher.clone() {
+        loops.start("dispatcher", |stop| async move {
+            dispatcher.run_until(&stop).await;
+            Ok(())
+        });
+    }
     let looking = Arc::clone(application);
     loops.start("look at runs that are waited for", |stop| async move {
         looking.wait_for_run.look_until(&stop).await;

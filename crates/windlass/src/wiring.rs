@@ -6,12 +6,11 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use url::Url;
 use windlass_api::{ApiConfig, Drain, SigningKey};
-use windlass_application::ports::{Limits, Queue, Signals};
+use windlass_application::ports::{Clock, DestinationSender, Limits, Queue, Signals};
 use windlass_application::{Application, Ports, Settings};
 use windlass_blobs::Folder;
 use windlass_domain::pool::Pool;
-use windlass_egress::{Dialer, Timeouts};
-use windlass_events_webhook::WebhookSender;
+use windlass_egress::{Dialer, Policy, Timeouts};
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
 use windlass_session_http::HttpAgent;
 use windlass_vault::{KeyVault, MasterKey};
@@ -40,8 +39,7 @@ pub(crate) fn application(
 ) -> anyhow::Result<Arc<Application>> {
     let clock = store.clock();
     let policy = config.egress.egress_allow.clone();
-    let webhooks = WebhookSender::new(policy.clone(), clock.clone())
-        .context("failed to prepare the sending of webhooks")?;
+    let webhooks = webhooks(&policy, &clock)?;
     let between = between_replicas(&config.replicas)?;
     let ports = Ports {
         agents: store.clone(),
@@ -65,7 +63,7 @@ pub(crate) fn application(
         limits: between.limits,
         egress: Arc::new(policy),
         playbook_rules: Arc::new(RecordedPlaybooks),
-        webhooks: Arc::new(webhooks),
+        webhooks,
         clock,
     };
     let settings = Settings {
@@ -73,6 +71,25 @@ pub(crate) fn application(
         cancel_grace: config.clocks.cancel_grace(),
     };
     Ok(Arc::new(Application::new(ports, settings)))
+}
+
+#[cfg(feature = "webhook")]
+fn webhooks(
+    policy: &Policy,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Option<Arc<dyn DestinationSender>>> {
+    let sender = windlass_events_webhook::WebhookSender::new(policy.clone(), clock.clone())
+        .context("failed to prepare the sending of webhooks")?;
+    Ok(Some(Arc::new(sender)))
+}
+
+#[cfg(not(feature = "webhook"))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "with the feature it is made, which can fail"
+)]
+fn webhooks(_: &Policy, _: &Arc<dyn Clock>) -> anyhow::Result<Option<Arc<dyn DestinationSender>>> {
+    Ok(None)
 }
 
 /// What goes between replicas.

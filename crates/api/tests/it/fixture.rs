@@ -261,7 +261,7 @@ fn ports(store: &Arc<SqliteStore>, folder: &TempDir, clock: Arc<dyn Clock>) -> P
         limits: Arc::new(LocalLimits::default()),
         egress: Arc::new(Outside),
         playbook_rules: Arc::new(Outside),
-        webhooks: Arc::new(Outside),
+        webhooks: Some(Arc::new(Outside)),
         clock,
     }
 }

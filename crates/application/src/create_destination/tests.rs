@@ -8,6 +8,13 @@ use crate::ports::destinations::MockDestinations;
 use crate::ports::egress::{EgressRefusal, MockEgressPolicy};
 
 async fn create(new: NewWebhook) -> Result<Written<Destination>, CallError> {
+    create_where(true, new).await
+}
+
+async fn create_where(
+    sends_webhooks: bool,
+    new: NewWebhook,
+) -> Result<Written<Destination>, CallError> {
     let mut egress = MockEgressPolicy::new();
     egress.expect_check().returning(|url| match url.host_str() {
         Some("127.0.0.1") => Err(EgressRefusal {
@@ -25,6 +32,7 @@ async fn create(new: NewWebhook) -> Result<Written<Destination>, CallError> {
         egress: Arc::new(egress),
         vault: Arc::new(OpenVault),
         clock: clock(),
+        sends_webhooks,
     };
     let secret = CreateDestination::secret(new.secret.clone());
     use_case.execute(write(), new, secret).await
@@ -101,4 +109,12 @@ async fn what_is_wrong_is_told_with_its_field(
     let error = create(new).await.expect_err("nothing is made");
 
     assert_eq!(told(&error), [(kind, field.to_owned())]);
+}
+
+#[tokio::test]
+async fn a_build_without_webhooks_makes_none_and_says_so() {
+    let refused = create_where(false, billing()).await;
+
+    let error = refused.expect_err("nothing would send them");
+    assert_eq!(told(&error), [(ProblemKind::Invalid, "type".to_owned())]);
 }

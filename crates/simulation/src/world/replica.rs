@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use windlass_application::dispatch::Dispatcher;
 use windlass_application::ports::deliveries::DueDelivery;
 use windlass_application::ports::{Clock, Deliveries, DestinationSender};
 use windlass_application::worker::WorkerCalls;
@@ -76,7 +77,7 @@ fn ports(world: &World, store: &Arc<MemoryStore>) -> Ports {
         limits: outside.clone(),
         egress: outside.clone(),
         playbook_rules: outside.clone(),
-        webhooks: outside.clone(),
+        webhooks: Some(outside.clone()),
         clock: world.chaos.pacer.clone(),
     }
 }
@@ -88,8 +89,10 @@ pub(super) fn start(world: &Rc<World>, number: usize) {
     let place = Place::Replica(number);
     let sweeping = sweep(Rc::clone(world), Rc::clone(&replica));
     world.executor.spawn(place, sweeping);
-    let dispatching = dispatch(Rc::clone(world), replica, place);
-    world.executor.spawn(place, dispatching);
+    if let Some(dispatcher) = replica.application.dispatcher.clone() {
+        let dispatching = dispatch(Rc::clone(world), replica, dispatcher, place);
+        world.executor.spawn(place, dispatching);
+    }
 }
 
 /// Ends a replica where it stands.
@@ -108,10 +111,14 @@ async fn sweep(world: Rc<World>, replica: Rc<Replica>) {
     }
 }
 
-async fn dispatch(world: Rc<World>, replica: Rc<Replica>, place: Place) {
+async fn dispatch(
+    world: Rc<World>,
+    replica: Rc<Replica>,
+    dispatcher: Arc<Dispatcher>,
+    place: Place,
+) {
     let pacer = &world.chaos.pacer;
     loop {
-        let dispatcher = &replica.application.dispatcher;
         match dispatcher.lease(ROOM, &[]).await {
             Ok(leased) if !leased.is_empty() => {
                 for due in leased {
@@ -119,7 +126,7 @@ async fn dispatch(world: Rc<World>, replica: Rc<Replica>, place: Place) {
                         let sending = record_and_send(Rc::clone(&world), Rc::clone(&replica), due);
                         world.executor.spawn(place, sending);
                     } else {
-                        let sending = Arc::clone(dispatcher).deliver(due);
+                        let sending = Arc::clone(&dispatcher).deliver(due);
                         world.executor.spawn(place, async move {
                             sending.await;
                         });

@@ -22,17 +22,14 @@ use windlass_application::create_source::NewSource;
 use windlass_application::create_task::NewTask;
 use windlass_application::issue_key::NewKey;
 use windlass_application::page::{PageRequest, Position};
-use windlass_application::ports::destination::OpenedConfiguration;
+use windlass_application::ports::PlaybookRules;
 use windlass_application::ports::files::FileFilter;
 use windlass_application::ports::runs::{RunView, TimelineKind};
-use windlass_application::ports::{DestinationSender, PlaybookRules};
 use windlass_application::start_run::NewTaskRun;
 use windlass_application::task_settings::NewTaskSettings;
 use windlass_application::{Ports, Problem, Settings, Write, Written};
 use windlass_blobs::Folder;
 use windlass_domain::credential::CredentialStatus;
-use windlass_domain::delivery::Attempt;
-use windlass_domain::event::Event;
 use windlass_domain::id::{CredentialId, SessionId, TaskId};
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
@@ -116,16 +113,6 @@ impl PlaybookRules for AnyPlaybook {
     }
 }
 
-/// No destination is made here.
-struct NoDestination;
-
-#[async_trait]
-impl DestinationSender for NoDestination {
-    async fn send(&self, _: &Event, _: &OpenedConfiguration) -> Attempt {
-        panic!("there is no destination")
-    }
-}
-
 /// A server without its HTTP, and its embedded worker.
 struct World {
     application: Application,
@@ -172,7 +159,7 @@ impl World {
             limits: Arc::new(LocalLimits::default()),
             egress: Arc::new(Policy::default()),
             playbook_rules: Arc::new(AnyPlaybook),
-            webhooks: Arc::new(NoDestination),
+            webhooks: None,
             clock,
         };
         let application = Application::new(ports, Settings::default());
