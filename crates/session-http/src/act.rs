@@ -84,28 +84,33 @@ impl Player<'_> {
         found.ok_or_else(|| self.absent(format!("the page has no element {selectors}")))
     }
 
-    /// The elements of the first alternative that finds any. Those that are no CSS are left to a
-    /// browser.
+    /// The elements of the first alternative that finds any. One that cannot be read here is left to
+    /// a browser.
     fn all(&self, selectors: &Selectors) -> Result<Vec<NodeId>, Trouble> {
         let page = self.page()?;
+        let mut unread = None;
         let mut readable = false;
         for alternative in &selectors.0 {
-            if let [selector] = alternative.as_slice()
-                && selector.kind == SelectorKind::Css
-                && let Ok(css) = self.css(selector)
-            {
-                readable = true;
-                let found = page.find(&css);
-                if !found.is_empty() {
-                    return Ok(found);
-                }
+            let mut chain = Vec::with_capacity(alternative.len());
+            for selector in alternative {
+                // What stands in quotes elsewhere than in CSS cannot be escaped, and no placeholder
+                // stands there.
+                let filled = self.values().fill_css(&selector.text);
+                let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
+                chain.push((selector.kind, filled));
+            }
+            let chain = chain
+                .iter()
+                .map(|(kind, text)| (*kind, text.expose_secret()));
+            match page.look_through(chain) {
+                Ok(found) if !found.is_empty() => return Ok(found),
+                Ok(_) => readable = true,
+                Err(problem) => unread = unread.or(Some(problem)),
             }
         }
-        match readable {
-            true => Ok(Vec::new()),
-            false => Err(Trouble::task(
-                "none of its selectors is CSS, which is all that the http tier reads",
-            )),
+        match unread.filter(|_| !readable) {
+            Some(problem) => Err(Trouble::task(format!("its first selector {problem}"))),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -13,6 +13,7 @@ mod fetch;
 mod file_name;
 mod form;
 mod login;
+mod look;
 mod page;
 mod player;
 mod question;

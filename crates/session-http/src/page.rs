@@ -1,13 +1,13 @@
 //! A page: its elements, and what was typed into its fields.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use ego_tree::NodeId;
+use ego_tree::{NodeId, NodeRef};
 use html5ever::driver::{self, ParseOpts};
 use html5ever::tendril::{StrTendril, TendrilSink};
 use reqwest::StatusCode;
-use scraper::{ElementRef, Html, HtmlTreeSink, Selector};
+use scraper::{ElementRef, Html, HtmlTreeSink, Node, Selector};
 use secrecy::SecretString;
 use url::Url;
 use windlass_playbook::Template;
@@ -101,6 +101,31 @@ impl Page {
     /// The element of an id that [`Page::find`] gave.
     pub(crate) fn element(&self, id: NodeId) -> Option<ElementRef<'_>> {
         self.html.tree.get(id).and_then(ElementRef::wrap)
+    }
+
+    /// The root of the tree, which is no element.
+    pub(crate) fn document(&self) -> NodeRef<'_, Node> {
+        self.html.tree.root()
+    }
+
+    /// The outermost element.
+    pub(crate) fn root(&self) -> ElementRef<'_> {
+        self.html.root_element()
+    }
+
+    /// The node of an id that this page gave.
+    pub(crate) fn node(&self, id: NodeId) -> Option<NodeRef<'_, Node>> {
+        self.html.tree.get(id)
+    }
+
+    /// These elements, each once, in the order of the page.
+    pub(crate) fn in_order(&self, ids: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
+        let wanted: HashSet<NodeId> = ids.into_iter().collect();
+        if wanted.len() <= 1 {
+            return wanted.into_iter().collect();
+        }
+        let ordered = self.elements().map(|element| element.id());
+        ordered.filter(|id| wanted.contains(id)).collect()
     }
 
     /// Every element, in the order of the page.

@@ -1,0 +1,123 @@
+//! How elements are looked for: CSS, names and roles, texts, XPath. Each kind finds what a browser
+//! would find on the same page, in the order of the page. Source: docs/guides/write-a-playbook.md,
+//! "Selectors".
+
+mod aria;
+mod hidden;
+mod name;
+mod role;
+mod text;
+mod xpath;
+
+use std::fmt;
+
+use ego_tree::NodeId;
+use windlass_playbook::SelectorKind;
+
+use crate::page::{Page, parse_selector};
+use crate::reading::normalize;
+
+/// Why nothing can be looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unlookable {
+    /// It is no CSS selector.
+    Css,
+    /// It is no name and role.
+    Aria,
+    /// It is no XPath that this tier reads; what is wrong with it.
+    XPath(String),
+    /// Its work grows beyond the page.
+    TooMuch,
+}
+
+impl fmt::Display for Unlookable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Css => formatter.write_str("is no CSS selector"),
+            Self::Aria => formatter.write_str("names neither a name nor a role"),
+            Self::XPath(problem) => write!(formatter, "is no XPath that can be read: {problem}"),
+            Self::TooMuch => formatter.write_str("takes too long on this page"),
+        }
+    }
+}
+
+impl Page {
+    /// The elements that a selector finds inside `scope`, in the order of the page; in the whole page
+    /// where there is no scope. `text` is the selector without its prefix.
+    ///
+    /// Without script there are no shadow roots, so `pierce/` finds what CSS finds.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub(crate) fn look(
+        &self,
+        scope: Option<NodeId>,
+        kind: SelectorKind,
+        text: &str,
+    ) -> Result<Vec<NodeId>, Unlookable> {
+        let root = match scope {
+            None => self.root(),
+            Some(scope) => match self.element(scope) {
+                Some(element) => element,
+                None => return Ok(Vec::new()),
+            },
+        };
+        match kind {
+            SelectorKind::Css | SelectorKind::Pierce => {
+                let css = parse_selector(text).ok_or(Unlookable::Css)?;
+                Ok(match scope {
+                    None => self.find(&css),
+                    Some(_) => root.select(&css).map(|element| element.id()).collect(),
+                })
+            }
+            SelectorKind::Aria => aria::find(self, &root, text),
+            SelectorKind::Text => Ok(self.in_order(text::find(&root, text))),
+            SelectorKind::XPath => xpath::find(self, scope, text),
+        }
+    }
+
+    /// The elements that a chain of selectors leads to: each looks inside what the one before found.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read.
+    pub(crate) fn look_through<'selector>(
+        &self,
+        chain: impl IntoIterator<Item = (SelectorKind, &'selector str)>,
+    ) -> Result<Vec<NodeId>, Unlookable> {
+        let mut found: Option<Vec<NodeId>> = None;
+        for (kind, text) in chain {
+            let next = match found {
+                None => self.look(None, kind, text)?,
+                Some(scopes) => {
+                    let mut inside = Vec::new();
+                    for scope in scopes.into_iter().take(MAX_SCOPES) {
+                        inside.extend(self.look(Some(scope), kind, text)?);
+                    }
+                    self.in_order(inside)
+                }
+            };
+            found = Some(next);
+        }
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The name that assistive software reads for an element, and its role.
+    #[cfg(test)]
+    fn name_and_role(&self, id: NodeId) -> (String, String) {
+        let names = name::Names::of(self);
+        let element = self.element(id).expect("the caller found it on this page");
+        let role = role::role(&element);
+        (names.name(&element, &role), role)
+    }
+}
+
+/// How many elements of one selector the next one of a chain looks inside.
+const MAX_SCOPES: usize = 1000;
+
+/// The text with white space as it is shown.
+fn normal(text: &str) -> String {
+    normalize(std::iter::once(text))
+}
+
+#[cfg(test)]
+mod tests;

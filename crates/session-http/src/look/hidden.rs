@@ -1,0 +1,45 @@
+//! What is on a page and not shown: it is no part of names and texts. Styles of style sheets are not
+//! read; what an attribute hides is hidden.
+
+use scraper::ElementRef;
+
+/// Elements that are never shown. The content of `noscript` is a text here, as in a browser with
+/// script, which is where recordings are made.
+const NEVER_SHOWN: [&str; 9] = [
+    "script", "style", "template", "head", "noscript", "datalist", "title", "meta", "link",
+];
+
+/// Whether this very element is hidden, with all in it.
+pub(super) fn is_hidden(element: &ElementRef) -> bool {
+    let name = element.value().name();
+    // The title of a drawing is its name.
+    let never = NEVER_SHOWN.contains(&name) && !(name == "title" && in_drawing(element));
+    never
+        || element.attr("hidden").is_some()
+        || element.attr("aria-hidden") == Some("true")
+        || (name == "input"
+            && element
+                .attr("type")
+                .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("hidden")))
+        || element.attr("style").is_some_and(hides)
+}
+
+fn in_drawing(element: &ElementRef) -> bool {
+    element
+        .parent()
+        .and_then(ElementRef::wrap)
+        .is_some_and(|parent| parent.value().name() == "svg")
+}
+
+fn hides(style: &str) -> bool {
+    style.split(';').any(|declaration| {
+        let (property, value) = declaration.split_once(':').unwrap_or_default();
+        let value = value.trim().to_ascii_lowercase();
+        let value = value.trim_end_matches("!important").trim_end();
+        match property.trim().to_ascii_lowercase().as_str() {
+            "display" => value == "none",
+            "visibility" => matches!(value, "hidden" | "collapse"),
+            _ => false,
+        }
+    })
+}
