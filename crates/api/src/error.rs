@@ -259,7 +259,9 @@ impl From<Refusal> for ApiError {
                 ErrorCode::SessionEnded
             }
             // A store loads the scene that a command is about, so a caller cannot bring this about.
-            Refusal::NotInScene => return Self::plain(ErrorCode::ApiError).because(refusal),
+            Refusal::NotInScene | Refusal::NotLoaded { .. } => {
+                return Self::plain(ErrorCode::ApiError).because(refusal);
+            }
         };
         Self::new(code, sentence(&refusal.to_string()))
     }

@@ -12,7 +12,9 @@ use windlass_application::ports::WriteError;
 use windlass_application::ports::runs::{LeaseRequest, LeasedRun};
 use windlass_application::random::random;
 use windlass_domain::id::{InteractionId, RunId};
-use windlass_domain::lifecycle::{Changes, Command, Scene, SceneCredential, decide, due};
+use windlass_domain::lifecycle::{
+    Changes, Command, Scene, SceneCredential, SceneWorker, decide, due,
+};
 use windlass_domain::run::{
     AfterRun, CredentialReport, Epoch, ErrorCode, Finish, FinishOutcome, Holder, Refusal, Run,
     RunCommand, RunState, Status, Waiting, WorkerCommand,
@@ -92,6 +94,7 @@ async fn play(stage: Stage<'_>, seed: u64) {
             session: None,
             runs: Vec::new(),
             credential: Some(credential_of(&stage).await),
+            worker: Some(SceneWorker::Stays),
         };
         let mut world = World {
             stage: Stage {

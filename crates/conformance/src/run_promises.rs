@@ -193,6 +193,9 @@ macro_rules! run_promises {
                 a_new_start_fails_the_idle_sessions_of_the_one_before,
                 a_new_start_loses_nothing_of_another_worker,
                 a_drain_ends_idle_sessions,
+                a_drain_fails_what_waits_for_its_idle_sessions,
+                a_draining_worker_keeps_no_session,
+                of_a_drain_and_a_finish_at_once_no_session_is_left,
                 a_new_start_is_not_draining,
                 an_earlier_start_drains_nothing,
             ]

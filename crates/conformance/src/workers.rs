@@ -1,6 +1,7 @@
 //! What workers and their starts promise.
 
 use windlass_application::ports::WriteError;
+use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::{Refusal, RunState, Status};
 use windlass_domain::session::{SessionState, SessionStatus};
 
@@ -108,6 +109,80 @@ pub async fn a_drain_ends_idle_sessions(fixture: &Fixture) {
     assert_eq!(stage.run(held.id).await, held, "what it holds goes on");
     let finished = stage.say(&held, success(output())).await;
     assert_eq!(finished.status(), Status::Completed);
+}
+
+/// Whoever waits for an idle session of a draining worker waits no more: nobody could lease it.
+pub async fn a_drain_fails_what_waits_for_its_idle_sessions(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let idle = stage.begun().await;
+    stage.say(&idle, success(output())).await;
+    let next = stage.start(stage.new_run_in(idle.session_id)).await;
+    let behind = stage.start(stage.new_run_in(idle.session_id)).await;
+
+    let drained = fixture.ports.workers.drain(stage.worker).await;
+
+    let (_, signals) = drained.expect("it is the latest start");
+    let session = stage.session(idle.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Completed);
+    for run in [next, behind] {
+        assert_eq!(stage.errors(run.id).await, ["session/session_failed"]);
+        let changed = Signal::RunChanged { run_id: run.id };
+        assert!(signals.contains(&changed), "{signals:?}");
+    }
+}
+
+/// A run that ends under a drain ends its session, though its worker says that it keeps it.
+pub async fn a_draining_worker_keeps_no_session(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let held = stage.begun().await;
+    let next = stage.start(stage.new_run_in(held.session_id)).await;
+    let workers = &fixture.ports.workers;
+    workers.drain(stage.worker).await.expect("it is the latest");
+
+    let finished = stage.say(&held, success(output())).await;
+
+    assert_eq!(finished.status(), Status::Completed);
+    let session = stage.session(held.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Completed);
+    assert_eq!(stage.errors(next.id).await, ["session/session_failed"]);
+}
+
+/// Whichever comes first: no session stays with a worker that leases nothing more.
+pub async fn of_a_drain_and_a_finish_at_once_no_session_is_left(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let workers = &fixture.ports.workers;
+    for _ in 0..10 {
+        let registered = workers.register(None, "embedded").await;
+        let holder = registered.expect("a start").holder;
+        let mut held = Vec::new();
+        for _ in 0..3 {
+            let run = stage.started().await;
+            let request = windlass_application::ports::runs::LeaseRequest {
+                holder,
+                ..stage.lease_request()
+            };
+            let leased = stage.lease(request).await.runs;
+            assert_eq!(leased.len(), 1, "{run:?}");
+            held.extend(leased.into_iter().map(|leased| leased.run));
+        }
+        let [first, second, third] = &held[..] else {
+            panic!("three are leased");
+        };
+
+        let (drained, _, _, _) = tokio::join!(
+            workers.drain(holder),
+            stage.say(first, success(output())),
+            stage.say(second, success(output())),
+            stage.say(third, success(output())),
+        );
+
+        drained.expect("it is the latest start");
+        for run in held {
+            assert_eq!(stage.status(run.id).await, Status::Completed);
+            let session = stage.session(run.session_id).await;
+            assert_eq!(session.status(), SessionStatus::Completed);
+        }
+    }
 }
 
 /// A new start of a draining worker is not draining.

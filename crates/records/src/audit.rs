@@ -49,6 +49,7 @@ impl Audited {
         match command {
             SessionCommand::End { .. } => Some(Self::new("session.end", &session_id)),
             SessionCommand::Evicted { .. }
+            | SessionCommand::Drained { .. }
             | SessionCommand::IdleTimedOut
             | SessionCommand::WorkerGone { .. } => None,
         }

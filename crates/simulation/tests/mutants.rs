@@ -2,10 +2,11 @@
 //! promise that it breaks.
 
 use windlass_domain::Timestamp;
-use windlass_domain::lifecycle::{Changes, Command, Scene, decide, due};
+use windlass_domain::lifecycle::{Changes, Command, Scene, SceneWorker, decide, due};
 use windlass_domain::run::{
     Clock, FinishOutcome, Refusal, Run, RunCommand, RunState, Status, Waiting, WorkerCommand,
 };
+use windlass_domain::session::SessionCommand;
 use windlass_simulation::store::Rules;
 use windlass_simulation::{Sabotage, play};
 
@@ -205,4 +206,31 @@ fn a_replica_that_forgets_idempotency_keys_is_found() {
         ..Sabotage::default()
     };
     is_found(sabotage, "the second run of one request");
+}
+
+#[test]
+fn a_session_that_a_draining_worker_keeps_is_found() {
+    let trusting = |scene: &Scene, command: Command, now| {
+        let mut scene = scene.clone();
+        scene.worker = Some(SceneWorker::Stays);
+        decide(&scene, command, now)
+    };
+    is_found(
+        deciding(trusting),
+        "kept by a worker that leases nothing more",
+    );
+}
+
+#[test]
+fn a_drain_that_spares_what_is_waited_for_is_found() {
+    let sparing = |scene: &Scene, command: Command, now| match command {
+        Command::Session(SessionCommand::Drained { holder }) => {
+            let evicted = Command::Session(SessionCommand::Evicted { holder });
+            decide(scene, evicted, now)
+        }
+        Command::Start { .. } | Command::Run { .. } | Command::Session(_) => {
+            decide(scene, command, now)
+        }
+    };
+    is_found(deciding(sparing), "was not acted on");
 }

@@ -195,7 +195,7 @@ CREATE TABLE session (
 ) WITH (fillfactor = 45);
 
 CREATE INDEX session_by_organization ON session (organization_id, id);
-CREATE INDEX session_by_worker ON session (worker_id) WHERE worker_id IS NOT NULL;
+CREATE INDEX session_by_worker ON session (worker_id, incarnation) WHERE worker_id IS NOT NULL;
 CREATE INDEX session_check_at ON session (check_at) WHERE check_at IS NOT NULL;
 
 -- A run's facts, narrow; they stay for as long as the run is kept. Its settings are those of its

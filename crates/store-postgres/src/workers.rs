@@ -10,7 +10,7 @@ use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{RunId, SessionId, WorkerId};
-use windlass_domain::lifecycle::{Changes, Command, Signal};
+use windlass_domain::lifecycle::{Changes, Command, SceneWorker, Signal};
 use windlass_domain::run::{Holder, RunCommand};
 use windlass_domain::session::{SessionCommand, SessionStatus};
 use windlass_records::columns::{At, Count, Id};
@@ -73,7 +73,7 @@ impl Workers for PostgresStore {
 
         let mut signals = Vec::new();
         for session_id in self.kept_by(holder).await? {
-            let command = Command::Session(SessionCommand::Evicted { holder });
+            let command = Command::Session(SessionCommand::Drained { holder });
             let told = self.tell_session(session_id, command).await?;
             signals.extend(told.unwrap_or_default());
         }
@@ -82,8 +82,8 @@ impl Workers for PostgresStore {
 
     async fn sweep(&self, limit: u32) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        for (session_id, holder) in self.kept_by_gone(limit).await? {
-            if let Some(signals) = self.tell_of_gone(session_id, holder).await? {
+        for (session_id, holder) in self.kept_by_leaving(limit).await? {
+            if let Some(signals) = self.tell_of_leaving(session_id, holder).await? {
                 swept.acted += 1;
                 swept.signals.extend(signals);
             }
@@ -225,16 +225,22 @@ impl PostgresStore {
             .collect())
     }
 
-    /// The idle sessions of workers that are gone, each with the start that has it; over all
-    /// organizations.
-    async fn kept_by_gone(&self, limit: u32) -> Result<Vec<(SessionId, Holder)>, StoreError> {
+    /// The idle sessions of starts of workers that lease nothing more, since they are gone, drain,
+    /// or are not the latest; each with the start. Over all organizations.
+    async fn kept_by_leaving(&self, limit: u32) -> Result<Vec<(SessionId, Holder)>, StoreError> {
         let rows: Vec<GoneRow> = sqlx::query_as(
-            "SELECT session.id AS id, session.worker_id AS worker_id,
-                    session.incarnation AS incarnation
+            // Worker by worker, and of each only what it must give up: what the others keep is not read.
+            "SELECT kept.id AS id, worker.id AS worker_id, kept.incarnation AS incarnation
              FROM worker
-             JOIN session ON session.worker_id = worker.id
-             WHERE worker.last_seen_at <= $1 AND session.status = $2
-             ORDER BY session.id
+             CROSS JOIN LATERAL (
+                 SELECT session.id, session.incarnation
+                 FROM session
+                 WHERE session.worker_id = worker.id
+                   AND session.incarnation < worker.incarnation
+                     + CASE WHEN worker.draining OR worker.last_seen_at <= $1 THEN 1 ELSE 0 END
+                   AND session.status = $2
+                 LIMIT $3
+             ) AS kept
              LIMIT $3",
         )
         .bind(At(self.now() - GONE_AFTER))
@@ -253,8 +259,8 @@ impl PostgresStore {
         Ok(kept.collect())
     }
 
-    /// Tells a session that its worker is gone, unless that has called since.
-    async fn tell_of_gone(
+    /// Tells a session that its worker leases nothing more, unless that has called since.
+    async fn tell_of_leaving(
         &self,
         session_id: SessionId,
         holder: Holder,
@@ -262,11 +268,13 @@ impl PostgresStore {
         let mut connection = self.pool().acquire().await.map_err(store_error)?;
         let worker = find(&mut connection, holder.worker_id).await?;
         drop(connection);
-        if worker.is_some_and(|worker| !worker.is_gone(self.now())) {
-            return Ok(None);
+        match worker.and_then(|worker| worker.gives_up(holder, self.now())) {
+            Some(command) => {
+                let command = Command::Session(command);
+                self.tell_session(session_id, command).await
+            }
+            None => Ok(None),
         }
-        let command = Command::Session(SessionCommand::WorkerGone { holder });
-        self.tell_session(session_id, command).await
     }
 
     /// Notes that a start of a worker called. That is for the sweep alone: where it fails, the next
@@ -341,13 +349,33 @@ pub(crate) async fn hold(
     holder: Holder,
     organization: Option<OrganizationContext>,
 ) -> Result<Worker, WriteError> {
-    // A lock by itself: what a statement reads beside a lock that it waits for may be old.
+    lock(connection, holder.worker_id).await?;
+    latest(connection, holder, organization).await
+}
+
+/// What a decision reads of the worker that has its session: a new start of it, and its drain, wait
+/// for the end of the transaction, and find what this has left it.
+pub(crate) async fn in_scene(
+    connection: &mut PgConnection,
+    holder: Holder,
+) -> Result<SceneWorker, StoreError> {
+    lock(connection, holder.worker_id).await?;
+    let worker = find(connection, holder.worker_id).await?;
+    let worker = worker.ok_or_else(|| {
+        let rule = "a worker that has a session is kept";
+        corrupt("worker", &holder.worker_id, &rule)
+    })?;
+    Ok(worker.in_scene(holder))
+}
+
+/// A lock by itself: what a statement reads beside a lock that it waits for may be old.
+async fn lock(connection: &mut PgConnection, id: WorkerId) -> Result<(), StoreError> {
     sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR SHARE")
-        .bind(Id(holder.worker_id.uuid()))
-        .execute(&mut *connection)
+        .bind(Id(id.uuid()))
+        .execute(connection)
         .await
         .map_err(store_error)?;
-    latest(connection, holder, organization).await
+    Ok(())
 }
 
 /// Notes that a worker called.

@@ -10,7 +10,7 @@ use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{RunId, SessionId, WorkerId};
-use windlass_domain::lifecycle::{Command, Signal};
+use windlass_domain::lifecycle::{Command, SceneWorker, Signal};
 use windlass_domain::run::{Holder, RunCommand};
 use windlass_domain::session::{SessionCommand, SessionStatus};
 use windlass_records::columns::{At, Id};
@@ -69,7 +69,7 @@ impl Workers for SqliteStore {
 
         let mut signals = Vec::new();
         for session_id in self.kept_by(holder).await? {
-            let command = Command::Session(SessionCommand::Evicted { holder });
+            let command = Command::Session(SessionCommand::Drained { holder });
             let told = self.tell_session(session_id, command).await?;
             signals.extend(told.unwrap_or_default());
         }
@@ -78,14 +78,14 @@ impl Workers for SqliteStore {
 
     async fn sweep(&self, limit: u32) -> Result<Swept, StoreError> {
         let mut swept = Swept::default();
-        for (session_id, holder) in self.kept_by_gone(limit).await? {
+        for (session_id, holder) in self.kept_by_leaving(limit).await? {
             let mut transaction = self.begin(None).await?;
             let at = transaction.at();
             let worker = find(transaction.connection(), holder.worker_id).await?;
-            if worker.is_some_and(|worker| !worker.is_gone(at)) {
+            let Some(command) = worker.and_then(|worker| worker.gives_up(holder, at)) else {
                 continue;
-            }
-            let command = Command::Session(SessionCommand::WorkerGone { holder });
+            };
+            let command = Command::Session(command);
             if let Some(signals) = tell(transaction, session_id, command).await? {
                 swept.acted += 1;
                 swept.signals.extend(signals);
@@ -226,16 +226,19 @@ impl SqliteStore {
             .collect())
     }
 
-    /// The idle sessions of workers that are gone, each with the start that has it; over all
-    /// organizations.
-    async fn kept_by_gone(&self, limit: u32) -> Result<Vec<(SessionId, Holder)>, StoreError> {
+    /// The idle sessions of starts of workers that lease nothing more, since they are gone, drain,
+    /// or are not the latest; each with the start. Over all organizations.
+    async fn kept_by_leaving(&self, limit: u32) -> Result<Vec<(SessionId, Holder)>, StoreError> {
         let rows: Vec<GoneRow> = sqlx::query_as(
+            // Worker by worker, and of each only what it must give up: what the others keep is not read.
             "SELECT session.id AS id, session.worker_id AS worker_id,
                     session.incarnation AS incarnation
              FROM worker
-             CROSS JOIN session ON session.worker_id = worker.id
-             WHERE worker.last_seen_at <= ? AND session.status = ?
-             ORDER BY session.id
+             CROSS JOIN session
+                 ON session.worker_id = worker.id
+                AND session.incarnation
+                    < worker.incarnation + (worker.draining OR worker.last_seen_at <= ?)
+             WHERE session.status = ?
              LIMIT ?",
         )
         .bind(At(self.now() - GONE_AFTER))
@@ -315,6 +318,19 @@ pub(crate) async fn latest(
     let worker = find(connection, holder.worker_id).await?;
     let worker = worker.filter(|worker| worker.organization_id == organization_id);
     Ok(Worker::of_latest_start(worker, holder)?)
+}
+
+/// What a decision reads of the worker that has its session.
+pub(crate) async fn in_scene(
+    connection: &mut SqliteConnection,
+    holder: Holder,
+) -> Result<SceneWorker, StoreError> {
+    let worker = find(connection, holder.worker_id).await?;
+    let worker = worker.ok_or_else(|| {
+        let rule = "a worker that has a session is kept";
+        corrupt("worker", &holder.worker_id, &rule)
+    })?;
+    Ok(worker.in_scene(holder))
 }
 
 /// Notes that this start of a worker called, where it is the latest.

@@ -79,6 +79,43 @@ async fn a_stop_does_not_wait_for_a_person(
 
 #[rstest]
 #[tokio::test]
+async fn a_stop_ends_idle_sessions_with_what_waits_for_them(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
+    let client = world.client();
+    let user = world.user(0)?;
+    let credential_id = world.credential(&user, PASSWORD).await?;
+    let one_at_once = json!({"concurrency": {"per_credential": 1}});
+    let task_id = world.task(one_at_once).await?;
+    let first = world.run(&task_id, &credential_id).await?;
+    client.run_in(&first, &["interaction_required"]).await?;
+    world.answer_code(&first, &user).await?;
+    let first = client.ended(&first).await?;
+    let session_id = text(&first, "session_id")?;
+    // It has the credential's slot, so that the next one waits though its session is idle.
+    let asking = world.run(&task_id, &credential_id).await?;
+    client.run_in(&asking, &["interaction_required"]).await?;
+    let path = format!("/v2/tasks/{task_id}/run");
+    let waiting = client
+        .post(&path, &json!({"session_id": session_id}))
+        .await?;
+    assert_eq!(waiting["status"], "queued", "{waiting}");
+
+    world.server.stop().await?;
+
+    let again = Server::start(&world.ground).await?;
+    let client = again.client();
+    let session = client.get(&format!("/v2/sessions/{session_id}")).await?;
+    assert_eq!(session["status"], "completed", "{session}");
+    let run = client.ended(text(&waiting, "id")?).await?;
+    assert_eq!(run["status"], "failed", "{run}");
+    assert_eq!(run["errors"][0]["code"], "session_failed", "{run}");
+    again.stop().await
+}
+
+#[rstest]
+#[tokio::test]
 async fn health_readiness_and_metrics_are_served_apart(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) -> anyhow::Result<()> {

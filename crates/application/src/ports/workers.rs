@@ -38,11 +38,14 @@ pub trait Workers: Send + Sync {
         name: &str,
     ) -> Result<Registered, WriteError>;
 
-    /// No new leases for this start; its idle sessions end. Answers how many leases it holds.
+    /// No new leases for this start; its idle sessions end, and the others with their run. Answers
+    /// how many leases it holds.
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError>;
 
     /// Fails up to `limit` idle sessions of workers that are gone: nothing was heard of them for
-    /// [`GONE_AFTER`]. Each session in a transaction of its own. Their leases run out by themselves.
+    /// [`GONE_AFTER`]. Ends as well what a drain, or fails what a new start was to take from a
+    /// worker, and was broken off. Each session in a transaction of its own. Leases run out by
+    /// themselves.
     async fn sweep(&self, limit: u32) -> Result<Swept, StoreError>;
 
     /// The worker called: it is not gone.

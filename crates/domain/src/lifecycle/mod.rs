@@ -6,6 +6,7 @@
 
 mod clocks;
 mod draft;
+mod scene;
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 
 pub use self::clocks::{check_at, due};
 use self::draft::{Draft, has_slot};
-use crate::credential::CredentialStatus;
+pub use self::scene::{Missing, Scene, SceneCredential, SceneWorker};
 use crate::event::EventType;
 use crate::id::{CredentialId, RunId, SessionId};
 use crate::pool::Pool;
@@ -22,29 +23,6 @@ use crate::run::{self, AfterRun, Holder, Refusal, Run, RunCommand, Waiting};
 use crate::sealed::Sealed;
 use crate::session::{self, Session, SessionCommand, SessionStatus};
 use crate::time::Timestamp;
-
-/// What one command may change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scene {
-    /// The session; None for a start that opens one.
-    pub session: Option<Session>,
-    /// Its runs that are not final, by id; and the one that the command is about, where it is
-    /// final: a repeated cancel or finish is answered again.
-    pub runs: Vec<Run>,
-    /// Its credential, where it has one that still exists.
-    pub credential: Option<SceneCredential>,
-}
-
-/// What a decision reads and changes of a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SceneCredential {
-    /// Which.
-    pub id: CredentialId,
-    /// Where it stands.
-    pub status: CredentialStatus,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-}
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -236,7 +214,7 @@ fn command_run(
         draft.take_run(transition);
     } else {
         draft.take_run(transition);
-        if let Some(command) = session_command(for_session, session, &draft, idle) {
+        if let Some(command) = session_command(for_session, scene, session, &draft, idle)? {
             draft.command_session(command, now)?;
         }
     }
@@ -271,13 +249,14 @@ fn refuse_from_outside(session: &Session, command: &RunCommand) -> Result<(), Re
 /// Source: docs/lifecycle.md, "What a run means for its session".
 fn session_command(
     for_session: ForSession,
+    scene: &Scene,
     session: &Session,
     draft: &Draft,
     idle: Duration,
-) -> Option<session::machine::Command> {
+) -> Result<Option<session::machine::Command>, Refusal> {
     use session::machine::Command;
 
-    match for_session {
+    let command = match for_session {
         ForSession::Nothing => None,
         ForSession::Leased { holder } => Some(Command::Lease { holder }),
         ForSession::NotAwaited => {
@@ -287,9 +266,30 @@ fn session_command(
                 idle,
             })
         }
-        ForSession::Over { after } => Some(Command::RunOver { after, idle }),
+        ForSession::Over { after } => {
+            let after = after_run(after, session, scene.worker)?;
+            Some(Command::RunOver { after, idle })
+        }
         ForSession::Requeued => Some(Command::RunRequeued),
         ForSession::Forced => Some(Command::RunForced),
+    };
+    Ok(command)
+}
+
+/// A worker that leaves keeps no session, whatever it says: nobody could lease a run in it.
+fn after_run(
+    after: AfterRun,
+    session: &Session,
+    worker: Option<SceneWorker>,
+) -> Result<AfterRun, Refusal> {
+    let is_kept = after == AfterRun::Keep && session.status() == SessionStatus::Running;
+    match worker {
+        _ if !is_kept => Ok(after),
+        Some(SceneWorker::Stays) => Ok(AfterRun::Keep),
+        Some(SceneWorker::Leaves) => Ok(AfterRun::End),
+        None => Err(Refusal::NotLoaded {
+            missing: Missing::Worker,
+        }),
     }
 }
 

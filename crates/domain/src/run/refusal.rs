@@ -2,6 +2,7 @@
 
 use super::{Epoch, Status};
 use crate::id::InteractionId;
+use crate::lifecycle::Missing;
 use crate::session::SessionStatus;
 
 /// Why a command was not applied. Nothing changed.
@@ -66,4 +67,10 @@ pub enum Refusal {
     /// The scene does not hold what the command is about.
     #[error("the run is not in this session")]
     NotInScene,
+    /// The scene was loaded without what the decision needs; a store never passes it on.
+    #[error("the decision needs {missing}, and was asked without")]
+    NotLoaded {
+        /// What.
+        missing: Missing,
+    },
 }

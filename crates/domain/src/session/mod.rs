@@ -179,6 +179,11 @@ pub enum SessionCommand {
         /// Who says so; must be who has it.
         holder: Holder,
     },
+    /// The worker that keeps it leases nothing more.
+    Drained {
+        /// Who drains; a session that another has by now is left alone.
+        holder: Holder,
+    },
     /// The worker that has it is gone. Speaks to an idle session: a leased run's loss says it else.
     WorkerGone {
         /// Who is gone; a session that another has by now is left alone.

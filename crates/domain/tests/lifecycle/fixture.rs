@@ -8,7 +8,9 @@ use windlass_domain::id::{
     AgentId, CredentialId, InteractionId, OrganizationId, Random, RunId, SessionId, SourceId,
     TaskId, WorkerId,
 };
-use windlass_domain::lifecycle::{Changes, Command, LifecycleEvent, Scene, Subject, decide};
+use windlass_domain::lifecycle::{
+    Changes, Command, LifecycleEvent, Scene, SceneWorker, Subject, decide,
+};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{
     AfterRun, CredentialReport, Epoch, ErrorCode, Finish, FinishOutcome, Holder, Interaction,
@@ -154,6 +156,7 @@ pub(crate) fn scene(state: SessionState, runs: Vec<Run>) -> Scene {
         session: Some(session(state)),
         runs,
         credential: None,
+        worker: Some(SceneWorker::Stays),
     }
 }
 

@@ -5,7 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use windlass_domain::Timestamp;
 use windlass_domain::id::RunId;
-use windlass_domain::lifecycle::{Changes, Command, Scene, Subject, check_at, decide, due};
+use windlass_domain::lifecycle::{
+    Changes, Command, Scene, SceneWorker, Subject, check_at, decide, due,
+};
 use windlass_domain::run::{Epoch, Holder, Run, RunCommand, RunState, Status, Waiting};
 use windlass_domain::session::{SessionCommand, SessionState, SessionStatus};
 use windlass_domain::task::{Priority, Review};
@@ -32,6 +34,7 @@ impl World {
                 session: None,
                 runs: vec![],
                 credential: None,
+                worker: Some(SceneWorker::Stays),
             },
             now: STARTED,
             seen: vec![],

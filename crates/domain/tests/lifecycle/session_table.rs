@@ -92,6 +92,8 @@ pub(crate) enum Asked {
     IdleTimedOut,
     Evicted,
     EvictedByAnother,
+    Drained,
+    AnotherDrained,
     WorkerGone,
     AnotherGone,
     End,
@@ -100,7 +102,7 @@ pub(crate) enum Asked {
 use Asked::*;
 
 impl Asked {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Lease,
         LeaseByAnother,
         RunOver,
@@ -111,6 +113,8 @@ impl Asked {
         IdleTimedOut,
         Evicted,
         EvictedByAnother,
+        Drained,
+        AnotherDrained,
         WorkerGone,
         AnotherGone,
         End,
@@ -122,12 +126,14 @@ impl Asked {
             LeaseByAnother => "lease by another worker",
             RunOver => "run_over",
             RunOverKeptForZero => "run_over, idle for 0 s",
-            RunOverAndEnds => "run_over, ended by the worker",
+            RunOverAndEnds => "run_over, ended by the worker or its drain",
             RunRequeued => "run_requeued",
             RunForced => "run_forced",
             IdleTimedOut => "idle_timed_out",
             Evicted => "evicted",
             EvictedByAnother => "evicted by another worker",
+            Drained => "drained",
+            AnotherDrained => "drained, another worker",
             WorkerGone => "worker_gone",
             AnotherGone => "worker_gone, another worker",
             End => "end",
@@ -147,6 +153,8 @@ impl Asked {
             IdleTimedOut => Command::Outside(SessionCommand::IdleTimedOut),
             Evicted => Command::Outside(SessionCommand::Evicted { holder: holder(1) }),
             EvictedByAnother => Command::Outside(SessionCommand::Evicted { holder: holder(2) }),
+            Drained => Command::Outside(SessionCommand::Drained { holder: holder(1) }),
+            AnotherDrained => Command::Outside(SessionCommand::Drained { holder: holder(2) }),
             WorkerGone => Command::Outside(SessionCommand::WorkerGone { holder: holder(1) }),
             AnotherGone => Command::Outside(SessionCommand::WorkerGone { holder: holder(2) }),
             End => Command::Outside(SessionCommand::End { grace: seconds(30) }),
@@ -206,6 +214,8 @@ pub(crate) const ROWS: &[Row] = rows! {
         "its last run has stopped";
     [IdleUnwanted], [IdleTimedOut, Evicted] => ENDS, QueuedRuns::Failed,
         "never while a run is queued for it";
+    [IdleWanted, IdleUnwanted], [Drained] => ENDS, QueuedRuns::Failed,
+        "its worker leases nothing more, so that its queued runs fail";
     [IdleWanted, IdleUnwanted], [WorkerGone] => &[S::Failed], QueuedRuns::Failed,
         "its state is gone with the worker";
     [Queued, QueuedUnwanted, IdleWanted, IdleUnwanted], [End] => ENDS, ENDED,

@@ -1,15 +1,15 @@
 //! One run at a time has a session: who is next, and when nobody is.
 
 use windlass_domain::id::{Random, SessionId};
-use windlass_domain::lifecycle::{Command, Scene, Signal, decide};
+use windlass_domain::lifecycle::{Command, Missing, Scene, SceneWorker, Signal, decide};
 use windlass_domain::run::{Epoch, Refusal, Run, RunState, Status, Waiting};
 use windlass_domain::session::{SessionCommand, SessionState, SessionStatus};
 use windlass_domain::task::Priority;
 
 use crate::asked::Asked;
 use crate::fixture::{
-    STARTED, after, credential_id, holder, is_running, lease_to, names, queued, run, run_id,
-    running, scene, seconds, session_entered, session_id, soon, to,
+    STARTED, after, credential_id, entered, holder, is_running, lease_to, names, queued, run,
+    run_id, running, scene, seconds, session_entered, session_id, soon, to,
 };
 use crate::situation::Situation;
 
@@ -26,6 +26,7 @@ fn a_start_opens_a_session_and_the_session_is_told_first() {
         session: None,
         runs: vec![],
         credential: None,
+        worker: None,
     };
     let run = Box::new(queued(1, Waiting::ForSession));
 
@@ -216,6 +217,61 @@ fn an_idle_session_that_a_run_waits_for_is_not_evicted() {
         Err(Refusal::SessionNotReady { status })
     );
     assert!(decide(&scene(idle, vec![]), evicted, soon()).is_ok());
+}
+
+#[test]
+fn an_idle_session_ends_with_its_workers_drain_whoever_waits_for_it() {
+    let idle = SessionState::Idle {
+        holder: holder(1),
+        ends_at: None,
+    };
+    let runs = vec![
+        queued(1, Waiting::ForWorker),
+        queued(2, Waiting::ForSession),
+    ];
+    let drained = |number| {
+        let holder = holder(number);
+        Command::Session(SessionCommand::Drained { holder })
+    };
+
+    let changes = decide(&scene(idle, runs.clone()), drained(1), soon()).expect("it is its own");
+
+    let ends = [SessionStatus::Completing, SessionStatus::Completed];
+    assert_eq!(session_entered(&changes.events), ends);
+    for number in [1, 2] {
+        assert_eq!(entered(&changes.events, run_id(number)), [Status::Failed]);
+    }
+    let status = SessionStatus::Idle;
+    assert_eq!(
+        decide(&scene(idle, runs), drained(2), soon()),
+        Err(Refusal::SessionNotReady { status }),
+        "the drain of another worker"
+    );
+}
+
+#[test]
+fn a_worker_that_leaves_keeps_no_session_whatever_it_says() {
+    let mut scene = scene(
+        is_running(),
+        vec![running(1), queued(2, Waiting::ForSession)],
+    );
+    scene.worker = Some(SceneWorker::Leaves);
+
+    let kept = to(1, Asked::FinishSuccess.command());
+    let changes = decide(&scene, kept.clone(), soon()).expect("it is held");
+
+    assert_eq!(entered(&changes.events, run_id(1)), [Status::Completed]);
+    let ends = [SessionStatus::Completing, SessionStatus::Completed];
+    assert_eq!(session_entered(&changes.events), ends);
+    assert_eq!(entered(&changes.events, run_id(2)), [Status::Failed]);
+
+    scene.worker = None;
+    let missing = Missing::Worker;
+    assert_eq!(
+        decide(&scene, kept, soon()),
+        Err(Refusal::NotLoaded { missing }),
+        "nobody is taken to stay"
+    );
 }
 
 #[test]

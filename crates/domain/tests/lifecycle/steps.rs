@@ -115,6 +115,9 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => worker.clone().prop_map(|worker| {
             Step::Session(SessionCommand::Evicted { holder: holder(worker) })
         }),
+        1 => worker.clone().prop_map(|worker| {
+            Step::Session(SessionCommand::Drained { holder: holder(worker) })
+        }),
         1 => Just(Step::Session(SessionCommand::End { grace: seconds(30) })),
         1 => worker.prop_map(|worker| Step::WorkerGone { worker }),
         2 => prop_oneof![Just(0u64), Just(1), 0..20_000u64, Just(2_000_000)]

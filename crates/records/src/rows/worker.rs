@@ -6,7 +6,9 @@ use sqlx::FromRow;
 use windlass_application::ports::workers::GONE_AFTER;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, WorkerId};
+use windlass_domain::lifecycle::SceneWorker;
 use windlass_domain::run::{Epoch, Holder, Refusal};
+use windlass_domain::session::SessionCommand;
 
 use crate::columns::{At, Count, Id};
 
@@ -61,6 +63,26 @@ impl Worker {
     /// Whether nothing was heard of it for so long that it is gone.
     pub fn is_gone(&self, now: Timestamp) -> bool {
         now >= self.last_seen_at + GONE_AFTER
+    }
+
+    /// What a decision reads of it, over a session that `holder` has.
+    pub fn in_scene(&self, holder: Holder) -> SceneWorker {
+        if self.incarnation == holder.incarnation && !self.draining {
+            SceneWorker::Stays
+        } else {
+            SceneWorker::Leaves
+        }
+    }
+
+    /// What a session hears that `holder` keeps idle, where nobody leases runs in it any more.
+    pub fn gives_up(&self, holder: Holder, now: Timestamp) -> Option<SessionCommand> {
+        if self.incarnation != holder.incarnation || self.is_gone(now) {
+            Some(SessionCommand::WorkerGone { holder })
+        } else if self.draining {
+            Some(SessionCommand::Drained { holder })
+        } else {
+            None
+        }
     }
 
     /// The worker that was found, where `holder` is its latest start. The numbers of starts stand

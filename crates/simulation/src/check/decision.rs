@@ -2,7 +2,7 @@
 
 use windlass_domain::Timestamp;
 use windlass_domain::event::EventType;
-use windlass_domain::lifecycle::{Command, Subject};
+use windlass_domain::lifecycle::{Command, SceneWorker, Subject};
 use windlass_domain::run::{Epoch, Run, RunCommand, RunState, Status, Waiting, WorkerCommand};
 use windlass_domain::session::{Session, SessionStatus};
 
@@ -21,6 +21,7 @@ pub(crate) fn decision(decided: &Decided) -> Result<(), String> {
     }
     path_of_session(decided)?;
     old_epochs_change_nothing(decided)?;
+    leaving_workers_keep_nothing(decided)?;
     one_agent_at_a_time(decided)
 }
 
@@ -192,6 +193,18 @@ fn old_epochs_change_nothing(decided: &Decided) -> Result<(), String> {
         return Err(format!(
             "{run_id} was changed under epoch {epoch}; it is at {present:?}"
         ));
+    }
+    Ok(())
+}
+
+/// A session becomes free with a worker only while that leases runs.
+fn leaving_workers_keep_nothing(decided: &Decided) -> Result<(), String> {
+    let is_idle = |session: &Option<Session>| {
+        session.as_ref().map(Session::status) == Some(SessionStatus::Idle)
+    };
+    let becomes_idle = is_idle(&decided.changes.session) && !is_idle(&decided.before.session);
+    if becomes_idle && decided.worker != Some(SceneWorker::Stays) {
+        return Err("a session is kept by a worker that leases nothing more".to_owned());
     }
     Ok(())
 }

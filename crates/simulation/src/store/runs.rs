@@ -140,11 +140,12 @@ fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError>
         organization_id,
     } = change;
     let run = &start.run;
-    let scene = if run.opened_session {
+    let mut scene = if run.opened_session {
         Scene {
             session: None,
             runs: Vec::new(),
             credential: None,
+            worker: None,
         }
     } else {
         let session = state.session(organization_id, run.session_id);
@@ -156,7 +157,7 @@ fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError>
     let command = Command::Start {
         run: Box::new(run.clone()),
     };
-    let mut changes = state.decide(&scene, &command, at)?;
+    let mut changes = state.decide(&mut scene, &command, at)?;
     state.admit(&scene, &changes)?;
     let mut runs = changes.runs.iter();
     let started = runs.find(|started| started.id == run.id);

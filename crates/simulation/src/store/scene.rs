@@ -6,7 +6,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType, RunSummary, SessionSummary};
 use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::lifecycle::{
-    Changes, Command, LifecycleEvent, Scene, SceneCredential, Signal, Subject,
+    Changes, Command, LifecycleEvent, Missing, Scene, SceneCredential, SceneWorker, Signal, Subject,
 };
 use windlass_domain::run::{Refusal, Run, RunState, Status};
 use windlass_domain::session::SessionStatus;
@@ -26,6 +26,8 @@ pub struct Decided {
     pub before: Scene,
     /// What changed.
     pub changes: Changes,
+    /// How the worker stands that has the session now, where that changed.
+    pub worker: Option<SceneWorker>,
 }
 
 impl State {
@@ -48,30 +50,49 @@ impl State {
             session: Some(session.clone()),
             runs: runs.cloned().collect(),
             credential,
+            worker: None,
         })
     }
 
     /// Decides, and saves what follows.
     pub(super) fn command(
         &mut self,
-        scene: Scene,
+        mut scene: Scene,
         command: Command,
         now: Timestamp,
     ) -> Result<Changes, Refusal> {
-        let mut changes = self.decide(&scene, &command, now)?;
+        let mut changes = self.decide(&mut scene, &command, now)?;
         let signals = self.save(&scene, &changes, now);
         self.note(scene, command, &changes, now);
         changes.signals.extend(signals);
         Ok(changes)
     }
 
+    /// Decides, over more of the scene where the decision asks for that.
     pub(super) fn decide(
         &self,
-        scene: &Scene,
+        scene: &mut Scene,
         command: &Command,
         now: Timestamp,
     ) -> Result<Changes, Refusal> {
-        (self.rules.decide)(scene, command.clone(), now)
+        let mut decided = (self.rules.decide)(scene, command.clone(), now);
+        while let Err(Refusal::NotLoaded { missing }) = decided {
+            self.load_missing(scene, missing)?;
+            decided = (self.rules.decide)(scene, command.clone(), now);
+        }
+        decided
+    }
+
+    fn load_missing(&self, scene: &mut Scene, missing: Missing) -> Result<(), Refusal> {
+        match missing {
+            Missing::Worker => {
+                let session = scene.session.as_ref();
+                let holder = session.and_then(|session| session.state.holder());
+                let worker = holder.and_then(|holder| self.in_scene(holder));
+                scene.worker = Some(worker.ok_or(Refusal::NotLoaded { missing })?);
+            }
+        }
+        Ok(())
     }
 
     /// Keeps a decision for whoever checks it.
@@ -82,11 +103,15 @@ impl State {
         changes: &Changes,
         at: Timestamp,
     ) {
+        let session = changes.session.as_ref();
+        let holder = session.and_then(|session| session.state.holder());
+        let worker = holder.and_then(|holder| self.in_scene(holder));
         self.journal.push(Decided {
             at,
             command,
             before,
             changes: changes.clone(),
+            worker,
         });
     }
 
@@ -245,4 +270,5 @@ pub(super) fn follow(scene: &mut Scene, changes: &Changes) {
     if let Some(credential) = changes.credential {
         scene.credential = Some(credential);
     }
+    scene.worker = None;
 }

@@ -49,9 +49,10 @@ impl State {
         overdue
     }
 
-    /// When the first clock of all runs out.
+    /// When the first clock of all runs out, and the first session must be taken from its worker.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.deadlines().map(|(at, _)| at).min()
+        let of_clocks = self.deadlines().map(|(at, _)| at);
+        of_clocks.chain(self.worker_deadlines()).min()
     }
 
     fn deadlines(&self) -> impl Iterator<Item = (Timestamp, SessionId)> {

@@ -7,7 +7,7 @@ use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, RunId, SessionId, WorkerId};
-use windlass_domain::lifecycle::{Command, Signal};
+use windlass_domain::lifecycle::{Command, SceneWorker, Signal};
 use windlass_domain::run::{Epoch, Holder, Refusal, RunCommand};
 use windlass_domain::session::{SessionCommand, SessionState};
 
@@ -20,6 +20,8 @@ pub(super) struct Worker {
     incarnation: u32,
     /// Whether it leases nothing any more.
     pub(super) draining: bool,
+    /// When it began to drain, or, before that, to start.
+    left_at: Timestamp,
     last_seen_at: Timestamp,
 }
 
@@ -68,10 +70,11 @@ impl Workers for MemoryStore {
 
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
         let (leases, kept) = self
-            .transact("Workers::drain", |state, _| {
+            .transact("Workers::drain", |state, at| {
                 state.is_latest(holder)?;
                 if let Some(worker) = state.workers.get_mut(&holder.worker_id) {
                     worker.draining = true;
+                    worker.left_at = at;
                 }
                 let leases = state.runs.values().filter(|kept| {
                     let lease = kept.run().state.lease();
@@ -83,7 +86,7 @@ impl Workers for MemoryStore {
             .await?;
         let mut signals = Vec::new();
         for (session_id, holder) in kept {
-            let command = Command::Session(SessionCommand::Evicted { holder });
+            let command = Command::Session(SessionCommand::Drained { holder });
             let told = self.tell(session_id, None, command).await?;
             signals.extend(told.unwrap_or_default());
         }
@@ -93,8 +96,8 @@ impl Workers for MemoryStore {
     async fn sweep(&self, limit: u32) -> Result<Swept, StoreError> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let kept = self
-            .transact("Workers::kept_by_gone", |state, now| {
-                let mut kept = state.kept_by(|keeper| state.is_gone(keeper, now));
+            .transact("Workers::kept_by_leaving", |state, now| {
+                let mut kept = state.kept_by(|keeper| state.gives_up(keeper, now).is_some());
                 kept.truncate(limit);
                 Ok::<_, StoreError>(kept)
             })
@@ -107,11 +110,10 @@ impl Workers for MemoryStore {
             let signals = self
                 .transact("Workers::sweep", |state, now| {
                     let scene = state.scene(session_id, None);
-                    let Some(scene) = scene.filter(|_| state.is_gone(holder, now)) else {
+                    let Some((scene, command)) = scene.zip(state.gives_up(holder, now)) else {
                         return Ok::<_, StoreError>(None);
                     };
-                    let command = Command::Session(SessionCommand::WorkerGone { holder });
-                    let changes = state.command(scene, command, now);
+                    let changes = state.command(scene, Command::Session(command), now);
                     Ok(changes.ok().map(|changes| changes.signals))
                 })
                 .await?;
@@ -164,6 +166,7 @@ impl State {
         if let Some((id, worker)) = known {
             worker.incarnation += 1;
             worker.draining = false;
+            worker.left_at = at;
             worker.last_seen_at = at;
             return Holder {
                 worker_id: *id,
@@ -176,6 +179,7 @@ impl State {
             name: name.to_owned(),
             incarnation: 1,
             draining: false,
+            left_at: at,
             last_seen_at: at,
         };
         self.workers.insert(worker_id, worker);
@@ -185,9 +189,39 @@ impl State {
         }
     }
 
-    fn is_gone(&self, holder: Holder, now: Timestamp) -> bool {
-        let worker = self.workers.get(&holder.worker_id);
-        worker.is_none_or(|worker| now >= worker.last_seen_at + GONE_AFTER)
+    /// What a decision reads of the worker that has its session.
+    pub(super) fn in_scene(&self, holder: Holder) -> Option<SceneWorker> {
+        let worker = self.workers.get(&holder.worker_id)?;
+        if worker.incarnation == holder.incarnation && !worker.draining {
+            Some(SceneWorker::Stays)
+        } else {
+            Some(SceneWorker::Leaves)
+        }
+    }
+
+    /// What a session hears that `holder` keeps idle, where nobody leases runs in it any more.
+    fn gives_up(&self, holder: Holder, now: Timestamp) -> Option<SessionCommand> {
+        let worker = self.workers.get(&holder.worker_id)?;
+        let is_gone = now >= worker.last_seen_at + GONE_AFTER;
+        if worker.incarnation != holder.incarnation || is_gone {
+            Some(SessionCommand::WorkerGone { holder })
+        } else if worker.draining {
+            Some(SessionCommand::Drained { holder })
+        } else {
+            None
+        }
+    }
+
+    /// When each idle session must be taken from its worker, unless that calls before.
+    pub(super) fn worker_deadlines(&self) -> impl Iterator<Item = Timestamp> {
+        let kept = self.kept_by(|_| true).into_iter();
+        kept.filter_map(|(_, holder)| {
+            let worker = self.workers.get(&holder.worker_id)?;
+            match self.gives_up(holder, worker.last_seen_at) {
+                Some(_) => Some(worker.left_at),
+                None => Some(worker.last_seen_at + GONE_AFTER),
+            }
+        })
     }
 
     /// The runs that earlier starts of the worker hold.

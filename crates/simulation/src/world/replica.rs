@@ -105,7 +105,9 @@ pub(super) fn crash(world: &World, number: usize) {
 async fn sweep(world: Rc<World>, replica: Rc<Replica>) {
     let pacer = &world.chaos.pacer;
     loop {
-        if !replica.application.sweeper.sweep().await {
+        let sweeper = &replica.application.sweeper;
+        let more = sweeper.sweep().await;
+        if !(sweeper.sweep_workers().await || more) {
             pacer.until(Due::Deadline(pacer.now() + SWEEP_PAUSE)).await;
         }
     }

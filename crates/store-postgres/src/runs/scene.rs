@@ -11,8 +11,8 @@ use uuid::Uuid;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
-use windlass_domain::lifecycle::{self, Changes, Command, Scene, SceneCredential};
-use windlass_domain::run::{Metadata, Run};
+use windlass_domain::lifecycle::{self, Changes, Command, Missing, Scene, SceneCredential};
+use windlass_domain::run::{Metadata, Refusal, Run};
 use windlass_domain::session::Session;
 use windlass_records::columns::Id;
 use windlass_records::rows::{RunRow, SceneCredentialRow, SessionRow};
@@ -22,6 +22,7 @@ use super::save;
 use crate::error::{read, store_error};
 use crate::sessions;
 use crate::transaction::Transaction;
+use crate::workers;
 
 /// A scene with what its events and answers need besides.
 pub(crate) struct Loaded {
@@ -45,6 +46,7 @@ impl Loaded {
                 session: None,
                 runs: Vec::new(),
                 credential: None,
+                worker: None,
             },
             metadata: HashMap::new(),
         }
@@ -105,13 +107,18 @@ impl Loaded {
     }
 
     /// Decides; where that changes the credential or its saved login, over the credential as it is once it is locked.
-    async fn decide(
+    pub(super) async fn decide(
         &mut self,
         transaction: &mut Transaction,
         command: Command,
     ) -> Result<Changes, WriteError> {
         let at = transaction.at();
-        let changes = lifecycle::decide(&self.scene, command.clone(), at)?;
+        let mut decided = lifecycle::decide(&self.scene, command.clone(), at);
+        while let Err(Refusal::NotLoaded { missing }) = decided {
+            self.load_missing(transaction.connection(), missing).await?;
+            decided = lifecycle::decide(&self.scene, command.clone(), at);
+        }
+        let changes = decided?;
         let changed = changes.credential.map(|credential| credential.id);
         let saved = changes.login.as_ref().map(|saved| saved.credential_id);
         let Some(credential_id) = changed.or(saved) else {
@@ -123,6 +130,23 @@ impl Loaded {
         }
         self.scene.credential = locked;
         Ok(lifecycle::decide(&self.scene, command, at)?)
+    }
+
+    /// Loads what a decision has asked for.
+    async fn load_missing(
+        &mut self,
+        connection: &mut PgConnection,
+        missing: Missing,
+    ) -> Result<(), WriteError> {
+        match missing {
+            Missing::Worker => {
+                let session = self.scene.session.as_ref();
+                let holder = session.and_then(|session| session.state.holder());
+                let holder = holder.ok_or(Refusal::NotLoaded { missing })?;
+                self.scene.worker = Some(workers::in_scene(connection, holder).await?);
+            }
+        }
+        Ok(())
     }
 
     /// The scene after these changes, as it would be loaded: final runs are gone from it.
@@ -141,6 +165,7 @@ impl Loaded {
         if let Some(credential) = changes.credential {
             scene.credential = Some(credential);
         }
+        scene.worker = None;
     }
 
     /// The command that the earliest clock asks for that has run out.
@@ -205,6 +230,7 @@ fn scene(
             session: Some(session),
             runs: of_session,
             credential: credential_id.and_then(|id| credentials.get(&id).copied()),
+            worker: None,
         },
         metadata,
     }

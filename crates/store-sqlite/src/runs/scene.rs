@@ -6,8 +6,8 @@ use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{CredentialId, RunId, SessionId};
-use windlass_domain::lifecycle::{self, Changes, Command, Scene, SceneCredential};
-use windlass_domain::run::Metadata;
+use windlass_domain::lifecycle::{self, Changes, Command, Missing, Scene, SceneCredential};
+use windlass_domain::run::{Metadata, Refusal};
 use windlass_records::columns::Id;
 use windlass_records::rows::RunRow;
 use windlass_records::rows::SceneCredentialRow;
@@ -17,6 +17,7 @@ use super::save;
 use crate::error::{read, store_error};
 use crate::sessions;
 use crate::transaction::Transaction;
+use crate::workers;
 
 /// A scene with what its events and answers need besides.
 pub(crate) struct Loaded {
@@ -34,6 +35,7 @@ impl Loaded {
                 session: None,
                 runs: Vec::new(),
                 credential: None,
+                worker: None,
             },
             metadata: HashMap::new(),
         }
@@ -83,6 +85,7 @@ impl Loaded {
                 session: Some(session),
                 runs,
                 credential,
+                worker: None,
             },
             metadata,
         }))
@@ -94,11 +97,42 @@ impl Loaded {
         transaction: &mut Transaction,
         command: Command,
     ) -> Result<Changes, WriteError> {
-        let mut changes = lifecycle::decide(&self.scene, command, transaction.at())?;
+        let mut changes = self.decide(transaction, command).await?;
         let moved = save::save(transaction, self, &changes).await?;
         self.follow(&changes);
         moved.tell(&mut changes.signals);
         Ok(changes)
+    }
+
+    /// Decides, over more of the scene where the decision asks for that.
+    pub(super) async fn decide(
+        &mut self,
+        transaction: &mut Transaction,
+        command: Command,
+    ) -> Result<Changes, WriteError> {
+        let at = transaction.at();
+        let mut decided = lifecycle::decide(&self.scene, command.clone(), at);
+        while let Err(Refusal::NotLoaded { missing }) = decided {
+            self.load_missing(transaction.connection(), missing).await?;
+            decided = lifecycle::decide(&self.scene, command.clone(), at);
+        }
+        Ok(decided?)
+    }
+
+    async fn load_missing(
+        &mut self,
+        connection: &mut SqliteConnection,
+        missing: Missing,
+    ) -> Result<(), WriteError> {
+        match missing {
+            Missing::Worker => {
+                let session = self.scene.session.as_ref();
+                let holder = session.and_then(|session| session.state.holder());
+                let holder = holder.ok_or(Refusal::NotLoaded { missing })?;
+                self.scene.worker = Some(workers::in_scene(connection, holder).await?);
+            }
+        }
+        Ok(())
     }
 
     /// The scene after these changes, as it would be loaded: final runs are gone from it.
@@ -117,6 +151,7 @@ impl Loaded {
         if let Some(credential) = changes.credential {
             scene.credential = Some(credential);
         }
+        scene.worker = None;
     }
 
     /// The command that the earliest clock asks for that has run out.

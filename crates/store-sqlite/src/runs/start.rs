@@ -7,7 +7,7 @@ use windlass_application::problem::Resource;
 use windlass_application::{Outcome, Write, Written};
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::OrganizationId;
-use windlass_domain::lifecycle::{self, Command};
+use windlass_domain::lifecycle::Command;
 use windlass_domain::run::{Refusal, Run};
 use windlass_records::Audited;
 use windlass_records::columns::Id;
@@ -38,7 +38,7 @@ pub(super) async fn start(
     let command = Command::Start {
         run: Box::new(start.run.clone()),
     };
-    let mut changes = lifecycle::decide(&loaded.scene, command, transaction.at())?;
+    let mut changes = loaded.decide(&mut transaction.transaction, command).await?;
     let moved =
         save::save_start(&mut transaction.transaction, &mut loaded, &changes, &start).await?;
     if let Some(slot) = moved.waiting.get(&start.run.id) {

@@ -1,6 +1,7 @@
 //! Which command a session accepts in which status, and what follows from it: a file per command,
 //! each a `match` that names every status. Source: docs/lifecycle.md, "Session transitions".
 
+mod drained;
 mod end;
 mod evicted;
 mod idle_timed_out;
@@ -63,6 +64,9 @@ pub fn apply(
         }
         Command::Outside(SessionCommand::Evicted { holder }) => {
             evicted::apply(session, holder, queued, now)
+        }
+        Command::Outside(SessionCommand::Drained { holder }) => {
+            drained::apply(session, holder, now)
         }
         Command::Outside(SessionCommand::WorkerGone { holder }) => {
             worker_gone::apply(session, holder, now)

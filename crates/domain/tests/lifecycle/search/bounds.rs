@@ -1,7 +1,7 @@
 //! How much may happen in one search, and each single thing that then may.
 
 use windlass_domain::Timestamp;
-use windlass_domain::lifecycle::Command;
+use windlass_domain::lifecycle::{Command, SceneWorker};
 use windlass_domain::run::{
     AfterRun, Clock, Epoch, ErrorCode, Finish, Run, RunCommand, Waiting, WorkerCommand,
 };
@@ -59,6 +59,8 @@ pub(super) struct Step {
     pub(super) command: Command,
     /// The moment of the last change, or, for clocks, one at which every clock has run out.
     pub(super) now: Timestamp,
+    /// Whether the worker that has the session drains.
+    pub(super) worker: SceneWorker,
 }
 
 impl Bounds {
@@ -72,6 +74,7 @@ impl Bounds {
             };
             steps.push(step(About::Start(place), start, STARTED));
             for (command, now) in self.run_commands() {
+                steps.extend(of_leaving(About::Run(place), number, &command, now));
                 steps.push(step(About::Run(place), to(number, command), now));
             }
         }
@@ -156,7 +159,23 @@ fn step(about: About, command: Command, now: Timestamp) -> Step {
         about,
         command,
         now,
+        worker: SceneWorker::Stays,
     }
+}
+
+/// A finish once more, by a worker that drains: no other word says who keeps a session.
+fn of_leaving(about: About, number: u8, command: &RunCommand, now: Timestamp) -> Option<Step> {
+    let RunCommand::Worker {
+        command: WorkerCommand::Finish(_),
+        ..
+    } = command
+    else {
+        return None;
+    };
+    Some(Step {
+        worker: SceneWorker::Leaves,
+        ..step(about, to(number, command.clone()), now)
+    })
 }
 
 fn with_checkpoint(mut command: WorkerCommand) -> WorkerCommand {
@@ -175,6 +194,7 @@ fn session_commands() -> Vec<(SessionCommand, Timestamp)> {
     for number in [1, 2] {
         let holder = holder(number);
         commands.push((SessionCommand::Evicted { holder }, STARTED));
+        commands.push((SessionCommand::Drained { holder }, STARTED));
         commands.push((SessionCommand::WorkerGone { holder }, STARTED));
     }
     commands

@@ -52,9 +52,8 @@ pub(super) fn explore(system: System, bounds: &Bounds) -> Result<Graph, Finding>
     let mut place = 0;
     while place < graph.scenes.len() {
         let scene = graph.scenes[place].clone();
-        let live = live(&scene);
         for number in 0..graph.steps.len() {
-            match take(system, &scene, &live, &graph.steps[number]) {
+            match take(system, &scene, &graph.steps[number]) {
                 Ok(None) => {}
                 Ok(Some(next)) => graph.add(place, number, next),
                 Err(promise) => return Err(graph.finding(promise, place, Some(number))),
@@ -69,27 +68,24 @@ pub(super) fn explore(system: System, bounds: &Bounds) -> Result<Graph, Finding>
 }
 
 /// The scene after `step`; None where it is refused, or not to be asked.
-fn take(
-    system: System,
-    scene: &Scene,
-    live: &Scene,
-    step: &Step,
-) -> Result<Option<Scene>, Promise> {
+fn take(system: System, scene: &Scene, step: &Step) -> Result<Option<Scene>, Promise> {
+    let mut live = live(scene);
+    live.worker = Some(step.worker);
     let decided = match step.about {
         About::Start(before) if scene.runs.len() != before => return Ok(None),
         About::Session if scene.session.is_none() => return Ok(None),
-        About::Start(_) | About::Session => system(live, step.command.clone(), step.now),
+        About::Start(_) | About::Session => system(&live, step.command.clone(), step.now),
         About::Run(place) => match scene.runs.get(place) {
             None => return Ok(None),
             Some(run) if run.status().is_final() => {
-                let mut with_final = live.clone();
-                with_final.runs.push(run.clone());
-                system(&with_final, step.command.clone(), step.now)
+                live.runs.push(run.clone());
+                system(&live, step.command.clone(), step.now)
             }
-            Some(_) => system(live, step.command.clone(), step.now),
+            Some(_) => system(&live, step.command.clone(), step.now),
         },
     };
     let Ok(changes) = decided else {
+        step::refused(scene, step)?;
         return Ok(None);
     };
     let next = saved(scene, &changes);
@@ -142,6 +138,7 @@ impl Graph {
             session: None,
             runs: Vec::new(),
             credential: None,
+            worker: None,
         };
         Self {
             steps,

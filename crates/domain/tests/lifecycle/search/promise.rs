@@ -34,6 +34,8 @@ pub(super) enum Promise {
     TheIdleClockRuns,
     /// A sweep that comes before a clock has run out changes nothing.
     NoClockRunsOutEarly,
+    /// A worker that drains, and leases nothing more, keeps no session that is free.
+    ADrainKeepsNoSession,
     /// A start of a worker that declares the one before it gone leaves that one nothing.
     ARestartFreesWhatWasHeld,
     /// A call under another lease than the present one changes nothing.

@@ -2,8 +2,10 @@
 
 use std::cmp::Reverse;
 
-use windlass_domain::lifecycle::{Changes, Command, Scene, Signal};
-use windlass_domain::run::{Answered, Finished, Run, RunCommand, RunState, Status, WorkerCommand};
+use windlass_domain::lifecycle::{Changes, Command, Scene, SceneWorker, Signal};
+use windlass_domain::run::{
+    Answered, Finished, Holder, Run, RunCommand, RunState, Status, WorkerCommand,
+};
 use windlass_domain::sealed::Sealed;
 use windlass_domain::session::{Session, SessionCommand, SessionState};
 
@@ -65,8 +67,38 @@ pub(super) fn check(
             taken(pair, &changes.signals, after.session.as_ref())?;
         }
     }
+    drained(before, step, after)?;
     in_order(before, after)?;
     told::check(before, &changes.events, after)
+}
+
+/// What holds for a step that was refused.
+pub(super) fn refused(before: &Scene, step: &Step) -> Result<(), Promise> {
+    drained(before, step, before)
+}
+
+/// Where a worker leases nothing more, no session is left to it, or comes to it, that is free.
+fn drained(before: &Scene, step: &Step, after: &Scene) -> Result<(), Promise> {
+    let is_kept = match &step.command {
+        Command::Session(SessionCommand::Drained { holder }) => keeper(after) == Some(*holder),
+        Command::Start { .. } | Command::Run { .. } | Command::Session(_) => {
+            let becomes_free = keeper(before).is_none() && keeper(after).is_some();
+            becomes_free && step.worker == SceneWorker::Leaves
+        }
+    };
+    holds(!is_kept, Promise::ADrainKeepsNoSession)
+}
+
+/// Who keeps a session that is free.
+fn keeper(scene: &Scene) -> Option<Holder> {
+    match scene.session.as_ref()?.state {
+        SessionState::Idle { holder, .. } => Some(holder),
+        SessionState::Queued
+        | SessionState::Running { .. }
+        | SessionState::Completing { .. }
+        | SessionState::Completed
+        | SessionState::Failed => None,
+    }
 }
 
 fn holds(is_right: bool, promise: Promise) -> Result<(), Promise> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use windlass_domain::Timestamp;
 use windlass_domain::id::RunId;
-use windlass_domain::lifecycle::{Changes, Command, Scene, Signal, Subject, decide};
+use windlass_domain::lifecycle::{Changes, Command, Scene, SceneWorker, Signal, Subject, decide};
 use windlass_domain::run::{
     Clock, ErrorCode, Refusal, RunCommand, RunState, Status, Waiting, WorkerCommand,
 };
@@ -222,4 +222,38 @@ fn a_session_that_a_gone_worker_keeps_is_found() {
     let finding = world(an_idle_session_outlives_its_worker).err();
 
     assert_eq!(finding, Some(Promise::ARestartFreesWhatWasHeld));
+}
+
+fn a_drain_spares_what_is_waited_for(scene: &Scene, command: Command, now: Timestamp) -> Decided {
+    match command {
+        Command::Session(SessionCommand::Drained { holder }) => {
+            let evicted = Command::Session(SessionCommand::Evicted { holder });
+            decide(scene, evicted, now)
+        }
+        Command::Start { .. } | Command::Run { .. } | Command::Session(_) => {
+            decide(scene, command, now)
+        }
+    }
+}
+
+#[test]
+fn a_drain_that_strands_a_run_is_found() {
+    finds(
+        a_drain_spares_what_is_waited_for,
+        Promise::ADrainKeepsNoSession,
+    );
+}
+
+fn a_worker_that_drains_is_believed(scene: &Scene, command: Command, now: Timestamp) -> Decided {
+    let mut scene = scene.clone();
+    scene.worker = Some(SceneWorker::Stays);
+    decide(&scene, command, now)
+}
+
+#[test]
+fn a_session_that_a_draining_worker_keeps_is_found() {
+    finds(
+        a_worker_that_drains_is_believed,
+        Promise::ADrainKeepsNoSession,
+    );
 }
