@@ -197,6 +197,7 @@ impl Application {
             sweeper: Sweeper {
                 runs: ports.runs.clone(),
                 workers: ports.workers.clone(),
+                destinations: ports.destinations.clone(),
                 announcer: announcer.clone(),
                 workers_after: GONE_AFTER,
             },

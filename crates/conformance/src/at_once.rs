@@ -263,6 +263,7 @@ pub async fn a_deleted_destination_leaves_no_delivery(fixture: &Fixture) {
         let ((), (), (), deleted) = tokio::join!(create("a"), create("b"), create("c"), delete);
 
         done(deleted.expect("it is there"));
+        while destinations.sweep(100).await.expect("a sweep") {}
         let listed = deliveries.list(
             fixture.organization,
             destination.id,

@@ -6,6 +6,7 @@ use windlass_application::ports::WriteError;
 use windlass_application::ports::deliveries::DeliveryFilter;
 use windlass_application::random::random;
 use windlass_application::{Created, OrganizationContext};
+use windlass_domain::delivery::{Attempt, Next};
 use windlass_domain::destination::{
     Configuration, Destination, DestinationStatus, EventFilter, EventPattern, RetryProfile,
 };
@@ -144,6 +145,7 @@ pub async fn a_deleted_destination_gets_nothing_more(fixture: &Fixture) {
     let first = destinations.delete(fixture.write(), deleted.id).await;
     let second = destinations.delete(fixture.write(), deleted.id).await;
     fixture.source("src_power").await;
+    sweep(fixture, 100).await;
 
     done(first.expect("it is there"));
     assert!(matches!(second, Err(WriteError::NotFound)), "{second:?}");
@@ -170,6 +172,58 @@ pub async fn a_deleted_destination_gets_nothing_more(fixture: &Fixture) {
     assert_eq!(agents.count(), 1);
 }
 
+/// What was not delivered to a deleted destination is dropped in steps, whether it was to be tried
+/// again or had no attempt left. None of it is sent meanwhile, and what was delivered stays.
+pub async fn what_a_deleted_destination_left_is_dropped_in_steps(fixture: &Fixture) {
+    let destination = fixture.destination().await;
+    let kept = fixture.destination().await;
+    for number in 0..7 {
+        fixture.agent(&format!("agt_{number}")).await;
+    }
+    let deliveries = &fixture.ports.deliveries;
+    let minute = Duration::from_secs(60);
+    let leased = deliveries.lease(100, 100, &[kept.id], minute).await;
+    let leased = leased.expect("a lease");
+    let nexts = [
+        Next::Delivered,
+        Next::Park { deactivate: false },
+        Next::Park { deactivate: false },
+        Next::Retry { after: minute },
+    ];
+    for (due, next) in leased.iter().zip(nexts) {
+        let attempt = Attempt {
+            at: fixture.now(),
+            status_code: Some(503),
+            duration: Duration::from_millis(40),
+            error: None,
+            retry_after: None,
+        };
+        let recorded = deliveries.record(due.delivery.id, attempt, next).await;
+        recorded.expect("the store records");
+    }
+
+    let destinations = &fixture.ports.destinations;
+    let deleted = destinations.delete(fixture.write(), destination.id).await;
+    done(deleted.expect("it is there"));
+    let mut left = listed(fixture, destination.id).await;
+    fixture.clock.advance(Duration::from_secs(3600));
+    let sent = deliveries.lease(100, 100, &[kept.id], minute).await;
+    for _ in 0..10 {
+        let more = destinations.sweep(2).await.expect("a sweep");
+        let now = listed(fixture, destination.id).await;
+        assert!(now + 2 >= left, "{left} became {now}");
+        left = now;
+        if !more {
+            break;
+        }
+    }
+
+    assert_eq!(sent.expect("a lease"), []);
+    assert_eq!(left, 1, "the one that was delivered");
+    assert!(!destinations.sweep(2).await.expect("a sweep"));
+    assert_eq!(listed(fixture, kept.id).await, 9, "with what was parked");
+}
+
 /// What was never there is not deleted.
 pub async fn an_unknown_destination_is_not_deleted(fixture: &Fixture) {
     let id = DestinationId::new(fixture.now(), random());
@@ -177,6 +231,17 @@ pub async fn an_unknown_destination_is_not_deleted(fixture: &Fixture) {
     let deleted = fixture.ports.destinations.delete(fixture.write(), id).await;
 
     assert!(matches!(deleted, Err(WriteError::NotFound)), "{deleted:?}");
+}
+
+/// Drops what is left of deleted destinations.
+async fn sweep(fixture: &Fixture, limit: u32) {
+    let destinations = &fixture.ports.destinations;
+    while destinations.sweep(limit).await.expect("a sweep") {}
+}
+
+/// How many deliveries to a destination are kept.
+async fn listed(fixture: &Fixture, id: DestinationId) -> usize {
+    delivered(fixture, fixture.organization, id).await.len()
 }
 
 async fn with(fixture: &Fixture, change: impl FnOnce(&mut Destination)) -> Destination {

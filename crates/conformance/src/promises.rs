@@ -77,6 +77,7 @@ macro_rules! store_promises {
                 an_event_is_delivered_where_it_is_wanted,
                 a_refused_change_delivers_nothing,
                 a_deleted_destination_gets_nothing_more,
+                what_a_deleted_destination_left_is_dropped_in_steps,
                 an_unknown_destination_is_not_deleted,
             ]
         );

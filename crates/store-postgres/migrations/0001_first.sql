@@ -419,6 +419,13 @@ CREATE TABLE destination (
 
 CREATE INDEX destination_by_organization ON destination (organization_id, id);
 
+-- A destination that was deleted, for as long as there is something that was not delivered to it.
+CREATE TABLE deleted_destination (
+    id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    CONSTRAINT deleted_destination_key PRIMARY KEY (id)
+);
+
 -- One event to one destination, written with the event.
 CREATE TABLE delivery (
     id uuid NOT NULL,
@@ -441,6 +448,8 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_due ON delivery (destination_id, next_attempt_at, id)
     WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX delivery_parked ON delivery (destination_id, parked_until, id)
+    WHERE parked_until IS NOT NULL;
 CREATE INDEX delivery_by_destination ON delivery (destination_id, id);
 
 CREATE TABLE delivery_attempt (
@@ -497,7 +506,8 @@ BEGIN
     FOREACH tenant_table IN ARRAY ARRAY[
         'api_key', 'data_key', 'agent', 'source', 'credential', 'task', 'task_version', 'playbook',
         'playbook_version', 'worker', 'session', 'run', 'queue', 'parked', 'gate', 'live',
-        'review', 'file', 'event', 'destination', 'delivery', 'idempotency', 'audit'
+        'review', 'file', 'event', 'destination', 'deleted_destination', 'delivery', 'idempotency',
+        'audit'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format(
@@ -532,6 +542,7 @@ GRANT SELECT ON organization, session, run, run_input, run_output, queue, parked
     timeline, file TO windlass_tenant;
 GRANT UPDATE (event_sequence, queued) ON organization TO windlass_tenant;
 GRANT SELECT, INSERT ON event, audit TO windlass_tenant;
+GRANT INSERT ON deleted_destination TO windlass_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_key, agent, source, credential, task, task_version,
     playbook, playbook_version, destination, delivery, delivery_attempt, idempotency
     TO windlass_tenant;

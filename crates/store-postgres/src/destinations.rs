@@ -18,6 +18,7 @@ use windlass_records::{Audited, EventFilterRecord, WebhookRecord};
 use crate::error::{read, store_error};
 use crate::retry::retrying;
 use crate::store::PostgresStore;
+use crate::undelivered;
 use crate::write::Begun;
 
 #[async_trait]
@@ -92,8 +93,11 @@ impl Destinations for PostgresStore {
     }
 
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
-        // Deliveries that it drops may be under way.
         retrying(|| self.delete_destination(write.clone(), id)).await
+    }
+
+    async fn sweep(&self, limit: u32) -> Result<bool, StoreError> {
+        undelivered::sweep(self, limit).await
     }
 }
 
@@ -118,23 +122,20 @@ impl PostgresStore {
         if deleted.rows_affected() == 0 {
             return Err(WriteError::NotFound);
         }
-        drop_undelivered(connection, organization_id, id).await?;
-        // Whoever writes events has the counter when it looks which destinations are there: what
-        // was made until the counter was had is found by the second look, and no more is made
-        // after it. A long backlog is dropped before, since all events of the organization wait.
-        hold_counter(connection, organization_id).await?;
-        drop_undelivered(connection, organization_id, id).await?;
+        leave(connection, organization_id, id).await?;
         let audited = Audited::new("event_destination.delete", &id);
-        transaction.commit_deletion(audited).await
+        transaction.commit_deletion_between_events(audited).await
     }
 }
 
-/// Keeps everybody from writing events of the organization until the end of the transaction.
-async fn hold_counter(
+/// Leaves what was not delivered to a destination to [`undelivered::sweep`].
+async fn leave(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
+    id: DestinationId,
 ) -> Result<(), StoreError> {
-    sqlx::query("SELECT event_sequence FROM organization WHERE id = $1 FOR NO KEY UPDATE")
+    sqlx::query("INSERT INTO deleted_destination (id, organization_id) VALUES ($1, $2)")
+        .bind(Id(id.uuid()))
         .bind(Id(organization_id.uuid()))
         .execute(connection)
         .await
@@ -167,53 +168,6 @@ async fn insert(
     .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
     .bind(At(destination.created_at))
     .bind(At(destination.updated_at))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
-}
-
-/// Drops what was not delivered to a destination, with its attempts. First waits for those that are
-/// just being kept.
-async fn drop_undelivered(
-    connection: &mut PgConnection,
-    organization_id: OrganizationId,
-    id: DestinationId,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "SELECT count(*)
-         FROM (
-             SELECT id
-             FROM delivery
-             WHERE organization_id = $1 AND destination_id = $2 AND delivered_at IS NULL
-             ORDER BY id
-             FOR UPDATE
-         ) AS undelivered",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    sqlx::query(
-        "DELETE FROM delivery_attempt
-         USING delivery
-         WHERE delivery_attempt.delivery_id = delivery.id
-           AND delivery.organization_id = $1
-           AND delivery.destination_id = $2
-           AND delivery.delivered_at IS NULL",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    sqlx::query(
-        "DELETE FROM delivery
-         WHERE organization_id = $1 AND destination_id = $2 AND delivered_at IS NULL",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
     .execute(connection)
     .await
     .map_err(store_error)?;

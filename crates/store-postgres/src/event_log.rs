@@ -88,6 +88,20 @@ pub(crate) async fn append(
     Ok(appended)
 }
 
+/// Waits for whoever writes events of the organization, and keeps everybody from it until the end
+/// of the transaction. As the last of its locks, right before the commit.
+pub(crate) async fn hold_counter(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+) -> Result<(), StoreError> {
+    sqlx::query("SELECT event_sequence FROM organization WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(Id(organization_id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
+}
+
 /// Takes the next numbers of an organization, and counts its queued runs, which change with events
 /// alone. Answers the first number, and how many are queued.
 async fn reserve(

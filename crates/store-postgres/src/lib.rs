@@ -33,6 +33,7 @@ mod sources;
 mod store;
 mod tasks;
 mod transaction;
+mod undelivered;
 mod workers;
 mod write;
 

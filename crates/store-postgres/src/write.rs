@@ -14,6 +14,7 @@ use windlass_records::rows::IdempotencyRow;
 use windlass_records::{Audited, By, NewEvent};
 
 use crate::error::{read, store_error};
+use crate::event_log;
 use crate::open::Role;
 use crate::store::PostgresStore;
 use crate::transaction::Transaction;
@@ -146,6 +147,19 @@ impl WriteTransaction {
     /// As [`Self::commit`], of a deletion.
     pub(crate) async fn commit_deletion(self, audited: Audited) -> Result<Written<()>, WriteError> {
         self.commit(Outcome::Deleted, Some(audited)).await?;
+        Ok(Written::Done(()))
+    }
+
+    /// As [`Self::commit_deletion`], between two transactions that write events of the organization:
+    /// those who wrote before have committed, those who write later see what is gone.
+    pub(crate) async fn commit_deletion_between_events(
+        mut self,
+        audited: Audited,
+    ) -> Result<Written<()>, WriteError> {
+        self.keep(Outcome::Deleted, Some(audited)).await?;
+        let organization_id = self.organization_id();
+        event_log::hold_counter(self.connection(), organization_id).await?;
+        self.transaction.commit().await?;
         Ok(Written::Done(()))
     }
 }

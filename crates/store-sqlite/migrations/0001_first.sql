@@ -403,6 +403,13 @@ CREATE TABLE destination (
 
 CREATE INDEX destination_by_organization ON destination (organization_id, id);
 
+-- A destination that was deleted, for as long as there is something that was not delivered to it.
+CREATE TABLE deleted_destination (
+    id BLOB NOT NULL,
+    organization_id BLOB NOT NULL,
+    CONSTRAINT deleted_destination_key PRIMARY KEY (id)
+) WITHOUT ROWID;
+
 -- One event to one destination, written with the event.
 CREATE TABLE delivery (
     id BLOB NOT NULL,
@@ -425,6 +432,8 @@ CREATE TABLE delivery (
 
 CREATE INDEX delivery_due ON delivery (destination_id, next_attempt_at)
     WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX delivery_parked ON delivery (destination_id, parked_until)
+    WHERE parked_until IS NOT NULL;
 CREATE INDEX delivery_by_destination ON delivery (destination_id, id);
 
 CREATE TABLE delivery_attempt (

@@ -17,6 +17,7 @@ use windlass_records::{Audited, EventFilterRecord, WebhookRecord};
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
+use crate::undelivered;
 use crate::write::Begun;
 
 #[async_trait]
@@ -115,9 +116,13 @@ impl Destinations for SqliteStore {
         if deleted.rows_affected() == 0 {
             return Err(WriteError::NotFound);
         }
-        drop_undelivered(transaction.connection(), organization_id, id).await?;
+        leave(transaction.connection(), organization_id, id).await?;
         let audited = Audited::new("event_destination.delete", &id);
         transaction.commit_deletion(audited).await
+    }
+
+    async fn sweep(&self, limit: u32) -> Result<bool, StoreError> {
+        undelivered::sweep(self, limit).await
     }
 }
 
@@ -141,33 +146,17 @@ pub(crate) async fn load(
     row.map(read).transpose()
 }
 
-/// Drops what was not delivered to a destination, with its attempts.
-async fn drop_undelivered(
+/// Leaves what was not delivered to a destination to [`undelivered::sweep`].
+async fn leave(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     id: DestinationId,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM delivery_attempt
-         WHERE delivery_id IN (
-             SELECT id
-             FROM delivery
-             WHERE organization_id = ? AND destination_id = ? AND delivered_at IS NULL
-         )",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    sqlx::query(
-        "DELETE FROM delivery
-         WHERE organization_id = ? AND destination_id = ? AND delivered_at IS NULL",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+    sqlx::query("INSERT INTO deleted_destination (id, organization_id) VALUES (?, ?)")
+        .bind(Id(id.uuid()))
+        .bind(Id(organization_id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
     Ok(())
 }

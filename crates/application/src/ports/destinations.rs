@@ -34,6 +34,11 @@ pub trait Destinations: Send + Sync {
         page: PageRequest,
     ) -> Result<Page<Destination>, StoreError>;
 
-    /// Drops a destination and what was not delivered to it, with its attempts.
+    /// Drops a destination: from then on nothing is made for it, and nothing more is sent to it.
+    /// What was not delivered to it may be much, and is left to [`Self::sweep`].
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError>;
+
+    /// Drops up to `limit` deliveries, with their attempts, that were not delivered to destinations
+    /// that are deleted: a transaction that is never long. Whether there may be more.
+    async fn sweep(&self, limit: u32) -> Result<bool, StoreError>;
 }

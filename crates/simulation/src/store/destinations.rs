@@ -82,4 +82,9 @@ impl Destinations for MemoryStore {
         self.write("Destinations::delete", write, act, |()| Outcome::Deleted)
             .await
     }
+
+    async fn sweep(&self, _limit: u32) -> Result<bool, StoreError> {
+        // A deletion leaves nothing behind here.
+        Ok(false)
+    }
 }

@@ -80,17 +80,21 @@ async fn lock_active(
     row.map(read).transpose()
 }
 
-/// The delivery, as nobody else changes it until the end of the transaction, and whose it is.
+/// The delivery, as nobody else changes it until the end of the transaction, and whose it is. None
+/// where its destination is deleted, whether or not it was dropped since.
 async fn lock(
     connection: &mut PgConnection,
     id: DeliveryId,
 ) -> Result<Option<(OrganizationId, Delivery)>, StoreError> {
-    let row: Option<DeliveryRow> =
-        sqlx::query_as(select_deliveries!("WHERE id = $1 FOR NO KEY UPDATE"))
-            .bind(Id(id.uuid()))
-            .fetch_optional(connection)
-            .await
-            .map_err(store_error)?;
+    let row: Option<DeliveryRow> = sqlx::query_as(select_deliveries!(
+        "WHERE id = $1
+           AND EXISTS (SELECT 1 FROM destination WHERE destination.id = delivery.destination_id)
+         FOR NO KEY UPDATE"
+    ))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
     row.map(read).transpose()
 }
 

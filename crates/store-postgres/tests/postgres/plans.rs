@@ -11,6 +11,7 @@ use windlass_application::ports::runs::{LeaseRequest, RunFilter};
 use windlass_application::{PageRequest, Position};
 use windlass_conformance::stage::Stage;
 use windlass_conformance::store::{Fixture, Ports};
+use windlass_domain::delivery::{Attempt, Next};
 use windlass_store_postgres::PostgresStore;
 
 use crate::conformance::open;
@@ -130,6 +131,90 @@ async fn a_timeline_reads_its_own_run_whatever_is_kept() {
     .await;
 
     few(&read);
+}
+
+#[tokio::test]
+async fn a_destinations_deletion_reads_nothing_of_what_was_delivered() {
+    let (fixture, database) = open().await;
+    let destination = fixture.destination().await;
+    fixture.agent("agt_1").await;
+    fixture.next_second();
+    fixture.agent("agt_2").await;
+    let deliveries = &fixture.ports.deliveries;
+    let minute = Duration::from_secs(60);
+    let leased = deliveries.lease(1, 1, &[], minute).await.expect("a lease");
+    let attempt = Attempt {
+        at: fixture.now(),
+        status_code: Some(503),
+        duration: minute,
+        error: None,
+        retry_after: None,
+    };
+    let park = Next::Park { deactivate: false };
+    let parked = deliveries.record(leased[0].delivery.id, attempt, park);
+    parked.await.expect("it is kept");
+    let delivered = format!(
+        "INSERT INTO delivery
+         SELECT (jsonb_populate_record(delivery, jsonb_build_object(
+             'id', gen_random_uuid(), 'next_attempt_at', NULL, 'delivered_at', 1))).*
+         FROM delivery, generate_series(1, {BACKLOG})
+         WHERE delivery.next_attempt_at IS NOT NULL"
+    );
+    execute(&database, &delivered).await;
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let destinations = &fixture.ports.destinations;
+        let deleted = destinations.delete(fixture.write(), destination.id).await;
+        deleted.expect("it is there");
+        while destinations.sweep(100).await.expect("a sweep") {}
+    })
+    .await;
+
+    few(&read);
+    let (left, attempts): (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM delivery WHERE delivered_at IS NULL),
+                (SELECT count(*) FROM delivery_attempt)",
+    )
+    .fetch_one(database.outside())
+    .await
+    .expect("what is left");
+    assert_eq!((left, attempts), (0, 0));
+}
+
+/// Whoever writes events of the organization, and so whoever starts a run, waits for the deletion.
+#[tokio::test]
+async fn a_destinations_deletion_drops_nothing_of_a_long_backlog() {
+    let (fixture, database) = open().await;
+    let destination = fixture.destination().await;
+    fixture.agent("agt_1").await;
+    let undelivered = format!(
+        "INSERT INTO delivery
+         SELECT (jsonb_populate_record(delivery, jsonb_build_object('id', gen_random_uuid()))).*
+         FROM delivery, generate_series(1, {BACKLOG})"
+    );
+    execute(&database, &undelivered).await;
+    let destinations = &fixture.ports.destinations;
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let destinations = &fixture.ports.destinations;
+        let deleted = destinations.delete(fixture.write(), destination.id).await;
+        deleted.expect("it is there");
+    })
+    .await;
+    let step = reads_of(&database, &fixture, async |fixture| {
+        let more = fixture.ports.destinations.sweep(20).await;
+        assert!(more.expect("a sweep"));
+    })
+    .await;
+
+    few(&read);
+    few(&step);
+    while destinations.sweep(1_000).await.expect("a sweep") {}
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM delivery")
+        .fetch_one(database.outside())
+        .await
+        .expect("what is left");
+    assert_eq!(left, 0);
 }
 
 fn few(read: &[(String, i64)]) {

@@ -48,16 +48,20 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// Whose it is, its row says: a dispatcher sends everybody's.
+/// Whose it is, its row says: a dispatcher sends everybody's. None where its destination is
+/// deleted, whether or not it was dropped since.
 async fn load(
     connection: &mut SqliteConnection,
     id: DeliveryId,
 ) -> Result<Option<(OrganizationId, Delivery)>, StoreError> {
-    let row: Option<DeliveryRow> = sqlx::query_as(select_deliveries!("WHERE id = ?"))
-        .bind(Id(id.uuid()))
-        .fetch_optional(connection)
-        .await
-        .map_err(store_error)?;
+    let row: Option<DeliveryRow> = sqlx::query_as(select_deliveries!(
+        "WHERE id = ?
+           AND EXISTS (SELECT 1 FROM destination WHERE destination.id = delivery.destination_id)"
+    ))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
     row.map(read).transpose()
 }
 
