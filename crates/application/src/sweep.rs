@@ -77,7 +77,10 @@ impl Sweeper {
     pub async fn sweep_destinations(&self) -> bool {
         let swept = self.destinations.sweep(DROPPED_AT_ONCE).await;
         swept.unwrap_or_else(|error| {
-            warn!("deliveries of a deleted destination are dropped later: {}", chain(&error));
+            warn!(
+                "deliveries of a deleted destination are dropped later: {}",
+                chain(&error)
+            );
             false
         })
     }

@@ -36,7 +36,7 @@ pub enum MigrateError {
         #[source]
         source: sqlx::Error,
     },
-    /// A migration failed, or the tables are those of a newer program.
+    /// A migration failed, or one that was done is not the one that this program knows.
     #[error("the tables cannot be brought to the shape that this program knows")]
     Migrations(#[from] sqlx::migrate::MigrateError),
 }
@@ -68,6 +68,8 @@ async fn migrate_alone(connection: &mut PgConnection) -> Result<(), MigrateError
     )];
     Migrator::with_migrations(migrations)
         .set_locking(false)
+        // Of a newer replica: an old one that starts again beside it works on its tables.
+        .set_ignore_missing(true)
         .run(connection)
         .await?;
     Ok(())

@@ -61,8 +61,8 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
-    /// Its tables cannot be brought to the shape that this program knows; those of a newer one
-    /// are refused like this.
+    /// Its tables cannot be brought to the shape that this program knows: a migration failed, or
+    /// one that was done is not the one that it knows.
     #[error("failed to migrate the database {}", .path.display())]
     Migrate {
         /// Which file.
@@ -240,6 +240,8 @@ async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
     )];
     let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
     Migrator::with_migrations(migrations)
+        // Of a newer program: an old one that is started again works on its tables.
+        .set_ignore_missing(true)
         .run(&mut *transaction)
         .await?;
     transaction.commit().await?;

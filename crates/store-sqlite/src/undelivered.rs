@@ -68,10 +68,7 @@ async fn find(
         .map_err(store_error)
 }
 
-async fn drop_deliveries(
-    connection: &mut SqliteConnection,
-    ids: &[Id],
-) -> Result<(), StoreError> {
+async fn drop_deliveries(connection: &mut SqliteConnection, ids: &[Id]) -> Result<(), StoreError> {
     for id in ids {
         for statement in [
             "DELETE FROM delivery_attempt WHERE delivery_id = ?",

@@ -136,7 +136,7 @@ async fn stores_that_open_a_new_file_at_the_same_time_migrate_it_once() {
 }
 
 #[tokio::test]
-async fn a_file_of_a_newer_program_is_refused() {
+async fn a_file_that_a_newer_program_migrated_further_is_used() {
     let opened = Opened::new().await;
     let inserted = sqlx::query(
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
@@ -145,6 +145,20 @@ async fn a_file_of_a_newer_program_is_refused() {
     .execute(&opened.outside().await)
     .await;
     inserted.expect("a row of a newer program");
+    opened.store.close().await;
+
+    let store = open(opened.folder.path(), &opened.fixture.clock).await;
+
+    store.expect("it opens").close().await;
+}
+
+#[tokio::test]
+async fn a_file_whose_migration_was_another_is_refused() {
+    let opened = Opened::new().await;
+    let updated = sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'")
+        .execute(&opened.outside().await)
+        .await;
+    updated.expect("another migration");
     opened.store.close().await;
 
     let refused = open(opened.folder.path(), &opened.fixture.clock).await;

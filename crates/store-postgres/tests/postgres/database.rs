@@ -47,8 +47,9 @@ async fn the_servers_clock_rules() {
     store.close().await;
 }
 
+/// While replicas are brought to a new version one by one, an old one may start again.
 #[tokio::test]
-async fn a_database_of_a_newer_program_is_refused() {
+async fn a_database_that_a_newer_program_migrated_further_is_used() {
     let database = Database::new().await;
     open(&database).await.close().await;
     let inserted = sqlx::query(
@@ -58,6 +59,20 @@ async fn a_database_of_a_newer_program_is_refused() {
     .execute(database.outside())
     .await;
     inserted.expect("a row of a newer program");
+
+    let store = PostgresStore::connect(database.url(), None).await;
+
+    store.expect("it starts").close().await;
+}
+
+#[tokio::test]
+async fn a_database_whose_migration_was_another_is_refused() {
+    let database = Database::new().await;
+    open(&database).await.close().await;
+    let updated = sqlx::query("UPDATE _sqlx_migrations SET checksum = 'other'")
+        .execute(database.outside())
+        .await;
+    updated.expect("another migration");
 
     let refused = PostgresStore::connect(database.url(), None).await;
 
