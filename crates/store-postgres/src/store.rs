@@ -12,7 +12,7 @@ use windlass_application::OrganizationContext;
 use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
 use windlass_domain::slot::Caps;
-use windlass_records::{LastLetIn, LastLook};
+use windlass_records::{LastLetIn, LastLook, LastNoted};
 
 use crate::clock::ServerClock;
 use crate::migrate::{MigrateError, migrate};
@@ -62,6 +62,7 @@ pub struct PostgresStore {
     last_look: LastLook,
     turns: Turns,
     last_let_in: LastLetIn,
+    last_noted: LastNoted,
     caps: Caps,
 }
 
@@ -131,6 +132,7 @@ impl PostgresStore {
             last_look: LastLook::default(),
             turns: Turns::default(),
             last_let_in: LastLetIn::default(),
+            last_noted: LastNoted::default(),
             caps: Caps::default(),
         })
     }
@@ -178,6 +180,11 @@ impl PostgresStore {
     /// When this replica looked for slots that nobody took.
     pub(crate) fn last_let_in(&self) -> &LastLetIn {
         &self.last_let_in
+    }
+
+    /// When this replica knew the calls of workers noted.
+    pub(crate) fn last_noted(&self) -> &LastNoted {
+        &self.last_noted
     }
 
     /// What each organization may have.

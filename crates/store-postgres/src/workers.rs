@@ -93,12 +93,19 @@ impl Workers for PostgresStore {
     }
 
     async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
+        let at = self.now();
+        if self.last_noted().is_recent(holder, at) {
+            return Ok(());
+        }
         let mut connection = self.pool().acquire().await.map_err(store_error)?;
         let worker = find(&mut connection, holder.worker_id).await?;
-        match worker.filter(|worker| worker.incarnation == holder.incarnation) {
-            Some(worker) => seen(&mut connection, &worker, self.now()).await,
-            None => Ok(()),
-        }
+        let worker = worker.filter(|worker| worker.incarnation == holder.incarnation);
+        let Some(worker) = worker else { return Ok(()) };
+        seen(&mut connection, &worker, at).await?;
+        let is_old = worker.is_to_be_noted(at);
+        let noted_at = if is_old { at } else { worker.last_seen_at };
+        self.last_noted().set(holder, noted_at);
+        Ok(())
     }
 }
 

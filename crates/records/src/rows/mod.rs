@@ -43,6 +43,7 @@ pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;
 pub use self::task::TaskRow;
 pub use self::timeline::{LineKind, LineRow, MAX_LINES};
+pub(crate) use self::worker::NOTED_EVERY;
 pub use self::worker::{Worker, WorkerRow};
 use windlass_domain::id::MalformedId;
 

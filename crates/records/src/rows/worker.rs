@@ -13,7 +13,7 @@ use windlass_domain::session::SessionCommand;
 use crate::columns::{At, Count, Id};
 
 /// A worker's call is noted so often at most: one that only waits must cost no write a second.
-const NOTED_EVERY: Duration = Duration::from_secs(15);
+pub(crate) const NOTED_EVERY: Duration = Duration::from_secs(15);
 
 /// A worker.
 #[derive(FromRow)]

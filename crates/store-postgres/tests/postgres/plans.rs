@@ -217,6 +217,40 @@ async fn a_destinations_deletion_drops_nothing_of_a_long_backlog() {
     assert_eq!(left, 0);
 }
 
+#[tokio::test]
+async fn a_workers_calls_read_its_row_once_in_a_while() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let holder = stage.worker;
+    let calls = async |fixture: &Fixture| {
+        for _ in 0..10 {
+            let seen = fixture.ports.workers.seen(holder).await;
+            seen.expect("the store notes it");
+        }
+    };
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        calls(fixture).await;
+        fixture.clock.advance(Duration::from_secs(15));
+        calls(fixture).await;
+    })
+    .await;
+
+    // To see who it is, twice, and to note it, once: it had just started.
+    assert_eq!(of(&read, "worker"), 3, "{read:?}");
+    let seen_at: i64 = sqlx::query_scalar("SELECT last_seen_at FROM worker")
+        .fetch_one(database.outside())
+        .await
+        .expect("the row");
+    assert_eq!(seen_at, fixture.now().millis());
+}
+
+/// How much was read of a table.
+fn of(read: &[(String, i64)], table: &str) -> i64 {
+    let of = read.iter().find(|(name, _)| name == table);
+    of.map_or(0, |(_, rows)| *rows)
+}
+
 fn few(read: &[(String, i64)]) {
     assert!(!read.is_empty(), "something is read");
     for (table, rows) in read {
