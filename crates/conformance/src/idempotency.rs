@@ -127,6 +127,26 @@ pub async fn of_requests_at_the_same_time_one_acts(fixture: &Fixture) {
     assert_eq!(fixture.event_types().await, [EventType::AgentCreated]);
 }
 
+/// Forgotten keys that are used again at the same time all act: each takes forgotten records away,
+/// and none stands in another's way.
+pub async fn forgotten_keys_used_again_at_once_all_act(fixture: &Fixture) {
+    for round in 0..8 {
+        let act = |number: usize| async move {
+            let write = fixture.write_once(&format!("k{number}"), "body");
+            create(fixture, write, &format!("agt_{round}_{number}")).await
+        };
+        // The oldest records are taken away first: by whoever uses the newest again.
+        let number = |number: usize| if round % 2 == 0 { number } else { 11 - number };
+
+        let written = futures_util::future::join_all((0..12).map(number).map(act)).await;
+
+        for written in written {
+            done(written.expect("none is refused"));
+        }
+        fixture.clock.advance(Duration::from_secs(25 * 3600));
+    }
+}
+
 /// A deletion that is repeated with its key is answered as it was, though nothing is there.
 pub async fn a_deletion_is_replayed(fixture: &Fixture) {
     let agent = fixture.agent("agt_1").await;

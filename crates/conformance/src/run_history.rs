@@ -36,12 +36,6 @@ const STEPS: usize = 60;
 /// How many runs are started in one at most.
 const RUNS: usize = 6;
 
-/// How often a store is asked to act on the clocks that have run out, at most.
-const SWEEPS: usize = 100;
-
-/// Between two of them.
-const PAUSE: Duration = Duration::from_millis(10);
-
 /// A random history through the store equals the same history in memory, for a task that repeats.
 pub async fn a_history_of_attempts_is_as_decided(fixture: &Fixture) {
     let strict = fixture.with_caps(STRICT).await;
@@ -322,17 +316,7 @@ impl World<'_> {
             self.follow(changes.expect("what is due is taken"));
             acted += 1;
         }
-        // A change that was just refused may not have let go of its locks yet; what they are on is
-        // left to the next sweep.
-        let mut swept = 0;
-        for _ in 0..SWEEPS {
-            swept += self.stage.sweep().await.acted;
-            if swept >= acted {
-                break;
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        assert_eq!(swept, acted);
+        assert_eq!(self.stage.sweep().await.acted, acted);
     }
 
     /// One of the runs; mostly one that is not final, where there is any.

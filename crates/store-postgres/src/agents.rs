@@ -16,6 +16,7 @@ use windlass_records::rows::{AgentRow, AgentTaskRow, with_tasks};
 use windlass_records::{Audited, page, refuse_in_use};
 
 use crate::error::{read, store_error};
+use crate::retry::retrying;
 use crate::store::PostgresStore;
 use crate::write::Begun;
 
@@ -26,39 +27,7 @@ impl Agents for PostgresStore {
         write: Write,
         agent: Agent,
     ) -> Result<Written<AgentWithTasks>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let inserted = sqlx::query(
-            "INSERT INTO agent (organization_id, id, name, description, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (organization_id, id) DO NOTHING",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(agent.id.as_str())
-        .bind(&agent.name)
-        .bind(&agent.description)
-        .bind(At(agent.created_at))
-        .bind(At(agent.updated_at))
-        .execute(transaction.connection())
-        .await
-        .map_err(store_error)?;
-        if inserted.rows_affected() == 0 {
-            return Err(WriteError::IdTaken);
-        }
-        let event = EventData::Agent(agent.clone());
-        transaction.emit(EventType::AgentCreated, agent.created_at, event);
-        let audited = Audited::new("agent.create", &agent.id);
-        let created = AgentWithTasks {
-            agent,
-            tasks: Vec::new(),
-        };
-        transaction
-            .commit(Outcome::Agent(&created), Some(audited))
-            .await?;
-        Ok(Written::Done(created))
+        retrying(|| self.create_agent(write.clone(), agent.clone())).await
     }
 
     async fn get(
@@ -113,6 +82,52 @@ impl Agents for PostgresStore {
     }
 
     async fn delete(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {
+        retrying(|| self.delete_agent(write.clone(), id)).await
+    }
+}
+
+impl PostgresStore {
+    async fn create_agent(
+        &self,
+        write: Write,
+        agent: Agent,
+    ) -> Result<Written<AgentWithTasks>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let inserted = sqlx::query(
+            "INSERT INTO agent (organization_id, id, name, description, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (organization_id, id) DO NOTHING",
+        )
+        .bind(Id(organization_id.uuid()))
+        .bind(agent.id.as_str())
+        .bind(&agent.name)
+        .bind(&agent.description)
+        .bind(At(agent.created_at))
+        .bind(At(agent.updated_at))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
+        let event = EventData::Agent(agent.clone());
+        transaction.emit(EventType::AgentCreated, agent.created_at, event);
+        let audited = Audited::new("agent.create", &agent.id);
+        let created = AgentWithTasks {
+            agent,
+            tasks: Vec::new(),
+        };
+        transaction
+            .commit(Outcome::Agent(&created), Some(audited))
+            .await?;
+        Ok(Written::Done(created))
+    }
+
+    async fn delete_agent(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {
         let mut transaction = match self.begin_write(write).await? {
             Begun::Fresh(transaction) => transaction,
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),

@@ -17,6 +17,7 @@ use windlass_records::page::{self, First};
 use windlass_records::rows::CredentialRow;
 
 use crate::error::{read, store_error};
+use crate::retry::retrying;
 use crate::sources;
 use crate::store::PostgresStore;
 use crate::write::Begun;
@@ -28,40 +29,7 @@ impl Credentials for PostgresStore {
         write: Write,
         view: CredentialView,
     ) -> Result<Written<CredentialView>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let credential = &view.credential;
-        let connection = transaction.connection();
-        sources::hold(connection, organization_id, &credential.source_id).await?;
-        sqlx::query(
-            "INSERT INTO credential
-                 (id, organization_id, source_id, auth_method, external_id, status, summary,
-                  secret, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        )
-        .bind(Id(credential.id.uuid()))
-        .bind(Id(organization_id.uuid()))
-        .bind(credential.source_id.as_str())
-        .bind(credential.auth_method.as_str())
-        .bind(&credential.external_id)
-        .bind(credential.status.as_str())
-        .bind(credential.summary.as_ref().map(Sealed::as_bytes))
-        .bind(credential.secret.as_ref().map(Sealed::as_bytes))
-        .bind(At(credential.created_at))
-        .bind(At(credential.updated_at))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-        let event = EventData::Credential(credential.clone());
-        transaction.emit(EventType::CredentialCreated, credential.created_at, event);
-        let audited = Audited::new("credential.create", &credential.id);
-        transaction
-            .commit(Outcome::Credential(&view), Some(audited))
-            .await?;
-        Ok(Written::Done(view))
+        retrying(|| self.create_credential(write.clone(), view.clone())).await
     }
 
     async fn get(
@@ -131,6 +99,57 @@ impl Credentials for PostgresStore {
     }
 
     async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError> {
+        retrying(|| self.delete_credential(write.clone(), id)).await
+    }
+}
+
+impl PostgresStore {
+    async fn create_credential(
+        &self,
+        write: Write,
+        view: CredentialView,
+    ) -> Result<Written<CredentialView>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let credential = &view.credential;
+        let connection = transaction.connection();
+        sources::hold(connection, organization_id, &credential.source_id).await?;
+        sqlx::query(
+            "INSERT INTO credential
+                 (id, organization_id, source_id, auth_method, external_id, status, summary,
+                  secret, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        )
+        .bind(Id(credential.id.uuid()))
+        .bind(Id(organization_id.uuid()))
+        .bind(credential.source_id.as_str())
+        .bind(credential.auth_method.as_str())
+        .bind(&credential.external_id)
+        .bind(credential.status.as_str())
+        .bind(credential.summary.as_ref().map(Sealed::as_bytes))
+        .bind(credential.secret.as_ref().map(Sealed::as_bytes))
+        .bind(At(credential.created_at))
+        .bind(At(credential.updated_at))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+        let event = EventData::Credential(credential.clone());
+        transaction.emit(EventType::CredentialCreated, credential.created_at, event);
+        let audited = Audited::new("credential.create", &credential.id);
+        transaction
+            .commit(Outcome::Credential(&view), Some(audited))
+            .await?;
+        Ok(Written::Done(view))
+    }
+
+    async fn delete_credential(
+        &self,
+        write: Write,
+        id: CredentialId,
+    ) -> Result<Written<()>, WriteError> {
         let mut transaction = match self.begin_write(write).await? {
             Begun::Fresh(transaction) => transaction,
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),

@@ -28,17 +28,7 @@ impl Destinations for PostgresStore {
         write: Write,
         destination: Destination,
     ) -> Result<Written<Destination>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        insert(transaction.connection(), organization_id, &destination).await?;
-        let audited = Audited::new("event_destination.create", &destination.id);
-        transaction
-            .commit(Outcome::Destination(&destination), Some(audited))
-            .await?;
-        Ok(Written::Done(destination))
+        retrying(|| self.create_destination(write.clone(), destination.clone())).await
     }
 
     async fn get(
@@ -102,6 +92,24 @@ impl Destinations for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn create_destination(
+        &self,
+        write: Write,
+        destination: Destination,
+    ) -> Result<Written<Destination>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        insert(transaction.connection(), organization_id, &destination).await?;
+        let audited = Audited::new("event_destination.create", &destination.id);
+        transaction
+            .commit(Outcome::Destination(&destination), Some(audited))
+            .await?;
+        Ok(Written::Done(destination))
+    }
+
     async fn delete_destination(
         &self,
         write: Write,

@@ -3,7 +3,8 @@
 //! [`PostgresStore`] is the front door; each port has a file of its name. What all of them share:
 //! `store` connects, `migrate` brings the tables to their shape, `open` is a transaction of the
 //! database and `transaction` one of the store, `event_log` writes events and their deliveries,
-//! `write` keeps idempotency records and the audit, `retry` runs again what a deadlock ended.
+//! `write` keeps idempotency records and the audit, `retry` runs again what a deadlock ended and
+//! waits for the `rollbacks` of what was refused.
 //!
 //! Locks are taken in one order: a session, then a credential, then where runs stand, then the
 //! organization's counter, which is held from there to the commit. Reads and changes of what a
@@ -27,6 +28,7 @@ mod open;
 mod organizations;
 mod playbooks;
 mod retry;
+mod rollbacks;
 mod runs;
 mod sessions;
 mod sources;

@@ -11,6 +11,7 @@ use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
 
 use crate::error::{is_answer_lost, store_error};
+use crate::rollbacks;
 
 /// How long a commit whose answer was lost is asked for, and how long a rollback may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -187,12 +188,13 @@ impl Drop for Open {
             return;
         };
         // Ends by itself: it is bounded, and the pool waits for its connection when it closes.
-        tokio::spawn(async move {
+        let rollback = tokio::spawn(async move {
             let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut *connection);
             let rolled_back = tokio::time::timeout(PATIENCE, rollback).await;
             if !matches!(rolled_back, Ok(Ok(_))) {
                 connection.close_on_drop();
             }
         });
+        rollbacks::note(rollback);
     }
 }

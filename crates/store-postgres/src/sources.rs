@@ -24,35 +24,7 @@ use crate::write::Begun;
 #[async_trait]
 impl Sources for PostgresStore {
     async fn create(&self, write: Write, source: Source) -> Result<Written<Source>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let inserted = sqlx::query(
-            "INSERT INTO source (organization_id, id, name, url, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (organization_id, id) DO NOTHING",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(source.id.as_str())
-        .bind(&source.name)
-        .bind(&source.url)
-        .bind(At(source.created_at))
-        .bind(At(source.updated_at))
-        .execute(transaction.connection())
-        .await
-        .map_err(store_error)?;
-        if inserted.rows_affected() == 0 {
-            return Err(WriteError::IdTaken);
-        }
-        let event = EventData::Source(source.clone());
-        transaction.emit(EventType::SourceCreated, source.created_at, event);
-        let audited = Audited::new("source.create", &source.id);
-        transaction
-            .commit(Outcome::Source(&source), Some(audited))
-            .await?;
-        Ok(Written::Done(source))
+        retrying(|| self.create_source(write.clone(), source.clone())).await
     }
 
     async fn get(
@@ -97,6 +69,42 @@ impl Sources for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn create_source(
+        &self,
+        write: Write,
+        source: Source,
+    ) -> Result<Written<Source>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let inserted = sqlx::query(
+            "INSERT INTO source (organization_id, id, name, url, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (organization_id, id) DO NOTHING",
+        )
+        .bind(Id(organization_id.uuid()))
+        .bind(source.id.as_str())
+        .bind(&source.name)
+        .bind(&source.url)
+        .bind(At(source.created_at))
+        .bind(At(source.updated_at))
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
+        let event = EventData::Source(source.clone());
+        transaction.emit(EventType::SourceCreated, source.created_at, event);
+        let audited = Audited::new("source.create", &source.id);
+        transaction
+            .commit(Outcome::Source(&source), Some(audited))
+            .await?;
+        Ok(Written::Done(source))
+    }
+
     async fn delete_source(&self, write: Write, id: &SourceId) -> Result<Written<()>, WriteError> {
         let mut transaction = match self.begin_write(write).await? {
             Begun::Fresh(transaction) => transaction,

@@ -242,7 +242,8 @@ async fn remembered(
 }
 
 /// Keeps an answer, in place of a forgotten one of the same key, and takes others of the
-/// organization away that are forgotten: so their number stays in step without a sweep.
+/// organization away that are forgotten: so their number stays in step without a sweep. Its own
+/// first: whoever takes others away waits for nobody any more.
 async fn remember(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
@@ -250,6 +251,25 @@ async fn remember(
     answer: &KeptAnswer,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO idempotency
+             (organization_id, method, path, key, body_hash, status, answer, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (organization_id, method, path, key) DO UPDATE
+         SET body_hash = excluded.body_hash, status = excluded.status, answer = excluded.answer,
+             expires_at = excluded.expires_at",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(&request.method)
+    .bind(&request.path)
+    .bind(&request.key)
+    .bind(&request.body_hash[..])
+    .bind(i64::from(answer.status))
+    .bind(answer.body.as_bytes())
+    .bind(At(at + REMEMBERED))
+    .execute(&mut *connection)
+    .await
+    .map_err(store_error)?;
     sqlx::query(
         "WITH forgotten AS MATERIALIZED (
              SELECT method, path, key
@@ -267,25 +287,6 @@ async fn remember(
     .bind(Id(organization_id.uuid()))
     .bind(At(at))
     .bind(FORGOTTEN_AT_ONCE)
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    sqlx::query(
-        "INSERT INTO idempotency
-             (organization_id, method, path, key, body_hash, status, answer, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         ON CONFLICT (organization_id, method, path, key) DO UPDATE
-         SET body_hash = excluded.body_hash, status = excluded.status, answer = excluded.answer,
-             expires_at = excluded.expires_at",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(&request.method)
-    .bind(&request.path)
-    .bind(&request.key)
-    .bind(&request.body_hash[..])
-    .bind(i64::from(answer.status))
-    .bind(answer.body.as_bytes())
-    .bind(At(at + REMEMBERED))
     .execute(connection)
     .await
     .map_err(store_error)?;

@@ -6,7 +6,7 @@ use sqlx::AssertSqlSafe;
 use windlass_application::Written;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_conformance::stage::{Stage, cancel, output, seconds, success};
-use windlass_domain::run::Status;
+use windlass_domain::run::{Epoch, Status};
 
 use crate::conformance::{open, open_at};
 use crate::proxy::{Cut, Proxy};
@@ -133,6 +133,28 @@ async fn a_call_that_is_given_up_leaves_no_transaction_open() {
         Status::Canceling
     );
     database.wait_for_no_transaction().await;
+}
+
+#[tokio::test]
+async fn what_is_refused_holds_no_lock_when_it_is_answered() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let run = stage.begun().await;
+    let mut outside = database.outside().acquire().await.expect("a connection");
+
+    for _ in 0..50 {
+        let refused = stage
+            .try_say(run.id, Epoch::NONE, success(output()), None)
+            .await;
+        let locked = sqlx::query("SELECT FROM session WHERE id = $1 FOR UPDATE NOWAIT")
+            .bind(run.session_id.uuid())
+            .execute(&mut *outside)
+            .await;
+
+        let is_refused = matches!(refused, Err(WriteError::Refused(_)));
+        assert!(is_refused, "{refused:?}");
+        locked.expect("nobody has it");
+    }
 }
 
 #[tokio::test]
