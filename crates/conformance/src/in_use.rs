@@ -97,6 +97,81 @@ pub async fn a_deleted_playbooks_versions_stay_for_runs(fixture: &Fixture) {
     assert_eq!(leased.playbook, Some(json!({"title": "First"})));
 }
 
+/// A run that read a playbook before it was deleted, and is kept after that, plays what it read,
+/// also where another playbook has been put since.
+pub async fn a_run_plays_the_version_that_it_read(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let (task_id, source_id) = (&stage.task.id, &stage.source.id);
+    let playbooks = &fixture.ports.playbooks;
+    let put = async |title: &str| {
+        let document = json!({"title": title});
+        let put = playbooks.put(fixture.write(), task_id, source_id, document);
+        done(put.await.expect("both are there"))
+    };
+    let first = put("First").await;
+    let mut start = stage.new_run();
+    start.run.playbook_version = Some(first.version);
+
+    let deleted = playbooks.delete(fixture.write(), task_id, source_id).await;
+    let second = put("Second").await;
+    stage.start(start).await;
+
+    done(deleted.expect("it is there"));
+    assert_eq!(second.version, 2);
+    let leased = stage.next().await.expect("the run waits");
+    assert_eq!(leased.playbook, Some(json!({"title": "First"})));
+}
+
+/// As [`a_run_plays_the_version_that_it_read`], where both happen at the same moment.
+pub async fn a_run_that_starts_as_its_playbook_goes_can_be_leased(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let (task_id, source_id) = (&stage.task.id, &stage.source.id);
+    let playbooks = &fixture.ports.playbooks;
+    for round in 1..=8 {
+        let document = json!({"title": round});
+        let put = playbooks.put(fixture.write(), task_id, source_id, document.clone());
+        let put = done(put.await.expect("both are there"));
+        let mut start = stage.new_run();
+        start.run.playbook_version = Some(put.version);
+
+        let (run, deleted) = tokio::join!(
+            stage.start(start),
+            playbooks.delete(fixture.write(), task_id, source_id),
+        );
+
+        done(deleted.expect("it is there"));
+        let leased = stage.next().await.expect("the run waits");
+        assert_eq!(leased.run.id, run.id);
+        assert_eq!((put.version, leased.playbook), (round, Some(document)));
+    }
+}
+
+/// With a task that has no runs its playbooks' versions go: another task of its id begins anew.
+pub async fn a_deleted_task_without_runs_takes_its_playbooks_versions_along(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let (task_id, source_id) = (&stage.task.id, &stage.source.id);
+    let playbooks = &fixture.ports.playbooks;
+    let put = || {
+        playbooks.put(
+            fixture.write(),
+            task_id,
+            source_id,
+            json!({"title": "Bill"}),
+        )
+    };
+    done(put().await.expect("both are there"));
+    let deleted = playbooks.delete(fixture.write(), task_id, source_id).await;
+    done(deleted.expect("it is there"));
+
+    let tasks = &fixture.ports.tasks;
+    let deleted = tasks.delete(fixture.write(), task_id).await;
+    let created = tasks.create(fixture.write(), stage.task.clone()).await;
+
+    done(deleted.expect("nothing holds it"));
+    done(created.expect("the id is free"));
+    assert_eq!(done(put().await.expect("both are there")).version, 1);
+}
+
 /// A credential is deleted whatever runs with it, and they go on without it.
 pub async fn a_credential_is_never_in_use(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;

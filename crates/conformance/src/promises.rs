@@ -138,6 +138,9 @@ macro_rules! store_promises {
                 unfinished_runs_hold_their_task_and_source,
                 a_deleted_tasks_versions_stay_for_its_runs,
                 a_deleted_playbooks_versions_stay_for_runs,
+                a_run_plays_the_version_that_it_read,
+                a_run_that_starts_as_its_playbook_goes_can_be_leased,
+                a_deleted_task_without_runs_takes_its_playbooks_versions_along,
                 a_credential_is_never_in_use,
             ]
         );
@@ -166,6 +169,7 @@ macro_rules! store_promises {
                 a_refusal_is_not_remembered,
                 a_key_is_forgotten_after_24_hours,
                 of_requests_at_the_same_time_one_acts,
+                forgotten_keys_used_again_at_once_all_act,
                 a_deletion_is_replayed,
             ]
         );

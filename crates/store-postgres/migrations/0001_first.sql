@@ -132,7 +132,8 @@ CREATE TABLE task (
 CREATE INDEX task_by_creation ON task (organization_id, created_at, id);
 CREATE INDEX task_by_agent ON task (organization_id, agent_id, created_at, id);
 
--- Written once. Stays as long as runs that started with it.
+-- Written once. Stays as long as its task and the runs that started with it, also where the
+-- playbook is deleted.
 CREATE TABLE playbook_version (
     organization_id uuid NOT NULL,
     task_id text COLLATE "C" NOT NULL,

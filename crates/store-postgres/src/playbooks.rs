@@ -12,6 +12,7 @@ use windlass_records::columns::{At, Count, Id};
 use windlass_records::rows::PlaybookRow;
 
 use crate::error::{corrupt, read, store_error};
+use crate::retry::retrying;
 use crate::sources;
 use crate::store::PostgresStore;
 use crate::write::Begun;
@@ -25,30 +26,7 @@ impl Playbooks for PostgresStore {
         source_id: &SourceId,
         document: Value,
     ) -> Result<Written<Playbook>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let at = transaction.at();
-        let connection = transaction.connection();
-        lock_task(connection, organization_id, task_id).await?;
-        sources::hold(connection, organization_id, source_id).await?;
-        let before = load(connection, organization_id, task_id, source_id).await?;
-        let playbook = Playbook {
-            task_id: task_id.clone(),
-            source_id: source_id.clone(),
-            version: next_version(connection, organization_id, task_id, source_id).await?,
-            document,
-            created_at: before.as_ref().map_or(at, |before| before.created_at),
-            updated_at: before.map_or(at, |before| at.following(before.updated_at)),
-        };
-        insert(connection, organization_id, &playbook).await?;
-        let audited = Audited::new("playbook.put", &subject(task_id, source_id));
-        transaction
-            .commit(Outcome::Playbook(&playbook), Some(audited))
-            .await?;
-        Ok(Written::Done(playbook))
+        retrying(|| self.put_playbook(write.clone(), task_id, source_id, document.clone())).await
     }
 
     async fn get(
@@ -90,6 +68,50 @@ impl Playbooks for PostgresStore {
     }
 
     async fn delete(
+        &self,
+        write: Write,
+        task_id: &TaskId,
+        source_id: &SourceId,
+    ) -> Result<Written<()>, WriteError> {
+        retrying(|| self.delete_playbook(write.clone(), task_id, source_id)).await
+    }
+}
+
+impl PostgresStore {
+    async fn put_playbook(
+        &self,
+        write: Write,
+        task_id: &TaskId,
+        source_id: &SourceId,
+        document: Value,
+    ) -> Result<Written<Playbook>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let at = transaction.at();
+        let connection = transaction.connection();
+        lock_task(connection, organization_id, task_id).await?;
+        sources::hold(connection, organization_id, source_id).await?;
+        let before = load(connection, organization_id, task_id, source_id).await?;
+        let playbook = Playbook {
+            task_id: task_id.clone(),
+            source_id: source_id.clone(),
+            version: next_version(connection, organization_id, task_id, source_id).await?,
+            document,
+            created_at: before.as_ref().map_or(at, |before| before.created_at),
+            updated_at: before.map_or(at, |before| at.following(before.updated_at)),
+        };
+        insert(connection, organization_id, &playbook).await?;
+        let audited = Audited::new("playbook.put", &subject(task_id, source_id));
+        transaction
+            .commit(Outcome::Playbook(&playbook), Some(audited))
+            .await?;
+        Ok(Written::Done(playbook))
+    }
+
+    async fn delete_playbook(
         &self,
         write: Write,
         task_id: &TaskId,
@@ -188,8 +210,8 @@ pub(crate) async fn drop_of_task(
     Ok(())
 }
 
-/// Drops a playbook; says whether there was one. Its versions stay while its task has runs, which
-/// may have started with them.
+/// Drops a playbook; says whether there was one. Its versions stay as long as its task: a run that
+/// is just started may have read the newest, and no later playbook may have its number.
 async fn drop_playbook(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
@@ -198,17 +220,6 @@ async fn drop_playbook(
 ) -> Result<bool, StoreError> {
     let dropped = sqlx::query(
         "DELETE FROM playbook WHERE organization_id = $1 AND task_id = $2 AND source_id = $3",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(task_id)
-    .bind(source_id)
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    sqlx::query(
-        "DELETE FROM playbook_version
-         WHERE organization_id = $1 AND task_id = $2 AND source_id = $3
-           AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = $1 AND task_id = $2)",
     )
     .bind(Id(organization_id.uuid()))
     .bind(task_id)
@@ -263,7 +274,7 @@ async fn load(
     row.map(read).transpose()
 }
 
-/// Above every version that is kept, so that a run of a playbook that was deleted keeps its own.
+/// Above every version that there was since the task was made.
 async fn next_version(
     connection: &mut PgConnection,
     organization_id: OrganizationId,

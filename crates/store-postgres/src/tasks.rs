@@ -23,29 +23,8 @@ use crate::write::Begun;
 
 #[async_trait]
 impl Tasks for PostgresStore {
-    async fn create(&self, write: Write, mut task: Task) -> Result<Written<Task>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let connection = transaction.connection();
-        if load(connection, organization_id, &task.id).await?.is_some() {
-            return Err(WriteError::IdTaken);
-        }
-        agents::hold(connection, organization_id, &task.agent_id).await?;
-        task.version = next_version(connection, organization_id, &task.id).await?;
-        if !insert(connection, organization_id, &task).await? {
-            // Another one of this id was made at the same moment.
-            return Err(WriteError::IdTaken);
-        }
-        let event = EventData::Task(TaskEventSummary::from(&task));
-        transaction.emit(EventType::TaskCreated, task.created_at, event);
-        let audited = Audited::new("task.create", &task.id);
-        transaction
-            .commit(Outcome::Task(&task), Some(audited))
-            .await?;
-        Ok(Written::Done(task))
+    async fn create(&self, write: Write, task: Task) -> Result<Written<Task>, WriteError> {
+        retrying(|| self.create_task(write.clone(), task.clone())).await
     }
 
     async fn get(
@@ -109,6 +88,31 @@ impl Tasks for PostgresStore {
 }
 
 impl PostgresStore {
+    async fn create_task(&self, write: Write, mut task: Task) -> Result<Written<Task>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        if load(connection, organization_id, &task.id).await?.is_some() {
+            return Err(WriteError::IdTaken);
+        }
+        agents::hold(connection, organization_id, &task.agent_id).await?;
+        task.version = next_version(connection, organization_id, &task.id).await?;
+        if !insert(connection, organization_id, &task).await? {
+            // Another one of this id was made at the same moment.
+            return Err(WriteError::IdTaken);
+        }
+        let event = EventData::Task(TaskEventSummary::from(&task));
+        transaction.emit(EventType::TaskCreated, task.created_at, event);
+        let audited = Audited::new("task.create", &task.id);
+        transaction
+            .commit(Outcome::Task(&task), Some(audited))
+            .await?;
+        Ok(Written::Done(task))
+    }
+
     async fn delete_task(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
         let mut transaction = match self.begin_write(write).await? {
             Begun::Fresh(transaction) => transaction,
@@ -296,7 +300,8 @@ async fn insert(
     Ok(inserted.rows_affected() == 1)
 }
 
-/// Drops a task; its versions stay while it has runs.
+/// Drops a task; its versions, and those of its playbooks, stay while it has runs. No run is being
+/// started: that would hold the task.
 async fn drop_task(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
@@ -308,16 +313,21 @@ async fn drop_task(
         .execute(&mut *connection)
         .await
         .map_err(store_error)?;
-    sqlx::query(
+    for versions in [
         "DELETE FROM task_version
          WHERE organization_id = $1 AND task_id = $2
            AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = $1 AND task_id = $2)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        "DELETE FROM playbook_version
+         WHERE organization_id = $1 AND task_id = $2
+           AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = $1 AND task_id = $2)",
+    ] {
+        sqlx::query(versions)
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    }
     Ok(())
 }
 

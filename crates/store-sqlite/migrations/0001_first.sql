@@ -149,7 +149,8 @@ CREATE TABLE playbook (
 
 CREATE INDEX playbook_by_source ON playbook (organization_id, source_id);
 
--- Written once. Stays as long as runs that started with it.
+-- Written once. Stays as long as its task and the runs that started with it, also where the
+-- playbook is deleted.
 CREATE TABLE playbook_version (
     organization_id BLOB NOT NULL,
     task_id TEXT NOT NULL,

@@ -184,7 +184,8 @@ pub(crate) async fn drop_of_task(
     Ok(())
 }
 
-/// Drops a playbook. Its versions stay while its task has runs, which may have started with them.
+/// Drops a playbook. Its versions stay as long as its task: a run that is just started may have read
+/// the newest, and no later playbook may have its number.
 async fn drop_playbook(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
@@ -195,20 +196,9 @@ async fn drop_playbook(
         .bind(Id(organization_id.uuid()))
         .bind(task_id)
         .bind(source_id)
-        .execute(&mut *connection)
+        .execute(connection)
         .await
         .map_err(store_error)?;
-    sqlx::query(
-        "DELETE FROM playbook_version
-         WHERE organization_id = ?1 AND task_id = ?2 AND source_id = ?3
-           AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = ?1 AND task_id = ?2)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(task_id)
-    .bind(source_id)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
     Ok(())
 }
 
@@ -234,7 +224,7 @@ async fn load(
     row.map(read).transpose()
 }
 
-/// Above every version that is kept, so that a run of a playbook that was deleted keeps its own.
+/// Above every version that there was since the task was made.
 async fn next_version(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,

@@ -229,7 +229,7 @@ async fn insert(
     Ok(())
 }
 
-/// Drops a task; its versions stay while it has runs.
+/// Drops a task; its versions, and those of its playbooks, stay while it has runs.
 async fn drop_task(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
@@ -241,16 +241,21 @@ async fn drop_task(
         .execute(&mut *connection)
         .await
         .map_err(store_error)?;
-    sqlx::query(
+    for versions in [
         "DELETE FROM task_version
          WHERE organization_id = ?1 AND task_id = ?2
            AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = ?1 AND task_id = ?2)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        "DELETE FROM playbook_version
+         WHERE organization_id = ?1 AND task_id = ?2
+           AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = ?1 AND task_id = ?2)",
+    ] {
+        sqlx::query(versions)
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    }
     Ok(())
 }
 

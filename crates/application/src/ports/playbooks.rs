@@ -40,7 +40,8 @@ pub trait Playbooks: Send + Sync {
         task_id: &TaskId,
     ) -> Result<Vec<Playbook>, StoreError>;
 
-    /// Drops a playbook; its versions stay as long as the runs that started with them.
+    /// Drops a playbook; its versions stay as long as its task and the runs that started with them,
+    /// and no later version has the number of one.
     ///
     /// # Errors
     /// `NotFound` where there is none.

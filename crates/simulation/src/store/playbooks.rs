@@ -105,26 +105,14 @@ impl Playbooks for MemoryStore {
 }
 
 impl State {
-    /// Drops the playbooks that are meant. Versions stay while their task has runs.
+    /// Drops the playbooks that are meant. Their versions stay as long as their task.
     pub(super) fn drop_playbooks(
         &mut self,
         organization_id: OrganizationId,
         meant: impl Fn(&TaskId, &SourceId) -> bool,
     ) {
-        let keys = self.playbooks.keys().cloned();
-        let dropped: Vec<_> = keys
-            .filter(|(owner, task_id, source_id)| {
-                *owner == organization_id && meant(task_id, source_id)
-            })
-            .collect();
-        for key in dropped {
-            self.playbooks.remove(&key);
-            let (owner, task_id, source_id) = key;
-            if !self.has_runs(owner, &task_id) {
-                self.playbook_versions.retain(|(of, task, source, _), _| {
-                    (*of, task, source) != (owner, &task_id, &source_id)
-                });
-            }
-        }
+        self.playbooks.retain(|(owner, task_id, source_id), _| {
+            *owner != organization_id || !meant(task_id, source_id)
+        });
     }
 }

@@ -102,6 +102,8 @@ impl Tasks for MemoryStore {
             if !change.state.has_runs(owner, id) {
                 let versions = &mut change.state.task_versions;
                 versions.retain(|(of, task_id, _), _| *of != owner || task_id != id);
+                let versions = &mut change.state.playbook_versions;
+                versions.retain(|(of, task_id, _, _), _| *of != owner || task_id != id);
             }
             let at = change.at.following(task.updated_at);
             change.emit(
