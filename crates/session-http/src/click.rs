@@ -18,7 +18,9 @@ pub(crate) enum Click {
 }
 
 impl Page {
-    /// Clicks an element: the nearest around it that reacts to clicks does what it does.
+    /// Clicks an element: the nearest around it that reacts to clicks does what it does, and where
+    /// none does, the one that it holds. A recorded name such as `aria/Send` is a table cell's, too,
+    /// that holds nothing but the button, and a click in its middle meets that.
     pub(crate) fn click(&mut self, id: NodeId) -> Result<Click, Hindrance> {
         let clicked = self.element(id).ok_or("is gone")?;
         let reacts = |element: &ElementRef| {
@@ -36,6 +38,11 @@ impl Page {
         };
         let around = clicked.ancestors().filter_map(ElementRef::wrap);
         let target = std::iter::once(clicked).chain(around).find(reacts);
+        let target = target.or_else(|| {
+            let within = clicked.descendants().filter_map(ElementRef::wrap);
+            let mut shown = within.filter(|one| reacts(one) && input_type(one) != "hidden");
+            shown.next().filter(|_| shown.next().is_none())
+        });
         let target = target.ok_or("does nothing without script; it needs a browser")?;
         if target.attr("disabled").is_some() {
             return Err("is disabled");
@@ -119,3 +126,6 @@ fn labeled(page: &Page, label: &ElementRef) -> Option<NodeId> {
     };
     field.map(|field| field.id())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! What a click meets.
+
+use reqwest::StatusCode;
+
+use super::*;
+use crate::page::parse_selector;
+
+/// Where a click on the cell of this content leads.
+fn click_on_cell(content: &str) -> Result<Click, Hindrance> {
+    let text = format!("<form action=/sent><table><tr><td>{content}</table></form>");
+    let url = Url::parse("https://x.example/").unwrap();
+    let mut page = Page::parse(url, StatusCode::OK, text).unwrap();
+    let cell = page.find(&parse_selector("td").unwrap())[0];
+    page.click(cell)
+}
+
+#[test]
+fn what_holds_one_button_is_a_place_to_click_it() {
+    let clicked = click_on_cell("<input type=hidden name=token><input type=submit value=Send>");
+
+    assert!(matches!(clicked, Ok(Click::Submit(_))));
+}
+
+#[test]
+fn what_holds_several_does_nothing() {
+    let clicked = click_on_cell("<a href=/one>one</a> <a href=/two>two</a>");
+
+    assert!(matches!(clicked, Err(hindrance) if hindrance.starts_with("does nothing")));
+}
