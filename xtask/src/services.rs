@@ -1,4 +1,5 @@
-//! PostgreSQL and Redis for the tests: those that the environment names, else private ones.
+//! PostgreSQL and Redis for the tests, and Python for their websites: those that the environment
+//! names, else private ones.
 //!
 //! A keeper, which is a process of this program, starts the private ones and ends them: at the end of
 //! the tests, and just as well when whoever started it is interrupted or killed, since its standard
@@ -6,6 +7,7 @@
 
 mod install;
 pub(crate) mod keeper;
+mod python;
 mod stand;
 
 use std::path::PathBuf;
@@ -14,7 +16,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use windlass_test_servers::{FOLDER, POSTGRES_URL, REDIS_URL};
+use windlass_test_servers::{FOLDER, POSTGRES_URL, PYTHON, REDIS_URL};
 
 use self::stand::Stand;
 
@@ -44,6 +46,8 @@ pub(crate) fn up() -> anyhow::Result<()> {
             started(&stand, &mut keeper)?
         }
     };
+    let (name, python) = python()?;
+    println!("export {name}='{python}'");
     for (name, value) in variables.iter().filter(|(name, _)| name != FOLDER) {
         println!("export {name}='{value}'");
     }
@@ -100,6 +104,7 @@ impl Services {
         let (stand, mut keeper) = start(&name, &wanted, Stdio::piped())?;
         let mut variables = started(&stand, &mut keeper)?;
         variables.extend(given);
+        variables.push(python()?);
         Ok(Self { variables, keeper })
     }
 
@@ -142,6 +147,15 @@ impl Services {
             .context("the keeper hears nothing")?;
         writeln!(input, "{line}").context("the keeper of the test servers has ended")
     }
+}
+
+/// The Python of the tests' websites: the one that the environment names, else one of ours.
+fn python() -> anyhow::Result<(String, String)> {
+    let python = match std::env::var(PYTHON) {
+        Ok(python) => python,
+        Err(_) => python::environment()?.display().to_string(),
+    };
+    Ok((PYTHON.to_owned(), python))
 }
 
 /// The variables of `services up`, where they are.

@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
                 place::cargo().args(["test", "--locked", "--doc", "--workspace"]),
             )?;
         }
-        steps.call("start PostgreSQL and Redis", Services::for_tests)?
+        steps.call("start what the tests stand on", Services::for_tests)?
     };
     let mut tests = if nextest {
         nextest_command()

@@ -1,5 +1,5 @@
-//! Private PostgreSQL and Redis servers for tests: each on a free port of loopback, with a password
-//! and a folder of its own, gone with the value that stands for it.
+//! Private PostgreSQL and Redis servers and websites for tests: each on a free port of loopback, with
+//! a folder of its own, gone with the value that stands for it.
 //!
 //! `cargo xtask` starts the two that all tests share; a test that kills or restarts a server starts
 //! one for itself. Needs Linux or macOS.
@@ -9,10 +9,12 @@ mod postgres;
 mod process;
 pub mod programs;
 mod redis;
+mod website;
 
 pub use folder::FOLDER;
 pub use postgres::Postgres;
 pub use redis::Redis;
+pub use website::{PYTHON, WEBSITES, Website};
 
 /// Names the PostgreSQL server that the tests share, as an address of a superuser: each test makes a
 /// database of its own on it.

@@ -1,6 +1,7 @@
 //! Where the servers' programs are.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
@@ -31,15 +32,33 @@ pub const REDIS: Program = Program {
     package: "redis-server",
 };
 
+/// Serves the websites of the tests; with `venv`, which Debian has in a package of its own.
+pub const PYTHON: Program = Program {
+    name: "python3",
+    package: "python3-venv",
+};
+
 /// Where Debian keeps the programs of each version of PostgreSQL, which are not on the path.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Those of the three that are not here.
+/// Those of the four that are not here, or not whole.
 pub fn missing() -> Vec<Program> {
-    [INITDB, POSTGRES, REDIS]
-        .into_iter()
-        .filter(|program| find(*program).is_err())
-        .collect()
+    let found = |program: &Program| match find(*program) {
+        Ok(path) => *program != PYTHON || has_venv(&path),
+        Err(_) => false,
+    };
+    let mut programs = vec![INITDB, POSTGRES, REDIS, PYTHON];
+    programs.retain(|program| !found(program));
+    programs
+}
+
+/// Whether a Python can make virtual environments.
+fn has_venv(python: &Path) -> bool {
+    let asked = Command::new(python)
+        .args(["-c", "import ensurepip, venv"])
+        .stderr(Stdio::null())
+        .status();
+    asked.is_ok_and(|status| status.success())
 }
 
 /// Where a program is: on the path, or where Debian puts PostgreSQL, the newest version first.

@@ -15,7 +15,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 const NONE_STARTS: &str =
     "#!/bin/sh\n# Of cargo xtask; left behind, it may be removed.\nexit 101\n";
 
-/// Installs PostgreSQL and Redis where they are missing, this is Debian or one of its kin, and we are
+/// Installs PostgreSQL, Redis and Python where they are missing, this is Debian or one of its kin, and we are
 /// root.
 ///
 /// # Errors

@@ -1,0 +1,1 @@
+"""Registers the users with the admin."""
