@@ -16,8 +16,10 @@ use windlass_records::rows::SourceRow;
 use windlass_records::{Audited, page, refuse_in_use};
 
 use crate::error::{read, store_error};
+use crate::open::Role;
 use crate::playbooks;
 use crate::retry::retrying;
+use crate::runs::unfinished;
 use crate::store::PostgresStore;
 use crate::write::Begun;
 
@@ -106,7 +108,8 @@ impl PostgresStore {
     }
 
     async fn delete_source(&self, write: Write, id: &SourceId) -> Result<Written<()>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
+        // Runs that hold it are found beside those of others: each statement names its organization.
+        let mut transaction = match self.begin_write_as(Role::Owner, write).await? {
             Begun::Fresh(transaction) => transaction,
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
@@ -115,7 +118,7 @@ impl PostgresStore {
         let source = lock(connection, organization_id, id).await?;
         // Counted after the lock: what was being made has been committed, and nothing else is.
         let credentials = credentials(connection, organization_id, id).await?;
-        let runs = unfinished_runs(connection, organization_id, id).await?;
+        let runs = unfinished::of_source(connection, organization_id, id).await?;
         refuse_in_use(&[(credentials, "credential"), (runs, "task run")])?;
         playbooks::drop_of_source(connection, organization_id, id).await?;
         sqlx::query("DELETE FROM source WHERE organization_id = $1 AND id = $2")
@@ -209,31 +212,6 @@ async fn credentials(
     .bind(Id(organization_id.uuid()))
     .bind(id.as_str())
     .bind(CredentialStatus::Deleted.as_str())
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)
-}
-
-/// How many runs that are not final a source has. Reads the runs that are under way, which are
-/// few beside those that are over.
-async fn unfinished_runs(
-    connection: &mut PgConnection,
-    organization_id: OrganizationId,
-    id: &SourceId,
-) -> Result<i64, StoreError> {
-    sqlx::query_scalar(
-        "SELECT count(*)
-         FROM (
-             SELECT run_id FROM queue WHERE organization_id = $1
-             UNION ALL SELECT run_id FROM parked WHERE organization_id = $1
-             UNION ALL SELECT run_id FROM live WHERE organization_id = $1
-             UNION ALL SELECT run_id FROM review WHERE organization_id = $1
-         ) AS unfinished
-         JOIN run ON run.id = unfinished.run_id
-         WHERE run.organization_id = $1 AND run.source_id = $2",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
     .fetch_one(connection)
     .await
     .map_err(store_error)

@@ -16,8 +16,10 @@ use windlass_records::{Audited, StorageSettingsRecord, TaskSettingsRecord, page,
 
 use crate::agents;
 use crate::error::{read, store_error};
+use crate::open::Role;
 use crate::playbooks;
 use crate::retry::retrying;
+use crate::runs::unfinished;
 use crate::store::PostgresStore;
 use crate::write::Begun;
 
@@ -114,7 +116,8 @@ impl PostgresStore {
     }
 
     async fn delete_task(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
+        // Runs that hold it are found beside those of others: each statement names its organization.
+        let mut transaction = match self.begin_write_as(Role::Owner, write).await? {
             Begun::Fresh(transaction) => transaction,
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
@@ -127,7 +130,7 @@ impl PostgresStore {
         let task = load(connection, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
-        let runs = unfinished_runs(connection, organization_id, id).await?;
+        let runs = unfinished::of_task(connection, organization_id, id).await?;
         refuse_in_use(&[(runs, "task run")])?;
         playbooks::drop_of_task(connection, organization_id, id).await?;
         drop_task(connection, organization_id, id).await?;
@@ -329,29 +332,4 @@ async fn drop_task(
             .map_err(store_error)?;
     }
     Ok(())
-}
-
-/// How many runs that are not final a task has. Reads the runs that are under way, which are few
-/// beside those that are over.
-async fn unfinished_runs(
-    connection: &mut PgConnection,
-    organization_id: OrganizationId,
-    id: &TaskId,
-) -> Result<i64, StoreError> {
-    sqlx::query_scalar(
-        "SELECT count(*)
-         FROM (
-             SELECT run_id FROM queue WHERE organization_id = $1
-             UNION ALL SELECT run_id FROM parked WHERE organization_id = $1
-             UNION ALL SELECT run_id FROM live WHERE organization_id = $1
-             UNION ALL SELECT run_id FROM review WHERE organization_id = $1
-         ) AS unfinished
-         JOIN run ON run.id = unfinished.run_id
-         WHERE run.organization_id = $1 AND run.task_id = $2",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)
 }

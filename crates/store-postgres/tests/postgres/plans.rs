@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::AssertSqlSafe;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection};
 use windlass_application::ports::Clock;
+use windlass_application::ports::WriteError;
 use windlass_application::ports::runs::{LeaseRequest, RunFilter};
 use windlass_application::{PageRequest, Position};
-use windlass_conformance::stage::Stage;
+use windlass_conformance::stage::{Stage, output, success};
 use windlass_conformance::store::{Fixture, Ports};
 use windlass_domain::delivery::{Attempt, Next};
+use windlass_domain::run::Run;
+use windlass_domain::task::Review;
 use windlass_store_postgres::PostgresStore;
 
 use crate::conformance::open;
@@ -23,12 +27,26 @@ const BACKLOG: i64 = 3_000;
 /// The most that a statement may read of one table for a handful of runs.
 const FEW: i64 = 150;
 
+/// Rows that were read of tables, and entries that were taken from their indexes.
+const READS: &str = "SELECT tables.relname::text,
+                (tables.seq_tup_read + coalesce((
+                    SELECT sum(indexes.idx_tup_read)
+                    FROM pg_stat_user_indexes AS indexes
+                    WHERE indexes.relid = tables.relid
+                ), 0))::bigint
+         FROM pg_stat_user_tables AS tables";
+
+/// Blocks of tables and of their indexes that were looked into.
+const BLOCKS: &str = "SELECT relname::text,
+                (heap_blks_read + heap_blks_hit + coalesce(idx_blks_read + idx_blks_hit, 0))::bigint
+         FROM pg_statio_user_tables";
+
 #[tokio::test]
 async fn a_lease_reads_what_it_brings_whatever_waits() {
     let (fixture, database) = open().await;
     let stage = Stage::new(&fixture).await;
-    stage.started().await;
-    multiply(&database).await;
+    let run = stage.started().await;
+    multiply(&database, &run).await;
 
     let read = reads_of(&database, &fixture, async |fixture| {
         let request = LeaseRequest {
@@ -48,7 +66,7 @@ async fn a_sweep_reads_what_is_due_whatever_waits() {
     let (fixture, database) = open().await;
     let stage = Stage::new(&fixture).await;
     let due = stage.started().await;
-    multiply(&database).await;
+    multiply(&database, &due).await;
     let later = format!(
         "UPDATE queue SET check_at = check_at + 1000000 WHERE run_id <> '{}'",
         due.id.uuid()
@@ -72,8 +90,8 @@ async fn a_page_reads_its_own_runs_whatever_is_kept() {
     let (fixture, database) = open().await;
     let stage = Stage::new(&fixture).await;
     let run = stage.started().await;
-    multiply(&database).await;
-    let by = |change: fn(&mut RunFilter, &windlass_domain::run::Run)| {
+    multiply(&database, &run).await;
+    let by = |change: fn(&mut RunFilter, &Run)| {
         let mut filter = RunFilter::default();
         change(&mut filter, &run);
         filter
@@ -111,7 +129,7 @@ async fn a_timeline_reads_its_own_run_whatever_is_kept() {
     let (fixture, database) = open().await;
     let stage = Stage::new(&fixture).await;
     let run = stage.started().await;
-    multiply(&database).await;
+    multiply(&database, &run).await;
     let events = format!(
         "INSERT INTO event (id, organization_id, sequence, type, created_at, run_id, version,
                             runtime_ms)
@@ -218,6 +236,50 @@ async fn a_destinations_deletion_drops_nothing_of_a_long_backlog() {
 }
 
 #[tokio::test]
+async fn a_deletion_finds_the_runs_that_hold_it_whatever_others_have() {
+    let (fixture, database) = open().await;
+    let stage = Stage::with(&fixture, |settings| settings.review = Review::Required).await;
+    let reviewed = stage.begun().await;
+    stage.say(&reviewed, success(output())).await;
+    stage.leased().await;
+    stage.started().await;
+    let stranger = fixture.stranger.organization_id().uuid();
+    let worker = stage.worker.worker_id.uuid();
+    let places = format!(
+        "CREATE TABLE copy AS
+             SELECT gen_random_uuid() AS run_id, gen_random_uuid() AS session_id
+             FROM generate_series(1, 20000);
+         INSERT INTO queue
+             SELECT copy.run_id, '{stranger}', queue.pool, '', 1, copy.session_id, 0 FROM copy, queue;
+         INSERT INTO live SELECT run_id, '{stranger}', '{worker}', 1, session_id, 0, 0 FROM copy;
+         INSERT INTO parked
+             SELECT run_id, '{stranger}', 'source', '', '', '', 1, session_id, 0 FROM copy;
+         INSERT INTO review SELECT run_id, '{stranger}', session_id FROM copy"
+    );
+    execute(&database, &places).await;
+
+    let touched = blocks_of(&database, &fixture, async |fixture| {
+        let tasks = &fixture.ports.tasks;
+        let task = tasks.delete(fixture.write(), &stage.task.id).await;
+        let sources = &fixture.ports.sources;
+        let source = sources.delete(fixture.write(), &stage.source.id).await;
+        let by = |deleted| match deleted {
+            Err(WriteError::InUse { by }) => by,
+            other => panic!("it is in use, not {other:?}"),
+        };
+        assert_eq!(by(task), "3 task runs");
+        assert_eq!(by(source), "1 credential and 3 task runs");
+    })
+    .await;
+
+    // Of each place's indexes some hundreds are there.
+    for place in ["queue", "live", "parked", "review"] {
+        let blocks = of(&touched, place);
+        assert!((1..=40).contains(&blocks), "{place}: {touched:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_workers_calls_read_its_row_once_in_a_while() {
     let (fixture, database) = open().await;
     let stage = Stage::new(&fixture).await;
@@ -258,35 +320,54 @@ fn few(read: &[(String, i64)]) {
     }
 }
 
-/// Makes a long backlog of the one run that waits: as many like it, each in a session like its own.
-async fn multiply(database: &Database) {
+/// Makes a long backlog of a run that waits: as many like it, each in a session like its own.
+async fn multiply(database: &Database, run: &Run) {
+    let (run_id, session_id) = (run.id.uuid(), run.session_id.uuid());
     let statements = format!(
         "CREATE TABLE copy AS
              SELECT gen_random_uuid() AS session_id, gen_random_uuid() AS run_id
              FROM generate_series(1, {BACKLOG});
          INSERT INTO session
              SELECT (jsonb_populate_record(session, jsonb_build_object('id', copy.session_id))).*
-             FROM session, copy;
+             FROM session, copy
+             WHERE session.id = '{session_id}';
          INSERT INTO run
              SELECT (jsonb_populate_record(run, jsonb_build_object(
                  'id', copy.run_id, 'session_id', copy.session_id))).*
-             FROM run, copy;
+             FROM run, copy
+             WHERE run.id = '{run_id}';
          INSERT INTO queue
              SELECT (jsonb_populate_record(queue, jsonb_build_object(
                  'run_id', copy.run_id, 'session_id', copy.session_id))).*
-             FROM queue, copy;
+             FROM queue, copy
+             WHERE queue.run_id = '{run_id}';
          INSERT INTO run_input
              SELECT copy.run_id, run_input.input
-             FROM run_input, copy;"
+             FROM run_input, copy
+             WHERE run_input.run_id = '{run_id}';"
     );
     execute(database, &statements).await;
 }
 
+/// Runs statements on a connection of their own, so that what they read is counted before any call.
 async fn execute(database: &Database, statements: &str) {
+    let connections = connections(database).await;
+    let mut connection = PgConnection::connect(database.url())
+        .await
+        .expect("the database is there");
     sqlx::raw_sql(AssertSqlSafe(statements))
-        .execute(database.outside())
+        .execute(&mut connection)
         .await
         .expect("statements of the test");
+    connection.close().await.expect("it hangs up");
+    hung_up(database, &connections).await;
+}
+
+/// Returns once no connection is there but these: one that ends hands over what it counted.
+async fn hung_up(database: &Database, but: &BTreeSet<i32>) {
+    while !connections(database).await.is_subset(but) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// How many entries of indexes and rows of tables a call reads of each table, on a store that is
@@ -296,7 +377,26 @@ async fn reads_of(
     fixture: &Fixture,
     call: impl AsyncFnOnce(&Fixture),
 ) -> Vec<(String, i64)> {
-    let before = reads(database).await;
+    counted(database, fixture, READS, call).await
+}
+
+/// As [`reads_of`], how many blocks of indexes and tables it looks into, also for what it passes
+/// over there.
+async fn blocks_of(
+    database: &Database,
+    fixture: &Fixture,
+    call: impl AsyncFnOnce(&Fixture),
+) -> Vec<(String, i64)> {
+    counted(database, fixture, BLOCKS, call).await
+}
+
+async fn counted(
+    database: &Database,
+    fixture: &Fixture,
+    counts: &'static str,
+    call: impl AsyncFnOnce(&Fixture),
+) -> Vec<(String, i64)> {
+    let before = counts_of(database, counts).await;
     let connections = connections(database).await;
     let clock = Arc::clone(&fixture.clock);
     let store = PostgresStore::connect(database.url(), Some(clock as Arc<dyn Clock>)).await;
@@ -304,19 +404,16 @@ async fn reads_of(
     let other = fixture.with_ports(Ports::of(&store));
     call(&other).await;
     store.close().await;
-    // A connection that ends hands over what it counted.
-    while !self::connections(database).await.is_subset(&connections) {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let after = reads(database).await;
+    hung_up(database, &connections).await;
+    let after = counts_of(database, counts).await;
     after
         .into_iter()
-        .map(|(table, rows)| {
+        .map(|(table, count)| {
             let known = before.iter().find(|(known, _)| *known == table);
-            let before = known.map_or(0, |(_, rows)| *rows);
-            (table, rows - before)
+            let before = known.map_or(0, |(_, count)| *count);
+            (table, count - before)
         })
-        .filter(|(_, rows)| *rows > 0)
+        .filter(|(_, count)| *count > 0)
         .collect()
 }
 
@@ -330,17 +427,10 @@ async fn connections(database: &Database) -> BTreeSet<i32> {
     pids.into_iter().collect()
 }
 
-async fn reads(database: &Database) -> Vec<(String, i64)> {
-    sqlx::query_as(
-        "SELECT tables.relname::text,
-                (tables.seq_tup_read + coalesce((
-                    SELECT sum(indexes.idx_tup_read)
-                    FROM pg_stat_user_indexes AS indexes
-                    WHERE indexes.relid = tables.relid
-                ), 0))::bigint
-         FROM pg_stat_user_tables AS tables",
-    )
-    .fetch_all(database.outside())
-    .await
-    .expect("what the server counted")
+/// What the server counted of each table.
+async fn counts_of(database: &Database, counts: &'static str) -> Vec<(String, i64)> {
+    sqlx::query_as(counts)
+        .fetch_all(database.outside())
+        .await
+        .expect("what the server counted")
 }
