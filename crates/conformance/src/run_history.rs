@@ -87,6 +87,7 @@ async fn play(stage: Stage<'_>, seed: u64) {
         let scene = Scene {
             session: None,
             runs: Vec::new(),
+            more_wait: false,
             credential: Some(credential_of(&stage).await),
             worker: Some(SceneWorker::Stays),
         };

@@ -84,7 +84,7 @@ async fn tell(
     };
     let organization_id = transaction.organization_id();
     let loaded = Loaded::load(&mut transaction.transaction, session_id).await?;
-    let mut loaded = loaded
+    let loaded = loaded
         .filter(|loaded| loaded.is_of(organization_id))
         .ok_or(WriteError::NotFound)?;
     let changes = loaded

@@ -319,7 +319,7 @@ impl PostgresStore {
         command: Command,
     ) -> Result<Option<Changes>, WriteError> {
         let mut transaction = self.begin(None).await?;
-        let Some(mut loaded) = Loaded::load(&mut transaction, session_id).await? else {
+        let Some(loaded) = Loaded::load(&mut transaction, session_id).await? else {
             return Ok(None);
         };
         let changes = loaded.command(&mut transaction, command).await?;

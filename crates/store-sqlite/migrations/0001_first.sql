@@ -289,7 +289,7 @@ CREATE TABLE parked (
 ) WITHOUT ROWID;
 
 CREATE INDEX parked_by_slot ON parked (organization_id, slot, slot_of, priority DESC, run_id);
-CREATE INDEX parked_by_session ON parked (session_id);
+CREATE INDEX parked_by_session ON parked (session_id, slot, priority DESC, run_id);
 CREATE INDEX parked_check_at ON parked (check_at);
 
 -- How many slots are taken: by runs in queue and live, and by those in parked that wait for a later

@@ -32,7 +32,7 @@ impl Sessions for SqliteStore {
         };
         let organization_id = transaction.organization_id();
         let loaded = Loaded::load(transaction.connection(), session_id, None).await?;
-        let mut loaded = loaded
+        let loaded = loaded
             .filter(|loaded| {
                 let session = loaded.scene.session.as_ref();
                 session.is_some_and(|session| session.organization_id == organization_id)

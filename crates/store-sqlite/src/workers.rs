@@ -279,7 +279,7 @@ async fn tell(
         Command::Start { .. } | Command::Session(_) => None,
     };
     let told = match Loaded::load(transaction.connection(), session_id, about).await {
-        Ok(Some(mut loaded)) => loaded.command(&mut transaction, command).await,
+        Ok(Some(loaded)) => loaded.command(&mut transaction, command).await,
         Ok(None) => return Ok(None),
         Err(error) => Err(error.into()),
     };

@@ -1,11 +1,14 @@
 //! A scene while a decision changes it, with what the decision has brought so far.
 
-use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Changes, LifecycleEvent, SavedLogin, Scene, SceneCredential, Signal, Subject};
+use super::scene::first_in_line;
+use super::{
+    Changes, LifecycleEvent, Missing, SavedLogin, Scene, SceneCredential, Signal, Subject,
+};
 use crate::credential::CredentialStatus;
 use crate::event::EventType;
 use crate::id::{CredentialId, RunId};
@@ -20,15 +23,19 @@ use crate::time::Timestamp;
 pub(super) struct Draft {
     session: Option<Session>,
     session_changed: bool,
-    runs: Vec<Run>,
+    runs: BTreeMap<RunId, Run>,
+    /// Whether more runs wait for the session.
+    more_wait: bool,
     /// Which runs changed, in the order in which they did.
     changed: Vec<RunId>,
+    is_changed: BTreeSet<RunId>,
     credential: Option<SceneCredential>,
     credential_changed: bool,
     login: Option<SavedLogin>,
     output: Option<Value>,
     events: Vec<LifecycleEvent>,
     signals: Vec<Signal>,
+    is_signaled: HashSet<Signal>,
 }
 
 /// Whether a run has its session's slot: a worker holds it, or may take it once it has its other
@@ -37,28 +44,37 @@ pub(super) fn has_slot(run: &Run) -> bool {
     slot::takes_part(&run.state)
 }
 
+/// A session that ends speaks to all who wait for it.
+fn every_waiting() -> Refusal {
+    Refusal::NotLoaded {
+        missing: Missing::Waiting,
+    }
+}
+
 impl Draft {
     pub(super) fn of(scene: &Scene) -> Self {
         Self {
             session: scene.session.clone(),
             session_changed: false,
-            runs: scene.runs.clone(),
+            runs: scene.runs.iter().map(|run| (run.id, run.clone())).collect(),
+            more_wait: scene.more_wait,
             changed: Vec::new(),
+            is_changed: BTreeSet::new(),
             credential: scene.credential,
             credential_changed: false,
             login: None,
             output: None,
             events: Vec::new(),
             signals: Vec::new(),
+            is_signaled: HashSet::new(),
         }
     }
 
-    /// How many runs wait for the session.
+    /// How many runs wait for the session, at least; none only where none does.
     pub(super) fn queued(&self) -> usize {
-        self.runs
-            .iter()
-            .filter(|run| run.status() == Status::Queued)
-            .count()
+        let queued = self.runs.values();
+        let queued = queued.filter(|run| run.status() == Status::Queued).count();
+        queued + usize::from(self.more_wait)
     }
 
     /// A command to the session, with what it means for its runs.
@@ -73,6 +89,7 @@ impl Draft {
         self.take_session(transition);
         match queued_runs {
             QueuedRuns::Wait => Ok(()),
+            QueuedRuns::Ended { .. } | QueuedRuns::Failed if self.more_wait => Err(every_waiting()),
             QueuedRuns::Ended { grace } => self.command_runs(
                 |status| status == Status::Queued || status.is_leased(),
                 &RunCommand::SessionEnded { grace },
@@ -93,13 +110,8 @@ impl Draft {
         command: &RunCommand,
         now: Timestamp,
     ) -> Result<(), Refusal> {
-        let mut meant: Vec<Run> = self
-            .runs
-            .iter()
-            .filter(|run| is_meant(run.status()))
-            .cloned()
-            .collect();
-        meant.sort_by_key(|run| run.id);
+        let runs = self.runs.values();
+        let meant: Vec<Run> = runs.filter(|run| is_meant(run.status())).cloned().collect();
         for run in meant {
             self.take_run(run::machine::apply(&run, command.clone(), now)?);
         }
@@ -158,29 +170,26 @@ impl Draft {
                 pool: run.pool.clone(),
             });
         }
-        if !self.changed.contains(&run.id) {
+        if self.is_changed.insert(run.id) {
             self.changed.push(run.id);
         }
-        match self.runs.iter_mut().find(|kept| kept.id == run.id) {
-            Some(kept) => *kept = run,
-            None => self.runs.push(run),
-        }
+        self.runs.insert(run.id, run);
     }
 
     fn signal(&mut self, signal: Signal) {
-        if !self.signals.contains(&signal) {
+        if self.is_signaled.insert(signal.clone()) {
             self.signals.push(signal);
         }
     }
 
     /// A free session is the next run's, and one that nobody waits for has its idle clock running.
     /// `idle` is how long it then stays.
-    pub(super) fn settle(&mut self, idle: Duration, now: Timestamp) {
+    pub(super) fn settle(&mut self, idle: Duration, now: Timestamp) -> Result<(), Refusal> {
         let state = self.session.as_ref().map(|session| session.state);
         match state {
-            Some(SessionState::Queued) => self.promote(),
+            Some(SessionState::Queued) => self.promote()?,
             Some(SessionState::Idle { holder, ends_at }) => {
-                self.promote();
+                self.promote()?;
                 let ends_at = if self.queued() == 0 {
                     ends_at.or(Some(now + idle))
                 } else {
@@ -196,24 +205,24 @@ impl Draft {
             )
             | None => {}
         }
+        Ok(())
     }
 
-    /// Gives the session's slot to the next run, where none has it: by priority, then by age.
-    fn promote(&mut self) {
-        if self.runs.iter().any(has_slot) {
-            return;
+    /// Gives the session's slot to the next run, where none has it.
+    fn promote(&mut self) -> Result<(), Refusal> {
+        if self.runs.values().any(has_slot) {
+            return Ok(());
         }
-        let next = self
-            .runs
-            .iter()
-            .filter(|run| run.status() == Status::Queued)
-            .min_by_key(|run| (Reverse(run.settings.priority), run.id))
-            .cloned();
-        if let Some(mut run) = next {
-            if let RunState::Queued { waiting, .. } = &mut run.state {
-                *waiting = Waiting::ForWorker;
+        match first_in_line(self.runs.values()).cloned() {
+            Some(mut run) => {
+                if let RunState::Queued { waiting, .. } = &mut run.state {
+                    *waiting = Waiting::ForWorker;
+                }
+                self.keep(run);
+                Ok(())
             }
-            self.keep(run);
+            None if self.more_wait => Err(every_waiting()),
+            None => Ok(()),
         }
     }
 
@@ -286,7 +295,7 @@ impl Draft {
         let runs = self
             .changed
             .iter()
-            .filter_map(|id| self.runs.iter().find(|run| run.id == *id).cloned())
+            .filter_map(|id| self.runs.get(id).cloned())
             .collect();
         Changes {
             session: self.session.filter(|_| self.session_changed),

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use self::clocks::{check_at, due};
 use self::draft::{Draft, has_slot};
-pub use self::scene::{Missing, Scene, SceneCredential, SceneWorker};
+pub use self::scene::{KNOWN_OF_LINE, Missing, Scene, SceneCredential, SceneWorker};
 use crate::event::EventType;
 use crate::id::{CredentialId, RunId, SessionId};
 use crate::pool::Pool;
@@ -164,7 +164,7 @@ fn start(scene: &Scene, mut run: Run, now: Timestamp) -> Result<Changes, Refusal
     };
     let idle = run.settings.session_idle;
     draft.take_run(run::machine::start(run, waiting, now));
-    draft.settle(idle, now);
+    draft.settle(idle, now)?;
     Ok(draft.into_changes())
 }
 
@@ -218,7 +218,7 @@ fn command_run(
             draft.command_session(command, now)?;
         }
     }
-    draft.settle(idle, now);
+    draft.settle(idle, now)?;
     if let Some(report) = credential {
         draft.report_credential(run.credential_id, report, now);
     }

@@ -155,6 +155,7 @@ pub(crate) fn scene(state: SessionState, runs: Vec<Run>) -> Scene {
     Scene {
         session: Some(session(state)),
         runs,
+        more_wait: false,
         credential: None,
         worker: Some(SceneWorker::Stays),
     }

@@ -33,6 +33,7 @@ impl World {
             scene: Scene {
                 session: None,
                 runs: vec![],
+                more_wait: false,
                 credential: None,
                 worker: Some(SceneWorker::Stays),
             },

@@ -25,6 +25,7 @@ fn a_start_opens_a_session_and_the_session_is_told_first() {
     let nothing = Scene {
         session: None,
         runs: vec![],
+        more_wait: false,
         credential: None,
         worker: None,
     };

@@ -144,6 +144,7 @@ fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError>
         Scene {
             session: None,
             runs: Vec::new(),
+            more_wait: false,
             credential: None,
             worker: None,
         }

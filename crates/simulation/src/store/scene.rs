@@ -31,13 +31,12 @@ pub struct Decided {
 }
 
 impl State {
-    /// The scene of this session, with the run `about` also where that is final.
+    /// The scene of this session, as far as most decisions `about` this run need it.
     pub(super) fn scene(&self, session_id: SessionId, about: Option<RunId>) -> Option<Scene> {
         let session = self.sessions.get(&session_id)?;
-        let runs = self.runs.values().map(super::KeptRun::run);
-        let runs = runs.filter(|run| {
-            run.session_id == session_id && (!run.status().is_final() || Some(run.id) == about)
-        });
+        let about_run = about.and_then(|id| self.runs.get(&id));
+        let about_run = about_run.map(super::KeptRun::run);
+        let final_run = about_run.filter(|run| run.status().is_final());
         let credential = session.credential_id.and_then(|id| {
             let (_, credential) = self.credentials.get(&id)?;
             Some(SceneCredential {
@@ -46,12 +45,31 @@ impl State {
                 updated_at: credential.updated_at,
             })
         });
-        Some(Scene {
+        let scene = Scene {
             session: Some(session.clone()),
-            runs: runs.cloned().collect(),
+            runs: final_run.into_iter().cloned().collect(),
+            more_wait: false,
             credential,
             worker: None,
-        })
+        };
+        Some(self.widened(scene).narrowed(about))
+    }
+
+    /// The scene with all runs of its session that are not final.
+    fn widened(&self, mut scene: Scene) -> Scene {
+        let session_id = scene.session.as_ref().map(|session| session.id);
+        let of_session = self
+            .unfinished()
+            .filter(|run| Some(run.session_id) == session_id);
+        let mut runs = std::mem::take(&mut scene.runs);
+        runs.extend(of_session.cloned());
+        runs.sort_by_key(|run| run.id);
+        runs.dedup_by_key(|run| run.id);
+        Scene {
+            runs,
+            more_wait: false,
+            ..scene
+        }
     }
 
     /// Decides, and saves what follows.
@@ -62,8 +80,9 @@ impl State {
         now: Timestamp,
     ) -> Result<Changes, Refusal> {
         let mut changes = self.decide(&mut scene, &command, now)?;
+        let before = self.widened(scene.clone());
         let signals = self.save(&scene, &changes, now);
-        self.note(scene, command, &changes, now);
+        self.note(before, command, &changes, now);
         changes.signals.extend(signals);
         Ok(changes)
     }
@@ -91,6 +110,8 @@ impl State {
                 let worker = holder.and_then(|holder| self.in_scene(holder));
                 scene.worker = Some(worker.ok_or(Refusal::NotLoaded { missing })?);
             }
+            Missing::Waiting if !scene.more_wait => return Err(Refusal::NotLoaded { missing }),
+            Missing::Waiting => *scene = self.widened(scene.clone()),
         }
         Ok(())
     }
@@ -253,22 +274,4 @@ fn shows_output(status: Status) -> bool {
         | Status::Canceling
         | Status::Canceled => false,
     }
-}
-
-/// A scene after changes, as it would be loaded: final runs are gone from it.
-pub(super) fn follow(scene: &mut Scene, changes: &Changes) {
-    if let Some(session) = &changes.session {
-        scene.session = Some(session.clone());
-    }
-    for run in &changes.runs {
-        scene.runs.retain(|known| known.id != run.id);
-        if !run.status().is_final() {
-            scene.runs.push(run.clone());
-        }
-    }
-    scene.runs.sort_by_key(|run| run.id);
-    if let Some(credential) = changes.credential {
-        scene.credential = Some(credential);
-    }
-    scene.worker = None;
 }

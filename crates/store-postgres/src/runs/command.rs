@@ -31,8 +31,9 @@ pub(super) async fn command(
     };
     let organization_id = transaction.organization_id();
     let loaded = Loaded::load_of_run(&mut transaction.transaction, organization_id, run_id).await?;
-    let mut loaded = loaded.ok_or(WriteError::NotFound)?;
+    let loaded = loaded.ok_or(WriteError::NotFound)?;
     let audited = Audited::of_run(run_id, &command);
+    let metadata = loaded.metadata.get(&run_id).cloned().unwrap_or_default();
     let caller = calling(&loaded.scene.runs, run_id, &command);
 
     let command = Command::Run { run_id, command };
@@ -45,7 +46,6 @@ pub(super) async fn command(
         attachment::keep(&mut transaction.transaction, &run, attachment).await?;
     }
 
-    let metadata = loaded.metadata.remove(&run_id).unwrap_or_default();
     let commanded = Commanded {
         run: view(transaction.connection(), run, metadata).await?,
         signals: changes.signals,

@@ -115,7 +115,7 @@ async fn from_pool(
             break;
         }
         let session_ids: Vec<SessionId> = picked.iter().map(|it| it.session_id).collect();
-        let mut scenes = Loaded::load_free(transaction, &session_ids).await?;
+        let mut scenes = Loaded::load_free(transaction, &session_ids, None).await?;
         for picked in picked {
             let Some(scene) = scenes.remove(&picked.session_id) else {
                 continue;
@@ -146,7 +146,7 @@ async fn lease_one(
     scene: Result<Loaded, StoreError>,
 ) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
     let run_id = picked.run_id;
-    let mut loaded = scene?;
+    let loaded = scene?;
     let run = loaded.scene.runs.iter().find(|run| run.id == run_id);
     let Some(run) = run else {
         return Ok(None);

@@ -1,19 +1,21 @@
-//! The scene of a decision: a session, its runs that are not final, its credential.
+//! The scene of a decision: a session, those of its runs that most decisions need, its credential;
+//! and the others where one asks for them.
 //!
 //! Whoever changes a run has its session's row locked: that one lock stands for the whole scene, and
 //! runs need none of their own. A credential is shared by scenes; it is locked only where a decision
 //! changes it. Source: docs/decisions/0012-one-lock-per-scene.md.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
-use windlass_domain::lifecycle::{self, Changes, Command, Missing, Scene, SceneCredential};
-use windlass_domain::run::{Metadata, Refusal, Run};
-use windlass_domain::session::Session;
+use windlass_domain::lifecycle::{
+    self, Changes, Command, KNOWN_OF_LINE, Missing, Scene, SceneCredential,
+};
+use windlass_domain::run::{Metadata, Refusal};
 use windlass_records::columns::Id;
 use windlass_records::rows::{RunRow, SceneCredentialRow, SessionRow};
 use windlass_records::select_runs;
@@ -35,9 +37,6 @@ pub(crate) struct Loaded {
 /// Scenes by session, or why there is none: one broken row must not break those beside it.
 pub(super) type Scenes = HashMap<SessionId, Result<Loaded, StoreError>>;
 
-/// Runs by session, likewise.
-type Runs = HashMap<SessionId, Result<Vec<(Run, Metadata)>, StoreError>>;
-
 impl Loaded {
     /// The scene of a start that opens its session.
     pub(super) fn empty() -> Self {
@@ -45,6 +44,7 @@ impl Loaded {
             scene: Scene {
                 session: None,
                 runs: Vec::new(),
+                more_wait: false,
                 credential: None,
                 worker: None,
             },
@@ -52,7 +52,7 @@ impl Loaded {
         }
     }
 
-    /// The scene of this session, once nobody else has it.
+    /// The scene of this session, as far as most decisions need it, once nobody else has it.
     ///
     /// Whose the session is, the caller checks, or it comes from a row of ours.
     pub(crate) async fn load(
@@ -64,8 +64,7 @@ impl Loaded {
         one(transaction.connection(), row, None).await
     }
 
-    /// The scene of one of the organization's runs, with the run also where it is final, once
-    /// nobody else has it.
+    /// The same of the session of one of the organization's runs, for decisions about that run.
     pub(super) async fn load_of_run(
         transaction: &mut Transaction,
         organization_id: OrganizationId,
@@ -77,14 +76,16 @@ impl Loaded {
         one(transaction.connection(), row, Some(run_id)).await
     }
 
-    /// The scenes of those of these sessions that nobody else has: it waits for nobody.
+    /// The same of those of these sessions that nobody else has, for decisions about this run of
+    /// theirs or about whoever may be leased: it waits for nobody.
     pub(super) async fn load_free(
         transaction: &mut Transaction,
         session_ids: &[SessionId],
+        about: Option<RunId>,
     ) -> Result<Scenes, StoreError> {
         let ids: Vec<Uuid> = session_ids.iter().map(|id| id.uuid()).collect();
         let rows = sessions::lock_free(transaction.connection(), &ids).await?;
-        scenes(transaction.connection(), rows, None).await
+        scenes(transaction.connection(), rows, about).await
     }
 
     /// Whether it is this organization's.
@@ -93,15 +94,14 @@ impl Loaded {
         session.is_some_and(|session| session.organization_id == organization_id)
     }
 
-    /// Decides, saves what is decided, and is the scene after it.
+    /// Decides, and saves what is decided. A scene is good for one decision.
     pub(crate) async fn command(
-        &mut self,
+        mut self,
         transaction: &mut Transaction,
         command: Command,
     ) -> Result<Changes, WriteError> {
         let mut changes = self.decide(transaction, command).await?;
-        let moved = save::save(transaction, self, &changes).await?;
-        self.follow(&changes);
+        let moved = save::save(transaction, &self, &changes).await?;
         moved.tell(&mut changes.signals);
         Ok(changes)
     }
@@ -132,6 +132,20 @@ impl Loaded {
         Ok(lifecycle::decide(&self.scene, command, at)?)
     }
 
+    /// Adds those of these runs that the scene has not.
+    fn take(&mut self, rows: Vec<RunRow>) -> Result<(), StoreError> {
+        let known: HashSet<RunId> = self.scene.runs.iter().map(|run| run.id).collect();
+        for row in rows {
+            let (run, pairs) = read(row)?;
+            if !known.contains(&run.id) {
+                self.metadata.insert(run.id, pairs);
+                self.scene.runs.push(run);
+            }
+        }
+        self.scene.runs.sort_by_key(|run| run.id);
+        Ok(())
+    }
+
     /// Loads what a decision has asked for.
     async fn load_missing(
         &mut self,
@@ -145,27 +159,15 @@ impl Loaded {
                 let holder = holder.ok_or(Refusal::NotLoaded { missing })?;
                 self.scene.worker = Some(workers::in_scene(connection, holder).await?);
             }
-        }
-        Ok(())
-    }
-
-    /// The scene after these changes, as it would be loaded: final runs are gone from it.
-    fn follow(&mut self, changes: &Changes) {
-        let scene = &mut self.scene;
-        if let Some(session) = &changes.session {
-            scene.session = Some(session.clone());
-        }
-        for run in &changes.runs {
-            scene.runs.retain(|known| known.id != run.id);
-            if !run.status().is_final() {
-                scene.runs.push(run.clone());
+            Missing::Waiting => {
+                let session = self.scene.session.as_ref();
+                let session = session.ok_or(Refusal::NotLoaded { missing })?;
+                let rows = waiting(connection, session.id).await?;
+                self.take(rows)?;
+                self.scene.more_wait = false;
             }
         }
-        scene.runs.sort_by_key(|run| run.id);
-        if let Some(credential) = changes.credential {
-            scene.credential = Some(credential);
-        }
-        scene.worker = None;
+        Ok(())
     }
 
     /// The command that the earliest clock asks for that has run out.
@@ -206,72 +208,76 @@ async fn scenes(
         .collect();
     let credentials = credentials(connection, &credential_ids).await?;
     let scenes = sessions.into_iter().map(|(id, session)| {
-        let runs = runs.remove(&id).unwrap_or_else(|| Ok(Vec::new()));
-        let scene = session.and_then(|session| Ok(scene(session, runs?, &credentials)));
+        let rows = runs.remove(&id).unwrap_or_default();
+        let scene = session.and_then(|session| {
+            let credential = session.credential_id;
+            let mut loaded = Loaded::empty();
+            loaded.scene.credential = credential.and_then(|id| credentials.get(&id).copied());
+            loaded.scene.session = Some(session);
+            loaded.take(rows)?;
+            loaded.scene = loaded.scene.narrowed(about);
+            Ok(loaded)
+        });
         (id, scene)
     });
     Ok(scenes.collect())
 }
 
-fn scene(
-    session: Session,
-    runs: Vec<(Run, Metadata)>,
-    credentials: &HashMap<CredentialId, SceneCredential>,
-) -> Loaded {
-    let mut metadata = HashMap::with_capacity(runs.len());
-    let mut of_session = Vec::with_capacity(runs.len());
-    for (run, pairs) in runs {
-        metadata.insert(run.id, pairs);
-        of_session.push(run);
-    }
-    let credential_id = session.credential_id;
-    Loaded {
-        scene: Scene {
-            session: Some(session),
-            runs: of_session,
-            credential: credential_id.and_then(|id| credentials.get(&id).copied()),
-            worker: None,
-        },
-        metadata,
-    }
-}
-
-/// The runs of these sessions that are not final, and the run `about`, each session's in the order
-/// of their ids. Their ids are an array and no join, so that they are found before any run is read.
+/// Of each of these sessions the run that has its slot, the first of those that wait for it, and the
+/// run `about`. Their ids are an array and no join, so that they are found before any run is read.
 async fn runs(
     connection: &mut PgConnection,
     session_ids: &[Uuid],
     about: Option<RunId>,
-) -> Result<Runs, StoreError> {
+) -> Result<HashMap<SessionId, Vec<RunRow>>, StoreError> {
     let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
         "",
         "WHERE run.id = ANY(ARRAY(
              SELECT run_id FROM queue WHERE session_id = ANY($1)
-             UNION SELECT run_id FROM parked WHERE session_id = ANY($1)
              UNION SELECT run_id FROM live WHERE session_id = ANY($1)
-             UNION SELECT run_id FROM review WHERE session_id = ANY($1)
+             UNION SELECT run_id FROM parked
+             WHERE session_id = ANY($1) AND slot = ANY('{credential,source,organization}')
+             UNION SELECT line.run_id
+             FROM unnest($1::uuid[]) AS of (session_id)
+             CROSS JOIN LATERAL (
+                 SELECT run_id
+                 FROM parked
+                 WHERE parked.session_id = of.session_id AND slot = 'session'
+                 ORDER BY priority DESC, run_id
+                 LIMIT $3
+             ) AS line
              UNION SELECT $2
-         ))
-         ORDER BY run.id"
+         ))"
     ))
     .bind(session_ids)
     .bind(about.map(|id| Id(id.uuid())))
+    .bind(i64::from(KNOWN_OF_LINE))
     .fetch_all(connection)
     .await
     .map_err(store_error)?;
-    let mut runs = Runs::new();
+    let mut runs: HashMap<SessionId, Vec<RunRow>> = HashMap::new();
     for row in rows {
-        let of_session = runs
-            .entry(row.session_id())
-            .or_insert_with(|| Ok(Vec::new()));
-        if let Ok(known) = of_session {
-            match read(row) {
-                Ok(run) => known.push(run),
-                Err(error) => *of_session = Err(error),
-            }
-        }
+        runs.entry(row.session_id()).or_default().push(row);
     }
     Ok(runs)
+}
+
+/// Every run that waits for its session. There may be thousands, which end with it in one
+/// transaction.
+async fn waiting(
+    connection: &mut PgConnection,
+    session_id: SessionId,
+) -> Result<Vec<RunRow>, StoreError> {
+    sqlx::query_as(select_runs!(
+        "",
+        "WHERE run.id = ANY(ARRAY(
+             SELECT run_id FROM parked WHERE session_id = $1 AND slot = 'session'
+         ))"
+    ))
+    .bind(Id(session_id.uuid()))
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)
 }
 
 async fn credentials(

@@ -185,15 +185,17 @@ async fn open(store: &PostgresStore, gate: Gate) -> Result<Moved, StoreError> {
 async fn gates_to_open(store: &PostgresStore) -> Result<Vec<Gate>, StoreError> {
     let mut connection = store.pool().acquire().await.map_err(store_error)?;
     let rows: Vec<GateRow> = sqlx::query_as(
-        "SELECT organization_id, slot, slot_of
+        // One look for each gate: an EXISTS may be run over all that wait, gate or no gate.
+        "SELECT gate.organization_id, gate.slot, gate.slot_of
          FROM gate
-         WHERE EXISTS (
+         CROSS JOIN LATERAL (
              SELECT 1
              FROM parked
              WHERE parked.organization_id = gate.organization_id
                AND parked.slot = gate.slot
                AND parked.slot_of = gate.slot_of
-         )",
+             LIMIT 1
+         ) AS waiting",
     )
     .fetch_all(&mut *connection)
     .await

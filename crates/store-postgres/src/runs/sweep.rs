@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sqlx::FromRow;
 use tracing::{error, info, warn};
 use windlass_application::ports::runs::Swept;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
-use windlass_domain::id::SessionId;
+use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::lifecycle;
 use windlass_domain::session;
 use windlass_records::columns::{At, Id};
@@ -38,17 +39,19 @@ pub(super) async fn sweep(store: &PostgresStore, limit: u32) -> Result<Swept, St
 }
 
 async fn clocks(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> {
-    let session_ids = due(store, limit).await?;
-    let is_full = u32::try_from(session_ids.len()).is_ok_and(|count| count >= limit);
+    let rows = due(store, limit).await?;
+    let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
     let mut swept = Swept {
         more: is_full,
         ..Swept::default()
     };
-    let mut seen = HashSet::new();
-    for session_id in session_ids {
-        let mut more = seen.insert(session_id);
+    let mut postponed = HashSet::new();
+    for row in rows {
+        let session_id = SessionId::from_uuid(row.session_id.0);
+        let run_id = row.run_id.map(|id| RunId::from_uuid(id.0));
+        let mut more = !postponed.contains(&session_id);
         while more && swept.acted < limit {
-            match retrying(|| sweep_scene(store, session_id)).await {
+            match retrying(|| sweep_row(store, session_id, run_id)).await {
                 Ok(of_scene) => {
                     more = of_scene.more;
                     swept.acted += of_scene.acted;
@@ -65,6 +68,7 @@ async fn clocks(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> 
                 Err(error) => {
                     error!(session.id = %session_id, %error, "a session cannot be swept");
                     postpone_alone(store, session_id).await?;
+                    postponed.insert(session_id);
                     more = false;
                 }
             }
@@ -74,34 +78,41 @@ async fn clocks(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> 
     Ok(swept)
 }
 
-/// The sessions whose own clock or a run's may have run out, the earliest first. Over all
+/// A row whose `check_at` has passed: a run's, or, without one, a session's own.
+#[derive(FromRow)]
+struct DueRow {
+    session_id: Id,
+    run_id: Option<Id>,
+}
+
+/// The sessions and runs of which a clock may have run out, the earliest first. Over all
 /// organizations: a scene is of one.
-async fn due(store: &PostgresStore, limit: u32) -> Result<Vec<SessionId>, StoreError> {
-    let ids: Vec<Id> = sqlx::query_scalar(
-        "SELECT session_id
+async fn due(store: &PostgresStore, limit: u32) -> Result<Vec<DueRow>, StoreError> {
+    sqlx::query_as(
+        "SELECT session_id, run_id
          FROM (
              SELECT * FROM (
-                 SELECT session_id, check_at FROM queue
+                 SELECT session_id, run_id, check_at FROM queue
                  WHERE check_at <= $1 ORDER BY check_at LIMIT $2
              ) AS of_queue
              UNION ALL
              SELECT * FROM (
-                 SELECT session_id, check_at FROM parked
+                 SELECT session_id, run_id, check_at FROM parked
                  WHERE check_at <= $1 ORDER BY check_at LIMIT $2
              ) AS of_parked
              UNION ALL
              SELECT * FROM (
-                 SELECT session_id, check_at FROM live
+                 SELECT session_id, run_id, check_at FROM live
                  WHERE check_at <= $1 ORDER BY check_at LIMIT $2
              ) AS of_live
              UNION ALL
              SELECT * FROM (
-                 SELECT session_id, check_at FROM review
+                 SELECT session_id, run_id, check_at FROM review
                  WHERE check_at <= $1 ORDER BY check_at LIMIT $2
              ) AS of_review
              UNION ALL
              SELECT * FROM (
-                 SELECT id, check_at FROM session
+                 SELECT id, NULL::uuid, check_at FROM session
                  WHERE check_at <= $1 ORDER BY check_at LIMIT $2
              ) AS of_session
          ) AS due
@@ -112,19 +123,19 @@ async fn due(store: &PostgresStore, limit: u32) -> Result<Vec<SessionId>, StoreE
     .bind(i64::from(limit))
     .fetch_all(store.pool())
     .await
-    .map_err(store_error)?;
-    Ok(ids
-        .into_iter()
-        .map(|id| SessionId::from_uuid(id.0))
-        .collect())
+    .map_err(store_error)
 }
 
-/// Acts on one clock of a session and its runs that has run out, and sets when the others are looked
-/// at: a transaction of its own. Not on all of them in one, since each may lock gates. A session
+/// Acts on one clock of a run and its session that has run out, or sets when they are looked at
+/// again: a transaction of its own. Not on all of them in one, since each may lock gates. A session
 /// that somebody else has, such as another sweeper, is left to the next sweep.
-async fn sweep_scene(store: &PostgresStore, session_id: SessionId) -> Result<Swept, StoreError> {
+async fn sweep_row(
+    store: &PostgresStore,
+    session_id: SessionId,
+    run_id: Option<RunId>,
+) -> Result<Swept, StoreError> {
     let mut transaction = store.begin(None).await?;
-    let mut scenes = Loaded::load_free(&mut transaction, &[session_id]).await?;
+    let mut scenes = Loaded::load_free(&mut transaction, &[session_id], run_id).await?;
     let Some(loaded) = scenes.remove(&session_id) else {
         return Ok(Swept::default());
     };
@@ -136,31 +147,29 @@ async fn sweep_scene(store: &PostgresStore, session_id: SessionId) -> Result<Swe
 async fn sweep_loaded(
     transaction: &mut Transaction,
     session_id: SessionId,
-    mut loaded: Loaded,
+    loaded: Loaded,
 ) -> Result<Swept, StoreError> {
-    let now = transaction.at();
-    let mut swept = Swept::default();
-    if let Some(command) = loaded.due(now) {
-        match loaded.command(transaction, command).await {
-            Ok(changes) => {
-                swept.acted = 1;
-                swept.signals = changes.signals;
-                info!(session.id = %session_id, "a clock of {session_id} ran out");
-            }
-            Err(WriteError::Store(error)) => return Err(error),
-            Err(error) => {
-                warn!(session.id = %session_id, %error, "a clock that ran out was not taken");
-                postpone(transaction, session_id).await?;
-                return Ok(swept);
-            }
+    let Some(command) = loaded.due(transaction.at()) else {
+        rearm(transaction, &loaded).await?;
+        return Ok(Swept::default());
+    };
+    match loaded.command(transaction, command).await {
+        Ok(changes) => {
+            info!(session.id = %session_id, "a clock of {session_id} ran out");
+            Ok(Swept {
+                acted: 1,
+                // The next look finds another clock, or sets when there will be one.
+                more: true,
+                signals: changes.signals,
+            })
+        }
+        Err(WriteError::Store(error)) => Err(error),
+        Err(error) => {
+            warn!(session.id = %session_id, %error, "a clock that ran out was not taken");
+            postpone(transaction, session_id).await?;
+            Ok(Swept::default())
         }
     }
-    if loaded.due(now).is_some() {
-        swept.more = true;
-    } else {
-        rearm(transaction, &loaded).await?;
-    }
-    Ok(swept)
 }
 
 /// Sets when each of the scene is looked at again: renewals and activity have moved its deadlines.

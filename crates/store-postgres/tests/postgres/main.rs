@@ -9,3 +9,4 @@ mod replicas;
 mod roles;
 mod run_replicas;
 mod server;
+mod session_plans;

@@ -22,10 +22,10 @@ use crate::conformance::open;
 use crate::server::Database;
 
 /// How many runs wait.
-const BACKLOG: i64 = 3_000;
+pub(crate) const BACKLOG: i64 = 3_000;
 
 /// The most that a statement may read of one table for a handful of runs.
-const FEW: i64 = 150;
+pub(crate) const FEW: i64 = 150;
 
 /// Rows that were read of tables, and entries that were taken from their indexes.
 const READS: &str = "SELECT tables.relname::text,
@@ -313,7 +313,7 @@ fn of(read: &[(String, i64)], table: &str) -> i64 {
     of.map_or(0, |(_, rows)| *rows)
 }
 
-fn few(read: &[(String, i64)]) {
+pub(crate) fn few(read: &[(String, i64)]) {
     assert!(!read.is_empty(), "something is read");
     for (table, rows) in read {
         assert!(*rows <= FEW, "{rows} rows of {table}: {read:?}");
@@ -350,7 +350,7 @@ async fn multiply(database: &Database, run: &Run) {
 }
 
 /// Runs statements on a connection of their own, so that what they read is counted before any call.
-async fn execute(database: &Database, statements: &str) {
+pub(crate) async fn execute(database: &Database, statements: &str) {
     let connections = connections(database).await;
     let mut connection = PgConnection::connect(database.url())
         .await
@@ -372,7 +372,7 @@ async fn hung_up(database: &Database, but: &BTreeSet<i32>) {
 
 /// How many entries of indexes and rows of tables a call reads of each table, on a store that is
 /// there for it alone.
-async fn reads_of(
+pub(crate) async fn reads_of(
     database: &Database,
     fixture: &Fixture,
     call: impl AsyncFnOnce(&Fixture),

@@ -33,8 +33,9 @@ pub(super) async fn command(
     let connection = transaction.connection();
     let session_id = session_of(connection, organization_id, run_id).await?;
     let loaded = Loaded::load(connection, session_id, Some(run_id)).await?;
-    let mut loaded = loaded.ok_or_else(|| corrupt("run", &run_id, &"a run's session is kept"))?;
+    let loaded = loaded.ok_or_else(|| corrupt("run", &run_id, &"a run's session is kept"))?;
     let audited = Audited::of_run(run_id, &command);
+    let metadata = loaded.metadata.get(&run_id).cloned().unwrap_or_default();
     let caller = calling(&loaded.scene.runs, run_id, &command);
 
     let command = Command::Run { run_id, command };
@@ -51,7 +52,6 @@ pub(super) async fn command(
         attachment::keep(&mut transaction.transaction, &run, attachment).await?;
     }
 
-    let metadata = loaded.metadata.remove(&run_id).unwrap_or_default();
     let commanded = Commanded {
         run: view(transaction.connection(), run, metadata).await?,
         signals: changes.signals,

@@ -135,7 +135,7 @@ async fn lease_one(
     let run_id = picked.run_id;
     let connection = transaction.connection();
     let loaded = Loaded::load(connection, picked.session_id, None).await?;
-    let Some(mut loaded) = loaded else {
+    let Some(loaded) = loaded else {
         return Ok(None);
     };
     let run = loaded.scene.runs.iter().find(|run| run.id == run_id);

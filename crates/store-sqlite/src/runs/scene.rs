@@ -1,12 +1,15 @@
-//! The scene of a decision: a session, its runs that are not final, its credential.
+//! The scene of a decision: a session, those of its runs that most decisions need, its credential;
+//! and the others where one asks for them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{CredentialId, RunId, SessionId};
-use windlass_domain::lifecycle::{self, Changes, Command, Missing, Scene, SceneCredential};
+use windlass_domain::lifecycle::{
+    self, Changes, Command, KNOWN_OF_LINE, Missing, Scene, SceneCredential,
+};
 use windlass_domain::run::{Metadata, Refusal};
 use windlass_records::columns::Id;
 use windlass_records::rows::RunRow;
@@ -34,6 +37,7 @@ impl Loaded {
             scene: Scene {
                 session: None,
                 runs: Vec::new(),
+                more_wait: false,
                 credential: None,
                 worker: None,
             },
@@ -41,7 +45,7 @@ impl Loaded {
         }
     }
 
-    /// The scene of this session, with the run `about` also where that is final. The write lock
+    /// The scene of this session, as far as most decisions `about` this run need it. The write lock
     /// of the transaction stands for the row locks.
     ///
     /// Whose the session is, the caller has checked, or it comes from a row of ours.
@@ -57,49 +61,58 @@ impl Loaded {
             "",
             "WHERE run.id IN (
                  SELECT run_id FROM queue WHERE session_id = ?1
-                 UNION SELECT run_id FROM parked WHERE session_id = ?1
                  UNION SELECT run_id FROM live WHERE session_id = ?1
-                 UNION SELECT run_id FROM review WHERE session_id = ?1
+                 UNION SELECT run_id FROM parked
+                 WHERE session_id = ?1 AND slot IN ('credential', 'source', 'organization')
+                 UNION SELECT * FROM (
+                     SELECT run_id FROM parked
+                     WHERE session_id = ?1 AND slot = 'session'
+                     ORDER BY priority DESC, run_id
+                     LIMIT ?3
+                 )
                  UNION SELECT ?2
-             )
-             ORDER BY run.id"
+             )"
         ))
         .bind(Id(session_id.uuid()))
         .bind(about.map(|id| Id(id.uuid())))
+        .bind(KNOWN_OF_LINE)
         .fetch_all(&mut *connection)
         .await
         .map_err(store_error)?;
-        let mut runs = Vec::with_capacity(rows.len());
-        let mut metadata = HashMap::with_capacity(rows.len());
-        for row in rows {
-            let (run, pairs) = read(row)?;
-            metadata.insert(run.id, pairs);
-            runs.push(run);
-        }
         let credential = match session.credential_id {
             Some(id) => credential(connection, id).await?,
             None => None,
         };
-        Ok(Some(Self {
-            scene: Scene {
-                session: Some(session),
-                runs,
-                credential,
-                worker: None,
-            },
-            metadata,
-        }))
+        let mut loaded = Self::empty();
+        loaded.scene.session = Some(session);
+        loaded.scene.credential = credential;
+        loaded.take(rows)?;
+        loaded.scene = loaded.scene.narrowed(about);
+        Ok(Some(loaded))
     }
 
-    /// Decides, saves what is decided, and is the scene after it.
+    /// Adds those of these runs that the scene has not.
+    fn take(&mut self, rows: Vec<RunRow>) -> Result<(), StoreError> {
+        let known: HashSet<RunId> = self.scene.runs.iter().map(|run| run.id).collect();
+        for row in rows {
+            let (run, pairs) = read(row)?;
+            if !known.contains(&run.id) {
+                self.metadata.insert(run.id, pairs);
+                self.scene.runs.push(run);
+            }
+        }
+        self.scene.runs.sort_by_key(|run| run.id);
+        Ok(())
+    }
+
+    /// Decides, and saves what is decided. A scene is good for one decision.
     pub(crate) async fn command(
-        &mut self,
+        mut self,
         transaction: &mut Transaction,
         command: Command,
     ) -> Result<Changes, WriteError> {
         let mut changes = self.decide(transaction, command).await?;
-        let moved = save::save(transaction, self, &changes).await?;
-        self.follow(&changes);
+        let moved = save::save(transaction, &self, &changes).await?;
         moved.tell(&mut changes.signals);
         Ok(changes)
     }
@@ -131,33 +144,37 @@ impl Loaded {
                 let holder = holder.ok_or(Refusal::NotLoaded { missing })?;
                 self.scene.worker = Some(workers::in_scene(connection, holder).await?);
             }
-        }
-        Ok(())
-    }
-
-    /// The scene after these changes, as it would be loaded: final runs are gone from it.
-    pub(super) fn follow(&mut self, changes: &Changes) {
-        let scene = &mut self.scene;
-        if let Some(session) = &changes.session {
-            scene.session = Some(session.clone());
-        }
-        for run in &changes.runs {
-            scene.runs.retain(|known| known.id != run.id);
-            if !run.status().is_final() {
-                scene.runs.push(run.clone());
+            Missing::Waiting => {
+                let session = self.scene.session.as_ref();
+                let session = session.ok_or(Refusal::NotLoaded { missing })?;
+                let rows = waiting(connection, session.id).await?;
+                self.take(rows)?;
+                self.scene.more_wait = false;
             }
         }
-        scene.runs.sort_by_key(|run| run.id);
-        if let Some(credential) = changes.credential {
-            scene.credential = Some(credential);
-        }
-        scene.worker = None;
+        Ok(())
     }
 
     /// The command that the earliest clock asks for that has run out.
     pub(super) fn due(&self, now: Timestamp) -> Option<Command> {
         lifecycle::due(&self.scene, now)
     }
+}
+
+/// Every run that waits for its session. There may be thousands, which end with it in one
+/// transaction.
+async fn waiting(
+    connection: &mut SqliteConnection,
+    session_id: SessionId,
+) -> Result<Vec<RunRow>, StoreError> {
+    sqlx::query_as(select_runs!(
+        "",
+        "WHERE run.id IN (SELECT run_id FROM parked WHERE session_id = ? AND slot = 'session')"
+    ))
+    .bind(Id(session_id.uuid()))
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)
 }
 
 async fn credential(

@@ -1,5 +1,6 @@
 //! `Runs::sweep`: acts on the clocks that have run out. Source: docs/lifecycle.md, "Clocks".
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sqlx::FromRow;
@@ -8,7 +9,7 @@ use tracing::{error, info, warn};
 use windlass_application::ports::runs::Swept;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
-use windlass_domain::id::SessionId;
+use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::lifecycle;
 use windlass_domain::session;
 use windlass_records::columns::{At, Id};
@@ -30,9 +31,11 @@ const LIVE: &str = "UPDATE live SET check_at = ?3 WHERE session_id = ?1 AND chec
 const REVIEW: &str = "UPDATE review SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
 const SESSION: &str = "UPDATE session SET check_at = ?3 WHERE id = ?1 AND check_at <= ?2";
 
+/// A row whose `check_at` has passed: a run's, or, without one, a session's own.
 #[derive(FromRow)]
 struct DueRow {
     session_id: Id,
+    run_id: Option<Id>,
 }
 
 pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
@@ -57,23 +60,26 @@ async fn clocks(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
         more: is_full,
         ..Swept::default()
     };
-    let mut seen = Vec::new();
+    let mut postponed = HashSet::new();
     for row in rows {
         let session_id = SessionId::from_uuid(row.session_id.0);
+        let run_id = row.run_id.map(|id| RunId::from_uuid(id.0));
         if swept.acted >= limit {
             swept.more = true;
             break;
         }
-        if !seen.contains(&session_id) {
-            seen.push(session_id);
-            sweep_scene(&mut transaction, session_id, limit, &mut swept).await?;
+        if !postponed.contains(&session_id)
+            && !sweep_row(&mut transaction, session_id, run_id, limit, &mut swept).await?
+        {
+            postpone(&mut transaction, session_id).await?;
+            postponed.insert(session_id);
         }
     }
     transaction.commit().await?;
     Ok(swept)
 }
 
-/// The sessions whose own clock or a run's may have run out, the earliest first. Over all
+/// The sessions and runs of which a clock may have run out, the earliest first. Over all
 /// organizations: a scene is of one.
 async fn due(
     connection: &mut SqliteConnection,
@@ -81,30 +87,30 @@ async fn due(
     limit: u32,
 ) -> Result<Vec<DueRow>, StoreError> {
     sqlx::query_as(
-        "SELECT session_id
+        "SELECT session_id, run_id
          FROM (
              SELECT * FROM (
-                 SELECT session_id, check_at FROM queue
+                 SELECT session_id, run_id, check_at FROM queue
                  WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
              )
              UNION ALL
              SELECT * FROM (
-                 SELECT session_id, check_at FROM parked
+                 SELECT session_id, run_id, check_at FROM parked
                  WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
              )
              UNION ALL
              SELECT * FROM (
-                 SELECT session_id, check_at FROM live
+                 SELECT session_id, run_id, check_at FROM live
                  WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
              )
              UNION ALL
              SELECT * FROM (
-                 SELECT session_id, check_at FROM review
+                 SELECT session_id, run_id, check_at FROM review
                  WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
              )
              UNION ALL
              SELECT * FROM (
-                 SELECT id, check_at FROM session
+                 SELECT id, NULL, check_at FROM session
                  WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
              )
          )
@@ -118,30 +124,35 @@ async fn due(
     .map_err(store_error)
 }
 
-/// Acts on all clocks of a session and its runs that have run out, one after the other, and sets
-/// when the others are looked at.
-async fn sweep_scene(
+/// Acts on the clocks of a run and its session that have run out, one after the other, and sets when
+/// the others are looked at. Whether that could be done.
+async fn sweep_row(
     transaction: &mut Transaction,
     session_id: SessionId,
+    run_id: Option<RunId>,
     limit: u32,
     swept: &mut Swept,
-) -> Result<(), StoreError> {
+) -> Result<bool, StoreError> {
     let now = transaction.at();
-    let loaded = match Loaded::load(transaction.connection(), session_id, None).await {
-        Ok(loaded) => loaded,
-        // One broken row must not stop all clocks.
-        Err(error @ StoreError::Corrupt { .. }) => {
-            error!(session.id = %session_id, %error, "a session cannot be swept");
-            None
+    loop {
+        let loaded = match Loaded::load(transaction.connection(), session_id, run_id).await {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => return Ok(false),
+            // One broken row must not stop all clocks.
+            Err(error @ StoreError::Corrupt { .. }) => {
+                error!(session.id = %session_id, %error, "a session cannot be swept");
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(command) = loaded.due(now) else {
+            rearm(transaction, &loaded).await?;
+            return Ok(true);
+        };
+        if swept.acted >= limit {
+            swept.more = true;
+            return Ok(true);
         }
-        Err(error) => return Err(error),
-    };
-    let Some(mut loaded) = loaded else {
-        return postpone(transaction, session_id).await;
-    };
-    while swept.acted < limit
-        && let Some(command) = loaded.due(now)
-    {
         match loaded.command(transaction, command).await {
             Ok(changes) => {
                 swept.acted += 1;
@@ -151,15 +162,10 @@ async fn sweep_scene(
             Err(WriteError::Store(error)) => return Err(error),
             Err(error) => {
                 warn!(session.id = %session_id, %error, "a clock that ran out was not taken");
-                return postpone(transaction, session_id).await;
+                return Ok(false);
             }
         }
     }
-    if loaded.due(now).is_some() {
-        swept.more = true;
-        return Ok(());
-    }
-    rearm(transaction, &loaded).await
 }
 
 /// Sets when each of the scene is looked at again: renewals and activity have moved its deadlines.

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use windlass_domain::lifecycle::{Changes, Scene, due};
+use windlass_domain::lifecycle::{Changes, Missing, Scene, due};
+use windlass_domain::run::Refusal;
 use windlass_domain::session::SessionStatus;
 
 use super::bounds::{About, Bounds, Step};
@@ -71,27 +72,48 @@ pub(super) fn explore(system: System, bounds: &Bounds) -> Result<Graph, Finding>
 fn take(system: System, scene: &Scene, step: &Step) -> Result<Option<Scene>, Promise> {
     let mut live = live(scene);
     live.worker = Some(step.worker);
-    let decided = match step.about {
+    let about = match step.about {
         About::Start(before) if scene.runs.len() != before => return Ok(None),
         About::Session if scene.session.is_none() => return Ok(None),
-        About::Start(_) | About::Session => system(&live, step.command.clone(), step.now),
+        About::Start(_) | About::Session => None,
         About::Run(place) => match scene.runs.get(place) {
             None => return Ok(None),
-            Some(run) if run.status().is_final() => {
-                live.runs.push(run.clone());
-                system(&live, step.command.clone(), step.now)
+            Some(run) => {
+                live.runs
+                    .extend(run.status().is_final().then(|| run.clone()));
+                Some(run.id)
             }
-            Some(_) => system(&live, step.command.clone(), step.now),
         },
     };
-    let Ok(changes) = decided else {
+    let decided = system(&live, step.command.clone(), step.now);
+    let narrowed = live.narrowed(about);
+    let Ok(changes) = &decided else {
         step::refused(scene, step)?;
+        alike(system, &narrowed, step, &decided)?;
         return Ok(None);
     };
-    let next = saved(scene, &changes);
-    step::check(scene, step, &changes, &next)?;
+    let next = saved(scene, changes);
+    step::check(scene, step, changes, &next)?;
     state::check(&next)?;
+    alike(system, &narrowed, step, &decided)?;
     Ok(Some(normal(next)))
+}
+
+/// A decision over what a store loads at first is the same, or asks for more.
+fn alike(
+    system: System,
+    narrowed: &Scene,
+    step: &Step,
+    decided: &Result<Changes, Refusal>,
+) -> Result<(), Promise> {
+    let asks = Refusal::NotLoaded {
+        missing: Missing::Waiting,
+    };
+    match system(narrowed, step.command.clone(), step.now) {
+        Err(refusal) if refusal == asks && narrowed.more_wait => Ok(()),
+        found if found == *decided => Ok(()),
+        Ok(_) | Err(_) => Err(Promise::ANarrowSceneDecidesAlike),
+    }
 }
 
 /// What a store loads: runs that are final stay where they are, but for the one that is asked.
@@ -137,6 +159,7 @@ impl Graph {
         let nothing = Scene {
             session: None,
             runs: Vec::new(),
+            more_wait: false,
             credential: None,
             worker: None,
         };

@@ -34,6 +34,8 @@ pub(super) enum Promise {
     TheIdleClockRuns,
     /// A sweep that comes before a clock has run out changes nothing.
     NoClockRunsOutEarly,
+    /// What is decided over the first of those that wait is what is decided over all of them.
+    ANarrowSceneDecidesAlike,
     /// A worker that drains, and leases nothing more, keeps no session that is free.
     ADrainKeepsNoSession,
     /// A start of a worker that declares the one before it gone leaves that one nothing.

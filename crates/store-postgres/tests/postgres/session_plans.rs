@@ -1,0 +1,127 @@
+//! What commands and sweeps read does not grow with the runs that wait for the session.
+
+use std::time::Duration;
+
+use windlass_conformance::stage::{Stage, cancel, output, success};
+use windlass_domain::run::{Run, RunCommand, WorkerCommand};
+use windlass_domain::session::SessionCommand;
+
+use crate::conformance::open;
+use crate::plans::{BACKLOG, FEW, execute, few, reads_of};
+use crate::server::Database;
+
+#[tokio::test]
+async fn a_command_reads_what_it_changes_whoever_waits_for_the_session() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let held = stage.begun().await;
+    let first = stage.start(stage.new_run_in(held.session_id)).await;
+    let last = stage.start(stage.new_run_in(held.session_id)).await;
+    queue_behind(&database, &first).await;
+    let renew = WorkerCommand::Renew {
+        length: Duration::from_secs(30),
+    };
+
+    for command in [
+        RunCommand::Worker {
+            epoch: held.epoch,
+            command: renew,
+        },
+        RunCommand::Worker {
+            epoch: held.epoch,
+            command: success(output()),
+        },
+    ] {
+        let read = reads_of(&database, &fixture, async |fixture| {
+            let runs = &fixture.ports.runs;
+            let told = runs.command(stage.worker_write(), held.id, command, None);
+            told.await.expect("it is held");
+        })
+        .await;
+        few(&read);
+    }
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let runs = &fixture.ports.runs;
+        let canceled = runs.command(fixture.write(), last.id, cancel(), None);
+        canceled.await.expect("it is queued");
+    })
+    .await;
+    few(&read);
+
+    let next = stage.next().await.expect("the session is free");
+    assert_eq!(next.run.id, first.id, "the oldest goes first");
+}
+
+#[tokio::test]
+async fn a_sweep_reads_each_run_that_waited_too_long_for_a_session_once() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let held = stage.begun().await;
+    let first = stage.start(stage.new_run_in(held.session_id)).await;
+    queue_behind(&database, &first).await;
+    let renew = WorkerCommand::Renew {
+        length: first.settings.queue_timeout * 2,
+    };
+    stage.say(&held, renew).await;
+    let half = first.settings.queue_timeout / 2;
+    stage.wait_until(first.updated_at + half);
+    stage.say(&held, WorkerCommand::Touch).await;
+    stage.wait_until(first.updated_at + half * 2);
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let swept = fixture.ports.runs.sweep(10).await.expect("a sweep");
+        assert_eq!((swept.acted, swept.more), (10, true));
+    })
+    .await;
+
+    // Ten runs, each with the little that its decision needs.
+    for (table, rows) in &read {
+        assert!(*rows <= 10 * FEW, "{rows} rows of {table}: {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_tells_everyone_who_waits_for_the_session() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let held = stage.begun().await;
+    let first = stage.start(stage.new_run_in(held.session_id)).await;
+    queue_behind(&database, &first).await;
+    let end = SessionCommand::End {
+        grace: Duration::from_secs(30),
+    };
+
+    let sessions = &fixture.ports.sessions;
+    let ended = sessions.command(fixture.write(), held.session_id, end);
+    ended.await.expect("it is at work");
+
+    let waiting = "SELECT count(*) FROM run WHERE status <> 'canceled' AND id <> $1";
+    let waiting: i64 = sqlx::query_scalar(waiting)
+        .bind(held.id.uuid())
+        .fetch_one(database.outside())
+        .await
+        .expect("how many wait");
+    assert_eq!(waiting, 0);
+}
+
+/// Lets as many runs like this one wait behind it for their session.
+async fn queue_behind(database: &Database, run: &Run) {
+    let (run_id, organization_id) = (run.id.uuid(), run.organization_id.uuid());
+    let statements = format!(
+        "CREATE TABLE copy AS
+             SELECT ('ffffffff' || substr(gen_random_uuid()::text, 9))::uuid AS run_id
+             FROM generate_series(1, {BACKLOG});
+         INSERT INTO run
+             SELECT (jsonb_populate_record(run, jsonb_build_object('id', copy.run_id))).*
+             FROM run, copy
+             WHERE run.id = '{run_id}';
+         INSERT INTO parked
+             SELECT (jsonb_populate_record(
+                 parked, jsonb_build_object('run_id', copy.run_id))).*
+             FROM parked, copy
+             WHERE parked.run_id = '{run_id}';
+         UPDATE organization SET queued = queued + {BACKLOG} WHERE id = '{organization_id}';
+         ANALYZE run, parked;"
+    );
+    execute(database, &statements).await;
+}
