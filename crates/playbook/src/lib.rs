@@ -3,24 +3,33 @@
 //! and fills in their placeholders. It knows no engine: what a step does is the engine's part.
 //! Source: docs/guides/write-a-playbook.md.
 
+mod address;
 mod custom;
+mod extraction;
 mod parse;
 mod placeholder;
 mod problem;
 mod reader;
+mod recorded;
 mod selector;
 mod step;
+mod tier;
 mod totp;
 mod values;
+pub mod xpath;
 
+pub use extraction::{
+    DateOrder, Decimal, Extract, Extraction, JsonPlace, Pages, Place, Reading, Rows, Rule,
+};
 pub use parse::parse;
 pub use placeholder::{CredentialPart, Placeholder, Template};
-pub use problem::{Problem, ProblemKind};
-pub use selector::{Selector, SelectorKind, Selectors};
+pub use problem::{Problem, ProblemKind, StepName};
+pub use selector::{AriaQuery, Selector, SelectorKind, Selectors};
 pub use step::{
-    Count, CountOperator, Download, Extract, Extraction, Fail, Interact, Operation, Pages,
-    Playbook, Question, QuestionOption, Reading, Rule, Step,
+    Action, Count, CountOperator, Download, Fail, Interact, Operation, Playbook, Question,
+    QuestionOption, Step, Wait,
 };
+pub use tier::{Note, OverHttp, Tier};
 pub use totp::totp_code;
 pub use values::{MissingValue, Values};
 
@@ -32,6 +41,12 @@ pub const MAX_STEPS: usize = 500;
 
 /// The most alternatives of one step's selectors; the Recorder writes five.
 pub const MAX_ALTERNATIVES: usize = 20;
+
+/// The longest that a step may be given, in milliseconds, as the Recorder's own replayer has it.
+pub const MAX_TIMEOUT_MS: u32 = 30_000;
+
+/// The deepest that frames lie in frames.
+pub const MAX_FRAMES: usize = 10;
 
 /// The longest selector, URL, value or message, in characters.
 pub const MAX_TEXT_CHARACTERS: usize = 4096;

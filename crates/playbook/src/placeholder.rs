@@ -123,6 +123,18 @@ impl Template {
         })
     }
 
+    /// The text with an example in the place of each placeholder.
+    pub(crate) fn filled_by<'example>(
+        &'example self,
+        example: impl Fn(&Placeholder) -> &'example str,
+    ) -> String {
+        let part = |part: &'example Part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Placeholder(placeholder) => example(placeholder),
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     pub(crate) fn parts(&self) -> &[Part] {
         &self.parts
     }

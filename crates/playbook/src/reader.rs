@@ -2,12 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, inside};
 use crate::{MAX_NAME_CHARACTERS, MAX_TEXT_CHARACTERS};
 
-/// The problems found so far.
+/// The problems found so far, and what was found that nobody reads.
 #[derive(Default)]
-pub(crate) struct Problems(pub(crate) Vec<Problem>);
+pub(crate) struct Problems {
+    pub(crate) found: Vec<Problem>,
+    /// The places of fields that mean nothing to us.
+    pub(crate) unread: Vec<String>,
+}
 
 impl Problems {
     /// Notes a problem; the `None` is what the reader then has instead of a value.
@@ -17,9 +21,10 @@ impl Problems {
         path: &str,
         message: impl Into<String>,
     ) -> Option<T> {
-        self.0.push(Problem {
+        self.found.push(Problem {
             kind,
-            path: path.to_owned(),
+            pointer: path.to_owned(),
+            step: None,
             message: message.into(),
         });
         None
@@ -35,15 +40,6 @@ impl Problems {
 pub(crate) struct Object<'json> {
     fields: &'json Map<String, Value>,
     pub(crate) path: String,
-}
-
-/// The place of `name` inside `path`.
-pub(crate) fn inside(path: &str, name: impl std::fmt::Display) -> String {
-    if path.is_empty() {
-        name.to_string()
-    } else {
-        format!("{path}.{name}")
-    }
 }
 
 impl<'json> Object<'json> {
@@ -84,16 +80,24 @@ impl<'json> Object<'json> {
     }
 
     /// Notes each field that is none of these.
-    pub(crate) fn only(&self, known: &[&str], ignored: &[&str], problems: &mut Problems) {
-        for name in self.fields.keys() {
-            if !known.contains(&name.as_str()) && !ignored.contains(&name.as_str()) {
-                let message = match known {
-                    [] => "is unknown; there are no fields here".to_owned(),
-                    known => format!("is unknown; there are {}", known.join(", ")),
-                };
-                let _: Option<()> = problems.note(ProblemKind::Unknown, &self.place(name), message);
-            }
+    pub(crate) fn only(&self, known: &[&str], problems: &mut Problems) {
+        for name in self.others(known) {
+            let message = format!("is unknown; there are {}", known.join(", "));
+            let _: Option<()> = problems.note(ProblemKind::Unknown, &self.place(name), message);
         }
+    }
+
+    /// Leaves aside each field that is none of these: the Recorder and its extensions may write more
+    /// than we know.
+    pub(crate) fn leave_aside_all_but(&self, known: &[&str], problems: &mut Problems) {
+        for name in self.others(known) {
+            problems.unread.push(self.place(name));
+        }
+    }
+
+    fn others(&self, known: &[&str]) -> impl Iterator<Item = &'json String> {
+        let names = self.fields.keys();
+        names.filter(move |name| !known.contains(&name.as_str()))
     }
 
     /// A text that must be there and say something.
@@ -115,6 +119,26 @@ impl<'json> Object<'json> {
             MAX_TEXT_CHARACTERS,
             problems,
         )
+    }
+
+    /// A number with or without fraction, where it is there.
+    pub(crate) fn check_number(&self, name: &str, problems: &mut Problems) {
+        if let Some(value) = self.optional(name)
+            && !value.is_number()
+        {
+            let message = format!("must be a number, not {}", kind_of(value));
+            let _: Option<()> = problems.invalid(&self.place(name), message);
+        }
+    }
+
+    /// One of these texts, where it is there.
+    pub(crate) fn check_choice(&self, name: &str, choices: &[&str], problems: &mut Problems) {
+        if let Some(value) = self.optional(name)
+            && !value.as_str().is_some_and(|text| choices.contains(&text))
+        {
+            let message = format!("must be one of {}", choices.join(", "));
+            let _: Option<()> = problems.invalid(&self.place(name), message);
+        }
     }
 
     pub(crate) fn flag(&self, name: &str, default: bool, problems: &mut Problems) -> bool {

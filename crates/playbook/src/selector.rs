@@ -1,17 +1,24 @@
-//! Selectors: how a step names the elements that it acts on.
+//! Selectors: how a step names the elements that it acts on. They are read when the playbook is:
+//! what cannot be looked for is refused before a run needs it.
+
+mod aria;
+mod css;
 
 use std::fmt;
 
-use crate::placeholder::Template;
+use crate::placeholder::{Placeholder, Template};
+use crate::xpath::XPath;
+
+pub use aria::AriaQuery;
 
 /// How an element is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SelectorKind {
     /// A CSS selector, without prefix.
     Css,
-    /// `aria/…`: by its accessible name.
+    /// `aria/…`: by accessible name and role.
     Aria,
-    /// `text/…`: by its text.
+    /// `text/…`: by a part of its text.
     Text,
     /// `xpath/…`
     XPath,
@@ -28,7 +35,7 @@ impl SelectorKind {
     ];
 
     /// The kind of a selector as it is written, and what follows its prefix.
-    pub(crate) fn of(written: &str) -> (Self, &str) {
+    fn of(written: &str) -> (Self, &str) {
         Self::PREFIXED
             .into_iter()
             .find_map(|(kind, prefix)| written.strip_prefix(prefix).map(|text| (kind, text)))
@@ -43,15 +50,72 @@ impl SelectorKind {
     }
 }
 
-/// One selector.
+/// One selector, which was found to be one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector {
     /// How it looks.
     pub kind: SelectorKind,
     /// For what, without the prefix. CSS may hold `{{input.…}}`.
     pub text: Template,
+    /// Whether only a browser can look with it: it asks for the state of an element, such as
+    /// `:hover`.
+    pub needs_browser: bool,
 }
 
+impl Selector {
+    /// Reads a selector as it is written.
+    ///
+    /// # Errors
+    /// What is wrong with it, to follow its place.
+    pub fn parse(written: &str) -> Result<Self, String> {
+        let (kind, text) = SelectorKind::of(written);
+        if text.trim().is_empty() {
+            return Err("must say what to look for".to_owned());
+        }
+        let template = Template::parse(text)?;
+        check_placeholders(kind, &template)?;
+        let needs_browser = match kind {
+            SelectorKind::Css | SelectorKind::Pierce => css_needs_browser(&template)?,
+            SelectorKind::Aria => AriaQuery::parse(text).map(|_| false)?,
+            SelectorKind::XPath => match XPath::parse(text) {
+                Ok(_) => false,
+                Err(reason) => return Err(format!("is no XPath expression: {reason}")),
+            },
+            SelectorKind::Text => false,
+        };
+        Ok(Self {
+            kind,
+            text: template,
+            needs_browser,
+        })
+    }
+}
+
+/// Only CSS has an escape for every letter, so that a value cannot leave its place; and only the
+/// run's input may be filled in, since selectors show in progress and errors.
+fn check_placeholders(kind: SelectorKind, text: &Template) -> Result<(), String> {
+    let css = matches!(kind, SelectorKind::Css | SelectorKind::Pierce);
+    let mut placeholders = text.placeholders();
+    let refused = placeholders.find(|one| !css || !matches!(one, Placeholder::Input(_)));
+    match refused {
+        None => Ok(()),
+        Some(placeholder) => Err(format!(
+            "must not hold {{{{{placeholder}}}}}: only CSS selectors hold placeholders, and only \
+             {{{{input.NAME}}}}"
+        )),
+    }
+}
+
+fn css_needs_browser(text: &Template) -> Result<bool, String> {
+    // Whatever is filled in is escaped, and so is a name or a part of one.
+    let filled = text.filled_by(|_| "x");
+    match css::read(&filled) {
+        Ok(read_by) => Ok(read_by == css::ReadBy::Browsers),
+        Err(reason) => Err(format!("is no CSS selector: it {reason}")),
+    }
+}
+
+/// As it is written.
 impl fmt::Display for Selector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}", self.kind.prefix(), self.text)
@@ -66,6 +130,12 @@ pub struct Selectors(pub Vec<Vec<Selector>>);
 impl Selectors {
     pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
         self.0.iter().flatten().map(|selector| &selector.text)
+    }
+
+    /// Whether no alternative can be looked for without a browser.
+    pub(crate) fn need_browser(&self) -> bool {
+        let needs = |alternative: &Vec<Selector>| alternative.iter().any(|one| one.needs_browser);
+        self.0.iter().all(needs)
     }
 }
 

@@ -1,7 +1,11 @@
 //! The steps of a playbook, as they are played.
 
 use std::fmt;
+use std::time::Duration;
 
+use serde_json::Value;
+
+use crate::extraction::{Extract, Pages};
 use crate::placeholder::{Placeholder, Template};
 use crate::selector::{Selector, Selectors};
 use crate::values::Values;
@@ -13,6 +17,9 @@ pub struct Playbook {
     pub title: String,
     /// What is done, one after the other.
     pub steps: Vec<Step>,
+    /// The places, as JSON Pointers, of fields that nobody reads: the Recorder and its extensions
+    /// write more than we know.
+    pub unread: Vec<String>,
 }
 
 impl Playbook {
@@ -20,7 +27,7 @@ impl Playbook {
     pub fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
         self.steps
             .iter()
-            .flat_map(Step::templates)
+            .flat_map(|step| step.action.templates())
             .flat_map(Template::placeholders)
     }
 
@@ -37,9 +44,24 @@ impl Playbook {
     }
 }
 
-/// One step. The comments name the Recorder's step or the custom step that it is read from.
+/// One step: what is done, and what the Recorder says beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub struct Step {
+    /// What is done.
+    pub action: Action,
+    /// Whether another page came when it was recorded (`assertedEvents`).
+    pub navigates: bool,
+    /// The window that it was recorded in; None in the first one, `main`.
+    pub target: Option<String>,
+    /// The frame that it acts in, by its positions from the outermost on; empty on the page itself.
+    pub frame: Vec<u32>,
+    /// How long it may take, where it or the flow says so.
+    pub timeout: Option<Duration>,
+}
+
+/// What a step does. The comments name the Recorder's step or the custom step that it is read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
     /// `setViewport`
     SetViewport,
     /// `navigate`
@@ -72,13 +94,10 @@ pub enum Step {
     },
     /// `scroll`
     Scroll,
+    /// `emulateNetworkConditions`
+    EmulateNetworkConditions,
     /// `waitForElement`
-    WaitForElement {
-        /// What must show.
-        selectors: Selectors,
-        /// How many of it.
-        count: Count,
-    },
+    WaitForElement(Wait),
     /// `waitForExpression`
     WaitForExpression {
         /// A script that must become true.
@@ -113,6 +132,21 @@ pub enum Step {
     Fail(Fail),
 }
 
+/// What a `waitForElement` waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wait {
+    /// What must show.
+    pub selectors: Selectors,
+    /// How many of it.
+    pub count: Count,
+    /// Attributes that each must have, with these values.
+    pub attributes: Vec<(String, String)>,
+    /// Properties that each must have in the browser, with these values.
+    pub properties: Vec<(String, Value)>,
+    /// Whether all this must hold, or must not.
+    pub holds: bool,
+}
+
 /// How many elements a `waitForElement` waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
@@ -143,60 +177,6 @@ impl Count {
             CountOperator::AtMost => found <= count,
         }
     }
-}
-
-/// What is read from the page into the output.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extract {
-    /// By the name in the output.
-    pub fields: Vec<(String, Extraction)>,
-}
-
-/// One value of the output, or a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Extraction {
-    /// A value.
-    Value(Rule),
-    /// A list of objects, one for each row.
-    Rows {
-        /// The rows.
-        rows: Selector,
-        /// What is read from each, by the name in its object; selectors look inside the row.
-        fields: Vec<(String, Rule)>,
-        /// Over which pages.
-        pages: Pages,
-    },
-}
-
-/// How one value is read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Where it stands.
-    pub selector: Selector,
-    /// What it is.
-    pub reading: Reading,
-}
-
-/// What a value is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reading {
-    /// The element's text.
-    Text,
-    /// The number in its text.
-    Number,
-    /// The date in its text, as `YYYY-MM-DD`.
-    Date,
-    /// The attribute of this name.
-    Attribute(String),
-}
-
-/// Over which pages a list goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pages {
-    /// What leads to the next page; without it there is one page.
-    pub next: Option<Selector>,
-    /// How many pages at most.
-    pub limit: u32,
 }
 
 /// A question to the person that the run works for.
@@ -270,7 +250,7 @@ impl fmt::Display for Operation {
     }
 }
 
-impl Step {
+impl Action {
     /// What it is called in a playbook.
     pub fn operation(&self) -> Operation {
         Operation(match self {
@@ -283,7 +263,8 @@ impl Step {
             Self::KeyDown { .. } => "keyDown",
             Self::KeyUp { .. } => "keyUp",
             Self::Scroll => "scroll",
-            Self::WaitForElement { .. } => "waitForElement",
+            Self::EmulateNetworkConditions => "emulateNetworkConditions",
+            Self::WaitForElement(_) => "waitForElement",
             Self::WaitForExpression { .. } => "waitForExpression",
             Self::Close => "close",
             Self::Extract(_) => "windlass.extract",
@@ -301,25 +282,22 @@ impl Step {
         match self {
             Self::Navigate { url } => vec![url],
             Self::Change { selectors, value } => selectors.templates().chain([value]).collect(),
-            Self::Click(selectors)
-            | Self::DoubleClick(selectors)
-            | Self::Hover(selectors)
-            | Self::WaitForElement { selectors, .. } => selectors.templates().collect(),
-            Self::Extract(extract) => extract
-                .fields
-                .iter()
-                .flat_map(|(_, extraction)| extraction.templates())
-                .collect(),
-            Self::Interact(interact) => interact.when.iter().map(|when| &when.text).collect(),
-            Self::Skip { when, .. } => vec![&when.text],
-            Self::Download(download) => [&download.selector]
+            Self::Click(selectors) | Self::DoubleClick(selectors) | Self::Hover(selectors) => {
+                selectors.templates().collect()
+            }
+            Self::WaitForElement(wait) => wait.selectors.templates().collect(),
+            Self::Extract(_)
+            | Self::Interact(_)
+            | Self::Skip { .. }
+            | Self::Download(_)
+            | Self::Expect { .. }
+            | Self::Fail(_) => self
+                .own_selectors()
                 .into_iter()
-                .chain(&download.pages.next)
-                .map(|one| &one.text)
+                .map(|selector| &selector.text)
                 .collect(),
-            Self::Expect { selector } => vec![&selector.text],
-            Self::Fail(fail) => vec![&fail.when.text],
             Self::SetViewport
+            | Self::EmulateNetworkConditions
             | Self::KeyDown { .. }
             | Self::KeyUp { .. }
             | Self::Scroll
@@ -328,44 +306,73 @@ impl Step {
             | Self::Screenshot { .. } => Vec::new(),
         }
     }
-}
 
-impl Extraction {
-    fn templates(&self) -> Vec<&Template> {
+    /// The selectors of a custom step's parameters: none of them has an alternative.
+    pub(crate) fn own_selectors(&self) -> Vec<&Selector> {
         match self {
-            Self::Value(rule) => vec![&rule.selector.text],
-            Self::Rows {
-                rows,
-                fields,
-                pages,
-            } => [rows]
+            Self::Extract(extract) => extract.selectors(),
+            Self::Interact(interact) => interact.when.iter().collect(),
+            Self::Skip { when, .. } => vec![when],
+            Self::Download(download) => [&download.selector]
                 .into_iter()
-                .chain(fields.iter().map(|(_, rule)| &rule.selector))
-                .chain(&pages.next)
-                .map(|selector| &selector.text)
+                .chain(&download.pages.next)
                 .collect(),
+            Self::Expect { selector } => vec![selector],
+            Self::Fail(fail) => vec![&fail.when],
+            Self::SetViewport
+            | Self::EmulateNetworkConditions
+            | Self::Navigate { .. }
+            | Self::Click(_)
+            | Self::DoubleClick(_)
+            | Self::Hover(_)
+            | Self::Change { .. }
+            | Self::KeyDown { .. }
+            | Self::KeyUp { .. }
+            | Self::Scroll
+            | Self::WaitForElement(_)
+            | Self::WaitForExpression { .. }
+            | Self::Close
+            | Self::Screenshot { .. } => Vec::new(),
+        }
+    }
+
+    /// The alternatives of a step of the Recorder's that acts on an element.
+    pub(crate) fn selectors(&self) -> Option<&Selectors> {
+        match self {
+            Self::Click(selectors)
+            | Self::DoubleClick(selectors)
+            | Self::Hover(selectors)
+            | Self::Change { selectors, .. } => Some(selectors),
+            Self::WaitForElement(wait) => Some(&wait.selectors),
+            Self::SetViewport
+            | Self::EmulateNetworkConditions
+            | Self::Navigate { .. }
+            | Self::KeyDown { .. }
+            | Self::KeyUp { .. }
+            | Self::Scroll
+            | Self::WaitForExpression { .. }
+            | Self::Close
+            | Self::Extract(_)
+            | Self::Interact(_)
+            | Self::Skip { .. }
+            | Self::Download(_)
+            | Self::Screenshot { .. }
+            | Self::Expect { .. }
+            | Self::Fail(_) => None,
         }
     }
 }
 
 /// Names the step and where it acts, and no value: `change #password`.
-impl fmt::Display for Step {
+impl fmt::Display for Action {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.operation().fmt(formatter)?;
+        if let Some(selectors) = self.selectors() {
+            return write!(formatter, " {selectors}");
+        }
         match self {
-            Self::Click(selectors)
-            | Self::DoubleClick(selectors)
-            | Self::Hover(selectors)
-            | Self::Change { selectors, .. }
-            | Self::WaitForElement { selectors, .. } => write!(formatter, " {selectors}"),
             Self::Navigate { url } => write!(formatter, " {url}"),
-            Self::Skip { when, .. } => write!(formatter, " {when}"),
-            Self::Download(download) => write!(formatter, " {}", download.selector),
-            Self::Expect { selector } => write!(formatter, " {selector}"),
-            Self::Fail(fail) => write!(formatter, " {}", fail.when),
-            Self::Interact(Interact {
-                when: Some(when), ..
-            }) => write!(formatter, " {when}"),
+            Self::KeyDown { key } | Self::KeyUp { key } => write!(formatter, " {key}"),
             Self::Extract(extract) => {
                 let names: Vec<_> = extract
                     .fields
@@ -374,14 +381,16 @@ impl fmt::Display for Step {
                     .collect();
                 write!(formatter, " {}", names.join(", "))
             }
-            Self::Interact(_)
-            | Self::SetViewport
-            | Self::KeyDown { .. }
-            | Self::KeyUp { .. }
-            | Self::Scroll
-            | Self::WaitForExpression { .. }
-            | Self::Close
-            | Self::Screenshot { .. } => Ok(()),
+            other => match other.own_selectors().first() {
+                Some(selector) => write!(formatter, " {selector}"),
+                None => Ok(()),
+            },
         }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.action.fmt(formatter)
     }
 }

@@ -95,6 +95,15 @@ impl Values {
         }
     }
 
+    /// Whether one of the values stands in a text, so that it must not be shown.
+    pub fn is_in(&self, text: &str) -> bool {
+        let secrets = [&self.username, &self.password, &self.totp];
+        let secrets = secrets.into_iter().flatten().chain(self.answers.values());
+        let mut secrets = secrets.map(ExposeSecret::expose_secret);
+        secrets.any(|secret| !secret.is_empty() && text.contains(secret))
+            || stands_in(&self.input, text)
+    }
+
     fn input(&self, path: &[String]) -> Option<String> {
         let mut value = &self.input;
         for name in path {
@@ -106,6 +115,17 @@ impl Values {
             Value::Bool(truth) => Some(truth.to_string()),
             Value::Null | Value::Array(_) | Value::Object(_) => None,
         }
+    }
+}
+
+fn stands_in(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(value) => !value.is_empty() && text.contains(value.as_str()),
+        Value::Number(number) => text.contains(&number.to_string()),
+        // Neither says anything of anybody.
+        Value::Bool(_) | Value::Null => false,
+        Value::Array(items) => items.iter().any(|item| stands_in(item, text)),
+        Value::Object(fields) => fields.values().any(|field| stands_in(field, text)),
     }
 }
 
@@ -150,6 +170,17 @@ mod tests {
         let missing = values().fill(&template).unwrap_err();
 
         assert_eq!(missing.to_string(), format!("{text} has no value"));
+    }
+
+    #[rstest]
+    #[case("2026-01", true)]
+    #[case("bills-3", true)]
+    #[case("vår", true)]
+    #[case("604218", true)]
+    #[case("true", false)]
+    #[case("bills", false)]
+    fn values_are_known_in_a_text(#[case] text: &str, #[case] known: bool) {
+        assert_eq!(values().is_in(text), known);
     }
 
     #[test]

@@ -1,34 +1,73 @@
 //! Steps that look for elements and act on them.
 
 use ego_tree::NodeId;
-use scraper::Selector as Css;
-use secrecy::ExposeSecret;
-use windlass_playbook::{Count, Placeholder, Selector, SelectorKind, Selectors, Template};
+use scraper::ElementRef;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use windlass_playbook::{Placeholder, Selector, Selectors, Template, Wait};
 
 use crate::click::Click;
 use crate::fetch::Request;
-use crate::page::parse_selector;
+use crate::form::is_submitter;
+use crate::page::{Page, is, text_of};
 use crate::player::Player;
 use crate::trouble::Trouble;
 
 impl Player<'_> {
-    pub(crate) async fn click(&mut self, selectors: &Selectors) -> Result<(), Trouble> {
+    /// Clicks. `navigates` says that another page came when this was recorded.
+    pub(crate) async fn click(
+        &mut self,
+        selectors: &Selectors,
+        navigates: bool,
+    ) -> Result<(), Trouble> {
         let id = self.first(selectors)?;
-        self.click_on(id).await
+        let is_link = self.page()?.element(id).is_some_and(|element| {
+            let mut around = element.ancestors().filter_map(ElementRef::wrap);
+            is(&element, "a") || around.any(|around| is(&around, "a"))
+        });
+        let went = self.click_on(id).await?;
+        // A link may lead to a place on its own page.
+        if navigates && !went && !is_link {
+            return Err(Trouble::task(
+                "another page came here when it was recorded, and none comes without script; it \
+                 needs a browser",
+            ));
+        }
+        Ok(())
     }
 
-    /// Clicks, and goes where that leads.
-    pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<(), Trouble> {
+    /// Presses Enter where the last step acted: in a field, that submits its form, and elsewhere it
+    /// clicks. Source: the HTML standard, "Implicit submission".
+    pub(crate) async fn enter(&mut self) -> Result<(), Trouble> {
+        let nowhere = || Trouble::task("no step acted on an element of this page before it");
+        let id = self.focus.ok_or_else(nowhere)?;
+        let button = self.page()?.element(id).and_then(|field| {
+            let types = is(&field, "input") && !is_submitter(&field);
+            types.then(|| default_button(self.session.page.as_ref()?, &field))
+        });
+        match button {
+            Some(Some(button)) => self.click_on(button).await.map(drop),
+            Some(None) => Err(Trouble::task(
+                "the field's form has no button that submits it; it needs a browser",
+            )),
+            None => self.click_on(id).await.map(drop),
+        }
+    }
+
+    /// Clicks, and goes where that leads; whether it leads anywhere.
+    pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<bool, Trouble> {
+        self.focus = Some(id);
         let click = self
             .page_mut()?
             .click(id)
             .map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
         let from = Some(self.page()?.url.clone());
         match click {
-            Click::Nothing => Ok(()),
-            Click::Follow(url) => self.open(Request::get(url, from)).await,
-            Click::Submit(submission) => self.open(Request::submit(submission, from)).await,
+            Click::Nothing => return Ok(false),
+            Click::Follow(url) => self.open(Request::get(url, from)).await?,
+            Click::Submit(submission) => self.open(Request::submit(submission, from)).await?,
         }
+        Ok(true)
     }
 
     pub(crate) fn change(
@@ -37,6 +76,7 @@ impl Player<'_> {
         value: &Template,
     ) -> Result<(), Trouble> {
         let id = self.first(selectors)?;
+        self.focus = Some(id);
         let filled = self.fill(value)?;
         let page = self.page_mut()?;
         let changed = page.change(id, filled);
@@ -50,16 +90,21 @@ impl Player<'_> {
     }
 
     /// Without script a page never changes by itself: what is not there will not come.
-    pub(crate) fn expect_count(
-        &mut self,
-        selectors: &Selectors,
-        count: Count,
-    ) -> Result<(), Trouble> {
-        let found = self.all(selectors)?.len();
-        if count.holds(found) {
+    pub(crate) fn wait(&mut self, wait: &Wait) -> Result<(), Trouble> {
+        let (selectors, page) = (&wait.selectors, self.page()?);
+        let found = self.all(selectors)?;
+        let number = found.len();
+        let mut elements = found.iter().filter_map(|id| page.element(*id));
+        let counted = wait.count.holds(number);
+        let alike = !counted || elements.all(|element| has_all(&element, wait));
+        if (counted && alike) == wait.holds {
             return Ok(());
         }
-        Err(self.absent(format!("the page has {found} elements {selectors}")))
+        Err(self.absent(match (wait.holds, counted) {
+            (true, false) => format!("the page has {number} elements {selectors}"),
+            (true, true) => format!("elements {selectors} have other attributes"),
+            (false, _) => format!("the page still has {number} elements {selectors}"),
+        }))
     }
 
     pub(crate) fn expect(&self, selector: &Selector) -> Result<(), Trouble> {
@@ -71,12 +116,19 @@ impl Player<'_> {
 
     /// Whether the page has the element; there is no page where none was loaded yet.
     pub(crate) fn shows(&self, selector: &Selector) -> Result<bool, Trouble> {
-        let css = self.css(selector)?;
-        Ok(self
-            .session
-            .page
-            .as_ref()
-            .is_some_and(|page| !page.find(&css).is_empty()))
+        match &self.session.page {
+            Some(_) => Ok(!self.find(selector)?.is_empty()),
+            None => Ok(false),
+        }
+    }
+
+    /// The elements that a custom step's selector finds on the page.
+    pub(crate) fn find(&self, selector: &Selector) -> Result<Vec<NodeId>, Trouble> {
+        let filled = self.filled(selector)?;
+        let looked = self
+            .page()?
+            .look(None, selector.kind, filled.expose_secret());
+        looked.map_err(|problem| Trouble::task(format!("{selector} {problem}")))
     }
 
     fn first(&self, selectors: &Selectors) -> Result<NodeId, Trouble> {
@@ -93,11 +145,7 @@ impl Player<'_> {
         for alternative in &selectors.0 {
             let mut chain = Vec::with_capacity(alternative.len());
             for selector in alternative {
-                // What stands in quotes elsewhere than in CSS cannot be escaped, and no placeholder
-                // stands there.
-                let filled = self.values().fill_css(&selector.text);
-                let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
-                chain.push((selector.kind, filled));
+                chain.push((selector.kind, self.filled(selector)?));
             }
             let chain = chain
                 .iter()
@@ -114,16 +162,55 @@ impl Player<'_> {
         }
     }
 
-    /// A selector of the page, ready to look for.
-    pub(crate) fn css(&self, selector: &Selector) -> Result<Css, Trouble> {
-        if selector.kind != SelectorKind::Css {
-            return Err(Trouble::task(format!(
-                "{selector} is no CSS, which is all that the http tier reads"
-            )));
-        }
+    /// A selector's text without its prefix, filled in. What stands in quotes elsewhere than in CSS
+    /// cannot be escaped, and no placeholder stands there.
+    pub(crate) fn filled(&self, selector: &Selector) -> Result<SecretString, Trouble> {
         let filled = self.values().fill_css(&selector.text);
-        let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
-        parse_selector(filled.expose_secret())
-            .ok_or_else(|| Trouble::task(format!("{selector} is no CSS selector")))
+        filled.map_err(|missing| Trouble::task(missing.to_string()))
     }
+}
+
+/// Whether an element has the attributes and properties that are waited for.
+fn has_all(element: &ElementRef, wait: &Wait) -> bool {
+    let attributes = wait
+        .attributes
+        .iter()
+        .all(|(name, value)| element.attr(name) == Some(value));
+    attributes
+        && wait.properties.iter().all(|(name, value)| match value {
+            Value::Bool(value) => element.attr(name).is_some() == *value,
+            Value::String(value) => property(element, name) == *value,
+            Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_) => false,
+        })
+}
+
+/// One of `Wait::READABLE_PROPERTIES`.
+fn property(element: &ElementRef, name: &str) -> String {
+    match name {
+        "textContent" => element.text().collect(),
+        "innerText" => text_of(element),
+        "tagName" => element.value().name().to_ascii_uppercase(),
+        "className" => element.attr("class").unwrap_or_default().to_owned(),
+        other => element.attr(other).unwrap_or_default().to_owned(),
+    }
+}
+
+/// The button that Enter in a field stands for: the first one that submits its form.
+fn default_button(page: &Page, field: &ElementRef) -> Option<NodeId> {
+    let form = form_of(page, field)?;
+    let mut buttons = page.elements().filter(is_submitter);
+    let first = buttons.find(|button| form_of(page, button) == Some(form))?;
+    Some(first.id())
+}
+
+/// The form that a field belongs to: the one that its `form` names, else the nearest around it.
+fn form_of(page: &Page, field: &ElementRef) -> Option<NodeId> {
+    let mut forms: Box<dyn Iterator<Item = ElementRef>> = match field.attr("form") {
+        Some(id) => Box::new(
+            page.elements()
+                .filter(move |form| form.attr("id") == Some(id)),
+        ),
+        None => Box::new(field.ancestors().filter_map(ElementRef::wrap)),
+    };
+    forms.find(|form| is(form, "form")).map(|form| form.id())
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use windlass_playbook::{Interact, Playbook, Step};
+use windlass_playbook::{Action, Interact, Playbook, Step};
 
 use self::page::KeptPage;
 use crate::cookies::{self, KeptCookie};
@@ -83,8 +83,11 @@ impl Checkpoint {
         playbook: &'playbook Playbook,
     ) -> Result<(&'playbook Step, &'playbook Interact), Unreadable> {
         let mut steps = (1..).zip(&playbook.steps);
-        match steps.find(|(number, _)| *number == self.step) {
-            Some((_, step @ Step::Interact(interact))) => Ok((step, interact)),
+        let (_, step) = steps
+            .find(|(number, _)| *number == self.step)
+            .ok_or(Unreadable)?;
+        match &step.action {
+            Action::Interact(interact) => Ok((step, interact)),
             _ => Err(Unreadable),
         }
     }

@@ -34,11 +34,10 @@ impl Player<'_> {
         if !self.context.run.task.files_kept {
             return Ok(());
         }
-        let css = self.css(&download.selector)?;
         let mut seen = Vec::new();
         let mut files = 0;
         loop {
-            let mut found = self.page()?.find(&css);
+            let mut found = self.find(&download.selector)?;
             if !download.all {
                 found.truncate(1);
                 if found.is_empty() {

@@ -1,40 +1,50 @@
 //! Reads the output from pages.
 
+mod field;
+mod json;
+mod missing;
+mod table;
+mod typed;
+
 use ego_tree::NodeId;
-use scraper::{ElementRef, Selector as Css};
 use serde_json::{Map, Value};
 use url::Url;
 use windlass_domain::run::ErrorCode;
-use windlass_playbook::{Extract, Extraction, Pages, Reading, Rule, Selector};
+use windlass_playbook::{Extract, Extraction, Pages, Rows, Rule, Selector};
 
+use self::field::{Field, Scope, read};
+use self::table::Table;
+use self::typed::Schema;
 use crate::click::Click;
 use crate::fetch::Request;
-use crate::page::text_of;
 use crate::player::Player;
-use crate::reading;
 use crate::trouble::Trouble;
+
+pub(crate) use self::missing::AllMissing;
 
 /// The most rows of one list; a thousand pages of a hundred are as many.
 const MAX_ROWS: usize = 100_000;
 
-/// The longest text that is read from one element, in bytes: an output holds values, not pages.
-const MAX_VALUE_BYTES: usize = 256 * 1024;
-
 /// The longest texts of one list together, in bytes.
 const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
-/// One rule with its selector ready.
-struct Ready<'playbook> {
-    name: &'playbook str,
-    rule: &'playbook Rule,
-    css: Css,
+/// A list that is being read.
+struct List<'step> {
+    name: &'step str,
+    fields: Vec<Field<'step>>,
+    read: Vec<Value>,
+    bytes: usize,
 }
 
 impl Player<'_> {
     /// Reads values and lists into the output. What is not on the page is left out: whether it may be
-    /// is the output schema's matter.
-    pub(crate) async fn extract(&mut self, extract: &Extract) -> Result<(), Trouble> {
+    /// is the output schema's matter. The step is counted from 1.
+    pub(crate) async fn extract(&mut self, number: u32, extract: &Extract) -> Result<(), Trouble> {
         let mut found = Map::new();
+        let context = self.context;
+        let anything = Value::Bool(true);
+        let schema = context.run.task.output_schema.as_ref().unwrap_or(&anything);
+        let schema = Schema::of(schema);
         // A list over several pages comes last, since it leaves the page.
         let leaves = |extraction: &Extraction| matches!(extraction, Extraction::Rows { pages, .. } if pages.next.is_some());
         let mut fields: Vec<_> = extract.fields.iter().collect();
@@ -42,14 +52,21 @@ impl Player<'_> {
         for (name, extraction) in fields {
             let value = match extraction {
                 Extraction::Value(rule) => {
-                    let ready = self.ready(name, rule)?;
-                    read(&ready, &self.page()?.find(&ready.css), self)?
+                    let field = Field::of(name, rule, schema.field(name), self)?;
+                    read(&field, &Scope::Page, self)?
+                        .map_err(|sought| self.not_found(None, name, sought, number))
+                        .ok()
                 }
                 Extraction::Rows {
                     rows,
                     fields,
                     pages,
-                } => Some(Value::Array(self.rows(rows, fields, pages).await?)),
+                } => {
+                    let items = schema.field(name).items();
+                    let list = self.list(name, fields, items)?;
+                    let read = self.rows(rows, list, pages, number).await?;
+                    Some(Value::Array(read))
+                }
             };
             found.extend(value.map(|value| (name.clone(), value)));
         }
@@ -63,57 +80,104 @@ impl Player<'_> {
         Ok(())
     }
 
+    fn not_found(&mut self, row: Option<(String, usize)>, name: &str, sought: String, step: u32) {
+        let missing = missing::Missing {
+            row,
+            name: name.to_owned(),
+            sought,
+            page: self.address(),
+            step,
+        };
+        self.missing.add(missing);
+    }
+
+    fn list<'step>(
+        &self,
+        name: &'step str,
+        fields: &'step [(String, Rule)],
+        schema: Schema<'step>,
+    ) -> Result<List<'step>, Trouble> {
+        let fields = fields
+            .iter()
+            .map(|(name, rule)| Field::of(name, rule, schema.field(name), self));
+        Ok(List {
+            name,
+            fields: fields.collect::<Result<_, _>>()?,
+            read: Vec::new(),
+            bytes: 0,
+        })
+    }
+
     async fn rows(
         &mut self,
-        rows: &Selector,
-        fields: &[(String, Rule)],
+        rows: &Rows,
+        mut list: List<'_>,
         pages: &Pages,
+        number: u32,
     ) -> Result<Vec<Value>, Trouble> {
-        let rows = self.css(rows)?;
-        let rules: Vec<_> = fields
-            .iter()
-            .map(|(name, rule)| self.ready(name, rule))
-            .collect::<Result<_, _>>()?;
-        let mut read = Vec::new();
-        let mut bytes = 0;
         let mut seen = Vec::new();
         loop {
-            for row in self.page()?.find(&rows) {
-                let row = self.row(row, &rules)?;
-                bytes += row
-                    .values()
-                    .filter_map(Value::as_str)
-                    .map(str::len)
-                    .sum::<usize>();
-                read.push(Value::Object(row));
-                if read.len() > MAX_ROWS || bytes > MAX_LIST_BYTES {
-                    let megabytes = MAX_LIST_BYTES / (1024 * 1024);
-                    let message =
-                        format!("the list has more than {MAX_ROWS} rows or {megabytes} MiB");
-                    return Err(Trouble::task(message));
+            match rows {
+                Rows::Each(selector) => {
+                    for row in self.find(selector)? {
+                        self.row(&Scope::Row(row), &mut list, number)?;
+                    }
+                }
+                Rows::OfTable(selector) => {
+                    for table in self.find(selector)? {
+                        self.table(table, selector, &mut list, number)?;
+                    }
                 }
             }
             if !self.next_page(pages, &mut seen).await? {
-                return Ok(read);
+                return Ok(list.read);
             }
         }
     }
 
-    fn row(&self, row: NodeId, rules: &[Ready]) -> Result<Map<String, Value>, Trouble> {
-        let Some(row) = self.page()?.element(row) else {
-            return Ok(Map::new());
+    fn table(
+        &mut self,
+        id: NodeId,
+        selector: &Selector,
+        list: &mut List,
+        number: u32,
+    ) -> Result<(), Trouble> {
+        let page = self.page()?;
+        let Some(element) = page.element(id) else {
+            return Ok(());
         };
-        let mut values = Map::new();
-        for ready in rules {
-            // A selector looks inside the row; `:scope` alone is the row itself.
-            let found = match ready.rule.selector.text.to_string().trim() {
-                ":scope" => Some(row.id()),
-                _ => row.select(&ready.css).next().map(|element| element.id()),
-            };
-            let value = read(ready, found.as_slice(), self)?;
-            values.extend(value.map(|value| (ready.name.to_owned(), value)));
+        let table = Table::of(page, &element)
+            .ok_or_else(|| Trouble::task(format!("the table {selector} has too many cells")))?;
+        for field in &mut list.fields {
+            field.find_column(&table, selector)?;
         }
-        Ok(values)
+        for row in &table.rows {
+            self.row(&Scope::TableRow(row), list, number)?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, scope: &Scope, list: &mut List, number: u32) -> Result<(), Trouble> {
+        let mut values = Map::new();
+        for field in &list.fields {
+            match read(field, scope, self)? {
+                Ok(value) => {
+                    list.bytes += value.as_str().map_or(0, str::len);
+                    values.insert(field.name.to_owned(), value);
+                }
+                Err(sought) => {
+                    let row = Some((list.name.to_owned(), list.read.len()));
+                    self.not_found(row, field.name, sought, number);
+                }
+            }
+        }
+        list.read.push(Value::Object(values));
+        if list.read.len() > MAX_ROWS || list.bytes > MAX_LIST_BYTES {
+            let megabytes = MAX_LIST_BYTES / (1024 * 1024);
+            let message = format!("the list has more than {MAX_ROWS} rows or {megabytes} MiB");
+            return Err(Trouble::task(message));
+        }
+        Ok(())
     }
 
     /// Goes to the next page of a list, if there may be one more and there is one that was not there
@@ -152,82 +216,12 @@ impl Player<'_> {
 
     /// The first match, unless it is shown as leading nowhere.
     fn enabled(&self, selector: &Selector) -> Result<Option<NodeId>, Trouble> {
-        let css = self.css(selector)?;
+        let found = self.find(selector)?;
         let page = self.page()?;
-        let first = page.find(&css).first().and_then(|id| page.element(*id));
+        let first = found.first().and_then(|id| page.element(*id));
         let enabled = first.filter(|next| {
             next.attr("disabled").is_none() && next.attr("aria-disabled") != Some("true")
         });
         Ok(enabled.map(|next| next.id()))
-    }
-
-    fn ready<'playbook>(
-        &self,
-        name: &'playbook str,
-        rule: &'playbook Rule,
-    ) -> Result<Ready<'playbook>, Trouble> {
-        Ok(Ready {
-            name,
-            rule,
-            css: self.css(&rule.selector)?,
-        })
-    }
-}
-
-/// The value of the first of these elements; None where there is none, or no such attribute.
-fn read(ready: &Ready, found: &[NodeId], player: &Player) -> Result<Option<Value>, Trouble> {
-    let page = player.page()?;
-    let Some(element) = found.first().and_then(|id| page.element(*id)) else {
-        return Ok(None);
-    };
-    let value = match &ready.rule.reading {
-        Reading::Text => Some(Value::String(bounded(text_of(&element), ready)?)),
-        Reading::Number => said(&element, ready, "number", reading::number)?,
-        Reading::Date => said(&element, ready, "date", |text| {
-            reading::date(text).map(Value::String)
-        })?,
-        Reading::Attribute(name) => match element.attr(name) {
-            None => None,
-            // An address is of use only where it is whole.
-            Some(address) if matches!(name.as_str(), "href" | "src") => {
-                let whole = page
-                    .resolve(address)
-                    .map_or_else(|| address.to_owned(), String::from);
-                Some(Value::String(bounded(whole, ready)?))
-            }
-            Some(value) => Some(Value::String(bounded(value.to_owned(), ready)?)),
-        },
-    };
-    Ok(value)
-}
-
-fn bounded(text: String, ready: &Ready) -> Result<String, Trouble> {
-    if text.len() <= MAX_VALUE_BYTES {
-        return Ok(text);
-    }
-    Err(Trouble::task(format!(
-        "{} has a text of more than {MAX_VALUE_BYTES} bytes",
-        ready.name
-    )))
-}
-
-/// What the element's text says. An empty element says nothing, like one that is not there; any other
-/// text must be what the playbook takes it for.
-fn said(
-    element: &ElementRef,
-    ready: &Ready,
-    kind: &str,
-    read: impl Fn(&str) -> Option<Value>,
-) -> Result<Option<Value>, Trouble> {
-    let text = text_of(element);
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let (name, selector) = (ready.name, &ready.rule.selector);
-    match read(&text) {
-        Some(value) => Ok(Some(value)),
-        None => Err(Trouble::task(format!(
-            "the text of {name} ({selector}) is no {kind}"
-        ))),
     }
 }

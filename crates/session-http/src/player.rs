@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use ego_tree::NodeId;
+use percent_encoding::percent_decode_str;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use url::Url;
@@ -9,11 +11,13 @@ use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_egress::Dialer;
 use windlass_playbook::{
-    CredentialPart, Fail, Interact, Placeholder, Playbook, Step, Template, Values, totp_code,
+    Action, CredentialPart, Fail, Interact, OverHttp, Placeholder, Playbook, Step, Template,
+    Values, totp_code,
 };
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
 use crate::checkpoint::Checkpoint;
+use crate::extract::AllMissing;
 use crate::fetch::{Request, host};
 use crate::login;
 use crate::page::Page;
@@ -32,12 +36,16 @@ pub(crate) struct Player<'run> {
     values: Values,
     totp_secret: Option<SecretString>,
     pub(crate) output: Map<String, Value>,
+    /// What was looked for in vain.
+    pub(crate) missing: AllMissing,
     /// Whether a part of the credential was filled in.
     pub(crate) used_credential: bool,
     /// Whether this run has loaded a page; one of a run before it does not count as its start.
     pub(crate) started: bool,
     /// How many of the next steps are left out.
     skipped: usize,
+    /// The element of the page that was acted on last: where Enter is pressed.
+    pub(crate) focus: Option<NodeId>,
 }
 
 impl<'run> Player<'run> {
@@ -55,9 +63,11 @@ impl<'run> Player<'run> {
             values,
             totp_secret,
             output: Map::new(),
+            missing: AllMissing::default(),
             used_credential: false,
             started: false,
             skipped: 0,
+            focus: None,
         }
     }
 
@@ -79,15 +89,36 @@ impl<'run> Player<'run> {
                 self.skipped -= 1;
                 continue;
             }
-            let described = described(step);
+            let mut described = described(step);
+            let over_http = step.over_http();
+            if let OverHttp::LeftOut(reason) = over_http {
+                described.push_str(&format!(": left out, {reason}"));
+            }
             self.context.progress(number, &described).await?;
-            let played = self.context.unless_stopped(self.step(number, step)).await?;
+            let played = match over_http {
+                OverHttp::LeftOut(_) => continue,
+                OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),
+                OverHttp::Plays => {
+                    let context = self.context;
+                    context.unless_stopped(self.in_time(number, step)).await?
+                }
+            };
             played.map_err(|trouble| failure(trouble, number, step))?;
         }
         if let Some(refusal) = self.refusal() {
             return Err(RunError::new(ErrorCode::SourceBlocked, refusal).into());
         }
         let run = &self.context.run;
+        let errors = self
+            .missing
+            .errors(run.task.output_schema.as_ref(), &self.output);
+        if !errors.is_empty() {
+            return Err(RunFailure::Failed {
+                errors,
+                credential: None,
+                session: AfterRun::Keep,
+            });
+        }
         let keeps_login = run.task.settings.keep_login && run.credential_id.is_some();
         Ok(Outcome {
             output: Value::Object(self.output),
@@ -99,38 +130,50 @@ impl<'run> Player<'run> {
         })
     }
 
+    /// Plays a step within the time that it was given. Waiting for a person has its own end.
+    async fn in_time(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
+        let timeout = match &step.action {
+            Action::Interact(_) => None,
+            _ => step.timeout,
+        };
+        let Some(timeout) = timeout else {
+            return self.step(number, step).await;
+        };
+        let played = tokio::time::timeout(timeout, self.step(number, step)).await;
+        played.unwrap_or_else(|_| {
+            let message = format!("it took longer than its {} ms", timeout.as_millis());
+            Err(Trouble::new(ErrorCode::SourceNotAvailable, message))
+        })
+    }
+
     async fn step(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
-        match step {
-            Step::Navigate { url } => self.navigate(url).await,
-            Step::Click(selectors) => self.click(selectors).await,
-            Step::Change { selectors, value } => self.change(selectors, value),
-            Step::WaitForElement { selectors, count } => self.expect_count(selectors, *count),
-            Step::Extract(extract) => self.extract(extract).await,
-            Step::Interact(interact) => self.interact(number, interact).await,
-            Step::Skip { when, steps } => {
+        match &step.action {
+            Action::Navigate { url } => self.navigate(url).await,
+            Action::Click(selectors) => self.click(selectors, step.navigates).await,
+            Action::Change { selectors, value } => self.change(selectors, value),
+            Action::KeyDown { .. } => self.enter().await,
+            Action::WaitForElement(wait) => self.wait(wait),
+            Action::Extract(extract) => self.extract(number, extract).await,
+            Action::Interact(interact) => self.interact(number, interact).await,
+            Action::Skip { when, steps } => {
                 if self.shows(when)? {
                     self.skipped = *steps;
                 }
                 Ok(())
             }
-            Step::Download(download) => self.download(download).await,
-            Step::Expect { selector } => self.expect(selector),
-            Step::Fail(fail) => self.fail(fail),
-            // Without a screen there is nothing to set, show or leave.
-            Step::SetViewport
-            | Step::Scroll
-            | Step::Hover(_)
-            | Step::Screenshot { .. }
-            | Step::Close => Ok(()),
-            Step::DoubleClick(_)
-            | Step::KeyDown { .. }
-            | Step::KeyUp { .. }
-            | Step::WaitForExpression { .. } => {
-                let operation = step.operation();
-                Err(Trouble::task(format!(
-                    "{operation} needs script, which the http tier does not run"
-                )))
-            }
+            Action::Download(download) => self.download(download).await,
+            Action::Expect { selector } => self.expect(selector),
+            Action::Fail(fail) => self.fail(fail),
+            // `Step::over_http` leaves them out, or to a browser.
+            Action::SetViewport
+            | Action::EmulateNetworkConditions
+            | Action::Scroll
+            | Action::Hover(_)
+            | Action::DoubleClick(_)
+            | Action::KeyUp { .. }
+            | Action::WaitForExpression { .. }
+            | Action::Screenshot { .. }
+            | Action::Close => Ok(()),
         }
     }
 
@@ -142,11 +185,15 @@ impl<'run> Player<'run> {
             .base_url(current)
             .parse(address)
             .map_err(|_| Trouble::task("its url is no address of a website"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Trouble::task("its url leads to no website"));
+        }
         self.open(Request::get(url, None)).await
     }
 
     /// Goes to another page. The first one of a run must exist.
     pub(crate) async fn open(&mut self, request: Request) -> Result<(), Trouble> {
+        self.focus = None;
         self.session.open(self.dialer, request).await?;
         let page = self.page()?;
         let (status, host) = (page.status.as_u16(), host(&page.url));
@@ -228,6 +275,25 @@ impl<'run> Player<'run> {
         self.session.page.as_mut().ok_or_else(no_page)
     }
 
+    /// The page's address for a message: host and path, without what was filled into it.
+    pub(crate) fn address(&self) -> String {
+        let Some(page) = &self.session.page else {
+            return "no page".to_owned();
+        };
+        let masked = page.url.path().split('/').map(|part| {
+            let written = percent_decode_str(part).decode_utf8_lossy();
+            match self.values.is_in(&written) {
+                true => "…",
+                false => part,
+            }
+        });
+        format!(
+            "{}{}",
+            host(&page.url),
+            masked.collect::<Vec<_>>().join("/")
+        )
+    }
+
     /// What to say where the page is a refusal and the playbook knows no way on.
     pub(crate) fn refusal(&self) -> Option<String> {
         let page = self.session.page.as_ref().filter(|_| self.started)?;
@@ -263,6 +329,13 @@ pub(crate) fn totp_now(secret: &SecretString) -> Option<SecretString> {
 
 fn no_page() -> Trouble {
     Trouble::task("there is no page yet: a playbook starts with navigate")
+}
+
+fn needs_browser(step: &Step, reason: &str) -> Trouble {
+    let operation = step.action.operation();
+    Trouble::task(format!(
+        "{operation} needs script or a browser, which the http tier does not have: {reason}"
+    ))
 }
 
 fn described(step: &Step) -> String {

@@ -12,24 +12,26 @@ impl PlaybookRules for RecordedPlaybooks {
     fn check(&self, document: &Value) -> Result<(), Vec<Problem>> {
         match windlass_playbook::parse(document) {
             Ok(_) => Ok(()),
-            Err(problems) => Err(problems.into_iter().map(problem).collect()),
+            Err(problems) => Err(problems.iter().map(problem).collect()),
         }
     }
 }
 
-fn problem(problem: windlass_playbook::Problem) -> Problem {
+fn problem(problem: &windlass_playbook::Problem) -> Problem {
     let kind = match problem.kind {
         windlass_playbook::ProblemKind::Missing => ProblemKind::Missing,
         windlass_playbook::ProblemKind::Invalid => ProblemKind::Invalid,
         windlass_playbook::ProblemKind::Unknown => ProblemKind::Unknown,
     };
-    let message = match problem.path.as_str() {
-        "" => format!("The playbook {}.", problem.message),
-        path => format!("`{path}`: {}.", problem.message),
+    let path = problem.path();
+    let message = match (&problem.step, path.as_str()) {
+        (_, "") => format!("The playbook {}.", problem.message),
+        (None, path) => format!("`{path}`: {}.", problem.message),
+        (Some(step), path) => format!("`{path}`, in {step}: {}.", problem.message),
     };
     Problem {
         kind,
-        field: Some(problem.path).filter(|path| !path.is_empty()),
+        field: Some(path).filter(|path| !path.is_empty()),
         message,
     }
 }
@@ -62,7 +64,9 @@ mod tests {
             ]
         );
         assert!(
-            problems[0].message.starts_with("`steps.1.type`: "),
+            problems[0]
+                .message
+                .starts_with("`steps.1.type`, in step 2 (dance): "),
             "{problems:?}"
         );
     }

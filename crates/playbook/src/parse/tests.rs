@@ -5,7 +5,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::*;
-use crate::step::{Extraction, Reading};
+use crate::extraction::{Extraction, Reading, Rows};
 use crate::values::Values;
 
 fn with_step(step: &Value) -> Value {
@@ -17,7 +17,7 @@ fn problems(playbook: &Value) -> Vec<(String, String)> {
     let problems = parse(playbook).expect_err("has problems");
     problems
         .into_iter()
-        .map(|problem| (problem.path, problem.message))
+        .map(|problem| (problem.path(), problem.message))
         .collect()
 }
 
@@ -58,14 +58,28 @@ fn a_recording_is_read_with_its_harmless_extras() {
         "close",
     ];
     assert_eq!(written, expected);
-    let Step::Extract(extract) = &playbook.steps[6] else {
+    let Action::Extract(extract) = &playbook.steps[6].action else {
         panic!("{:?}", playbook.steps[6])
     };
-    let Extraction::Rows { fields, pages, .. } = &extract.fields[1].1 else {
+    let Extraction::Rows {
+        rows: Rows::Each(_),
+        fields,
+        pages,
+    } = &extract.fields[1].1
+    else {
         panic!("{extract:?}")
     };
-    assert_eq!(fields[0].1.reading, Reading::Attribute("href".to_owned()));
+    assert_eq!(fields[0].1.reading, Some(Reading::Text));
+    assert_eq!(fields[0].1.attribute.as_deref(), Some("href"));
     assert_eq!(pages.limit, 3);
+    assert!(playbook.unread.is_empty(), "{:?}", playbook.unread);
+    assert!(playbook.steps[1].navigates && !playbook.steps[2].navigates);
+    assert_eq!(playbook.steps[3].frame, [0]);
+    let timeouts: Vec<_> = playbook.steps[2..4]
+        .iter()
+        .map(|step| step.timeout.unwrap().as_millis())
+        .collect();
+    assert_eq!(timeouts, [5000, 100]);
 }
 
 #[rstest]
@@ -74,7 +88,7 @@ fn a_recording_is_read_with_its_harmless_extras() {
 #[case(json!({"title": " ", "steps": [{"type": "close"}]}), "title", "empty")]
 #[case(json!({"title": "x"}), "steps", "is required")]
 #[case(json!({"title": "x", "steps": []}), "steps", "at least one")]
-#[case(json!({"title": "x", "steps": [{"type": "close"}], "stpes": 1}), "stpes", "unknown")]
+#[case(json!({"title": "x", "steps": [{"type": "close"}], "timeout": 60_000}), "timeout", "from 1 to 30000")]
 #[case(json!({"title": "x", "steps": ["close"]}), "steps.0", "must be an object")]
 #[case(json!({"title": "x", "steps": vec![json!({"type": "close"}); 501]}), "steps", "500 items")]
 #[case(json!({"title": "x".repeat(300_000), "steps": []}), "", "262144 bytes")]
@@ -92,12 +106,31 @@ fn a_playbook_of_another_form_is_refused(
 
 #[rstest]
 #[case(json!({}), "type", "is required")]
-#[case(json!({"type": "emulateNetworkConditions"}), "type", "is no step; there are setViewport")]
+#[case(json!({"type": "dance"}), "type", "is no step; there are setViewport")]
+#[case(json!({"type": "emulateNetworkConditions", "download": "fast"}), "download", "must be a number")]
+#[case(json!({"type": "setViewport", "isMobile": 1}), "isMobile", "true or false")]
+#[case(json!({"type": "close", "timeout": 0}), "timeout", "from 1 to 30000")]
+#[case(json!({"type": "close", "frame": [-1]}), "frame", "positions of frames")]
+#[case(json!({"type": "close", "target": 1}), "target", "must be a text")]
+#[case(json!({"type": "close", "assertedEvents": {}}), "assertedEvents", "must be a list")]
+#[case(json!({"type": "close", "assertedEvents": [{}]}), "assertedEvents.0.type", "is required")]
+#[case(json!({"type": "close", "assertedEvents": [{"type": "tea"}]}), "assertedEvents.0.type", "navigation")]
+#[case(json!({"type": "close", "assertedEvents": [{"type": "navigation", "url": 1}]}), "assertedEvents.0.url", "must be a text")]
 #[case(json!({"type": "navigate"}), "url", "is required")]
 #[case(json!({"type": "navigate", "url": 3}), "url", "must be a text, not a number")]
 #[case(json!({"type": "navigate", "url": "{{source.uri}}"}), "url", "is no placeholder; there are input")]
 #[case(json!({"type": "navigate", "url": "{{interaction.code}}"}), "url", "earlier windlass.interact")]
+#[case(json!({"type": "navigate", "url": "file:///etc/passwd"}), "url", "not file:")]
+#[case(json!({"type": "navigate", "url": "javascript:alert(1)"}), "url", "not javascript:")]
 #[case(json!({"type": "click"}), "selectors", "is required")]
+#[case(json!({"type": "click", "selectors": ["#a["]}), "selectors.0", "is no CSS selector")]
+#[case(json!({"type": "click", "selectors": [["a", "pierce/b >"]]}), "selectors.0.1", "ends with a combinator")]
+#[case(json!({"type": "click", "selectors": ["xpath///a["]}), "selectors.0", "is no XPath expression")]
+#[case(json!({"type": "click", "selectors": ["aria/[level=\"2\"]"]}), "selectors.0", "[role=")]
+#[case(json!({"type": "click", "selectors": ["a"], "button": "left"}), "button", "primary, auxiliary")]
+#[case(json!({"type": "click", "selectors": ["a"], "offsetX": "1"}), "offsetX", "must be a number")]
+#[case(json!({"type": "keyDown"}), "key", "is required")]
+#[case(json!({"type": "scroll", "selectors": ["a["]}), "selectors.0", "is no CSS selector")]
 #[case(json!({"type": "click", "selectors": "#go"}), "selectors", "must be a list")]
 #[case(json!({"type": "click", "selectors": []}), "selectors", "at least one")]
 #[case(json!({"type": "click", "selectors": [["#a"], 3]}), "selectors.1", "must be a selector")]
@@ -105,11 +138,11 @@ fn a_playbook_of_another_form_is_refused(
 #[case(json!({"type": "click", "selectors": ["text/"]}), "selectors.0", "what to look for")]
 #[case(json!({"type": "click", "selectors": ["#a-{{credential.password}}"]}), "selectors.0", "must not hold")]
 #[case(json!({"type": "click", "selectors": ["text/{{input.a}}"]}), "selectors.0", "must not hold")]
-#[case(json!({"type": "click", "selectors": ["#a"], "selector": 1}), "selector", "is unknown; there are")]
 #[case(json!({"type": "change", "selectors": ["#a"]}), "value", "is required")]
 #[case(json!({"type": "waitForElement", "selectors": ["a"], "operator": ">"}), "operator", "one of ==")]
 #[case(json!({"type": "waitForElement", "selectors": ["a"], "count": -1}), "count", "whole number")]
-#[case(json!({"type": "waitForElement", "selectors": ["a"], "attributes": {"x": "y"}}), "attributes", "unknown")]
+#[case(json!({"type": "waitForElement", "selectors": ["a"], "attributes": {"x": 1}}), "attributes.x", "must be a text")]
+#[case(json!({"type": "waitForElement", "selectors": ["a"], "properties": 1}), "properties", "must be an object")]
 #[case(json!({"type": "customStep", "parameters": {}}), "name", "is required")]
 #[case(json!({"type": "customStep", "name": "extract"}), "name", "is no custom step; there are windlass")]
 #[case(json!({"type": "customStep", "name": "windlass.expect", "parameters": 3}), "parameters", "object")]
@@ -132,7 +165,19 @@ fn a_step_of_another_form_is_refused(
 #[case("extract", json!({"fields": {"a": {"as": "text"}}}), "fields.a.selector", "is required")]
 #[case("extract", json!({"fields": {"a": {"selector": "b", "as": "money"}}}), "fields.a.as", "number, date")]
 #[case("extract", json!({"fields": {"a": {"selector": "b", "as": "attribute"}}}), "fields.a.attribute", "required")]
-#[case("extract", json!({"fields": {"a": {"selector": "b", "attribute": "c"}}}), "fields.a.attribute", "goes with")]
+#[case("extract", json!({"fields": {"a": {"selector": "b["}}}), "fields.a.selector", "is no CSS selector")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "column": "c"}}}), "fields.a.column", "unknown")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "term": ""}}}), "fields.a.term", "empty")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "json": "x"}}}), "fields.a.json", "JSON Pointer")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "json_type": "Offer"}}}), "fields.a.json_type", "goes with json")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "decimal": ";"}}}), "fields.a.decimal", "a point or a comma")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "as": "text", "decimal": ","}}}), "fields.a.decimal", "of numbers only")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "format": "dd.mm"}}}), "fields.a.format", "d, m and y")]
+#[case("extract", json!({"fields": {"a": {"selector": "b", "as": "number", "format": "dmy"}}}), "fields.a.format", "of dates only")]
+#[case("extract", json!({"fields": {"a": {"rows": "tr", "fields": {"b": {"column": "c", "selector": "d"}}}}}),
+       "fields.a.fields.b.column", "unknown")]
+#[case("extract", json!({"fields": {"a": {"rows": "tr", "table": "table", "fields": {"b": {"selector": "c"}}}}}),
+       "fields.a.table", "goes without rows")]
 #[case("extract", json!({"fields": {"a": {"rows": "tr"}}}), "fields.a.fields", "is required")]
 #[case("extract", json!({"fields": {"a": {"rows": "tr", "fields": {"b": {"selector": "c", "rows": "d"}}}}}),
        "fields.a.fields.b.rows", "unknown")]
@@ -178,7 +223,7 @@ fn a_custom_step_of_another_form_is_refused(
 fn all_problems_come_at_once() {
     let problems = problems(&json!({"steps": [
         {"type": "navigate"},
-        {"type": "click", "selectors": [["#a"], [1]], "key": "x"},
+        {"type": "click", "selectors": [["#a["], [1]]},
         {"type": "customStep", "name": "windlass.fail", "parameters": {"when": ""}},
     ]}));
 
@@ -186,7 +231,7 @@ fn all_problems_come_at_once() {
     let expected = [
         "title",
         "steps.0.url",
-        "steps.1.key",
+        "steps.1.selectors.0.0",
         "steps.1.selectors.1.0",
         "steps.2.parameters.when",
         "steps.2.parameters.type",
@@ -194,6 +239,37 @@ fn all_problems_come_at_once() {
         "steps.2.parameters.message",
     ];
     assert_eq!(places, expected);
+}
+
+#[test]
+fn what_the_recorder_may_add_is_left_aside_and_said() {
+    let playbook = parse(
+        &json!({"title": "x", "recordedBy": "an extension", "steps": [
+            {"type": "close", "x-note": 1, "assertedEvents": [{"type": "navigation", "a/b": 1}]},
+        ]}),
+    )
+    .unwrap();
+
+    let mut unread = playbook.unread.clone();
+    unread.sort();
+    let expected = [
+        "/recordedBy",
+        "/steps/0/assertedEvents/0/a~1b",
+        "/steps/0/x-note",
+    ];
+    assert_eq!(unread, expected);
+}
+
+#[test]
+fn a_problem_names_its_step() {
+    let found = parse(&json!({"title": "x", "steps": [{"type": "close"}, {"type": "click"}]}));
+
+    let found = found.unwrap_err();
+
+    assert_eq!(
+        found[0].to_string(),
+        "step 2 (click), /steps/1/selectors: is required"
+    );
 }
 
 #[test]

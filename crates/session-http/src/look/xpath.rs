@@ -2,11 +2,10 @@
 
 mod evaluate;
 mod function;
-mod parse;
-mod token;
 mod value;
 
 use ego_tree::NodeId;
+use windlass_playbook::xpath::XPath;
 
 use crate::look::Unlookable;
 use crate::look::xpath::evaluate::Evaluation;
@@ -19,10 +18,10 @@ pub(super) fn find(
     scope: Option<NodeId>,
     text: &str,
 ) -> Result<Vec<NodeId>, Unlookable> {
-    let expression = parse::parse(text).map_err(Unlookable::XPath)?;
+    let read = XPath::parse(text).map_err(Unlookable::XPath)?;
     let context = scope.unwrap_or_else(|| page.document().id());
     let mut evaluation = Evaluation::of(page);
-    match evaluation.evaluate(&expression, context)? {
+    match evaluation.evaluate(read.expression(), context)? {
         Value::Nodes(places) => {
             let elements = places.into_iter().filter_map(|place| match place {
                 Place::Node(id) => page.element(id).map(|element| element.id()),

@@ -1,40 +1,40 @@
 //! Dates as people write them.
 
 use time::{Date, Month};
+use windlass_playbook::DateOrder;
 
-/// Months by the first letters of their names, in English and where German and the Nordic languages
-/// differ from it.
-const MONTHS: [(&[&str], Month); 12] = [
-    (&["jan"], Month::January),
-    (&["feb"], Month::February),
-    (&["mar", "mär"], Month::March),
-    (&["apr"], Month::April),
-    (&["may", "mai", "maj"], Month::May),
-    (&["jun"], Month::June),
-    (&["jul"], Month::July),
-    (&["aug"], Month::August),
-    (&["sep"], Month::September),
-    (&["oct", "okt"], Month::October),
-    (&["nov"], Month::November),
-    (&["dec", "des", "dez"], Month::December),
-];
+mod month;
 
-/// No month has a longer name; longer words that start like one are something else.
-const LONGEST_MONTH: usize = 9;
+/// Words between the parts of a date: `20 de enero de 2026`, `20th of January 2026`.
+const BETWEEN: [&str; 6] = ["de", "del", "den", "di", "of", "the"];
+
+/// What East Asian languages write after year, month and day.
+const AFTER_PARTS: [char; 6] = ['年', '月', '日', '년', '월', '일'];
+
+/// Languages and regions whose short dates put the month first (CLDR).
+const MONTH_FIRST: [&str; 5] = ["en", "en-us", "en-ph", "es-us", "fil"];
+
+/// Below this, a year of two digits is of this century.
+const CENTURY_TURNS_AT: i32 = 70;
 
 /// The first date in a text, as `YYYY-MM-DD`: `2026-01-20`, `20 January 2026`, `Jan 20, 2026`,
-/// `20.01.2026`, `20/01/2026`.
+/// `20.01.2026`, `20/01/2026`, `2026年1月20日`.
 ///
-/// Where the month is a number too, the day comes first; only where that gives no date (`01/20/2026`)
-/// is the month taken to come first.
-pub(crate) fn date(text: &str) -> Option<String> {
+/// Where the month is a number too, the order is the given one; else, between slashes, that of the
+/// page's language; else the day comes first. Only where an order that was not given makes no date
+/// (`01/20/2026`) is the other one tried. With a given order a year may have two digits.
+pub(crate) fn date(text: &str, order: Option<DateOrder>, language: Option<&str>) -> Option<String> {
+    let is_part = |letter: char| letter.is_alphanumeric() && !AFTER_PARTS.contains(&letter);
     let words: Vec<&str> = text
-        .split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
+        .split(|letter: char| !is_part(letter))
+        .filter(|word| !word.is_empty() && !BETWEEN.contains(&word.to_lowercase().as_str()))
         .collect();
-    let date = words
-        .windows(3)
-        .find_map(|words| three(words[0], words[1], words[2]))?;
+    let month_first = text.contains('/') && language.is_some_and(puts_month_first);
+    let read = |words: &[&str]| match order {
+        Some(order) => in_order(words, order),
+        None => in_any_order(words, month_first),
+    };
+    let date = words.windows(3).find_map(read)?;
     Some(format!(
         "{:04}-{:02}-{:02}",
         date.year(),
@@ -43,23 +43,54 @@ pub(crate) fn date(text: &str) -> Option<String> {
     ))
 }
 
-fn three(first: &str, second: &str, third: &str) -> Option<Date> {
+fn puts_month_first(language: &str) -> bool {
+    let language = language.trim().replace('_', "-").to_ascii_lowercase();
+    MONTH_FIRST.contains(&language.as_str())
+}
+
+fn in_order(words: &[&str], order: DateOrder) -> Option<Date> {
+    let [first, second, third] = words else {
+        return None;
+    };
+    // A year of four digits, or the name of a month, says where it stands.
+    if year(first).is_some() || month::named(first).is_some() || month::named(second).is_some() {
+        return in_any_order(words, order == DateOrder::MonthDayYear);
+    }
+    let (year, month, day) = match order {
+        DateOrder::DayMonthYear => (third, second, first),
+        DateOrder::MonthDayYear => (third, first, second),
+        DateOrder::YearMonthDay => (first, second, third),
+    };
+    calendar(any_year(year)?, month_number(month)?, day)
+}
+
+fn in_any_order(words: &[&str], month_first: bool) -> Option<Date> {
+    let [first, second, third] = words else {
+        return None;
+    };
     if let Some(year) = year(first) {
-        return Date::from_calendar_date(year, month_number(second)?, day(third)?).ok();
+        let month = month_number(second).or_else(|| month::named(second))?;
+        return calendar(year, month, third);
     }
     let year = year(third)?;
-    if let Some(month) = month_name(second) {
-        return Date::from_calendar_date(year, month, day(first)?).ok();
+    if let Some(month) = month::named(second) {
+        return calendar(year, month, first);
     }
-    if let Some(month) = month_name(first) {
-        return Date::from_calendar_date(year, month, day(second)?).ok();
+    if let Some(month) = month::named(first) {
+        return calendar(year, month, second);
     }
-    let (day, month) = match (month_number(second), month_number(first)) {
-        (Some(month), _) => (day(first)?, month),
-        (None, Some(month)) => (day(second)?, month),
-        (None, None) => return None,
-    };
-    Date::from_calendar_date(year, month, day).ok()
+    let day_first = || calendar(year, month_number(second)?, first);
+    let month_comes_first = || calendar(year, month_number(first)?, second);
+    match month_first {
+        true => month_comes_first().or_else(day_first),
+        // `30/02/2026` is no date, and not the 2nd of a 30th month either.
+        false if month_number(second).is_some() => day_first(),
+        false => month_comes_first(),
+    }
+}
+
+fn calendar(year: i32, month: Month, day_word: &str) -> Option<Date> {
+    Date::from_calendar_date(year, month, day(day_word)?).ok()
 }
 
 fn year(word: &str) -> Option<i32> {
@@ -69,13 +100,25 @@ fn year(word: &str) -> Option<i32> {
         .filter(|year| *year >= 1000)
 }
 
+fn any_year(word: &str) -> Option<i32> {
+    if word.len() != 2 {
+        return year(word);
+    }
+    let short: i32 = word.parse().ok()?;
+    Some(match short < CENTURY_TURNS_AT {
+        true => 2000 + short,
+        false => 1900 + short,
+    })
+}
+
 /// A day, also as in `20th`, and as the first part of `20T10`.
 fn day(word: &str) -> Option<u8> {
     let digits = word
         .find(|letter: char| !letter.is_ascii_digit())
         .unwrap_or(word.len());
     let (number, ending) = word.split_at(digits);
-    let known = matches!(ending, "" | "st" | "nd" | "rd" | "th") || ending.starts_with('T');
+    let known =
+        matches!(ending, "" | "st" | "nd" | "rd" | "th" | "er" | "º") || ending.starts_with('T');
     known
         .then(|| number.parse().ok())
         .flatten()
@@ -90,17 +133,6 @@ fn month_number(word: &str) -> Option<Month> {
         .ok()
 }
 
-fn month_name(word: &str) -> Option<Month> {
-    let word = word.to_lowercase();
-    if word.chars().count() > LONGEST_MONTH || word.chars().any(|letter| !letter.is_alphabetic()) {
-        return None;
-    }
-    MONTHS
-        .iter()
-        .find(|(names, _)| names.iter().any(|name| word.starts_with(name)))
-        .map(|(_, month)| *month)
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -110,11 +142,23 @@ mod tests {
     #[rstest]
     #[case("2026-01-20")]
     #[case("2026-01-20T10:00:00Z")]
+    #[case("2026/1/20")]
+    #[case("2026. 01. 20.")]
+    #[case("2026年1月20日")]
+    #[case("2026년 1월 20일")]
     #[case("20 January 2026")]
     #[case("20. januar 2026")]
     #[case("20th January 2026")]
+    #[case("the 20th of January, 2026")]
     #[case("Jan 20, 2026")]
     #[case("January 20th, 2026")]
+    #[case("20 janvier 2026")]
+    #[case("20 de enero de 2026")]
+    #[case("20 de janeiro de 2026")]
+    #[case("20 gennaio 2026")]
+    #[case("20 januari 2026")]
+    #[case("20. Jänner 2026")]
+    #[case("20 stycznia 2026")]
     #[case("20.01.2026")]
     #[case("20.1.2026")]
     #[case("20/01/2026")]
@@ -122,15 +166,49 @@ mod tests {
     #[case("Tuesday, 20 Jan 2026 at 10:00")]
     #[case("Due: 20-01-2026")]
     fn dates_are_read_as_people_write_them(#[case] text: &str) {
-        assert_eq!(date(text).as_deref(), Some("2026-01-20"));
+        assert_eq!(date(text, None, None).as_deref(), Some("2026-01-20"));
     }
 
     #[rstest]
     #[case("01/02/2026", "2026-02-01")]
     #[case("29 Feb 2024", "2024-02-29")]
     #[case("1 desember 2025", "2025-12-01")]
+    #[case("1er août 2025", "2025-08-01")]
     fn a_day_comes_before_its_month(#[case] text: &str, #[case] expected: &str) {
-        assert_eq!(date(text).as_deref(), Some(expected));
+        assert_eq!(date(text, None, None).as_deref(), Some(expected));
+    }
+
+    #[rstest]
+    #[case("01/02/2026", "en-US", "2026-01-02")]
+    #[case("01/02/2026", "en", "2026-01-02")]
+    #[case("01/02/2026", "en_US", "2026-01-02")]
+    #[case("01/02/2026", "en-GB", "2026-02-01")]
+    #[case("01/02/2026", "nb", "2026-02-01")]
+    #[case("20/01/2026", "en", "2026-01-20")]
+    #[case("01.02.2026", "en", "2026-02-01")]
+    #[case("2026-01-02", "en", "2026-01-02")]
+    fn the_language_of_the_page_decides_between_slashes(
+        #[case] text: &str,
+        #[case] language: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(date(text, None, Some(language)).as_deref(), Some(expected));
+    }
+
+    #[rstest]
+    #[case("01/02/2026", DateOrder::MonthDayYear, Some("2026-01-02"))]
+    #[case("01/02/26", DateOrder::DayMonthYear, Some("2026-02-01"))]
+    #[case("26-02-01", DateOrder::YearMonthDay, Some("2026-02-01"))]
+    #[case("01.02.99", DateOrder::DayMonthYear, Some("1999-02-01"))]
+    #[case("2026-01-02", DateOrder::DayMonthYear, Some("2026-01-02"))]
+    #[case("1 Feb 2026", DateOrder::MonthDayYear, Some("2026-02-01"))]
+    #[case("20/01/2026", DateOrder::MonthDayYear, None)]
+    fn a_given_order_stands_above_the_language(
+        #[case] text: &str,
+        #[case] order: DateOrder,
+        #[case] expected: Option<&str>,
+    ) {
+        assert_eq!(date(text, Some(order), Some("en-US")).as_deref(), expected);
     }
 
     #[rstest]
@@ -142,7 +220,8 @@ mod tests {
     #[case("20 January")]
     #[case("20.01.26")]
     #[case("1 249 2026")]
+    #[case("20 Janitors 2026")]
     fn a_text_without_date_has_none(#[case] text: &str) {
-        assert_eq!(date(text), None);
+        assert_eq!(date(text, None, None), None);
     }
 }

@@ -1,8 +1,10 @@
 //! Reads values out of the texts of a page.
 
+mod boolean;
 mod date;
 mod number;
 
+pub(crate) use boolean::boolean;
 pub(crate) use date::date;
 pub(crate) use number::number;
 
@@ -31,8 +33,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_or_not(text in "[0-9.,' \u{a0}()−$kr-]{0,24}|\\PC{0,40}") {
-            number(&text);
-            date(&text);
+            number(&text, None);
+            date(&text, None, Some("en"));
         }
 
         #[test]
@@ -48,7 +50,7 @@ mod tests {
             let expected: f64 = format!("{whole}.{cents:02}").parse().unwrap();
             for (grouping, point) in [(",", "."), (".", ","), (" ", ","), ("\u{a0}", ","), ("'", "."), ("", ".")] {
                 let written = format!("NOK {}{point}{cents:02}", grouped.replace('~', grouping));
-                prop_assert_eq!(number(&written).and_then(|value| value.as_f64()), Some(expected), "{}", written);
+                prop_assert_eq!(number(&written, None).and_then(|value| value.as_f64()), Some(expected), "{}", written);
             }
         }
     }

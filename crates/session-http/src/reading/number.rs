@@ -1,19 +1,20 @@
 //! Numbers as people write them.
 
 use serde_json::{Number, Value};
+use windlass_playbook::Decimal;
 
-/// The one number in a text: `1,249.50`, `1 249,50 kr`, `$12`, `−3`, `(4.20)`.
+/// The one number in a text: `1,249.50`, `1 249,50 kr`, `₹12,34,567`, `$12`, `−3`, `(4.20)`.
 ///
-/// Of two kinds of separators the last is the decimal one. A separator that stands alone is a decimal
+/// The decimal separator is the given one. Without one: of two kinds of separators the last is the decimal one. A separator that stands alone is a decimal
 /// one, unless exactly three digits follow and one to three digits other than a lone zero stand before
 /// it: `1,249` and `1.249` are 1249, since prices have no thousandths. A minus, or parentheses around
 /// all of it, make it negative. A text with two numbers has no number.
-pub(crate) fn number(text: &str) -> Option<Value> {
+pub(crate) fn number(text: &str, decimal: Option<Decimal>) -> Option<Value> {
     let first = text.find(|letter: char| letter.is_ascii_digit())?;
     let (before, from_first) = text.split_at(first);
     let last = from_first.rfind(|letter: char| letter.is_ascii_digit())?;
     let (written, after) = from_first.split_at(last + 1);
-    let plain = plain(written)?;
+    let plain = plain(written, decimal)?;
     let negative = is_minus(before)
         || in_parentheses(before, after)
         || after.trim_start().starts_with(['-', '−']);
@@ -38,8 +39,12 @@ fn in_parentheses(before: &str, after: &str) -> bool {
 }
 
 /// The digits with a point, as `f64` reads them; None where it is no single number.
-fn plain(written: &str) -> Option<String> {
-    let decimal = decimal_separator(written)?;
+fn plain(written: &str, decimal: Option<Decimal>) -> Option<String> {
+    let decimal = match decimal {
+        Some(Decimal::Point) => written.rfind('.'),
+        Some(Decimal::Comma) => written.rfind(','),
+        None => decimal_separator(written)?,
+    };
     let (whole, fraction) = match decimal {
         Some(position) => (&written[..position], &written[position + 1..]),
         None => (written, ""),
@@ -49,13 +54,23 @@ fn plain(written: &str) -> Option<String> {
     }
     let groups: Vec<&str> = whole.split(is_grouping).collect();
     let (first, others) = groups.split_first()?;
-    let grouped = others.is_empty() || first.len() <= 3;
     let digits = |group: &&str| group.bytes().all(|byte| byte.is_ascii_digit());
-    if !grouped || !groups.iter().all(digits) || !others.iter().all(|group| group.len() == 3) {
+    if !groups.iter().all(digits) || !(others.is_empty() || are_groups(first, others)) {
         return None;
     }
     let separator = if fraction.is_empty() { "" } else { "." };
     Some(format!("{}{separator}{fraction}", groups.concat()))
+}
+
+/// Whether digits stand in groups of three, or as in India in groups of two before a last one of three.
+fn are_groups(first: &str, others: &[&str]) -> bool {
+    let Some((last, middle)) = others.split_last() else {
+        return false;
+    };
+    let of = |size: usize| {
+        (1..=size).contains(&first.len()) && middle.iter().all(|group| group.len() == size)
+    };
+    last.len() == 3 && (of(3) || of(2))
 }
 
 fn is_grouping(letter: char) -> bool {
@@ -110,8 +125,27 @@ mod tests {
     #[case("A-12", json!(12))]
     #[case("Amount due: 1 249,50 kr.", json!(1249.5))]
     #[case("007", json!(7))]
+    #[case("₹12,34,567.89", json!(1234567.89))]
+    #[case("Rs. 1,00,000", json!(100000))]
+    #[case("($1,234.56)", json!(-1234.56))]
+    #[case("EUR 1\u{202f}234,56", json!(1234.56))]
+    #[case("1.234,56-", json!(-1234.56))]
     fn numbers_are_read_as_people_write_them(#[case] text: &str, #[case] expected: Value) {
-        assert_eq!(number(text), Some(expected));
+        assert_eq!(number(text, None), Some(expected));
+    }
+
+    #[rstest]
+    #[case("1,249", Decimal::Comma, json!(1.249))]
+    #[case("1,249", Decimal::Point, json!(1249))]
+    #[case("1.249", Decimal::Point, json!(1.249))]
+    #[case("1.249", Decimal::Comma, json!(1249))]
+    #[case("1.249,5", Decimal::Comma, json!(1249.5))]
+    fn a_given_separator_leaves_nothing_open(
+        #[case] text: &str,
+        #[case] decimal: Decimal,
+        #[case] expected: Value,
+    ) {
+        assert_eq!(number(text, Some(decimal)), Some(expected));
     }
 
     #[rstest]
@@ -120,10 +154,11 @@ mod tests {
     #[case("12 of 14")]
     #[case("20 January: 1,249.50")]
     #[case("1,24,9")]
+    #[case("123,45,678")]
     #[case("12:30")]
     #[case("1.2.3,4,5")]
     #[case("20.01.2026")]
     fn a_text_without_one_number_has_none(#[case] text: &str) {
-        assert_eq!(number(text), None);
+        assert_eq!(number(text, None), None);
     }
 }

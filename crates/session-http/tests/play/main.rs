@@ -7,7 +7,9 @@
 
 mod captures;
 mod checkpoint;
+mod extract;
 mod playbook;
+mod recorded;
 mod server;
 mod site;
 
@@ -323,7 +325,12 @@ async fn the_egress_policy_stands_before_the_first_request() {
 }
 
 #[rstest]
-#[case(json!({"type": "keyDown", "key": "Enter"}), "step 2 (keyDown): keyDown needs script, which the http tier")]
+#[case(json!({"type": "keyDown", "key": "a"}), "step 2 (keyDown a): keyDown needs script or a browser, which the http tier")]
+#[case(json!({"type": "keyDown", "key": "Enter"}), "no step acted on an element of this page")]
+#[case(json!({"type": "click", "selectors": ["#go"], "frame": [0]}), "it acts inside a frame")]
+#[case(json!({"type": "click", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "none comes without script")]
+#[case(json!({"type": "waitForElement", "selectors": ["#user"], "attributes": {"name": "x"}}), "have other attributes")]
+#[case(json!({"type": "waitForElement", "selectors": ["#user"], "visible": false}), "still has 1 elements")]
 #[case(json!({"type": "waitForExpression", "expression": "ready"}), "waitForExpression needs script")]
 #[case(json!({"type": "doubleClick", "selectors": ["#go"]}), "doubleClick needs script")]
 #[case(json!({"type": "click", "selectors": ["main"]}), "step 2 (click main): it does nothing without script")]

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use ego_tree::{NodeId, NodeRef};
 use scraper::Node;
+use windlass_playbook::xpath::{Axis, Expression, Operator, Start, Step, Test};
 
 use crate::look::Unlookable;
-use crate::look::xpath::parse::{Axis, Expression, Operator, Start, Step, Test};
 use crate::look::xpath::value::{Place, Value, number_of, text_of};
 use crate::page::Page;
 

@@ -1,100 +1,10 @@
 //! The functions of XPath. Source: XML Path Language 1.0, 4.
 
-use std::ops::RangeInclusive;
+use windlass_playbook::xpath::{Expression, Function};
 
 use crate::look::xpath::evaluate::{Context, Evaluation, truth};
-use crate::look::xpath::parse::Expression;
 use crate::look::xpath::value::{Place, Value};
 use crate::look::{Unlookable, normal};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Function {
-    Boolean,
-    Ceiling,
-    Concat,
-    Contains,
-    Count,
-    False,
-    Floor,
-    Id,
-    Last,
-    Name,
-    NormalizeSpace,
-    Not,
-    Number,
-    Position,
-    Round,
-    StartsWith,
-    String,
-    StringLength,
-    Substring,
-    SubstringAfter,
-    SubstringBefore,
-    Sum,
-    Translate,
-    True,
-}
-
-impl Function {
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "boolean" => Self::Boolean,
-            "ceiling" => Self::Ceiling,
-            "concat" => Self::Concat,
-            "contains" => Self::Contains,
-            "count" => Self::Count,
-            "false" => Self::False,
-            "floor" => Self::Floor,
-            "id" => Self::Id,
-            "last" => Self::Last,
-            "name" | "local-name" => Self::Name,
-            "normalize-space" => Self::NormalizeSpace,
-            "not" => Self::Not,
-            "number" => Self::Number,
-            "position" => Self::Position,
-            "round" => Self::Round,
-            "starts-with" => Self::StartsWith,
-            "string" => Self::String,
-            "string-length" => Self::StringLength,
-            "substring" => Self::Substring,
-            "substring-after" => Self::SubstringAfter,
-            "substring-before" => Self::SubstringBefore,
-            "sum" => Self::Sum,
-            "translate" => Self::Translate,
-            "true" => Self::True,
-            _ => return None,
-        })
-    }
-
-    pub(super) fn takes(self, arguments: usize) -> bool {
-        self.arguments().contains(&arguments)
-    }
-
-    fn arguments(self) -> RangeInclusive<usize> {
-        match self {
-            Self::False | Self::Last | Self::Position | Self::True => 0..=0,
-            Self::Name
-            | Self::NormalizeSpace
-            | Self::Number
-            | Self::String
-            | Self::StringLength => 0..=1,
-            Self::Boolean
-            | Self::Ceiling
-            | Self::Count
-            | Self::Floor
-            | Self::Id
-            | Self::Not
-            | Self::Round
-            | Self::Sum => 1..=1,
-            Self::Contains | Self::StartsWith | Self::SubstringAfter | Self::SubstringBefore => {
-                2..=2
-            }
-            Self::Substring => 2..=3,
-            Self::Translate => 3..=3,
-            Self::Concat => 2..=usize::MAX,
-        }
-    }
-}
 
 impl Evaluation<'_> {
     pub(super) fn call(

@@ -1,0 +1,242 @@
+//! One value: where it is looked for, and what is made of what stands there.
+
+use ego_tree::NodeId;
+use scraper::{ElementRef, Selector as Css};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind};
+
+use super::json;
+use super::table::{Row, Table, beside};
+use super::typed::{Schema, said, said_in_json};
+use crate::page::{Page, parse_selector, text_of};
+use crate::player::Player;
+use crate::trouble::Trouble;
+
+/// The longest text that is read from one element, in bytes: an output holds values, not pages.
+const MAX_VALUE_BYTES: usize = 256 * 1024;
+
+/// A rule, ready to be followed on many rows.
+pub(super) struct Field<'step> {
+    pub(super) name: &'step str,
+    rule: &'step Rule,
+    schema: Schema<'step>,
+    reading: Reading,
+    looks_for: Option<LooksFor>,
+    /// Where its column stands in the table that is being read.
+    column: Option<usize>,
+}
+
+/// A selector, filled in. CSS is read once for all rows.
+enum LooksFor {
+    /// `:scope` alone: the row, or page, itself.
+    Scope,
+    Css(Css),
+    Other(SelectorKind, SecretString),
+}
+
+/// Where a value is looked for.
+pub(super) enum Scope<'table> {
+    Page,
+    Row(NodeId),
+    TableRow(&'table Row),
+}
+
+impl<'step> Field<'step> {
+    pub(super) fn of(
+        name: &'step str,
+        rule: &'step Rule,
+        schema: Schema<'step>,
+        player: &Player,
+    ) -> Result<Self, Trouble> {
+        let selector = rule.selector();
+        Ok(Self {
+            name,
+            rule,
+            schema,
+            reading: rule.reading.clone().unwrap_or_else(|| schema.reading()),
+            looks_for: selector
+                .map(|selector| LooksFor::of(selector, player))
+                .transpose()?,
+            column: None,
+        })
+    }
+
+    /// Finds its column in a table.
+    pub(super) fn find_column(&mut self, table: &Table, of: &Selector) -> Result<(), Trouble> {
+        if let Place::Column { header, .. } = &self.rule.place {
+            self.column = table.column(header);
+            if self.column.is_none() {
+                let known: Vec<_> = table.headers.iter().map(|text| shortened(text)).collect();
+                return Err(Trouble::task(format!(
+                    "the table {of} has no column {header:?}; it has {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The elements where it may stand, the likeliest first.
+    fn elements(&self, scope: &Scope, page: &Page) -> Result<Vec<NodeId>, Trouble> {
+        let within = match (scope, self.column) {
+            (Scope::Page, _) => None,
+            (Scope::Row(row), _) => Some(*row),
+            (Scope::TableRow(row), Some(column)) => match row.cell(column) {
+                Some(cell) => Some(cell),
+                None => return Ok(Vec::new()),
+            },
+            (Scope::TableRow(row), None) => Some(row.id),
+        };
+        Ok(match (&self.looks_for, within) {
+            (None | Some(LooksFor::Scope), within) => within.into_iter().collect(),
+            (Some(LooksFor::Css(css)), None) => page.find(css),
+            (Some(LooksFor::Css(css)), Some(within)) => match page.element(within) {
+                Some(within) => within.select(css).map(|element| element.id()).collect(),
+                None => Vec::new(),
+            },
+            (Some(LooksFor::Other(kind, text)), within) => {
+                let looked = page.look(within, *kind, text.expose_secret());
+                looked.map_err(|problem| Trouble::task(format!("{} {problem}", self.sought())))?
+            }
+        })
+    }
+
+    /// How its place is called: `#amount`, `column "Amount"`, `term "Due" of dl`.
+    fn sought(&self) -> String {
+        match &self.rule.place {
+            Place::Element(selector) => selector.to_string(),
+            Place::Column { header, selector } => match selector {
+                None => format!("column {header:?}"),
+                Some(selector) => format!("{selector} in column {header:?}"),
+            },
+            Place::Term { list, term } => format!("term {term:?} of {list}"),
+        }
+    }
+}
+
+impl LooksFor {
+    fn of(selector: &Selector, player: &Player) -> Result<Self, Trouble> {
+        let filled = player.filled(selector)?;
+        let text = filled.expose_secret();
+        match selector.kind {
+            SelectorKind::Css | SelectorKind::Pierce if text.trim() == ":scope" => Ok(Self::Scope),
+            SelectorKind::Css | SelectorKind::Pierce => match parse_selector(text) {
+                Some(css) => Ok(Self::Css(css)),
+                None => Err(Trouble::task(format!("{selector} is no CSS selector"))),
+            },
+            kind @ (SelectorKind::Aria | SelectorKind::Text | SelectorKind::XPath) => {
+                Ok(Self::Other(kind, filled))
+            }
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    format!("{:?}", text.chars().take(40).collect::<String>())
+}
+
+/// The value; or what was looked for in vain, as a half sentence.
+pub(super) fn read(
+    field: &Field,
+    scope: &Scope,
+    player: &Player,
+) -> Result<Result<Value, String>, Trouble> {
+    let page = player.page()?;
+    let found = field.elements(scope, page)?;
+    let found = found.iter().filter_map(|id| page.element(*id));
+    let elements: Vec<ElementRef> = match &field.rule.place {
+        Place::Term { term, .. } => found
+            .filter_map(|list| page.element(beside(&list, term)?))
+            .collect(),
+        Place::Element(_) | Place::Column { .. } => found.collect(),
+    };
+    if elements.is_empty() {
+        return Ok(Err(format!("{} found nothing", field.sought())));
+    }
+    match &field.rule.json {
+        Some(place) => {
+            let mut found = elements
+                .iter()
+                .filter_map(|element| json::at(&source(field, element)?, place));
+            let Some(value) = found.next() else {
+                let pointer = &place.pointer;
+                let sought = field.sought();
+                return Ok(Err(format!("{sought} holds no JSON with {pointer:?}")));
+            };
+            in_json(field, value, page)
+        }
+        None => in_text(field, &elements[0], page),
+    }
+}
+
+/// The text that JSON stands in, as it was written.
+fn source(field: &Field, element: &ElementRef) -> Option<String> {
+    match &field.rule.attribute {
+        Some(name) => element.attr(name).map(str::to_owned),
+        None => Some(element.text().collect()),
+    }
+}
+
+fn in_json(field: &Field, value: Value, page: &Page) -> Result<Result<Value, String>, Trouble> {
+    if value.is_null() {
+        return Ok(Err(format!("{} holds null there", field.sought())));
+    }
+    if value.to_string().len() > MAX_VALUE_BYTES {
+        return Err(too_long(field));
+    }
+    let reading = field.rule.reading.as_ref();
+    let said = said_in_json(value, reading, field.schema, language(page));
+    said.map(Ok).ok_or_else(|| no_such_value(field))
+}
+
+fn in_text(
+    field: &Field,
+    element: &ElementRef,
+    page: &Page,
+) -> Result<Result<Value, String>, Trouble> {
+    let text = match &field.rule.attribute {
+        None => text_of(element),
+        Some(name) => match element.attr(name) {
+            // An address is of use only where it is whole.
+            Some(address) if matches!(name.as_str(), "href" | "src") => page
+                .resolve(address)
+                .map_or_else(|| address.to_owned(), String::from),
+            Some(value) => value.to_owned(),
+            None => return Ok(Err(format!("{} has no attribute {name}", field.sought()))),
+        },
+    };
+    if text.len() > MAX_VALUE_BYTES {
+        return Err(too_long(field));
+    }
+    // An empty element says nothing, like one that is not there; any other text must be what it is
+    // taken for.
+    if text.trim().is_empty() && field.reading != Reading::Text {
+        return Ok(Err(format!("{} is empty", field.sought())));
+    }
+    let said = said(&text, &field.reading, field.schema, language(page));
+    said.map(Ok).ok_or_else(|| no_such_value(field))
+}
+
+/// The language that the page says it is in.
+fn language(page: &Page) -> Option<&str> {
+    page.elements().next().and_then(|root| root.attr("lang"))
+}
+
+fn too_long(field: &Field) -> Trouble {
+    let name = field.name;
+    Trouble::task(format!(
+        "{name} has a text of more than {MAX_VALUE_BYTES} bytes"
+    ))
+}
+
+fn no_such_value(field: &Field) -> Trouble {
+    let kind = match field.reading {
+        Reading::Text => "text",
+        Reading::Number { .. } => "number",
+        Reading::Date { .. } => "date",
+        Reading::Boolean => "yes or no",
+    };
+    let (name, sought) = (field.name, field.sought());
+    Trouble::task(format!("the text of {name} ({sought}) is no {kind}"))
+}

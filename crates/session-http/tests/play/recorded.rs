@@ -1,0 +1,105 @@
+//! Steps as the Recorder writes them.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use windlass_domain::run::ErrorCode;
+use windlass_worker::Agent;
+
+use crate::server::{Run, Server};
+use crate::site::{PASSWORD, Site};
+use crate::{agent, errors, server};
+
+fn navigation() -> Value {
+    json!([{"type": "navigation", "url": "https://recorded.example/", "title": "Bills"}])
+}
+
+/// A login as Chrome exports it: with Enter, and all that a person's hand does beside it.
+fn login() -> Vec<Value> {
+    vec![
+        json!({"type": "setViewport", "width": 1280, "height": 720, "deviceScaleFactor": 1,
+            "isMobile": false, "hasTouch": false, "isLandscape": false}),
+        json!({"type": "navigate", "url": "chrome://newtab/"}),
+        json!({"type": "navigate", "url": "{{source.url}}", "assertedEvents": navigation()}),
+        json!({"type": "hover", "target": "main", "selectors": [["aria/Log in"], ["#go"]]}),
+        json!({"type": "click", "target": "main", "offsetX": 3.5, "offsetY": 4, "duration": 120,
+            "deviceType": "mouse", "button": "primary",
+            "selectors": [["aria/User"], ["#user"], ["xpath///*[@id=\"user\"]"], ["pierce/#user"]]}),
+        json!({"type": "change", "target": "main", "value": "{{credential.username}}",
+            "selectors": [["aria/User"], ["#user"], ["xpath///*[@id=\"user\"]"], ["pierce/#user"]]}),
+        json!({"type": "keyDown", "target": "main", "key": "Tab"}),
+        json!({"type": "keyUp", "target": "main", "key": "Tab"}),
+        json!({"type": "change", "target": "main", "value": "{{credential.password}}",
+            "selectors": [["#no-such"], ["xpath///*[@id=\"pass\"]"]]}),
+        json!({"type": "keyDown", "target": "main", "key": "Enter", "assertedEvents": navigation()}),
+        json!({"type": "keyUp", "target": "main", "key": "Enter"}),
+    ]
+}
+
+#[tokio::test]
+async fn a_login_with_enter_is_played_as_it_was_recorded() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let mut steps = login();
+    steps.push(
+        json!({"type": "waitForElement", "selectors": ["#code"], "count": 1, "operator": "==",
+        "attributes": {"id": "code"}, "properties": {"tagName": "INPUT"}, "visible": true}),
+    );
+    steps.push(json!({"type": "waitForElement", "selectors": ["#user"], "visible": false}));
+    steps.push(json!({"type": "scroll", "x": 0, "y": 120}));
+    steps.push(json!({"type": "close", "target": "main", "x-recorded-by": "an extension"}));
+    let context = Run::new(site.url("/login"), &Value::Array(steps)).context(&server);
+
+    let played = agent("127.0.0.1").run(&context).await;
+
+    assert!(played.is_ok(), "{played:?}");
+}
+
+#[tokio::test]
+async fn the_timeline_says_what_was_left_out() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let context = Run::new(site.url("/login"), &Value::Array(login())).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let progress = server.progress.lock().unwrap().clone();
+    let told = |number: usize| progress[number - 1].as_str();
+    assert_eq!(told(1), "setViewport: left out, there is no screen");
+    assert!(
+        told(2).ends_with("left out, it leads to no website yet"),
+        "{}",
+        told(2)
+    );
+    assert_eq!(told(4), "hover aria/Log in: left out, there is no pointer");
+    assert_eq!(told(5), "click aria/User");
+    assert!(told(7).starts_with("keyDown Tab: left out"), "{}", told(7));
+    assert_eq!(told(10), "keyDown Enter");
+}
+
+#[tokio::test]
+async fn a_step_has_the_time_that_the_recording_gives_it() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}", "timeout": 50}]);
+    let context = Run::new(site.url("/never"), &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::SourceNotAvailable);
+    assert!(message.contains("longer than its 50 ms"), "{message}");
+}
+
+#[tokio::test]
+async fn an_address_that_was_filled_in_leads_to_a_website_too() {
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}]);
+    let server = Arc::new(Server::default());
+    for address in ["javascript:alert(1)", "file:///etc/passwd", "about:blank"] {
+        let context = Run::new(address.to_owned(), &steps).context(&server);
+
+        let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+        assert_eq!(code, ErrorCode::TaskFailed);
+        assert!(message.contains("its url leads to no website"), "{message}");
+    }
+}
