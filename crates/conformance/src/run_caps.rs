@@ -6,7 +6,7 @@ use windlass_application::{IdempotencyRequest, Write, Written};
 use windlass_domain::id::RunId;
 use windlass_domain::run::{Run, Status};
 use windlass_domain::session::SessionStatus;
-use windlass_domain::slot::{Caps, Exceeded, Overflow};
+use windlass_domain::slot::{Caps, Exceeded, MOST_LET_IN, Overflow};
 
 use crate::run_leases::start_for_the_stranger;
 use crate::stage::{Stage, cancel, output, seconds, success};
@@ -184,4 +184,24 @@ pub async fn a_raised_cap_is_noticed(fixture: &Fixture) {
 
     assert!(!swept.expect("the store sweeps").signals.is_empty());
     assert_eq!(let_in(&stage).await.len(), 1);
+}
+
+/// However many wait: one transaction lets in so many, and one sweep as many as it takes.
+pub async fn a_raised_cap_lets_in_all_who_wait(fixture: &Fixture) {
+    let fixture = fixture.with_caps(sessions(1)).await;
+    let stage = Stage::new(&fixture).await;
+    let many = MOST_LET_IN + 10;
+    for _ in 0..many {
+        stage.started().await;
+    }
+
+    let raised = fixture.with_caps(sessions(many)).await;
+    let swept = raised.ports.runs.sweep(100).await;
+
+    swept.expect("the store sweeps");
+    let mut leased = 0;
+    while let more @ 1.. = let_in(&stage).await.len() {
+        leased += more;
+    }
+    assert_eq!(u32::try_from(leased), Ok(many));
 }

@@ -165,6 +165,7 @@ macro_rules! run_promises {
                 queued_runs_beyond_their_cap_are_refused,
                 the_queue_cap_is_exact_for_starts_at_the_same_time,
                 a_raised_cap_is_noticed,
+                a_raised_cap_lets_in_all_who_wait,
             ]
         );
         $crate::promises!(

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
 use windlass_application::ports::{Clock, StoreError, WriteError};
@@ -11,6 +12,8 @@ use windlass_conformance::clock::VirtualClock;
 use windlass_conformance::stage::{Stage, output, seconds, success};
 use windlass_conformance::store::{Fixture, Ports};
 use windlass_domain::run::Status;
+use windlass_domain::session::SessionStatus;
+use windlass_domain::task::Concurrency;
 use windlass_store_sqlite::SqliteStore;
 
 /// A store, and another way into its file.
@@ -42,8 +45,8 @@ async fn other_way_in(path: &Path) -> SqlitePool {
         .expect("the file is there")
 }
 
-async fn execute(file: &SqlitePool, statement: &'static str) {
-    sqlx::query(statement)
+async fn execute(file: &SqlitePool, statement: impl Into<String>) {
+    sqlx::raw_sql(AssertSqlSafe(statement.into()))
         .execute(file)
         .await
         .expect("a statement of the test");
@@ -185,4 +188,45 @@ async fn a_broken_row_keeps_no_worker_from_starting_anew() {
 
     assert_eq!(registered.expect("a second start").lost_leases, 1);
     assert_eq!(stage.status(whole.id).await, Status::Queued);
+}
+
+#[tokio::test]
+async fn a_broken_row_keeps_nobody_else_from_a_slot() {
+    let opened = open().await;
+    let stage = Stage::with(&opened.fixture, |settings| {
+        settings.concurrency = Some(Concurrency {
+            per_credential: Some(1),
+            per_source: None,
+        });
+    })
+    .await;
+    let first = stage.begun().await;
+    stage.pass(seconds(1));
+    let broken = stage.started().await;
+    stage.pass(seconds(1));
+    let whole = stage.started().await;
+    let id = broken.id.uuid().simple();
+    let statement = format!("UPDATE run SET state = '{{}}' WHERE id = x'{id}'");
+    execute(&opened.file, statement).await;
+
+    stage.say(&first, success(output())).await;
+
+    let next = stage.next().await.expect("the slot is free");
+    assert_eq!(next.run.id, whole.id);
+}
+
+#[tokio::test]
+async fn gates_that_cannot_be_opened_stop_no_clock() {
+    let opened = open().await;
+    let stage = Stage::new(&opened.fixture).await;
+    let run = stage.begun().await;
+    stage.say(&run, success(output())).await;
+    execute(&opened.file, "ALTER TABLE gate RENAME TO away").await;
+    stage.pass(run.settings.session_idle + seconds(5));
+
+    let swept = opened.fixture.ports.runs.sweep(10).await.expect("a sweep");
+
+    assert_eq!(swept.acted, 1);
+    let session = stage.session(run.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Completed);
 }

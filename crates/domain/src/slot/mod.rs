@@ -11,4 +11,4 @@ mod passage;
 
 pub use self::caps::{Caps, Exceeded, Overflow};
 pub use self::gate::{Candidate, Gate, Need, Slot, takes_part};
-pub use self::passage::{Closed, Leaving, Next, Passage, Turn};
+pub use self::passage::{Closed, Leaving, MOST_LET_IN, Next, Passage, Turn};

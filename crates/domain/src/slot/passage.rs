@@ -11,6 +11,10 @@ use super::{Candidate, Caps, Gate, Need, Slot};
 use crate::id::RunId;
 use crate::run::Run;
 
+/// How many of those that wait at a gate one transaction lets in at most: where more may pass, since
+/// a limit was raised, the others are let in by the next.
+pub const MOST_LET_IN: u32 = 100;
+
 /// A run that needs no slots any more, and frees those that it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leaving {
@@ -43,6 +47,8 @@ pub struct Turn {
     gate: Gate,
     taken_before: u32,
     taken: u32,
+    /// How many of those that waited have passed.
+    let_in: u32,
     /// Those that came now, who goes first last.
     arriving: Vec<Candidate>,
     passed: Vec<Candidate>,
@@ -55,7 +61,8 @@ pub enum Next {
     Arrival,
     /// The first of those that wait here, which the store takes from its place.
     FirstWaiting,
-    /// Nobody: the first of them all does not fit, and those behind it wait for it.
+    /// Nobody: the first of them all does not fit, and those behind it wait for it; or as many have
+    /// passed as one transaction lets in.
     Nobody,
 }
 
@@ -68,6 +75,8 @@ pub struct Closed {
     pub taken: Option<u32>,
     /// Those that arrived and must wait here.
     pub waiting: Vec<Candidate>,
+    /// Whether as many were let in as one transaction does, so that more may pass.
+    pub more: bool,
 }
 
 impl Passage {
@@ -126,6 +135,7 @@ impl Passage {
             gate,
             taken_before: taken,
             taken: taken.saturating_sub(freed),
+            let_in: 0,
             arriving,
             passed: Vec::new(),
         }
@@ -140,6 +150,7 @@ impl Passage {
             gate: turn.gate,
             taken: (turn.taken != turn.taken_before).then_some(turn.taken),
             waiting: turn.arriving,
+            more: turn.let_in >= MOST_LET_IN,
         }
     }
 
@@ -171,12 +182,13 @@ impl Turn {
         let fits = first
             .need_at(&self.gate)
             .is_none_or(|need| self.taken < need.limit);
-        if !fits {
+        if !fits || (waiting.is_some() && self.let_in >= MOST_LET_IN) {
             return Next::Nobody;
         }
         self.taken += 1;
         match waiting {
             Some(waiting) => {
+                self.let_in += 1;
                 self.passed.push(waiting.clone());
                 Next::FirstWaiting
             }

@@ -10,10 +10,13 @@ use super::State;
 
 impl State {
     pub(super) fn sweep(&mut self, limit: u32, now: Timestamp) -> Swept {
-        let mut swept = Swept {
-            signals: self.let_in(),
-            ..Swept::default()
-        };
+        let mut swept = self.clocks(limit, now);
+        swept.signals.extend(self.let_in());
+        swept
+    }
+
+    fn clocks(&mut self, limit: u32, now: Timestamp) -> Swept {
+        let mut swept = Swept::default();
         for (_, session_id, run_id) in self.overdue(now) {
             while let Some(scene) = self.scene(session_id, run_id)
                 && let Some(command) = (self.rules.due)(&scene, now)

@@ -32,9 +32,8 @@ const REVIEW: &str = "UPDATE review SET check_at = $3 WHERE session_id = $1 AND 
 const SESSION: &str = "UPDATE session SET check_at = $3 WHERE id = $1 AND check_at <= $2";
 
 pub(super) async fn sweep(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> {
-    let signals = slots::let_in(store).await?;
     let mut swept = clocks(store, limit).await?;
-    swept.signals.extend(signals);
+    swept.signals.extend(slots::let_in(store).await);
     Ok(swept)
 }
 

@@ -7,6 +7,9 @@ use windlass_application::Written;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_conformance::stage::{Stage, cancel, output, seconds, success};
 use windlass_domain::run::{Epoch, Status};
+use windlass_domain::session::SessionStatus;
+use windlass_domain::slot::Caps;
+use windlass_domain::task::Concurrency;
 
 use crate::conformance::{open, open_at};
 use crate::proxy::{Cut, Proxy};
@@ -258,6 +261,77 @@ async fn a_broken_row_keeps_no_worker_from_starting_anew() {
 
     assert_eq!(registered.expect("a second start").lost_leases, 1);
     assert_eq!(stage.status(whole.id).await, Status::Queued);
+}
+
+#[tokio::test]
+async fn a_broken_row_keeps_nobody_else_from_a_slot() {
+    let (fixture, database) = open().await;
+    let stage = Stage::with(&fixture, |settings| {
+        settings.concurrency = Some(Concurrency {
+            per_credential: Some(1),
+            per_source: None,
+        });
+    })
+    .await;
+    let first = stage.begun().await;
+    stage.pass(seconds(1));
+    let broken = stage.started().await;
+    stage.pass(seconds(1));
+    let whole = stage.started().await;
+    let id = broken.id.uuid();
+    let statement = format!("UPDATE run SET state = '{{}}' WHERE id = '{id}'");
+    database.execute(statement).await;
+
+    stage.say(&first, success(output())).await;
+
+    let next = stage.next().await.expect("the slot is free");
+    assert_eq!(next.run.id, whole.id);
+}
+
+#[tokio::test]
+async fn gates_that_cannot_be_opened_stop_no_clock() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let run = stage.begun().await;
+    stage.say(&run, success(output())).await;
+    database.execute("ALTER TABLE gate RENAME TO away").await;
+    stage.pass(run.settings.session_idle + seconds(5));
+
+    let swept = fixture.ports.runs.sweep(10).await.expect("a sweep");
+
+    assert_eq!(swept.acted, 1);
+    let session = stage.session(run.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Completed);
+}
+
+#[tokio::test]
+async fn a_gate_that_somebody_has_is_left_to_whoever_that_is() {
+    let (fixture, database) = open().await;
+    let few = fixture.with_caps(sessions(1)).await;
+    let stage = Stage::new(&few).await;
+    for _ in 0..2 {
+        stage.started().await;
+    }
+    stage.next().await.expect("one may be leased");
+    let raised = fixture.with_caps(sessions(2)).await;
+    let mut outside = database.outside().begin().await.expect("a transaction");
+    let locked = sqlx::query("SELECT 1 FROM gate FOR NO KEY UPDATE");
+    locked.execute(&mut *outside).await.expect("nobody has it");
+
+    let swept = raised.ports.runs.sweep(10).await.expect("it does not wait");
+    assert_eq!(swept.signals, []);
+    outside.rollback().await.expect("nothing was changed");
+    stage.pass(seconds(60));
+    raised.ports.runs.sweep(10).await.expect("a sweep");
+
+    assert!(stage.next().await.is_some(), "a later look lets it in");
+}
+
+fn sessions(sessions: u32) -> Caps {
+    Caps {
+        sessions,
+        ..Caps::default()
+    }
 }
 
 impl Database {

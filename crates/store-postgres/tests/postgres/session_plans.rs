@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use windlass_application::ports::runs::LeaseRequest;
 use windlass_conformance::stage::{Stage, cancel, output, success};
 use windlass_domain::run::{Run, RunCommand, WorkerCommand};
-use windlass_domain::session::SessionCommand;
+use windlass_domain::session::{SessionCommand, SessionStatus};
 
 use crate::conformance::open;
 use crate::plans::{BACKLOG, FEW, execute, few, reads_of};
@@ -102,6 +103,41 @@ async fn an_end_tells_everyone_who_waits_for_the_session() {
         .await
         .expect("how many wait");
     assert_eq!(waiting, 0);
+}
+
+/// A drain that was broken off, beside a worker that keeps many sessions.
+#[tokio::test]
+async fn a_sweep_of_workers_reads_what_it_takes_whatever_others_keep() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let kept = stage.begun().await;
+    stage.say(&kept, success(output())).await;
+    let copies = format!(
+        "INSERT INTO session
+         SELECT (jsonb_populate_record(session, jsonb_build_object('id', gen_random_uuid()))).*
+         FROM session, generate_series(1, {BACKLOG})"
+    );
+    execute(&database, &copies).await;
+    let registered = fixture.ports.workers.register(None, "leaving").await;
+    let request = LeaseRequest {
+        holder: registered.expect("a start").holder,
+        ..stage.lease_request()
+    };
+    let run = stage.started().await;
+    let leased = stage.lease(request).await.runs;
+    stage.say(&leased[0].run, success(output())).await;
+    let draining = "UPDATE worker SET draining = true WHERE name = 'leaving'";
+    execute(&database, draining).await;
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let swept = fixture.ports.workers.sweep(10).await.expect("a sweep");
+        assert_eq!((swept.acted, swept.more), (1, false));
+    })
+    .await;
+
+    few(&read);
+    let session = stage.session(run.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Completed);
 }
 
 /// Lets as many runs like this one wait behind it for their session.

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use sqlx::sqlite::SqliteConnection;
-use tracing::error;
+use tracing::{error, warn};
 use windlass_application::ports::StoreError;
 use windlass_domain::id::RunId;
 use windlass_domain::lifecycle::Signal;
@@ -20,6 +20,13 @@ use super::place::{self, Place, kept_by};
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
+
+/// How many of those that wait at a gate may be broken until it opens for nobody any more.
+const MOST_BROKEN: u32 = 100;
+
+/// How often in a row a gate is opened at most, so that one with thousands in front of it holds up
+/// no other clock for long.
+const MOST_OPENINGS: u32 = 10;
 
 /// The runs of one decision that free slots or need some.
 #[derive(Default)]
@@ -36,7 +43,9 @@ pub(super) struct Moved {
     /// Those that came and must wait, and for which slot.
     pub(super) waiting: HashMap<RunId, Slot>,
     /// What to tell outside: runs may be leased.
-    pub(super) signals: Vec<Signal>,
+    signals: Vec<Signal>,
+    /// Whether more may pass than one transaction lets in.
+    more: bool,
 }
 
 impl Moved {
@@ -112,8 +121,9 @@ async fn pass(
             left_here.retain(|run_id| waited.get(run_id) == Some(&slot));
             let taken = taken(connection, &gate).await?;
             let mut turn = passage.open(gate.clone(), taken, &left_here);
+            let mut broken = 0;
             loop {
-                let first = first_waiting(connection, &gate, &caps).await?;
+                let first = first_waiting(connection, &gate, &caps, &mut broken).await?;
                 match (turn.next(first.as_ref()), first) {
                     (Next::FirstWaiting, Some(first)) => {
                         place::leave_gate(connection, first.run.id).await?;
@@ -123,6 +133,7 @@ async fn pass(
                 }
             }
             let closed = passage.close(turn);
+            moved.more |= closed.more;
             if let Some(taken) = closed.taken {
                 count(connection, &closed.gate, taken).await?;
             }
@@ -143,20 +154,49 @@ async fn pass(
     Ok(moved)
 }
 
-/// Now and then lets in who waits for slots that are free all the same.
-pub(super) async fn let_in(store: &SqliteStore) -> Result<Vec<Signal>, StoreError> {
+/// Now and then lets in who waits for slots that are free all the same, each gate in transactions of
+/// its own. A chore: what fails is logged, and tried again with the next look.
+pub(super) async fn let_in(store: &SqliteStore) -> Vec<Signal> {
     if !store.last_let_in().is_due(store.now()) {
-        return Ok(Vec::new());
+        return Vec::new();
     }
+    let gates = match gates_to_open(store).await {
+        Ok(gates) => gates,
+        Err(error) => {
+            warn!(%error, "who waits for free slots cannot be looked for");
+            return Vec::new();
+        }
+    };
     let mut signals = Vec::new();
-    for gate in gates_to_open(store).await? {
-        let mut transaction = store.begin(None).await?;
-        let passage = Passage::look_at(gate);
-        let moved = pass(&mut transaction, passage, &HashMap::new()).await?;
-        transaction.commit().await?;
-        signals.extend(moved.signals);
+    for gate in gates {
+        let mut more = true;
+        for _ in 0..MOST_OPENINGS {
+            if !more {
+                break;
+            }
+            more = match open(store, gate.clone()).await {
+                Ok(moved) => {
+                    let more = moved.more;
+                    moved.tell(&mut signals);
+                    more
+                }
+                Err(error) => {
+                    let of = &gate.of;
+                    warn!(organization.id = %gate.organization_id, %error, "who waits for slots of {of} cannot be let in");
+                    false
+                }
+            };
+        }
     }
-    Ok(signals)
+    signals
+}
+
+async fn open(store: &SqliteStore, gate: Gate) -> Result<Moved, StoreError> {
+    let mut transaction = store.begin(None).await?;
+    let passage = Passage::look_at(gate);
+    let moved = pass(&mut transaction, passage, &HashMap::new()).await?;
+    transaction.commit().await?;
+    Ok(moved)
 }
 
 /// The gates that somebody waits at who may pass; over all organizations.
@@ -178,9 +218,15 @@ async fn gates_to_open(store: &SqliteStore) -> Result<Vec<Gate>, StoreError> {
     .map_err(store_error)?;
     let mut gates = Vec::new();
     for row in rows {
-        let gate = read(row)?;
+        let gate: Gate = match read(row) {
+            Ok(gate) => gate,
+            Err(error) => {
+                error!(%error, "a gate cannot be looked at");
+                continue;
+            }
+        };
         let taken = taken(&mut reader, &gate).await?;
-        let first = first_waiting(&mut reader, &gate, &store.caps()).await?;
+        let first = first_waiting(&mut reader, &gate, &store.caps(), &mut 0).await?;
         let mut turn = Passage::look_at(gate.clone()).open(gate.clone(), taken, &[]);
         if turn.next(first.as_ref()) == Next::FirstWaiting {
             gates.push(gate);
@@ -222,13 +268,36 @@ async fn count(
     Ok(())
 }
 
-/// The first of those that wait at a gate: by priority, then age.
+/// The first of those that wait at a gate, behind so many `broken` ones: by priority, then age. One
+/// that is broken, which it counts, keeps nobody from passing but itself.
 async fn first_waiting(
     connection: &mut SqliteConnection,
     gate: &Gate,
     caps: &Caps,
+    broken: &mut u32,
 ) -> Result<Option<Candidate>, StoreError> {
-    let row: Option<WaitingRow> = sqlx::query_as(select_runs!(
+    while *broken <= MOST_BROKEN {
+        let Some(row) = waiting_behind(connection, gate, *broken).await? else {
+            return Ok(None);
+        };
+        match read(row) {
+            Ok((run, kept_by)) => return Ok(Some(Candidate::new(run, kept_by, caps))),
+            Err(error @ StoreError::Corrupt { .. }) => {
+                error!(%error, "a run that waits for a slot cannot be let in");
+                *broken += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+async fn waiting_behind(
+    connection: &mut SqliteConnection,
+    gate: &Gate,
+    behind: u32,
+) -> Result<Option<WaitingRow>, StoreError> {
+    sqlx::query_as(select_runs!(
         ", parked.held_by AS held_by",
         "JOIN parked ON parked.run_id = run.id
          WHERE run.id = (
@@ -236,23 +305,14 @@ async fn first_waiting(
              FROM parked
              WHERE organization_id = ? AND slot = ? AND slot_of = ?
              ORDER BY priority DESC, run_id
-             LIMIT 1
+             LIMIT 1 OFFSET ?
          )"
     ))
     .bind(Id(gate.organization_id.uuid()))
     .bind(gate.slot.as_str())
     .bind(&gate.of)
+    .bind(i64::from(behind))
     .fetch_optional(connection)
     .await
-    .map_err(store_error)?;
-    let Some(row) = row else { return Ok(None) };
-    match read(row) {
-        Ok((run, kept_by)) => Ok(Some(Candidate::new(run, kept_by, caps))),
-        // One broken row must not keep others from ending.
-        Err(error @ StoreError::Corrupt { .. }) => {
-            error!(%error, "a run that waits for a slot cannot be let in");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
+    .map_err(store_error)
 }

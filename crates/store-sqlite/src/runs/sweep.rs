@@ -39,9 +39,8 @@ struct DueRow {
 }
 
 pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
-    let signals = slots::let_in(store).await?;
     let mut swept = clocks(store, limit).await?;
-    swept.signals.extend(signals);
+    swept.signals.extend(slots::let_in(store).await);
     Ok(swept)
 }
 

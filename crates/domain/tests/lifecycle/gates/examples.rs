@@ -135,6 +135,26 @@ fn a_raised_limit_is_noticed_by_a_look() {
 }
 
 #[test]
+fn a_look_lets_in_so_many_at_most() {
+    let mut world = World::new(1);
+    for _ in 0..150 {
+        world.start(PLAN);
+    }
+    let gate = world.waiting[0].0.clone();
+    world.caps.sessions = 200;
+    for (_, candidate) in &mut world.waiting {
+        *candidate = Candidate::new(candidate.run.clone(), None, &world.caps);
+    }
+
+    let counts = [(); 3].map(|()| {
+        world.pass(Passage::look_at(gate.clone()));
+        world.queue().len()
+    });
+
+    assert_eq!(counts, [101, 150, 150]);
+}
+
+#[test]
 fn caps_refuse_what_is_one_too_many() {
     let caps = Caps {
         sessions: 7,
