@@ -315,7 +315,7 @@ CREATE TABLE live (
     CONSTRAINT live_key PRIMARY KEY (run_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX live_by_worker ON live (worker_id);
+CREATE INDEX live_by_worker ON live (worker_id, organization_id);
 CREATE INDEX live_by_session ON live (session_id);
 CREATE INDEX live_check_at ON live (check_at);
 
@@ -328,6 +328,7 @@ CREATE TABLE review (
     CONSTRAINT review_key PRIMARY KEY (run_id)
 ) WITHOUT ROWID;
 
+CREATE INDEX review_by_organization ON review (organization_id, run_id);
 CREATE INDEX review_by_session ON review (session_id);
 CREATE INDEX review_check_at ON review (check_at) WHERE check_at IS NOT NULL;
 

@@ -17,6 +17,8 @@ mod events;
 mod files;
 mod keys;
 mod organizations;
+#[cfg(test)]
+mod plans;
 mod playbooks;
 mod runs;
 mod sessions;

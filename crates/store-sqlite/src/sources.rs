@@ -16,6 +16,7 @@ use windlass_records::{Audited, page, refuse_in_use};
 
 use crate::error::{read, store_error};
 use crate::playbooks;
+use crate::runs::unfinished;
 use crate::store::SqliteStore;
 use crate::write::Begun;
 
@@ -98,7 +99,7 @@ impl Sources for SqliteStore {
             .await?
             .ok_or(WriteError::NotFound)?;
         let credentials = credentials(connection, organization_id, id).await?;
-        let runs = unfinished_runs(connection, organization_id, id).await?;
+        let runs = unfinished::of_source(connection, organization_id, id).await?;
         refuse_in_use(&[(credentials, "credential"), (runs, "task run")])?;
         playbooks::drop_of_source(connection, organization_id, id).await?;
         sqlx::query("DELETE FROM source WHERE organization_id = ? AND id = ?")
@@ -147,31 +148,6 @@ async fn credentials(
     .bind(Id(organization_id.uuid()))
     .bind(id.as_str())
     .bind(CredentialStatus::Deleted.as_str())
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)
-}
-
-/// How many runs that are not final a source has. Reads the runs that are under way, which are
-/// few beside those that are over.
-async fn unfinished_runs(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    id: &SourceId,
-) -> Result<i64, StoreError> {
-    sqlx::query_scalar(
-        "SELECT count(*)
-         FROM (
-             SELECT run_id FROM queue WHERE organization_id = ?1
-             UNION ALL SELECT run_id FROM parked WHERE organization_id = ?1
-             UNION ALL SELECT run_id FROM live WHERE organization_id = ?1
-             UNION ALL SELECT run_id FROM review WHERE organization_id = ?1
-         ) AS unfinished
-         JOIN run ON run.id = unfinished.run_id
-         WHERE run.organization_id = ?1 AND run.source_id = ?2",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
     .fetch_one(connection)
     .await
     .map_err(store_error)

@@ -17,6 +17,7 @@ use windlass_records::{Audited, StorageSettingsRecord, TaskSettingsRecord, page,
 use crate::agents;
 use crate::error::{read, store_error};
 use crate::playbooks;
+use crate::runs::unfinished;
 use crate::store::SqliteStore;
 use crate::write::Begun;
 
@@ -112,7 +113,7 @@ impl Tasks for SqliteStore {
         let task = load(connection, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
-        let runs = unfinished_runs(connection, organization_id, id).await?;
+        let runs = unfinished::of_task(connection, organization_id, id).await?;
         refuse_in_use(&[(runs, "task run")])?;
         playbooks::drop_of_task(connection, organization_id, id).await?;
         drop_task(connection, organization_id, id).await?;
@@ -257,29 +258,4 @@ async fn drop_task(
             .map_err(store_error)?;
     }
     Ok(())
-}
-
-/// How many runs that are not final a task has. Reads the runs that are under way, which are few
-/// beside those that are over.
-async fn unfinished_runs(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    id: &TaskId,
-) -> Result<i64, StoreError> {
-    sqlx::query_scalar(
-        "SELECT count(*)
-         FROM (
-             SELECT run_id FROM queue WHERE organization_id = ?1
-             UNION ALL SELECT run_id FROM parked WHERE organization_id = ?1
-             UNION ALL SELECT run_id FROM live WHERE organization_id = ?1
-             UNION ALL SELECT run_id FROM review WHERE organization_id = ?1
-         ) AS unfinished
-         JOIN run ON run.id = unfinished.run_id
-         WHERE run.organization_id = ?1 AND run.task_id = ?2",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)
 }

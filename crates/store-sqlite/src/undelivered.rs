@@ -10,14 +10,14 @@ use crate::error::store_error;
 use crate::store::SqliteStore;
 
 /// What will be tried, by the index that has nothing else.
-const PENDING: &str = "SELECT id
+pub(crate) const PENDING: &str = "SELECT id
      FROM delivery
      WHERE destination_id = ? AND next_attempt_at IS NOT NULL
      ORDER BY next_attempt_at
      LIMIT ?";
 
 /// What no attempt is left for, by the index that has nothing else.
-const PARKED: &str = "SELECT id
+pub(crate) const PARKED: &str = "SELECT id
      FROM delivery
      WHERE destination_id = ? AND parked_until IS NOT NULL
      ORDER BY parked_until

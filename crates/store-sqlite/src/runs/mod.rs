@@ -16,6 +16,7 @@ mod slots;
 mod start;
 mod sweep;
 mod timeline;
+pub(crate) mod unfinished;
 
 use async_trait::async_trait;
 use windlass_application::ports::runs::{

@@ -1,0 +1,65 @@
+//! Which indexes the statements go by that must not read what others have there: a transaction that
+//! is long keeps everybody from writing.
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection, Row};
+
+use crate::runs::unfinished;
+use crate::undelivered;
+
+#[tokio::test]
+async fn what_a_deleted_destination_left_is_found_by_indexes_of_nothing_else() {
+    let pending = plan(undelivered::PENDING).await;
+    let parked = plan(undelivered::PARKED).await;
+
+    assert_eq!(
+        pending,
+        [
+            "SEARCH delivery USING COVERING INDEX delivery_due (destination_id=? AND next_attempt_at>?)"
+        ]
+    );
+    assert_eq!(
+        parked,
+        [
+            "SEARCH delivery USING COVERING INDEX delivery_parked (destination_id=? AND parked_until>?)"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn runs_that_hold_a_task_are_found_beside_those_of_other_organizations() {
+    let plan = plan(unfinished::OF_TASK).await;
+
+    for step in [
+        "SEARCH queue USING COVERING INDEX queue_by_turn ((pool,held_by)>(?,?))",
+        "SEARCH queue USING COVERING INDEX queue_by_turn (pool=? AND held_by=? AND organization_id=?)",
+        "SEARCH live USING COVERING INDEX live_by_worker (worker_id>?)",
+        "SEARCH live USING COVERING INDEX live_by_worker (worker_id=? AND organization_id=?)",
+        "SEARCH parked USING COVERING INDEX parked_by_slot (organization_id=?)",
+        "SEARCH review USING COVERING INDEX review_by_organization (organization_id=?)",
+    ] {
+        assert!(plan.iter().any(|it| it == step), "{step}: {plan:#?}");
+    }
+    let run = plan.last().expect("it has steps");
+    assert!(
+        run.starts_with("SEARCH run USING") && run.contains("id=?"),
+        "{run}"
+    );
+}
+
+/// The steps of a statement.
+async fn plan(statement: &'static str) -> Vec<String> {
+    let mut connection = SqliteConnection::connect("sqlite::memory:")
+        .await
+        .expect("memory is there");
+    sqlx::raw_sql(include_str!("../migrations/0001_first.sql"))
+        .execute(&mut connection)
+        .await
+        .expect("the tables");
+    let explained = format!("EXPLAIN QUERY PLAN {statement}");
+    let rows: Vec<SqliteRow> = sqlx::query(sqlx::AssertSqlSafe(explained))
+        .fetch_all(&mut connection)
+        .await
+        .expect("a plan");
+    rows.iter().map(|row| row.get("detail")).collect()
+}
