@@ -7,6 +7,7 @@ use windlass_domain::run::{
     Clock, FinishOutcome, Refusal, Run, RunCommand, RunState, Status, Waiting, WorkerCommand,
 };
 use windlass_domain::session::SessionCommand;
+use windlass_domain::slot::takes_part;
 use windlass_simulation::store::Rules;
 use windlass_simulation::{Sabotage, play};
 
@@ -233,4 +234,29 @@ fn a_drain_that_spares_what_is_waited_for_is_found() {
         }
     };
     is_found(deciding(sparing), "was not acted on");
+}
+
+fn taking_part(takes_part: fn(&RunState) -> bool) -> Sabotage {
+    Sabotage {
+        rules: Rules {
+            takes_part,
+            ..Rules::default()
+        },
+        ..Sabotage::default()
+    }
+}
+
+#[test]
+fn a_slot_that_a_failed_run_keeps_is_found() {
+    let keeping = |state: &RunState| takes_part(state) || matches!(state, RunState::Failed { .. });
+    is_found(taking_part(keeping), "are counted");
+}
+
+#[test]
+fn a_slot_that_is_had_twice_is_found() {
+    // While it waits for a person its slot is another's, and it goes on all the same.
+    let lending = |state: &RunState| {
+        takes_part(state) && !matches!(state, RunState::InteractionRequired { .. })
+    };
+    is_found(taking_part(lending), "are counted");
 }

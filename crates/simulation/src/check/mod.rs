@@ -2,6 +2,7 @@
 
 mod decision;
 mod end;
+mod slots;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use windlass_domain::session::SessionStatus;
 
 pub(crate) use self::decision::decision;
 pub(crate) use self::end::end;
+pub(crate) use self::slots::slots;
 use crate::store::Decided;
 use crate::world::seconds;
 

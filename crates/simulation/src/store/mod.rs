@@ -50,10 +50,10 @@ use windlass_domain::lifecycle::{self, Changes, Command, Scene};
 use windlass_domain::organization::Organization;
 use windlass_domain::playbook::Playbook;
 use windlass_domain::pool::Pool;
-use windlass_domain::run::{Refusal, Run};
+use windlass_domain::run::{Refusal, Run, RunState};
 use windlass_domain::sealed::Sealed;
 use windlass_domain::session::{Session, SessionStatus};
-use windlass_domain::slot::Caps;
+use windlass_domain::slot::{self, Caps};
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
 
@@ -94,6 +94,8 @@ pub struct Rules {
     pub decide: fn(&Scene, Command, Timestamp) -> Result<Changes, Refusal>,
     /// Which clock has run out.
     pub due: fn(&Scene, Timestamp) -> Option<Command>,
+    /// Whether a run in this state has slots, or waits for them.
+    pub takes_part: fn(&RunState) -> bool,
 }
 
 impl Default for Rules {
@@ -101,6 +103,7 @@ impl Default for Rules {
         Self {
             decide: lifecycle::decide,
             due: lifecycle::due,
+            takes_part: slot::takes_part,
         }
     }
 }

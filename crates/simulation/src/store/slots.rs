@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use windlass_domain::id::{OrganizationId, RunId};
 use windlass_domain::lifecycle::{Changes, Scene, Signal};
 use windlass_domain::run::{Run, Status};
-use windlass_domain::slot::{Candidate, Exceeded, Gate, Leaving, Next, Passage, Slot, takes_part};
+use windlass_domain::slot::{Candidate, Exceeded, Gate, Leaving, Next, Passage, Slot};
 
 use super::{KeptRun, State};
 
@@ -67,6 +67,16 @@ impl Slots {
 }
 
 impl State {
+    /// How many slots are taken at each gate, for whoever checks it.
+    pub fn slots_taken(&self) -> &BTreeMap<Gate, u32> {
+        &self.slots.taken
+    }
+
+    /// The gate that a run waits at, if it waits at one.
+    pub fn waits_at(&self, run_id: RunId) -> Option<&Gate> {
+        self.slots.waiting.get(&run_id).map(|(gate, _)| gate)
+    }
+
     /// Refuses a start that is one too many for its organization.
     pub(super) fn admit(&self, scene: &Scene, changes: &Changes) -> Result<(), Exceeded> {
         for run in &changes.runs {
@@ -95,6 +105,7 @@ impl State {
     }
 
     fn moves(&self, before: &Scene, changes: &Changes) -> Passage {
+        let takes_part = self.rules.takes_part;
         let (mut leaving, mut arriving) = (Vec::new(), Vec::new());
         for after in &changes.runs {
             let known = before.runs.iter().find(|known| known.id == after.id);

@@ -25,7 +25,7 @@ use windlass_domain::id::{
 use windlass_domain::organization::{Environment, Organization};
 use windlass_domain::pool::Pool;
 use windlass_domain::source::Source;
-use windlass_domain::task::{Priority, Review, Task, TaskSettings, TaskStatus};
+use windlass_domain::task::{Concurrency, Priority, Review, Task, TaskSettings, TaskStatus};
 
 use super::World;
 use super::outside::{DEAD, SHAKY, STEADY};
@@ -153,19 +153,28 @@ fn settings() -> [TaskSettings; 4] {
         session_idle: seconds(60),
         ..TaskSettings::default()
     };
+    let limits = |per_credential, per_source| {
+        Some(Concurrency {
+            per_credential,
+            per_source,
+        })
+    };
     let repeated = TaskSettings {
+        concurrency: limits(None, Some(2)),
         max_attempts: 3,
         session_idle: Duration::ZERO,
         priority: Priority::new(8).unwrap_or(Priority::DEFAULT),
         ..plain.clone()
     };
     let reviewed = TaskSettings {
+        concurrency: limits(Some(2), Some(3)),
         review: Review::Required,
         review_timeout: Some(seconds(120)),
         pool: Pool::parse("other").ok(),
         ..plain.clone()
     };
     let short = TaskSettings {
+        concurrency: limits(Some(1), None),
         timeout: Some(seconds(45)),
         inactivity_timeout: seconds(30),
         interaction_timeout: seconds(20),
