@@ -38,13 +38,14 @@ fn keyed() -> OpenApiRouter<Api> {
         .merge(events::router())
 }
 
-/// The API: every call, and `/openapi.json`.
+/// The API: every call, `/openapi.json` and `/playbook.schema.json`.
 pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
     let api = Api {
         application,
         config: Arc::new(config),
     };
     let document = json_bytes(&document());
+    let playbook_schema = api.config.playbook_schema;
     let keyed: Router<Api> = keyed().into();
     let keyed = keyed.route_layer(from_fn_with_state(api.clone(), authenticate));
     let open: Router<Api> = files::router().into();
@@ -53,6 +54,10 @@ pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
         .route(
             "/openapi.json",
             get(|| async move { document_answer(document.clone()) }),
+        )
+        .route(
+            "/playbook.schema.json",
+            get(move || async move { document_answer(playbook_schema.into()) }),
         )
         .method_not_allowed_fallback(no_such_method)
         .fallback(no_such_call)

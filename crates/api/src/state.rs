@@ -19,6 +19,8 @@ pub struct ApiConfig {
     pub file_key: SigningKey,
     /// Tells when the server stops.
     pub drain: Drain,
+    /// The JSON Schema of playbooks, as it is served.
+    pub playbook_schema: &'static str,
 }
 
 /// What every handler has at hand.

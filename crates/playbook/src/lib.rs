@@ -11,6 +11,7 @@ mod placeholder;
 mod problem;
 mod reader;
 mod recorded;
+mod schema;
 mod selector;
 mod step;
 mod tier;
@@ -24,6 +25,7 @@ pub use extraction::{
 pub use parse::parse;
 pub use placeholder::{CredentialPart, Placeholder, Template};
 pub use problem::{Problem, ProblemKind, StepName};
+pub use schema::SCHEMA;
 pub use selector::{AriaQuery, Selector, SelectorKind, Selectors};
 pub use step::{
     Action, Count, CountOperator, Download, Fail, Interact, Operation, Playbook, Question,

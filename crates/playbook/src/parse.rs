@@ -36,7 +36,7 @@ fn playbook(value: &Value, problems: &mut Problems) -> Option<Playbook> {
         let message = format!("must have {MAX_PLAYBOOK_BYTES} bytes at most, not {bytes}");
         return problems.invalid("", message);
     }
-    let known = ["title", "steps", "timeout", "selectorAttribute"];
+    let known = ["$schema", "title", "steps", "timeout", "selectorAttribute"];
     object.leave_aside_all_but(&known, problems);
     let title = object.name("title", problems);
     object.optional_text("selectorAttribute", problems);

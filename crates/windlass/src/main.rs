@@ -17,6 +17,7 @@ mod embedded;
 mod first_start;
 mod keys;
 mod log;
+mod playbook;
 mod playbook_rules;
 mod replica;
 mod serve;
@@ -56,6 +57,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(arguments) => Box::pin(serve::run(&arguments)).await,
         Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
+        Command::Playbook(arguments) => playbook::run(&arguments),
         Command::Demo(arguments) => {
             let stop = StopSignal::listen()?;
             Box::pin(demo::run(&arguments, &stop)).await

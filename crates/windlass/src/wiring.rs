@@ -160,5 +160,6 @@ pub(crate) fn api_config(master_key: &MasterKey, public_url: Url, drain: Drain) 
         cursor_key: key("cursor"),
         file_key: key("file-url"),
         drain,
+        playbook_schema: windlass_playbook::SCHEMA,
     }
 }

@@ -9,6 +9,7 @@ mod interactions;
 mod keys;
 mod logged_server;
 mod outcomes;
+mod playbook;
 mod readme;
 mod replicas;
 mod reviews;

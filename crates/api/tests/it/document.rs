@@ -17,6 +17,19 @@ async fn the_document_is_served_without_a_key() {
     assert_eq!(answered.body()["openapi"], "3.1.0");
 }
 
+#[tokio::test]
+async fn the_schema_of_playbooks_is_served_without_a_key() {
+    let fixture = Fixture::new().await;
+
+    let answered = fixture
+        .open(Method::GET, "/playbook.schema.json")
+        .send()
+        .await;
+
+    assert_eq!(answered.status, 200);
+    assert_eq!(answered.body(), serde_json::json!({"title": "A playbook"}));
+}
+
 #[test]
 fn every_reference_of_the_document_leads_somewhere() {
     fn walk(value: &Value, document: &Value) {

@@ -131,6 +131,7 @@ impl Fixture {
             cursor_key: SigningKey::new([1; 32]),
             file_key: SigningKey::new([2; 32]),
             drain: drain.clone(),
+            playbook_schema: r#"{"title": "A playbook"}"#,
         };
         let issue = async |organization: &str, scope| {
             let new = NewKey {
