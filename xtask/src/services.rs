@@ -1,5 +1,5 @@
-//! PostgreSQL and Redis for the tests, and Python for their websites: those that the environment
-//! names, else private ones.
+//! PostgreSQL and Redis for the tests, Python for their websites, and the packages of Node that read
+//! what Chrome exports: those that the environment names, else private ones.
 //!
 //! A keeper, which is a process of this program, starts the private ones and ends them: at the end of
 //! the tests, and just as well when whoever started it is interrupted or killed, since its standard
@@ -7,6 +7,7 @@
 
 mod install;
 pub(crate) mod keeper;
+mod node;
 mod python;
 mod stand;
 
@@ -16,7 +17,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use windlass_test_servers::{FOLDER, POSTGRES_URL, PYTHON, REDIS_URL};
+use windlass_test_servers::{FOLDER, NODE_PACKAGES, POSTGRES_URL, PYTHON, REDIS_URL};
 
 use self::stand::Stand;
 
@@ -46,8 +47,9 @@ pub(crate) fn up() -> anyhow::Result<()> {
             started(&stand, &mut keeper)?
         }
     };
-    let (name, python) = python()?;
-    println!("export {name}='{python}'");
+    for (name, value) in installed()? {
+        println!("export {name}='{value}'");
+    }
     for (name, value) in variables.iter().filter(|(name, _)| name != FOLDER) {
         println!("export {name}='{value}'");
     }
@@ -104,7 +106,7 @@ impl Services {
         let (stand, mut keeper) = start(&name, &wanted, Stdio::piped())?;
         let mut variables = started(&stand, &mut keeper)?;
         variables.extend(given);
-        variables.push(python()?);
+        variables.extend(installed()?);
         Ok(Self { variables, keeper })
     }
 
@@ -149,13 +151,19 @@ impl Services {
     }
 }
 
-/// The Python of the tests' websites: the one that the environment names, else one of ours.
-fn python() -> anyhow::Result<(String, String)> {
-    let python = match std::env::var(PYTHON) {
-        Ok(python) => python,
-        Err(_) => python::environment()?.display().to_string(),
+/// What is installed for the tests: what the environment names, else ours.
+fn installed() -> anyhow::Result<Variables> {
+    let given = |name: &str, ours: fn() -> anyhow::Result<PathBuf>| {
+        let value = match std::env::var(name) {
+            Ok(value) => value,
+            Err(_) => ours()?.display().to_string(),
+        };
+        anyhow::Ok((name.to_owned(), value))
     };
-    Ok((PYTHON.to_owned(), python))
+    Ok(vec![
+        given(PYTHON, python::environment)?,
+        given(NODE_PACKAGES, node::packages)?,
+    ])
 }
 
 /// The variables of `services up`, where they are.

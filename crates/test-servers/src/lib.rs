@@ -22,3 +22,6 @@ pub const POSTGRES_URL: &str = "WINDLASS_TEST_POSTGRES_URL";
 
 /// Names the Redis server that the tests share: each test has a prefix of its own on it.
 pub const REDIS_URL: &str = "WINDLASS_TEST_REDIS_URL";
+
+/// Names the folder of the Node packages that tests read the exports of Chrome's Recorder with.
+pub const NODE_PACKAGES: &str = "WINDLASS_TEST_NODE_PACKAGES";

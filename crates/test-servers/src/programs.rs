@@ -38,16 +38,28 @@ pub const PYTHON: Program = Program {
     package: "python3-venv",
 };
 
+/// Runs what Chrome's tools are made of.
+pub const NODE: Program = Program {
+    name: "node",
+    package: "nodejs",
+};
+
+/// Installs its packages.
+pub const NPM: Program = Program {
+    name: "npm",
+    package: "npm",
+};
+
 /// Where Debian keeps the programs of each version of PostgreSQL, which are not on the path.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Those of the four that are not here, or not whole.
+/// Those of the six that are not here, or not whole.
 pub fn missing() -> Vec<Program> {
     let found = |program: &Program| match find(*program) {
         Ok(path) => *program != PYTHON || has_venv(&path),
         Err(_) => false,
     };
-    let mut programs = vec![INITDB, POSTGRES, REDIS, PYTHON];
+    let mut programs = vec![INITDB, POSTGRES, REDIS, PYTHON, NODE, NPM];
     programs.retain(|program| !found(program));
     programs
 }
