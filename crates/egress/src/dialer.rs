@@ -107,6 +107,18 @@ pub fn blocked_cause(error: &reqwest::Error) -> Option<&Blocked> {
     None
 }
 
+/// Whether what came is no answer in HTTP, or has a head that is too large.
+pub fn is_no_http(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper::Error>() {
+            return error.is_parse() || error.is_parse_too_large();
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// TLS with ring, handed over rather than installed for the whole process.
 fn tls() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -11,5 +11,5 @@ mod policy;
 mod port;
 
 pub use address::AddressClass;
-pub use dialer::{Dialer, DialerError, Timeouts, blocked_cause};
+pub use dialer::{Dialer, DialerError, Timeouts, blocked_cause, is_no_http};
 pub use policy::{Blocked, NotANetwork, Policy};

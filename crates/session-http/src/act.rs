@@ -9,8 +9,9 @@ use windlass_playbook::{Placeholder, Selector, Selectors, Template, Wait};
 use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::is_submitter;
-use crate::page::{Page, is, text_of};
+use crate::page::{is, text_of};
 use crate::player::Player;
+use crate::refresh::MAX_REFRESHES;
 use crate::trouble::Trouble;
 
 impl Player<'_> {
@@ -20,7 +21,7 @@ impl Player<'_> {
         selectors: &Selectors,
         navigates: bool,
     ) -> Result<(), Trouble> {
-        let id = self.first(selectors)?;
+        let id = self.first(selectors).await?;
         let is_link = self.page()?.element(id).is_some_and(|element| {
             let mut around = element.ancestors().filter_map(ElementRef::wrap);
             is(&element, "a") || around.any(|around| is(&around, "a"))
@@ -41,17 +42,21 @@ impl Player<'_> {
     pub(crate) async fn enter(&mut self) -> Result<(), Trouble> {
         let nowhere = || Trouble::task("no step acted on an element of this page before it");
         let id = self.focus.ok_or_else(nowhere)?;
-        let button = self.page()?.element(id).and_then(|field| {
-            let types = is(&field, "input") && !is_submitter(&field);
-            types.then(|| default_button(self.session.page.as_ref()?, &field))
-        });
-        match button {
-            Some(Some(button)) => self.click_on(button).await.map(drop),
-            Some(None) => Err(Trouble::task(
-                "the field's form has no button that submits it; it needs a browser",
-            )),
-            None => self.click_on(id).await.map(drop),
+        let page = self.page()?;
+        let element = page.element(id);
+        if !element.is_some_and(|field| is(&field, "input") && !is_submitter(&field)) {
+            return self.click_on(id).await.map(drop);
         }
+        let submission = page.enter(id);
+        let submission =
+            submission.map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
+        let Some(submission) = submission else {
+            return Err(Trouble::task(
+                "the field's form has no button that submits it; it needs a browser",
+            ));
+        };
+        let from = Some(page.url.clone());
+        self.open(Request::submit(submission, from)).await
     }
 
     /// Clicks, and goes where that leads; whether it leads anywhere.
@@ -70,12 +75,12 @@ impl Player<'_> {
         Ok(true)
     }
 
-    pub(crate) fn change(
+    pub(crate) async fn change(
         &mut self,
         selectors: &Selectors,
         value: &Template,
     ) -> Result<(), Trouble> {
-        let id = self.first(selectors)?;
+        let id = self.first(selectors).await?;
         self.focus = Some(id);
         let filled = self.fill(value)?;
         let page = self.page_mut()?;
@@ -89,8 +94,22 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Without script a page never changes by itself: what is not there will not come.
-    pub(crate) fn wait(&mut self, wait: &Wait) -> Result<(), Trouble> {
+    /// Without script a page changes only by leading on to another: until it does not, what is not
+    /// there may come.
+    pub(crate) async fn wait(&mut self, wait: &Wait) -> Result<(), Trouble> {
+        for _ in 0..MAX_REFRESHES {
+            let missing = match self.waited(wait) {
+                Err(Trouble::Error(missing)) => missing,
+                other => return other,
+            };
+            if !self.session.lead_on(self.network).await? {
+                return Err(Trouble::Error(missing));
+            }
+        }
+        self.waited(wait)
+    }
+
+    fn waited(&self, wait: &Wait) -> Result<(), Trouble> {
         let (selectors, page) = (&wait.selectors, self.page()?);
         let found = self.all(selectors)?;
         let number = found.len();
@@ -107,11 +126,16 @@ impl Player<'_> {
         }))
     }
 
-    pub(crate) fn expect(&self, selector: &Selector) -> Result<(), Trouble> {
-        match self.shows(selector)? {
-            true => Ok(()),
-            false => Err(self.absent(format!("the page has no element {selector}"))),
+    pub(crate) async fn expect(&mut self, selector: &Selector) -> Result<(), Trouble> {
+        for _ in 0..MAX_REFRESHES {
+            if self.shows(selector)? {
+                return Ok(());
+            }
+            if !self.session.lead_on(self.network).await? {
+                break;
+            }
         }
+        Err(self.absent(format!("the page has no element {selector}")))
     }
 
     /// Whether the page has the element; there is no page where none was loaded yet.
@@ -131,9 +155,17 @@ impl Player<'_> {
         looked.map_err(|problem| Trouble::task(format!("{selector} {problem}")))
     }
 
-    fn first(&self, selectors: &Selectors) -> Result<NodeId, Trouble> {
-        let found = self.all(selectors)?.first().copied();
-        found.ok_or_else(|| self.absent(format!("the page has no element {selectors}")))
+    /// The first that is found, on this page or on those that it leads on to by itself.
+    async fn first(&mut self, selectors: &Selectors) -> Result<NodeId, Trouble> {
+        for _ in 0..MAX_REFRESHES {
+            if let Some(found) = self.all(selectors)?.first() {
+                return Ok(*found);
+            }
+            if !self.session.lead_on(self.network).await? {
+                break;
+            }
+        }
+        Err(self.absent(format!("the page has no element {selectors}")))
     }
 
     /// The elements of the first alternative that finds any. One that cannot be read here is left to
@@ -193,24 +225,4 @@ fn property(element: &ElementRef, name: &str) -> String {
         "className" => element.attr("class").unwrap_or_default().to_owned(),
         other => element.attr(other).unwrap_or_default().to_owned(),
     }
-}
-
-/// The button that Enter in a field stands for: the first one that submits its form.
-fn default_button(page: &Page, field: &ElementRef) -> Option<NodeId> {
-    let form = form_of(page, field)?;
-    let mut buttons = page.elements().filter(is_submitter);
-    let first = buttons.find(|button| form_of(page, button) == Some(form))?;
-    Some(first.id())
-}
-
-/// The form that a field belongs to: the one that its `form` names, else the nearest around it.
-fn form_of(page: &Page, field: &ElementRef) -> Option<NodeId> {
-    let mut forms: Box<dyn Iterator<Item = ElementRef>> = match field.attr("form") {
-        Some(id) => Box::new(
-            page.elements()
-                .filter(move |form| form.attr("id") == Some(id)),
-        ),
-        None => Box::new(field.ancestors().filter_map(ElementRef::wrap)),
-    };
-    forms.find(|form| is(form, "form")).map(|form| form.id())
 }

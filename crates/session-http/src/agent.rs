@@ -14,25 +14,26 @@ use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, 
 
 use crate::checkpoint::{Checkpoint, Unreadable};
 use crate::login;
+use crate::manners::Manners;
+use crate::network::Network;
 use crate::player::{Player, failure, totp_now};
 use crate::question::ask;
 use crate::session::HttpSession;
 
-/// How many sessions to keep between runs. Each has a page with its tree and its cookies in memory:
-/// mostly some hundred kilobytes, so that they take some hundred megabytes together.
+/// How many sessions to keep between runs. Each has its cookies in memory: some kilobytes, 64 at most.
 pub const KEPT_SESSIONS: u32 = 1_000;
 
-/// Plays playbooks over HTTP. Keeps each session's cookies and page in memory until it ends.
+/// Plays playbooks over HTTP. Keeps each session's cookies in memory until it ends.
 pub struct HttpAgent {
-    dialer: Dialer,
+    network: Network,
     sessions: Mutex<HashMap<SessionId, HttpSession>>,
 }
 
 impl HttpAgent {
-    /// An agent that reaches sources through this dialer.
-    pub fn new(dialer: Dialer) -> Self {
+    /// An agent that reaches sources through this dialer, and treats them with these manners.
+    pub fn new(dialer: Dialer, manners: Manners) -> Self {
         Self {
-            dialer,
+            network: Network::new(dialer, manners),
             sessions: Mutex::default(),
         }
     }
@@ -56,7 +57,7 @@ impl HttpAgent {
             session.cookies = login::restore(login).unwrap_or_default();
         }
         let (values, totp_secret) = with_credential(values, credential, playbook)?;
-        Player::new(context, &self.dialer, session, values, totp_secret)
+        Player::new(context, &self.network, session, values, totp_secret)
             .play(playbook)
             .await
     }
@@ -78,7 +79,7 @@ impl HttpAgent {
         let answers = ask(context, interact, Some(left.clone())).await?;
         let credential = context.begin().await?;
         let (values, totp_secret) = with_credential(values, credential, playbook)?;
-        let mut player = Player::new(context, &self.dialer, session, values, totp_secret);
+        let mut player = Player::new(context, &self.network, session, values, totp_secret);
         let brought = checkpoint.bring(&mut player);
         brought.map_err(|trouble| failure(trouble, number, step))?;
         player.keep_answers(interact, answers);
@@ -112,6 +113,7 @@ impl Agent for HttpAgent {
             Err(RunFailure::Stopped(Stopped::LeaseLost)) => false,
         };
         if keeps {
+            session.rest();
             self.lock().insert(session_id, session);
         }
         result

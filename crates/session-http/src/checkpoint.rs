@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use windlass_playbook::{Action, Interact, Playbook, Step};
 
 use self::page::KeptPage;
-use crate::cookies::{self, KeptCookie};
+use crate::cookies::{Cookies, KeptCookie};
 use crate::player::Player;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
@@ -47,7 +47,7 @@ impl Checkpoint {
         Self {
             version: VERSION,
             step,
-            cookies: cookies::keep(&player.session.cookies),
+            cookies: player.session.cookies.keep(),
             page: player.session.page.as_ref().map(KeptPage::of),
             answers: answers
                 .map(|(name, answer)| (name.clone(), answer.expose_secret().to_owned()))
@@ -101,10 +101,7 @@ impl Checkpoint {
             Some(page) => Some(page.load().await.ok_or(Unreadable)?),
             None => None,
         };
-        Ok(HttpSession {
-            cookies: cookies::restore(&self.cookies),
-            page,
-        })
+        Ok(HttpSession::of(Cookies::restore(&self.cookies), page))
     }
 
     /// Brings a player of the session that was kept here to where the run was.

@@ -4,7 +4,7 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 
-use crate::form::{Hindrance, Submission, input_type, is_submitter};
+use crate::form::{Hindrance, Submission, input_type, is_disabled, is_submitter};
 use crate::page::{Page, is};
 
 /// What a click leads to.
@@ -44,7 +44,7 @@ impl Page {
             shown.next().filter(|_| shown.next().is_none())
         });
         let target = target.ok_or("does nothing without script; it needs a browser")?;
-        if target.attr("disabled").is_some() {
+        if is_disabled(&target) {
             return Err("is disabled");
         }
         match target.value().name() {
@@ -71,7 +71,8 @@ impl Page {
                 Ok(Click::Nothing)
             }
             "button" | "input" if is_submitter(&target) => {
-                self.submission(&target).map(Click::Submit)
+                let submission = self.submission(&target)?;
+                Ok(submission.map_or(Click::Nothing, Click::Submit))
             }
             "button" => Err("is a button for script; it needs a browser"),
             "input" if matches!(input_type(&target).as_str(), "button" | "reset") => {

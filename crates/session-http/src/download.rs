@@ -1,24 +1,29 @@
 //! Files that are kept.
 
+mod promise;
+
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use ego_tree::NodeId;
-use futures_util::stream::{BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use tokio::sync::OwnedSemaphorePermit;
 use windlass_domain::file::MAX_FILE_BYTES;
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_playbook::Download;
 use windlass_worker::RunFailure;
 use windlass_worker::protocol::CapturedFile;
 
+use crate::arrival::{body_of, unreadable};
 use crate::click::Click;
+use crate::download::promise::{Promise, is_file_name, is_page_name};
 use crate::fetch::{Answer, Request, host};
 use crate::file_name::{file_name, is_attachment};
 use crate::player::Player;
 use crate::trouble::Trouble;
+use crate::unpack::Unreadable;
 
 /// The type of a file that came without one.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
@@ -73,7 +78,8 @@ impl Player<'_> {
             Click::Submit(submission) => Request::submit(submission, from),
             Click::Nothing => return Err(Trouble::task("it leads to no file")),
         };
-        let answer = self.session.fetch(self.dialer, request).await?;
+        let requested = request.url.clone();
+        let answer = self.session.fetch(self.network, request).await?;
         check(&answer)?;
         let headers = answer.response.headers();
         let disposition = headers
@@ -85,10 +91,28 @@ impl Player<'_> {
             .and_then(|value| value.to_str().ok());
         let file_type = given_type
             .filter(|given| given.len() <= MAX_TYPE_BYTES)
-            .unwrap_or(UNKNOWN_TYPE);
-        let file_type = file_type.to_owned();
-        let too_large = Arc::new(AtomicBool::new(false));
-        let content = content(answer, &too_large);
+            .unwrap_or(UNKNOWN_TYPE)
+            .to_owned();
+        let promise = Promise {
+            is_attached: disposition.is_some_and(is_attachment),
+            is_named_page: is_page_name(&file_name),
+            was_named_file: is_file_name(requested.path()),
+            was_redirected: answer.redirected,
+        };
+        let url = answer.url.clone();
+        let Answer {
+            response, place, ..
+        } = answer;
+        let mut pieces = body_of(response, &url)?.pieces().boxed();
+        let first = pieces.next().await;
+        let start = first.as_ref().and_then(|piece| piece.as_ref().ok());
+        if promise.is_broken(&file_type, start.map_or(&[], |start| start.as_ref())) {
+            let message = format!("{} leads to a page instead of a file", host(&url));
+            return Err(Trouble::task(message));
+        }
+        let pieces = stream::iter(first).chain(pieces);
+        let broken = Arc::new(Mutex::new(None));
+        let content = content(pieces, place, &broken);
         let kept = self
             .context
             .store_file(CapturedFile {
@@ -99,12 +123,18 @@ impl Player<'_> {
             .await;
         match kept {
             Ok(_) => Ok(()),
-            Err(RunFailure::Failed { .. }) if too_large.load(Ordering::Relaxed) => {
-                let megabytes = MAX_FILE_BYTES / (1024 * 1024);
-                let message = format!("the file has more than {megabytes} MiB");
-                Err(Trouble::new(ErrorCode::StorageError, message))
+            Err(RunFailure::Failed { errors, .. }) => {
+                let broken = broken.lock().unwrap_or_else(PoisonError::into_inner).take();
+                Err(match broken {
+                    Some(Broken::TooLarge) => {
+                        let megabytes = MAX_FILE_BYTES / (1024 * 1024);
+                        let message = format!("the file has more than {megabytes} MiB");
+                        Trouble::new(ErrorCode::StorageError, message)
+                    }
+                    Some(Broken::Unreadable(problem)) => unreadable(problem, &url),
+                    None => Trouble::Error(first_of(errors)),
+                })
             }
-            Err(RunFailure::Failed { errors, .. }) => Err(Trouble::Error(first_of(errors))),
             Err(stopped @ RunFailure::Stopped(_)) => Err(stopped.into()),
         }
     }
@@ -116,7 +146,7 @@ fn first_of(errors: Vec<RunError>) -> RunError {
     errors.into_iter().next().unwrap_or_else(unnamed)
 }
 
-/// Refuses what is no file: an error, or a page that one was sent to instead, such as the login.
+/// Refuses an error in the place of a file.
 fn check(answer: &Answer) -> Result<(), Trouble> {
     let status = answer.response.status();
     let (number, host) = (status.as_u16(), host(&answer.url));
@@ -134,36 +164,38 @@ fn check(answer: &Answer) -> Result<(), Trouble> {
             "{host} has no such file: status {number}"
         )));
     }
-    let headers = answer.response.headers();
-    let attached = headers
-        .get(CONTENT_DISPOSITION)
-        .is_some_and(|value| is_attachment(value.as_bytes()));
-    let is_page = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
-    if answer.redirected && is_page && !attached {
-        return Err(Trouble::task(format!(
-            "{host} leads to a page instead of a file"
-        )));
-    }
     Ok(())
 }
 
-/// The body, cut where it grows too long.
-fn content(answer: Answer, too_large: &Arc<AtomicBool>) -> BoxStream<'static, io::Result<Bytes>> {
-    let too_large = Arc::clone(too_large);
-    let host = host(&answer.url);
+/// Why a file does not come whole.
+enum Broken {
+    TooLarge,
+    Unreadable(Unreadable),
+}
+
+/// The pieces, cut where they grow too many. What is wrong with them is left in `broken`.
+fn content(
+    pieces: impl Stream<Item = Result<Bytes, Unreadable>> + Send + 'static,
+    place: Option<OwnedSemaphorePermit>,
+    broken: &Arc<Mutex<Option<Broken>>>,
+) -> BoxStream<'static, io::Result<Bytes>> {
+    let broken = Arc::clone(broken);
     let mut bytes_so_far: u64 = 0;
-    let limited = move |chunk: reqwest::Result<Bytes>| {
-        // The library's own text holds the URL.
-        let chunk =
-            chunk.map_err(|_| io::Error::other(format!("the connection to {host} broke")))?;
-        bytes_so_far = bytes_so_far.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-        if bytes_so_far > MAX_FILE_BYTES {
-            too_large.store(true, Ordering::Relaxed);
-            return Err(io::Error::other("the file is too large"));
-        }
-        Ok(chunk)
+    let limited = move |piece: Result<Bytes, Unreadable>| {
+        // The request has its place among those of its host until the last piece.
+        let _ = &place;
+        let piece = piece.map_err(Broken::Unreadable).and_then(|piece| {
+            let bytes = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            bytes_so_far = bytes_so_far.saturating_add(bytes);
+            match bytes_so_far > MAX_FILE_BYTES {
+                true => Err(Broken::TooLarge),
+                false => Ok(piece),
+            }
+        });
+        piece.map_err(|problem| {
+            *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+            io::Error::other("the file does not come whole")
+        })
     };
-    answer.response.bytes_stream().map(limited).boxed()
+    pieces.map(limited).boxed()
 }

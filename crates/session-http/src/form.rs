@@ -1,21 +1,31 @@
-//! Forms: what a field holds, and what is sent when a form is submitted. Source: the HTML standard,
-//! "Constructing the entry list" and "Form submission".
+//! Forms: what a field holds, and what is sent when a form is submitted. Nothing is validated here:
+//! what a form refuses, its server refuses too. Source: the HTML standard, "Form submission".
+
+mod body;
+mod entries;
+mod owner;
+#[cfg(test)]
+mod tests;
+mod upload;
 
 use ego_tree::NodeId;
 use reqwest::Method;
 use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 use crate::page::{Page, is, text_of};
+
+pub(crate) use self::body::FormBody;
+pub(crate) use self::owner::is_cut_short;
+use self::owner::owner;
 
 /// What is sent when a form is submitted.
 pub(crate) struct Submission {
     pub(crate) method: Method,
     pub(crate) url: Url,
     /// The fields, encoded, where they are no part of the URL.
-    pub(crate) body: Option<SecretString>,
+    pub(crate) body: Option<FormBody>,
 }
 
 /// Why this tier cannot submit a form or fill in a field, to follow "it ".
@@ -46,6 +56,9 @@ impl Page {
     /// Types into a field, or chooses of its options.
     pub(crate) fn change(&mut self, id: NodeId, value: SecretString) -> Result<(), Hindrance> {
         let field = self.element(id).ok_or("is gone")?;
+        if is_disabled(&field) {
+            return Err("is disabled");
+        }
         match field.value().name() {
             "textarea" => {}
             "select" => {
@@ -60,7 +73,10 @@ impl Page {
                     self.check(id, checked);
                     return Ok(());
                 }
-                "file" => return Err("takes a file, which needs a browser"),
+                "file" => {
+                    upload::read(value.expose_secret())
+                        .ok_or("takes a file, written as a data: URL")?;
+                }
                 "submit" | "image" | "button" | "reset" => return Err("is a button and no field"),
                 _ => {}
             },
@@ -94,12 +110,12 @@ impl Page {
         else {
             return Vec::new();
         };
-        let form = form_around(&field).map(|form| form.id());
+        let form = owner(self, &field).map(|form| form.id());
+        let named = field.attr("name").filter(|name| !name.is_empty());
         self.elements()
             .filter(|other| is(other, "input") && input_type(other) == "radio")
-            .filter(|other| other.attr("name") == field.attr("name"))
-            .filter(|other| other.attr("form") == field.attr("form"))
-            .filter(|other| form_around(other).map(|form| form.id()) == form)
+            .filter(|other| named.is_some() && other.attr("name") == named)
+            .filter(|other| owner(self, other).map(|form| form.id()) == form)
             .map(|other| other.id())
             .collect()
     }
@@ -109,190 +125,111 @@ impl Page {
         changed.unwrap_or_else(|| field.attr("checked").is_some())
     }
 
-    /// The form that a button belongs to.
-    fn form_of<'page>(&'page self, button: &ElementRef<'page>) -> Option<ElementRef<'page>> {
-        if let Some(id) = button.attr("form") {
-            return self
-                .elements()
-                .find(|form| is(form, "form") && form.attr("id") == Some(id));
-        }
-        let mut owners = Owners::default();
-        self.elements()
-            .map(|element| (element.id(), owners.of(&element)))
-            .find(|(id, _)| *id == button.id())
-            .and_then(|(_, form)| form)
+    /// What a click on a form's button sends; None where it closes a dialog.
+    pub(crate) fn submission(
+        &self,
+        submitter: &ElementRef,
+    ) -> Result<Option<Submission>, Hindrance> {
+        let form = owner(self, submitter).ok_or("stands in no form; it needs a browser")?;
+        self.submission_of(&form, Some(submitter))
     }
 
-    /// What a click on a form's button sends.
-    pub(crate) fn submission(&self, submitter: &ElementRef) -> Result<Submission, Hindrance> {
-        let form = self
-            .form_of(submitter)
-            .ok_or("stands in no form; it needs a browser")?;
+    /// What Enter in a field sends: a click on the form's first button, or the form alone where it has
+    /// no button and no other field to go to ("implicit submission").
+    pub(crate) fn enter(&self, field: NodeId) -> Result<Option<Submission>, Hindrance> {
+        let field = self.element(field).ok_or("is gone")?;
+        let form = owner(self, &field).ok_or("stands in no form; it needs a browser")?;
+        let owned = |element: &ElementRef| owner(self, element) == Some(form);
+        if let Some(button) = self.elements().find(|one| is_submitter(one) && owned(one)) {
+            return match is_disabled(&button) {
+                true => Ok(None),
+                false => self.submission_of(&form, Some(&button)),
+            };
+        }
+        let one_line = |element: &ElementRef| {
+            let kind = input_type(element);
+            let other = [
+                "checkbox", "radio", "hidden", "button", "reset", "file", "range", "color",
+            ];
+            is(element, "input") && !other.contains(&kind.as_str())
+        };
+        match self
+            .elements()
+            .filter(|one| one_line(one) && owned(one))
+            .count()
+        {
+            0 | 1 => self.submission_of(&form, None),
+            _ => Ok(None),
+        }
+    }
+
+    fn submission_of(
+        &self,
+        form: &ElementRef,
+        submitter: Option<&ElementRef>,
+    ) -> Result<Option<Submission>, Hindrance> {
         let given = |on_button: &str, on_form: &str| {
             submitter
-                .attr(on_button)
+                .and_then(|submitter| submitter.attr(on_button))
                 .or_else(|| form.attr(on_form))
                 .unwrap_or("")
                 .trim()
         };
-        let action = given("formaction", "action");
-        let mut url = match action {
+        let mut url = match given("formaction", "action") {
             "" => self.url.clone(),
             action => self
                 .resolve(action)
                 .ok_or("submits to an address that cannot be read")?,
         };
-        let encoded = self.encode(&form, submitter);
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err("submits to a script or another program; it needs a browser");
+        }
+        let encoding = body::encoding(form.attr("accept-charset"), self.encoding);
+        let entries = || entries::of(self, form, submitter, encoding);
         match given("formmethod", "method").to_ascii_lowercase().as_str() {
             "post" => {
-                let encoding = given("formenctype", "enctype").to_ascii_lowercase();
-                if matches!(encoding.as_str(), "multipart/form-data" | "text/plain") {
-                    return Err("submits a form that can upload files, which needs a browser");
-                }
-                Ok(Submission {
+                let kind = given("formenctype", "enctype").to_ascii_lowercase();
+                let body = FormBody::of(&kind, &entries(), encoding);
+                Ok(Some(Submission {
                     method: Method::POST,
                     url,
-                    body: Some(encoded),
-                })
+                    body: Some(body),
+                }))
             }
-            "dialog" => Err("closes a dialog, which needs a browser"),
+            "dialog" => Ok(None),
             _ => {
-                url.set_query(Some(encoded.expose_secret()));
-                Ok(Submission {
+                url.set_query(Some(&body::url_encoded(&entries(), encoding)));
+                Ok(Some(Submission {
                     method: Method::GET,
                     url,
                     body: None,
-                })
+                }))
             }
         }
-    }
-
-    fn encode(&self, form: &ElementRef, submitter: &ElementRef) -> SecretString {
-        let mut entries = Serializer::new(String::new());
-        let mut owners = Owners::default();
-        for field in self.elements() {
-            let control = matches!(
-                field.value().name(),
-                "input" | "select" | "textarea" | "button"
-            );
-            let around = owners.of(&field);
-            let owned = match field.attr("form") {
-                Some(id) => form.attr("id") == Some(id),
-                None => around.is_some_and(|around| around.id() == form.id()),
-            };
-            if control && owned && !is_disabled(&field) {
-                self.append(&mut entries, &field, submitter.id());
-            }
-        }
-        SecretString::from(entries.finish())
-    }
-
-    fn append(&self, entries: &mut Serializer<'_, String>, field: &ElementRef, submitter: NodeId) {
-        let name = field.attr("name").unwrap_or("");
-        let kind = input_type(field);
-        if is(field, "input") && kind == "image" && field.id() == submitter {
-            let prefix = if name.is_empty() {
-                String::new()
-            } else {
-                format!("{name}.")
-            };
-            entries
-                .append_pair(&format!("{prefix}x"), "0")
-                .append_pair(&format!("{prefix}y"), "0");
-            return;
-        }
-        if name.is_empty() {
-            return;
-        }
-        match field.value().name() {
-            "select" => {
-                for option in self.selected(field) {
-                    entries.append_pair(name, &option_value(&option));
-                }
-            }
-            "button" if field.id() == submitter => {
-                entries.append_pair(name, field.attr("value").unwrap_or(""));
-            }
-            "textarea" => self.append_text(entries, name, field, &field.text().collect::<String>()),
-            "input" => match kind.as_str() {
-                "checkbox" | "radio" if self.is_checked(field) => {
-                    entries.append_pair(name, field.attr("value").unwrap_or("on"));
-                }
-                "submit" if field.id() == submitter => {
-                    entries.append_pair(name, field.attr("value").unwrap_or("Submit"));
-                }
-                "checkbox" | "radio" | "submit" | "image" | "button" | "reset" => {}
-                "file" => {
-                    entries.append_pair(name, "");
-                }
-                _ => self.append_text(entries, name, field, field.attr("value").unwrap_or("")),
-            },
-            _ => {}
-        }
-    }
-
-    fn append_text(
-        &self,
-        entries: &mut Serializer<'_, String>,
-        name: &str,
-        field: &ElementRef,
-        default: &str,
-    ) {
-        match self.fields.typed.get(&field.id()) {
-            Some(typed) => entries.append_pair(name, typed.expose_secret()),
-            None => entries.append_pair(name, default),
-        };
     }
 
     fn selected<'page>(&self, select: &ElementRef<'page>) -> Vec<ElementRef<'page>> {
-        let options = || options(select).filter(|option| !is_disabled(option));
+        let options = || options(select).filter(|option| !is_disabled_option(option));
         if let Some(chosen) = self.fields.chosen.get(&select.id()) {
             return options().filter(|option| option.id() == *chosen).collect();
         }
         let multiple = select.attr("multiple").is_some();
-        let mut selected: Vec<_> = options()
+        let size = select
+            .attr("size")
+            .and_then(|size| size.trim().parse::<u32>().ok());
+        let closed = !multiple && size.is_none_or(|size| size <= 1);
+        let mut selected: Vec<_> = self::options(select)
             .filter(|option| option.attr("selected").is_some())
             .collect();
-        if !multiple && selected.is_empty() {
-            // A closed list shows its first option, and sends what it shows.
-            selected.extend(options().next());
-        }
         if !multiple && selected.len() > 1 {
             selected.drain(..selected.len() - 1);
         }
-        selected
-    }
-}
-
-fn form_around<'page>(field: &ElementRef<'page>) -> Option<ElementRef<'page>> {
-    field
-        .ancestors()
-        .filter_map(ElementRef::wrap)
-        .find(|element| is(element, "form"))
-}
-
-/// Tells the form of each element, where it is asked for all of a page in their order.
-///
-/// Old pages write `<table><form><tr>`. The parser may put no row into that form and closes it at once,
-/// yet the fields in the rows after it are its own (HTML standard, "form element pointer").
-#[derive(Default)]
-struct Owners<'page> {
-    in_table: Option<ElementRef<'page>>,
-}
-
-impl<'page> Owners<'page> {
-    fn of(&mut self, element: &ElementRef<'page>) -> Option<ElementRef<'page>> {
-        if is(element, "form") {
-            let parent = element.parent().and_then(ElementRef::wrap);
-            let tables = ["table", "tbody", "thead", "tfoot", "tr"];
-            let cut = parent.is_some_and(|parent| tables.contains(&parent.value().name()));
-            self.in_table = Some(*element).filter(|form| cut && !form.has_children());
+        if closed && selected.is_empty() {
+            // A closed list shows its first option, and sends what it shows.
+            selected.extend(options().next());
         }
-        form_around(element).or_else(|| {
-            let table = self.in_table?.parent()?.id();
-            let inside = element.ancestors().any(|around| around.id() == table);
-            self.in_table.filter(|_| inside)
-        })
+        selected.retain(|option| !is_disabled_option(option));
+        selected
     }
 }
 
@@ -313,20 +250,37 @@ fn option_value(option: &ElementRef) -> String {
 
 /// The option of this value, else the one that shows this text.
 fn option_of(select: &ElementRef, wanted: &str) -> Option<NodeId> {
-    let by_value = options(select).find(|option| option_value(option) == wanted);
-    let by_text = || options(select).find(|option| text_of(option) == wanted.trim());
-    by_value.or_else(by_text).map(|option| option.id())
-}
-
-fn is_disabled(field: &ElementRef) -> bool {
-    let in_disabled_set = || {
-        field
-            .ancestors()
-            .filter_map(ElementRef::wrap)
-            .any(|element| is(&element, "fieldset") && element.attr("disabled").is_some())
+    let options = || options(select).filter(|option| !is_disabled_option(option));
+    let by_value = options().find(|option| option_value(option) == wanted);
+    let shows = |option: &ElementRef| {
+        text_of(option) == wanted.trim() || option.attr("label") == Some(wanted)
     };
-    field.attr("disabled").is_some() || in_disabled_set()
+    by_value
+        .or_else(|| options().find(shows))
+        .map(|option| option.id())
 }
 
-#[cfg(test)]
-mod tests;
+fn is_disabled_option(option: &ElementRef) -> bool {
+    let mut around = option.ancestors().filter_map(ElementRef::wrap);
+    option.attr("disabled").is_some()
+        || around.any(|group| is(&group, "optgroup") && group.attr("disabled").is_some())
+}
+
+/// Whether the field can neither be changed nor is sent. What stands in the first legend of a disabled
+/// set is not disabled by it.
+pub(crate) fn is_disabled(field: &ElementRef) -> bool {
+    if field.attr("disabled").is_some() {
+        return true;
+    }
+    let mut inner = *field;
+    for around in field.ancestors().filter_map(ElementRef::wrap) {
+        if is(&around, "fieldset") && around.attr("disabled").is_some() {
+            let legend = around.child_elements().find(|child| is(child, "legend"));
+            if legend != Some(inner) {
+                return true;
+            }
+        }
+        inner = around;
+    }
+    false
+}

@@ -3,6 +3,7 @@
 
 mod act;
 mod agent;
+mod arrival;
 mod charset;
 mod checkpoint;
 mod click;
@@ -12,13 +13,22 @@ mod extract;
 mod fetch;
 mod file_name;
 mod form;
+mod http_login;
 mod login;
 mod look;
+mod manners;
+mod network;
 mod page;
 mod player;
 mod question;
 mod reading;
+mod redirect;
+mod refresh;
+mod retry_after;
 mod session;
+mod site;
 mod trouble;
+mod unpack;
 
 pub use agent::{HttpAgent, KEPT_SESSIONS};
+pub use manners::Manners;

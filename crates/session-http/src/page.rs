@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use ego_tree::{NodeId, NodeRef};
+use encoding_rs::Encoding;
 use html5ever::driver::{self, ParseOpts};
 use html5ever::tendril::{StrTendril, TendrilSink};
 use reqwest::StatusCode;
@@ -12,7 +13,10 @@ use secrecy::SecretString;
 use url::Url;
 use windlass_playbook::Template;
 
+use crate::charset::encoder;
+use crate::form::is_cut_short;
 use crate::reading::normalize;
+use crate::refresh::Refresh;
 
 /// How deep elements may be nested; Chromium flattens what is deeper. The parser's work grows with
 /// the depth for each element.
@@ -34,7 +38,12 @@ pub(crate) struct Page {
     pub(crate) status: StatusCode,
     /// As it was read: what a checkpoint keeps of the page.
     pub(crate) text: String,
+    /// How it was written, which is how its forms and links are.
+    pub(crate) encoding: &'static Encoding,
+    /// Where it leads by itself.
+    pub(crate) refresh: Option<Refresh>,
     html: Html,
+    has_cut_forms: bool,
     pub(crate) fields: Fields,
 }
 
@@ -76,26 +85,67 @@ pub(crate) fn parse_selector(css: &str) -> Option<Selector> {
 }
 
 impl Page {
-    pub(crate) fn parse(url: Url, status: StatusCode, text: String) -> Result<Self, TooMuch> {
-        let html = parse(&text)?;
-        let base = base(&html, &url);
-        let fields = Fields::default();
-        Ok(Self {
+    pub(crate) fn parse(
+        url: Url,
+        status: StatusCode,
+        text: String,
+        encoding: &'static Encoding,
+    ) -> Result<Self, TooMuch> {
+        let mut html = parse(&text)?;
+        drop_templates(&mut html);
+        let mut page = Self {
+            base: url.clone(),
             url,
-            base,
             status,
             text,
+            encoding,
+            refresh: None,
             html,
-            fields,
-        })
+            has_cut_forms: false,
+            fields: Fields::default(),
+        };
+        page.base = page.named_base().unwrap_or_else(|| page.url.clone());
+        page.refresh = page.named_refresh();
+        let has_cut_forms = page.elements().any(|element| is_cut_short(&element));
+        page.has_cut_forms = has_cut_forms;
+        Ok(page)
+    }
+
+    /// What addresses are seen from, where the page says so.
+    fn named_base(&self) -> Option<Url> {
+        let mut bases = self.elements().filter(|element| is(element, "base"));
+        let href = bases.find_map(|base| base.attr("href"))?;
+        let base = self.url.join(href).ok()?;
+        matches!(base.scheme(), "http" | "https").then_some(base)
+    }
+
+    fn named_refresh(&self) -> Option<Refresh> {
+        let is_refresh = |element: &ElementRef| {
+            let named = element.attr("http-equiv");
+            is(element, "meta")
+                && named.is_some_and(|name| name.trim().eq_ignore_ascii_case("refresh"))
+        };
+        let mut refreshes = self.elements().filter(is_refresh);
+        refreshes.find_map(|element| self.read_refresh(element.attr("content")?))
+    }
+
+    /// What a refresh of this page says.
+    pub(crate) fn read_refresh(&self, text: &str) -> Option<Refresh> {
+        Refresh::read(text, &self.url, |address| self.resolve(address))
+    }
+
+    /// Whether a table has cut one of its forms short.
+    pub(crate) fn has_cut_forms(&self) -> bool {
+        self.has_cut_forms
     }
 
     /// The elements that match, in the order of the page.
     pub(crate) fn find(&self, selector: &Selector) -> Vec<NodeId> {
-        self.html
-            .select(selector)
-            .map(|element| element.id())
-            .collect()
+        // What was taken out of the tree, such as the content of templates, is not looked at.
+        let root = self.html.root_element();
+        let itself = selector.matches(&root).then_some(root);
+        let found = itself.into_iter().chain(root.select(selector));
+        found.map(|element| element.id()).collect()
     }
 
     /// The element of an id that [`Page::find`] gave.
@@ -138,21 +188,28 @@ impl Page {
 
     /// The address that an attribute names, seen from this page.
     pub(crate) fn resolve(&self, address: &str) -> Option<Url> {
-        self.base.join(address.trim()).ok()
+        let encode = encoder(self.encoding);
+        let from_here = Url::options()
+            .base_url(Some(&self.base))
+            .encoding_override(Some(&encode));
+        from_here.parse(address.trim()).ok()
     }
 }
 
-/// What addresses are seen from: the page, unless it says otherwise.
-fn base(html: &Html, url: &Url) -> Url {
-    let elements = html
-        .root_element()
-        .descendants()
-        .filter_map(ElementRef::wrap);
-    elements
-        .filter(|element| is(element, "base"))
-        .find_map(|base| base.attr("href"))
-        .and_then(|href| url.join(href).ok())
-        .unwrap_or_else(|| url.clone())
+/// Takes out what stands in templates: it is no part of the page until a script takes it up.
+fn drop_templates(html: &mut Html) {
+    let root = html.tree.root().id();
+    let contents: Vec<NodeId> = html
+        .tree
+        .nodes()
+        .filter(|node| node.value().is_fragment() && node.id() != root)
+        .map(|node| node.id())
+        .collect();
+    for id in contents {
+        if let Some(mut node) = html.tree.get_mut(id) {
+            node.detach();
+        }
+    }
 }
 
 /// Whether the element has this name.
@@ -202,11 +259,13 @@ fn depth(html: &Html) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::{UTF_8, WINDOWS_1252};
+
     use super::*;
 
     fn page(text: &str) -> Result<Page, TooMuch> {
         let url = Url::parse("https://x.example/a/b?c").unwrap();
-        Page::parse(url, StatusCode::OK, text.to_owned())
+        Page::parse(url, StatusCode::OK, text.to_owned(), UTF_8)
     }
 
     #[test]
@@ -239,6 +298,35 @@ mod tests {
             based.resolve("d").unwrap().as_str(),
             "https://x.example/base/d"
         );
+    }
+
+    #[test]
+    fn a_base_that_is_no_website_is_none() {
+        let page = page("<base target=x><base href='data:x'><base href=/b/>").unwrap();
+
+        assert_eq!(page.resolve("d").unwrap().as_str(), "https://x.example/a/d");
+    }
+
+    #[test]
+    fn a_query_is_written_as_the_page_is() {
+        let url = Url::parse("https://x.example/").unwrap();
+        let page = Page::parse(url, StatusCode::OK, String::new(), WINDOWS_1252).unwrap();
+
+        let address = page.resolve("/å?q=å").unwrap();
+
+        assert_eq!(address.as_str(), "https://x.example/%C3%A5?q=%E5");
+    }
+
+    #[test]
+    fn what_stands_in_templates_and_for_browsers_without_script_is_no_part_of_the_page() {
+        let page = page(
+            "<noscript><meta http-equiv=refresh content='0; url=/no'></noscript>
+             <meta http-equiv=Refresh content='0; url=/in'><template><p id=t>a</template><p>b",
+        )
+        .unwrap();
+
+        assert_eq!(page.find(&parse_selector("p").unwrap()).len(), 1);
+        assert_eq!(page.refresh.unwrap().url.path(), "/in");
     }
 
     #[test]

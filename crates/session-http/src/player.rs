@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
-use windlass_egress::Dialer;
 use windlass_playbook::{
     Action, CredentialPart, Fail, Interact, OverHttp, Placeholder, Playbook, Step, Template,
     Values, totp_code,
@@ -20,6 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::extract::AllMissing;
 use crate::fetch::{Request, host};
 use crate::login;
+use crate::network::Network;
 use crate::page::Page;
 use crate::question::ask;
 use crate::session::HttpSession;
@@ -31,7 +31,7 @@ const MAX_STEP_CHARACTERS: usize = 160;
 /// One run under way.
 pub(crate) struct Player<'run> {
     pub(crate) context: &'run RunContext,
-    pub(crate) dialer: &'run Dialer,
+    pub(crate) network: &'run Network,
     pub(crate) session: &'run mut HttpSession,
     values: Values,
     totp_secret: Option<SecretString>,
@@ -51,14 +51,14 @@ pub(crate) struct Player<'run> {
 impl<'run> Player<'run> {
     pub(crate) fn new(
         context: &'run RunContext,
-        dialer: &'run Dialer,
+        network: &'run Network,
         session: &'run mut HttpSession,
         values: Values,
         totp_secret: Option<SecretString>,
     ) -> Self {
         Self {
             context,
-            dialer,
+            network,
             session,
             values,
             totp_secret,
@@ -150,9 +150,9 @@ impl<'run> Player<'run> {
         match &step.action {
             Action::Navigate { url } => self.navigate(url).await,
             Action::Click(selectors) => self.click(selectors, step.navigates).await,
-            Action::Change { selectors, value } => self.change(selectors, value),
+            Action::Change { selectors, value } => self.change(selectors, value).await,
             Action::KeyDown { .. } => self.enter().await,
-            Action::WaitForElement(wait) => self.wait(wait),
+            Action::WaitForElement(wait) => self.wait(wait).await,
             Action::Extract(extract) => self.extract(number, extract).await,
             Action::Interact(interact) => self.interact(number, interact).await,
             Action::Skip { when, steps } => {
@@ -162,7 +162,7 @@ impl<'run> Player<'run> {
                 Ok(())
             }
             Action::Download(download) => self.download(download).await,
-            Action::Expect { selector } => self.expect(selector),
+            Action::Expect { selector } => self.expect(selector).await,
             Action::Fail(fail) => self.fail(fail),
             // `Step::over_http` leaves them out, or to a browser.
             Action::SetViewport
@@ -180,9 +180,8 @@ impl<'run> Player<'run> {
     async fn navigate(&mut self, url: &Template) -> Result<(), Trouble> {
         let address = self.fill(url)?;
         let address = address.expose_secret().trim();
-        let current = self.session.page.as_ref().map(|page| &page.url);
         let url = Url::options()
-            .base_url(current)
+            .base_url(self.session.address())
             .parse(address)
             .map_err(|_| Trouble::task("its url is no address of a website"))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -194,8 +193,11 @@ impl<'run> Player<'run> {
     /// Goes to another page. The first one of a run must exist.
     pub(crate) async fn open(&mut self, request: Request) -> Result<(), Trouble> {
         self.focus = None;
-        self.session.open(self.dialer, request).await?;
-        let page = self.page()?;
+        self.session.open(self.network, request).await?;
+        let Ok(page) = self.page() else {
+            let message = "it leads to a file and no page: files are kept by windlass.download";
+            return Err(Trouble::task(message));
+        };
         let (status, host) = (page.status.as_u16(), host(&page.url));
         let first = !std::mem::replace(&mut self.started, true);
         if first && matches!(status, 404 | 410) {

@@ -12,7 +12,7 @@ use windlass_blobs::Folder;
 use windlass_domain::pool::Pool;
 use windlass_egress::{Dialer, Policy, Timeouts};
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
-use windlass_session_http::HttpAgent;
+use windlass_session_http::{HttpAgent, Manners};
 use windlass_vault::{KeyVault, MasterKey};
 use windlass_worker::Worker;
 
@@ -148,7 +148,7 @@ pub(crate) fn worker(
         capacity: CAPACITY,
         kept_sessions: windlass_session_http::KEPT_SESSIONS,
         protocol: embedded::protocol(application),
-        agent: Arc::new(HttpAgent::new(dialer)),
+        agent: Arc::new(HttpAgent::new(dialer, Manners::default())),
     })
 }
 

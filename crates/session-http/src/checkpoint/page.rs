@@ -1,6 +1,7 @@
 //! The page of a checkpoint: its text, and what was changed in its fields.
 
 use ego_tree::NodeId;
+use encoding_rs::{Encoding, UTF_8};
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub(super) struct KeptPage {
     url: String,
     status: u16,
     text: String,
+    /// How it was written.
+    #[serde(default)]
+    encoding: String,
     typed: Vec<(usize, Typed)>,
     checked: Vec<(usize, bool)>,
     /// The option that was chosen, by its `select`.
@@ -39,6 +43,7 @@ impl KeptPage {
             url: page.url.to_string(),
             status: page.status.as_u16(),
             text: page.text.clone(),
+            encoding: page.encoding.name().to_owned(),
             typed: Vec::new(),
             checked: Vec::new(),
             chosen: Vec::new(),
@@ -70,8 +75,9 @@ impl KeptPage {
         let url = Url::parse(&self.url).ok()?;
         let status = StatusCode::from_u16(self.status).ok()?;
         let text = self.text.clone();
+        let encoding = Encoding::for_label(self.encoding.as_bytes()).unwrap_or(UTF_8);
         // A page that was made to be slow must not hold up the other runs on this thread.
-        let parsed = tokio::task::spawn_blocking(move || Page::parse(url, status, text));
+        let parsed = tokio::task::spawn_blocking(move || Page::parse(url, status, text, encoding));
         let mut page = parsed.await.ok()?.ok()?;
         let elements = elements(&page);
         for (place, checked) in &self.checked {

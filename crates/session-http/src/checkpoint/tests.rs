@@ -1,6 +1,8 @@
 //! What comes back of what was kept.
 
-use reqwest::StatusCode;
+use encoding_rs::UTF_8;
+use reqwest::header::{HeaderMap, SET_COOKIE};
+use reqwest::{Method, StatusCode};
 use rstest::rstest;
 use secrecy::SecretString;
 use serde_json::json;
@@ -9,7 +11,6 @@ use windlass_playbook::Template;
 
 use super::*;
 use crate::page::{Page, parse_selector};
-use cookie_store::CookieStore;
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
@@ -17,16 +18,19 @@ fn url(text: &str) -> Url {
 
 /// What is sent to this address once the cookies were kept and restored.
 fn sent(given: &[(&str, &str)], to: &str) -> Vec<String> {
-    let mut store = CookieStore::default();
+    let mut cookies = Cookies::default();
     for (cookie, from) in given {
-        store.parse(cookie, &url(from)).unwrap();
+        let headers = HeaderMap::from_iter([(SET_COOKIE, cookie.parse().unwrap())]);
+        cookies.receive(&headers, &url(from));
     }
-    let kept = serde_json::to_vec(&cookies::keep(&store)).unwrap();
+    let kept = serde_json::to_vec(&cookies.keep()).unwrap();
     let kept: Vec<KeptCookie> = serde_json::from_slice(&kept).unwrap();
-    let restored = cookies::restore(&kept);
-    let mut sent: Vec<_> = restored
-        .get_request_values(&url(to))
-        .map(|(name, value)| format!("{name}={value}"))
+    let restored = Cookies::restore(&kept);
+    let header = restored.header(&Method::GET, &url(to), None);
+    let mut sent: Vec<_> = header
+        .iter()
+        .flat_map(|header| header.split("; "))
+        .map(str::to_owned)
         .collect();
     sent.sort();
     sent
@@ -60,10 +64,10 @@ fn an_address_without_name_has_cookies_too(#[case] address: &str) {
 
 #[test]
 fn a_cookie_expires_when_it_would_have() {
-    let mut store = CookieStore::default();
-    let from = url("https://x.example/");
-    store.parse("a=1; Max-Age=3600", &from).unwrap();
-    let mut kept = serde_json::to_value(cookies::keep(&store)).unwrap();
+    let mut cookies = Cookies::default();
+    let headers = HeaderMap::from_iter([(SET_COOKIE, "a=1; Max-Age=3600".parse().unwrap())]);
+    cookies.receive(&headers, &url("https://x.example/"));
+    let mut kept = serde_json::to_value(cookies.keep()).unwrap();
     let in_an_hour = kept[0]["expires_at"].as_i64().unwrap();
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     assert!((now + 3590..=now + 3600).contains(&in_an_hour));
@@ -71,14 +75,20 @@ fn a_cookie_expires_when_it_would_have() {
     kept[0]["expires_at"] = json!(now - 1);
     let kept: Vec<KeptCookie> = serde_json::from_value(kept).unwrap();
 
-    assert_eq!(cookies::restore(&kept).iter_any().count(), 0);
+    assert!(Cookies::restore(&kept).keep().is_empty());
 }
 
 #[tokio::test]
 async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() {
     let text = "<form method=post action=/in><input id=user><input id=pass><input id=stay \
                 type=checkbox><select id=plan><option>a<option>b</select></form>";
-    let mut page = Page::parse(url("https://x.example/"), StatusCode::OK, text.to_owned()).unwrap();
+    let mut page = Page::parse(
+        url("https://x.example/"),
+        StatusCode::OK,
+        text.to_owned(),
+        UTF_8,
+    )
+    .unwrap();
     let one = |page: &Page, css: &str| page.find(&parse_selector(css).unwrap())[0];
     let (user, pass) = (one(&page, "#user"), one(&page, "#pass"));
     let (stay, plan) = (one(&page, "#stay"), one(&page, "#plan"));

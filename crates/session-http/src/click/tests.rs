@@ -9,7 +9,7 @@ use crate::page::parse_selector;
 fn click_on_cell(content: &str) -> Result<Click, Hindrance> {
     let text = format!("<form action=/sent><table><tr><td>{content}</table></form>");
     let url = Url::parse("https://x.example/").unwrap();
-    let mut page = Page::parse(url, StatusCode::OK, text).unwrap();
+    let mut page = Page::parse(url, StatusCode::OK, text, encoding_rs::UTF_8).unwrap();
     let cell = page.find(&parse_selector("td").unwrap())[0];
     page.click(cell)
 }

@@ -180,7 +180,7 @@ mod tests {
 
     fn page(text: &str) -> Page {
         let url = Url::parse("https://x.example/").unwrap();
-        Page::parse(url, StatusCode::OK, text.to_owned()).unwrap()
+        Page::parse(url, StatusCode::OK, text.to_owned(), encoding_rs::UTF_8).unwrap()
     }
 
     fn first<'page>(page: &'page Page, css: &str) -> ElementRef<'page> {

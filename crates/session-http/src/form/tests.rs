@@ -1,5 +1,6 @@
 //! What forms send.
 
+use encoding_rs::UTF_8;
 use proptest::prelude::*;
 use reqwest::StatusCode;
 use rstest::rstest;
@@ -12,6 +13,7 @@ fn page(text: &str) -> Page {
         Url::parse("https://x.example/in?a=b").unwrap(),
         StatusCode::OK,
         text.to_owned(),
+        UTF_8,
     )
     .unwrap()
 }
@@ -24,9 +26,13 @@ fn one(page: &Page, css: &str) -> NodeId {
 fn submitted(page: &Page, button: &str) -> (Method, String, String) {
     let submission = page.submission(&page.element(one(page, button)).unwrap());
     let submission = submission.unwrap_or_else(|hindrance| panic!("it {hindrance}"));
+    sent(submission.expect("a form is sent"))
+}
+
+fn sent(submission: Submission) -> (Method, String, String) {
     let body = submission
         .body
-        .map(|body| body.expose_secret().to_owned())
+        .map(|body| String::from_utf8_lossy(body.bytes()).into_owned())
         .unwrap_or_default();
     (submission.method, submission.url.to_string(), body)
 }
@@ -135,8 +141,9 @@ fn forms_go_where_they_say(
 
 #[rstest]
 #[case("<button>", "form")]
-#[case("<form method=post enctype=multipart/form-data><button>", "browser")]
-#[case("<form method=dialog><button>", "dialog")]
+#[case("<form action='mailto:x@x.example'><button>", "browser")]
+#[case("<form action='javascript:go()' method=post><button>", "browser")]
+#[case("<form action='http://['><button>", "address")]
 fn what_this_tier_cannot_submit_says_why(#[case] html: &str, #[case] why: &str) {
     let page = page(html);
 
@@ -146,6 +153,169 @@ fn what_this_tier_cannot_submit_says_why(#[case] html: &str, #[case] why: &str) 
         .unwrap();
 
     assert!(hindrance.contains(why), "{hindrance}");
+}
+
+#[rstest]
+#[case::unchecked("<input type=checkbox name=a value=1>", "")]
+#[case::last_radio(
+    "<input type=radio name=a value=1 checked><input name=b value=x><input type=radio name=a value=2 checked>",
+    "b=x&a=2"
+)]
+#[case::many(
+    "<select name=a multiple><option selected>1<option>2<option selected>3</select>",
+    "a=1&a=3"
+)]
+#[case::many_none("<select name=a multiple><option>1</select>", "")]
+#[case::open_list("<select name=a size=3><option>1</select>", "")]
+#[case::disabled_option("<select name=a><option disabled>1<option value=2>x</select>", "a=2")]
+#[case::disabled_group(
+    "<select name=a><optgroup disabled><option>1</optgroup><option>2</select>",
+    "a=2"
+)]
+#[case::disabled_selected("<select name=a><option selected disabled>1<option>2</select>", "")]
+#[case::option_text("<select name=a><option> one\n two </select>", "a=one+two")]
+#[case::first_legend(
+    "<fieldset disabled><legend><input name=a value=1></legend><input name=b value=2><legend><input name=c value=3></legend></fieldset>",
+    "a=1"
+)]
+#[case::lines("<textarea name=a>x\ny\r\nz</textarea>", "a=x%0D%0Ay%0D%0Az")]
+#[case::one_line("<input name=a value='x\ny'>", "a=xy")]
+#[case::trimmed("<input type=email name=a value=' x@x.example '>", "a=x%40x.example")]
+#[case::charset("<input type=hidden name=_charset_ value=x>", "_charset_=UTF-8")]
+#[case::direction("<input name=a dirname=a.dir value=1 dir=rtl>", "a=1&a.dir=rtl")]
+#[case::range("<input type=range name=a min=0 max=10>", "a=5")]
+#[case::color("<input type=color name=a>", "a=%23000000")]
+#[case::file("<input type=file name=a>", "a=")]
+#[case::no_name("<input value=x><input name='' value=y>", "")]
+#[case::other_buttons(
+    "<button name=a value=1>x</button><input type=reset name=c value=3>",
+    ""
+)]
+#[case::template("<template><input name=a value=1></template>", "")]
+fn fields_are_sent_as_a_browser_sends_them(#[case] fields: &str, #[case] expected: &str) {
+    let page = page(&format!(
+        "<form method=post>{fields}<input type=submit id=go></form>"
+    ));
+
+    assert_eq!(submitted(&page, "#go").2, expected);
+}
+
+#[test]
+fn the_charset_of_a_form_is_the_one_that_it_accepts_else_the_pages() {
+    let url = Url::parse("https://x.example/").unwrap();
+    let text = "<form method=post><input name=q value='å€'><input type=hidden name=_charset_><button id=a></button></form>
+                <form accept-charset='x iso-8859-15, utf-8'><input name=q value='å€'><button id=b></button></form>";
+    let page = Page::parse(
+        url,
+        StatusCode::OK,
+        text.to_owned(),
+        encoding_rs::ISO_8859_2,
+    )
+    .unwrap();
+
+    assert_eq!(
+        submitted(&page, "#a").2,
+        "q=%26%23229%3B%26%238364%3B&_charset_=ISO-8859-2"
+    );
+    assert_eq!(submitted(&page, "#b").1, "https://x.example/?q=%E5%A4");
+}
+
+#[test]
+fn a_form_with_files_is_sent_in_parts() {
+    let mut page = page(
+        "<form method=post enctype=multipart/form-data><input name='a\"b' value='x\ny'>
+         <textarea name=t>x\ny</textarea><input type=file name=f><input type=file name=none>
+         <button></form>",
+    );
+    let file = one(&page, "[name=f]");
+    let refused = page.change(file, SecretString::from("C:\\fakepath\\x"));
+    assert_eq!(refused, Err("takes a file, written as a data: URL"));
+    let bill = "data:text/csv;name=b%22%0Aill.csv;base64,YTti";
+    page.change(file, SecretString::from(bill)).unwrap();
+
+    let button = page.element(one(&page, "button")).unwrap();
+    let body = page.submission(&button).unwrap().unwrap().body.unwrap();
+
+    let boundary = body
+        .content_type
+        .split_once("boundary=")
+        .unwrap()
+        .1
+        .to_owned();
+    let text = String::from_utf8(body.bytes().to_vec()).unwrap();
+    let part = |head: &str, content: &str| {
+        format!("--{boundary}\r\ncontent-disposition: form-data; {head}\r\n\r\n{content}\r\n")
+    };
+    let expected = [
+        part("name=\"a%22b\"", "xy"),
+        part("name=\"t\"", "x\r\ny"),
+        part(
+            "name=\"f\"; filename=\"b%22ill.csv\"\r\ncontent-type: text/csv",
+            "a;b",
+        ),
+        part(
+            "name=\"none\"; filename=\"\"\r\ncontent-type: application/octet-stream",
+            "",
+        ),
+        format!("--{boundary}--\r\n"),
+    ];
+    assert_eq!(text, expected.concat());
+}
+
+#[test]
+fn a_plain_form_is_sent_in_lines() {
+    let page = page(
+        "<form method=post enctype=text/plain><input name=a value='1 å'><button name=b value=2>",
+    );
+
+    assert_eq!(submitted(&page, "button").2, "a=1 å\r\nb=2\r\n");
+}
+
+#[rstest]
+#[case(
+    "<form><input name=q value=1><button name=a value=x></button><button name=b></button></form>",
+    Some("https://x.example/in?q=1&a=x")
+)]
+#[case("<form><input name=q value=1><button disabled></button></form>", None)]
+#[case(
+    "<form id=f><input name=q value=1></form><button form=f name=b value=2></button>",
+    Some("https://x.example/in?q=1&b=2")
+)]
+#[case(
+    "<form><input name=q value=1></form>",
+    Some("https://x.example/in?q=1")
+)]
+#[case("<form><input name=q value=1><input name=r></form>", None)]
+#[case(
+    "<form><input name=q value=1><input type=checkbox name=r></form>",
+    Some("https://x.example/in?q=1")
+)]
+fn enter_clicks_the_first_button(#[case] html: &str, #[case] expected: Option<&str>) {
+    let page = page(html);
+
+    let submission = page.enter(one(&page, "[name=q]")).unwrap();
+
+    let url = submission.map(|submission| submission.url.to_string());
+    assert_eq!(url.as_deref(), expected);
+}
+
+#[test]
+fn a_dialog_is_closed_and_nothing_sent() {
+    let page = page("<dialog open><form method=dialog><button>OK</button></form></dialog>");
+    let button = page.element(one(&page, "button")).unwrap();
+
+    assert!(page.submission(&button).unwrap().is_none());
+}
+
+#[test]
+fn what_is_disabled_cannot_be_changed() {
+    let mut page = page("<form><fieldset disabled><input name=a></fieldset></form>");
+    let field = one(&page, "input");
+
+    assert_eq!(
+        page.change(field, SecretString::from("x")),
+        Err("is disabled")
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What selectors find on pages.
 
+use encoding_rs::UTF_8;
 use reqwest::StatusCode;
 use rstest::rstest;
 use url::Url;
@@ -8,7 +9,7 @@ use super::*;
 
 fn page(text: &str) -> Page {
     let url = Url::parse("https://x.example/").unwrap();
-    Page::parse(url, StatusCode::OK, text.to_owned()).unwrap()
+    Page::parse(url, StatusCode::OK, text.to_owned(), UTF_8).unwrap()
 }
 
 /// The ids, or names where there is no id, of what a selector finds.

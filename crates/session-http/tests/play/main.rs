@@ -5,10 +5,12 @@
     reason = "a test whose world cannot be set up has failed"
 )]
 
+mod bad_pages;
 mod captures;
 mod checkpoint;
 mod extract;
 mod playbook;
+mod raw;
 mod recorded;
 mod server;
 mod site;
@@ -23,7 +25,7 @@ use windlass_demo_site::DemoSite;
 use windlass_domain::run::ErrorCode;
 use windlass_domain::run::command::CredentialReport;
 use windlass_egress::{Dialer, Timeouts};
-use windlass_session_http::HttpAgent;
+use windlass_session_http::{HttpAgent, Manners};
 use windlass_worker::{Agent, Outcome, RunFailure, Stopped};
 
 use crate::playbook::{custom, whole_way};
@@ -31,7 +33,8 @@ use crate::server::{Run, Server};
 use crate::site::{CODE, PASSWORD, Site};
 
 fn agent(allowed: &str) -> HttpAgent {
-    HttpAgent::new(Dialer::new(allowed.parse().unwrap(), Timeouts::default()).unwrap())
+    let dialer = Dialer::new(allowed.parse().unwrap(), Timeouts::default()).unwrap();
+    HttpAgent::new(dialer, Manners::default())
 }
 
 fn server(site: &Site, password: Option<&'static str>, codes: &[&'static str]) -> Arc<Server> {
@@ -263,7 +266,7 @@ async fn without_a_credential_nothing_is_touched() {
 #[case("/missing", ErrorCode::SourceNotFound, "404")]
 #[case("/broken", ErrorCode::SourceError, "500")]
 #[case("/forbidden", ErrorCode::SourceBlocked, "403")]
-#[case("/loop", ErrorCode::SourceError, "redirects more than 10 times")]
+#[case("/loop", ErrorCode::SourceError, "redirects more than 20 times")]
 #[case(
     "/private",
     ErrorCode::SourceBlocked,

@@ -1,0 +1,130 @@
+//! A page arrives: its body is read within its limits, decoded and parsed.
+
+use reqwest::StatusCode;
+use reqwest::header::CONTENT_DISPOSITION;
+use url::Url;
+use windlass_domain::run::ErrorCode;
+
+use crate::charset::{decode, is_text, named_by};
+use crate::fetch::{Answer, host, unreachable_source};
+use crate::file_name::is_attachment;
+use crate::network::Network;
+use crate::page::Page;
+use crate::retry_after;
+use crate::trouble::Trouble;
+use crate::unpack::{Body, Unreadable};
+
+/// The largest page, unpacked; a page of a megabyte is rare.
+const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// A page that is parsed in less time than it takes to hand it to another thread and back.
+const SMALL_PAGE_BYTES: usize = 32 * 1024;
+
+/// Reads an answer as a page; None where it is none, so that a browser would stay where it is.
+pub(crate) async fn read_page(network: &Network, answer: Answer) -> Result<Option<Page>, Trouble> {
+    let Answer {
+        response,
+        url,
+        place,
+        ..
+    } = answer;
+    let (status, headers) = (response.status(), response.headers());
+    if status.is_server_error() {
+        return Err(server_error(
+            status,
+            &url,
+            retry_after::asked(headers, std::time::SystemTime::now()),
+        ));
+    }
+    let nothing = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
+    let attached = headers.get(CONTENT_DISPOSITION);
+    if nothing || attached.is_some_and(|value| is_attachment(value.as_bytes())) {
+        return Ok(None);
+    }
+    let named = named_by(headers);
+    let refresh = headers.get("refresh");
+    let refresh = refresh.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let body = match is_text(headers) {
+        true => {
+            let most = u64::try_from(MAX_PAGE_BYTES).unwrap_or(u64::MAX);
+            if response
+                .content_length()
+                .is_some_and(|length| length > most)
+            {
+                return Err(too_large());
+            }
+            let body = body_of(response, &url)?;
+            let whole =
+                tokio::time::timeout(network.manners.page_timeout, body.whole(MAX_PAGE_BYTES));
+            let whole = whole.await.map_err(|_| slow(network, &url))?;
+            whole
+                .map_err(|error| unreadable(error, &url))?
+                .ok_or_else(too_large)?
+        }
+        false => Vec::new(),
+    };
+    drop(place);
+    let small = body.len() <= SMALL_PAGE_BYTES;
+    let parse = move || {
+        let (text, encoding) = decode(body, named);
+        Page::parse(url, status, text, encoding)
+    };
+    // A page that was made to be slow must not hold up the other runs on this thread.
+    let parsed = match small {
+        true => Ok(parse()),
+        false => tokio::task::spawn_blocking(parse).await,
+    };
+    let mut page = match parsed {
+        Ok(Ok(page)) => page,
+        Ok(Err(too_much)) => return Err(Trouble::source(too_much.message())),
+        Err(_) => return Err(Trouble::source("the page cannot be parsed")),
+    };
+    if let Some(refresh) = refresh.and_then(|text| page.read_refresh(&text)) {
+        page.refresh = Some(refresh);
+    }
+    Ok(Some(page))
+}
+
+/// The body, unpacked.
+pub(crate) fn body_of(response: reqwest::Response, url: &Url) -> Result<Body, Trouble> {
+    let host = host(url);
+    Body::of(response).map_err(|_| {
+        Trouble::source(format!(
+            "{host} packs its answer in a way that it was not asked for"
+        ))
+    })
+}
+
+/// Why a body cannot be read.
+pub(crate) fn unreadable(problem: Unreadable, url: &Url) -> Trouble {
+    let host = host(url);
+    match problem {
+        Unreadable::Connection(error) => unreachable_source(&error, url),
+        Unreadable::Broken => {
+            let message = format!("the connection to {host} broke");
+            Trouble::new(ErrorCode::SourceNotAvailable, message)
+        }
+        Unreadable::Packing => Trouble::source(format!("the answer of {host} cannot be unpacked")),
+    }
+}
+
+fn too_large() -> Trouble {
+    let megabytes = MAX_PAGE_BYTES / (1024 * 1024);
+    Trouble::source(format!("the page has more than {megabytes} MiB"))
+}
+
+fn slow(network: &Network, url: &Url) -> Trouble {
+    let seconds = network.manners.page_timeout.as_secs_f32();
+    let message = format!("{} took more than {seconds} s for a page", host(url));
+    Trouble::new(ErrorCode::SourceNotAvailable, message)
+}
+
+fn server_error(status: StatusCode, url: &Url, asked: Option<std::time::Duration>) -> Trouble {
+    let asked = asked.map(|wait| format!(", and asks to wait {} s", wait.as_secs()));
+    Trouble::source(format!(
+        "{} answered with status {}{}",
+        host(url),
+        status.as_u16(),
+        asked.unwrap_or_default()
+    ))
+}

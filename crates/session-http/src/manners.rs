@@ -1,0 +1,167 @@
+//! How a source is treated: how much at once, how fast, under which name, and how long it is waited
+//! for. Source: docs/guides/respect-a-source.md.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use url::Url;
+
+/// How many hosts are remembered before those that nobody visits are forgotten.
+const MAX_GATES: usize = 4096;
+
+/// What every source is treated with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manners {
+    /// What requests say who they are.
+    pub user_agent: String,
+    /// How many requests one host has under way at once.
+    pub requests_at_once: u32,
+    /// The least time between the starts of two requests to one host.
+    pub request_gap: Duration,
+    /// How long the head of an answer may take, from the start of its request.
+    pub head_timeout: Duration,
+    /// How long a page may take to arrive whole.
+    pub page_timeout: Duration,
+    /// How long one step may take, with all redirects, refreshes and waits.
+    pub step_timeout: Duration,
+    /// The longest wait that a source may ask for with `Retry-After`; one that asks for more has
+    /// refused.
+    pub retry_wait: Duration,
+}
+
+impl Default for Manners {
+    /// What a patient person with a browser does; no pause between requests.
+    fn default() -> Self {
+        Self {
+            user_agent: concat!(
+                "Mozilla/5.0 (compatible; Windlass/",
+                env!("CARGO_PKG_VERSION"),
+                ")"
+            )
+            .to_owned(),
+            requests_at_once: 16,
+            request_gap: Duration::ZERO,
+            head_timeout: Duration::from_secs(30),
+            page_timeout: Duration::from_secs(60),
+            step_timeout: Duration::from_secs(300),
+            retry_wait: Duration::from_secs(60),
+        }
+    }
+}
+
+/// One gate for each host.
+#[derive(Debug, Default)]
+pub(crate) struct Gates {
+    by_host: Mutex<HashMap<String, Arc<Gate>>>,
+}
+
+#[derive(Debug)]
+struct Gate {
+    places: Arc<Semaphore>,
+    /// When the next request may start.
+    next_at: Mutex<Instant>,
+}
+
+impl Gates {
+    /// Waits until a request may start. The place is free again when what is returned is dropped.
+    pub(crate) async fn enter(&self, url: &Url, manners: &Manners) -> Option<OwnedSemaphorePermit> {
+        let gate = self.gate(url, manners);
+        let place = Arc::clone(&gate.places).acquire_owned().await.ok();
+        if !manners.request_gap.is_zero() {
+            let at = gate.reserve(Instant::now(), manners.request_gap);
+            tokio::time::sleep_until(at).await;
+        }
+        place
+    }
+
+    fn gate(&self, url: &Url, manners: &Manners) -> Arc<Gate> {
+        let host = format!(
+            "{}:{}",
+            url.host_str().unwrap_or_default(),
+            url.port_or_known_default().unwrap_or_default()
+        );
+        // A panic elsewhere cannot have left a change half done.
+        let mut by_host = self.by_host.lock().unwrap_or_else(PoisonError::into_inner);
+        if by_host.len() >= MAX_GATES && !by_host.contains_key(&host) {
+            let now = Instant::now();
+            by_host.retain(|_, gate| Arc::strong_count(gate) > 1 || gate.is_closed(now));
+        }
+        let places = usize::try_from(manners.requests_at_once).unwrap_or(usize::MAX);
+        let open = || Gate {
+            places: Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))),
+            next_at: Mutex::new(Instant::now()),
+        };
+        Arc::clone(by_host.entry(host).or_insert_with(|| Arc::new(open())))
+    }
+}
+
+impl Gate {
+    /// When this request may start; the next one may a gap later.
+    fn reserve(&self, now: Instant, gap: Duration) -> Instant {
+        let mut next_at = self.next_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = (*next_at).max(now);
+        *next_at = at + gap;
+        at
+    }
+
+    fn is_closed(&self, now: Instant) -> bool {
+        let next_at = self.next_at.lock().unwrap_or_else(PoisonError::into_inner);
+        *next_at > now || Arc::strong_count(&self.places) > 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn requests_to_one_host_start_a_gap_apart() {
+        let gates = Gates::default();
+        let gate = gates.gate(&url("https://x.example/a"), &Manners::default());
+        let (now, gap) = (Instant::now(), Duration::from_secs(2));
+        let later = now + Duration::from_secs(60);
+
+        let starts = [now, now, now, later].map(|at| gate.reserve(at, gap));
+
+        assert_eq!(starts, [now, now + gap, now + 2 * gap, later]);
+    }
+
+    #[tokio::test]
+    async fn a_host_has_no_more_requests_at_once_than_it_may() {
+        let gates = Gates::default();
+        let manners = Manners {
+            requests_at_once: 2,
+            ..Manners::default()
+        };
+        let address = url("https://x.example/");
+        let first = gates.enter(&address, &manners).await;
+        let _second = gates.enter(&address, &manners).await;
+        assert!(gates.enter(&address, &manners).now_or_never().is_none());
+        let other = url("https://y.example/");
+        assert!(gates.enter(&other, &manners).now_or_never().is_some());
+
+        drop(first);
+
+        assert!(gates.enter(&address, &manners).now_or_never().is_some());
+    }
+
+    #[test]
+    fn hosts_that_nobody_visits_are_forgotten() {
+        let gates = Gates::default();
+        for number in 0..10_000 {
+            let address = url(&format!("https://h{number}.example/"));
+            drop(gates.gate(&address, &Manners::default()));
+        }
+
+        assert!(gates.by_host.lock().unwrap().len() <= MAX_GATES);
+    }
+}

@@ -1,0 +1,22 @@
+//! What requests go out with: the dialer, and the manners that sources are treated with.
+
+use windlass_egress::Dialer;
+
+use crate::manners::{Gates, Manners};
+
+/// The way out. One for all runs of an agent, since a source counts all of them together.
+pub(crate) struct Network {
+    pub(crate) dialer: Dialer,
+    pub(crate) manners: Manners,
+    pub(crate) gates: Gates,
+}
+
+impl Network {
+    pub(crate) fn new(dialer: Dialer, manners: Manners) -> Self {
+        Self {
+            dialer,
+            manners,
+            gates: Gates::default(),
+        }
+    }
+}
