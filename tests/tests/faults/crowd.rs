@@ -97,6 +97,9 @@ impl Crowd {
                 ensure!(shown["output"] == run.user.expected_output(), "{shown}");
                 let files = shown["storage"].as_array().map_or(0, Vec::len);
                 ensure!(files > 0, "nothing was downloaded: {shown}");
+            } else {
+                let (run_id, status, errors) = (&run.run_id, &shown["status"], &shown["errors"]);
+                println!("{run_id} may be repeated, and is {status}: {errors}");
             }
         }
         println!("{completed} of {all} runs that may be repeated completed");

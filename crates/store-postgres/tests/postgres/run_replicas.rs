@@ -11,6 +11,7 @@ use windlass_conformance::stage::{Stage, output, seconds, success};
 use windlass_conformance::store::{Fixture, Ports};
 use windlass_domain::id::RunId;
 use windlass_domain::run::{Refusal, Status};
+use windlass_domain::session::SessionStatus;
 use windlass_store_postgres::PostgresStore;
 
 use crate::conformance::open;
@@ -140,6 +141,25 @@ async fn a_new_start_finds_what_a_lease_under_way_brings_to_the_one_before() {
         }
         Err(error) => panic!("{error:?}"),
     }
+}
+
+#[tokio::test]
+async fn a_finish_waits_for_a_drain_under_way_and_keeps_nothing() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let held = stage.begun().await;
+    let mut drain = database.outside().begin().await.expect("a transaction");
+    let draining = sqlx::query("UPDATE worker SET draining = true");
+    draining.execute(&mut *drain).await.expect("nobody has it");
+
+    let (finished, ()) = tokio::join!(stage.say(&held, success(output())), async {
+        database.wait_for_a_lock().await;
+        drain.commit().await.expect("it drains");
+    });
+
+    assert_eq!(finished.status(), Status::Completed);
+    let session = stage.session(held.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Completed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
