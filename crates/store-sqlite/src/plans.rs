@@ -4,7 +4,7 @@
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
-use crate::runs::unfinished;
+use crate::runs::{WAITED_AT, unfinished};
 use crate::undelivered;
 
 #[tokio::test]
@@ -44,6 +44,33 @@ async fn runs_that_hold_a_task_are_found_beside_those_of_other_organizations() {
     assert!(
         run.starts_with("SEARCH run USING") && run.contains("id=?"),
         "{run}"
+    );
+}
+
+#[tokio::test]
+async fn who_waits_for_slots_is_found_from_gate_to_gate() {
+    let plan = plan(WAITED_AT).await;
+
+    for bounds in [
+        "organization_id=? AND slot=? AND slot_of>?",
+        "organization_id=? AND slot>?",
+        "organization_id>?",
+    ] {
+        let step = format!("SEARCH next USING COVERING INDEX parked_by_slot ({bounds})");
+        assert!(plan.contains(&step), "{step}: {plan:#?}");
+    }
+    let by_key = plan
+        .iter()
+        .filter(|it| *it == "SEARCH parked USING PRIMARY KEY (run_id=?)");
+    assert_eq!(by_key.count(), 2, "{plan:#?}");
+    let all = plan
+        .iter()
+        .filter(|it| it.contains("SCAN parked") || it.contains("TEMP B-TREE"));
+    let all: Vec<_> = all.collect();
+    assert_eq!(
+        all,
+        ["SCAN parked USING COVERING INDEX parked_by_slot"],
+        "for the first alone"
     );
 }
 

@@ -35,6 +35,9 @@ const MOST_BROKEN: u32 = 100;
 /// no other clock for long.
 const MOST_OPENINGS: u32 = 10;
 
+/// Sorts after every id as text.
+const ABOVE_ALL_IDS: &str = "~";
+
 /// The runs of one decision that free slots or need some.
 #[derive(Default)]
 pub(super) struct Moves {
@@ -236,22 +239,39 @@ async fn is_free(connection: &mut PgConnection, gate: &Gate) -> Result<bool, Sto
     Ok(taken.is_some())
 }
 
-/// The gates that somebody waits at who may pass; over all organizations.
+/// The gates that somebody waits at who may pass; over all organizations. Steps over those that wait
+/// from gate to gate, and over all that wait for their sessions at once: neither the gates that
+/// nobody waits at, which are many, nor how many wait at one costs anything.
 async fn gates_to_open(store: &PostgresStore) -> Result<Vec<Gate>, StoreError> {
     let mut connection = store.pool().acquire().await.map_err(store_error)?;
     let rows: Vec<GateRow> = sqlx::query_as(
-        // One look for each gate: an EXISTS may be run over all that wait, gate or no gate.
-        "SELECT gate.organization_id, gate.slot, gate.slot_of
-         FROM gate
-         CROSS JOIN LATERAL (
-             SELECT 1
-             FROM parked
-             WHERE parked.organization_id = gate.organization_id
-               AND parked.slot = gate.slot
-               AND parked.slot_of = gate.slot_of
-             LIMIT 1
-         ) AS waiting",
+        "WITH RECURSIVE waiting (organization_id, slot, slot_of) AS (
+             (
+                 SELECT organization_id, slot, slot_of
+                 FROM parked
+                 ORDER BY organization_id, slot, slot_of, priority DESC, run_id
+                 LIMIT 1
+             )
+             UNION ALL
+             SELECT next.organization_id, next.slot, next.slot_of
+             FROM waiting
+             CROSS JOIN LATERAL (
+                 SELECT parked.organization_id, parked.slot, parked.slot_of
+                 FROM parked
+                 WHERE (parked.organization_id, parked.slot, parked.slot_of) > (
+                     waiting.organization_id,
+                     waiting.slot,
+                     CASE waiting.slot WHEN $1 THEN $2 ELSE waiting.slot_of END
+                 )
+                 ORDER BY parked.organization_id, parked.slot, parked.slot_of,
+                          parked.priority DESC, parked.run_id
+                 LIMIT 1
+             ) AS next
+         )
+         SELECT organization_id, slot, slot_of FROM waiting WHERE slot <> $1",
     )
+    .bind(place::SESSION)
+    .bind(ABOVE_ALL_IDS)
     .fetch_all(&mut *connection)
     .await
     .map_err(store_error)?;

@@ -15,6 +15,7 @@ use windlass_conformance::stage::{Stage, output, success};
 use windlass_conformance::store::{Fixture, Ports};
 use windlass_domain::delivery::{Attempt, Next};
 use windlass_domain::run::Run;
+use windlass_domain::slot::Caps;
 use windlass_domain::task::Review;
 use windlass_store_postgres::PostgresStore;
 
@@ -305,6 +306,42 @@ async fn a_workers_calls_read_its_row_once_in_a_while() {
         .await
         .expect("the row");
     assert_eq!(seen_at, fixture.now().millis());
+}
+
+#[tokio::test]
+async fn a_look_at_who_waits_passes_over_gates_and_sessions_that_it_has_not_to_see() {
+    let (fixture, database) = open().await;
+    let caps = Caps {
+        sessions: 1,
+        ..Caps::default()
+    };
+    let fixture = fixture.with_caps(caps).await;
+    let stage = Stage::new(&fixture).await;
+    stage.started().await;
+    // For whom the store of the measured call has a slot.
+    stage.started().await;
+    let organization = fixture.organization.organization_id().uuid();
+    let places = format!(
+        "INSERT INTO gate
+             SELECT '{organization}', 'credential', gen_random_uuid()::text, 0
+             FROM generate_series(1, 20000);
+         INSERT INTO parked
+             SELECT gen_random_uuid(), '{organization}', 'session', gen_random_uuid()::text, '', '',
+                    1, gen_random_uuid(), parked.check_at
+             FROM parked, generate_series(1, 20000)"
+    );
+    execute(&database, &places).await;
+
+    let touched = blocks_of(&database, &fixture, async |fixture| {
+        let swept = fixture.ports.runs.sweep(10).await;
+        assert!(!swept.expect("a sweep").signals.is_empty());
+    })
+    .await;
+
+    for table in ["gate", "parked"] {
+        let blocks = of(&touched, table);
+        assert!((1..=60).contains(&blocks), "{table}: {touched:?}");
+    }
 }
 
 /// How much was read of a table.

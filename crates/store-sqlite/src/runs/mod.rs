@@ -31,6 +31,8 @@ use windlass_domain::sealed::Sealed;
 pub(crate) use self::pick::Turns;
 pub(crate) use self::read::of_session;
 pub(crate) use self::scene::Loaded;
+#[cfg(test)]
+pub(crate) use self::slots::WAITED_AT;
 use crate::store::SqliteStore;
 
 #[async_trait]

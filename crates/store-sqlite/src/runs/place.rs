@@ -14,6 +14,9 @@ use windlass_records::rows::active_at;
 
 use crate::error::{corrupt, store_error};
 
+/// What a run waits for in `parked` that waits for its session. Not a kind of slots that a gate counts.
+pub(super) const SESSION: &str = "session";
+
 /// What a run waits for, and so the table that it has a row in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -107,7 +110,7 @@ pub(super) async fn enter(
     match Place::of(&run.state) {
         Place::Queue => enter_queue(connection, run, kept_by(session)).await,
         Place::Parked => {
-            let session_slot = ("session", run.session_id.to_string());
+            let session_slot = (SESSION, run.session_id.to_string());
             park(connection, run, session_slot, None).await
         }
         Place::Live => enter_live(connection, run).await,

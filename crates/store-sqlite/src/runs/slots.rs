@@ -28,6 +28,50 @@ const MOST_BROKEN: u32 = 100;
 /// no other clock for long.
 const MOST_OPENINGS: u32 = 10;
 
+/// What is waited for, one row for each. Steps over those that wait from one to the next, and over
+/// all that wait for their sessions at once.
+pub(crate) const WAITED_AT: &str = "WITH RECURSIVE waiting (run_id) AS (
+         SELECT *
+         FROM (
+             SELECT run_id
+             FROM parked
+             ORDER BY organization_id, slot, slot_of, priority DESC, run_id
+             LIMIT 1
+         )
+         UNION ALL
+         SELECT coalesce(
+             (
+                 SELECT next.run_id
+                 FROM parked AS next
+                 WHERE next.organization_id = parked.organization_id AND next.slot = parked.slot
+                   AND next.slot_of > parked.slot_of AND parked.slot <> ?1
+                 ORDER BY next.slot_of, next.priority DESC, next.run_id
+                 LIMIT 1
+             ),
+             (
+                 SELECT next.run_id
+                 FROM parked AS next
+                 WHERE next.organization_id = parked.organization_id AND next.slot > parked.slot
+                 ORDER BY next.slot, next.slot_of, next.priority DESC, next.run_id
+                 LIMIT 1
+             ),
+             (
+                 SELECT next.run_id
+                 FROM parked AS next
+                 WHERE next.organization_id > parked.organization_id
+                 ORDER BY next.organization_id, next.slot, next.slot_of, next.priority DESC,
+                          next.run_id
+                 LIMIT 1
+             )
+         )
+         FROM waiting
+         CROSS JOIN parked ON parked.run_id = waiting.run_id
+     )
+     SELECT parked.organization_id, parked.slot, parked.slot_of
+     FROM waiting
+     CROSS JOIN parked ON parked.run_id = waiting.run_id
+     WHERE parked.slot <> ?1";
+
 /// The runs of one decision that free slots or need some.
 #[derive(Default)]
 pub(super) struct Moves {
@@ -199,23 +243,16 @@ async fn open(store: &SqliteStore, gate: Gate) -> Result<Moved, StoreError> {
     Ok(moved)
 }
 
-/// The gates that somebody waits at who may pass; over all organizations.
+/// The gates that somebody waits at who may pass; over all organizations. Steps over those that wait
+/// from gate to gate, and over all that wait for their sessions at once: neither the gates that
+/// nobody waits at, which are many, nor how many wait at one costs anything.
 async fn gates_to_open(store: &SqliteStore) -> Result<Vec<Gate>, StoreError> {
     let mut reader = store.readers().acquire().await.map_err(store_error)?;
-    let rows: Vec<GateRow> = sqlx::query_as(
-        "SELECT organization_id, slot, slot_of
-         FROM gate
-         WHERE EXISTS (
-             SELECT 1
-             FROM parked
-             WHERE parked.organization_id = gate.organization_id
-               AND parked.slot = gate.slot
-               AND parked.slot_of = gate.slot_of
-         )",
-    )
-    .fetch_all(&mut *reader)
-    .await
-    .map_err(store_error)?;
+    let rows: Vec<GateRow> = sqlx::query_as(WAITED_AT)
+        .bind(place::SESSION)
+        .fetch_all(&mut *reader)
+        .await
+        .map_err(store_error)?;
     let mut gates = Vec::new();
     for row in rows {
         let gate: Gate = match read(row) {
