@@ -10,11 +10,12 @@ use crate::problem::{ProblemKind, inside};
 use crate::reader::{Object, Problems};
 use crate::recorded::selector;
 use crate::selector::Selector;
-use crate::step::{Action, Download, Fail};
+use crate::step::{Action, Download, Fail, HttpCredential};
 use crate::{DEFAULT_PAGES, MAX_FIELDS, MAX_NAME_CHARACTERS, MAX_PAGES, MAX_STEPS};
 
 const CUSTOM_STEPS: &str = "windlass.extract, windlass.interact, windlass.skip, windlass.download, \
-                            windlass.screenshot, windlass.expect and windlass.fail";
+                            windlass.screenshot, windlass.expect, windlass.fail and \
+                            windlass.authenticate";
 
 /// The errors that a page can show; the others are the server's to say.
 const FAILURES: [(&str, &str); 8] = [
@@ -53,6 +54,10 @@ pub(crate) fn action(object: &Object, problems: &mut Problems) -> Option<Action>
             })
         }
         "windlass.fail" => fail(&parameters, problems),
+        "windlass.authenticate" => {
+            parameters.only(&[], problems);
+            Some(Action::Authenticate(HttpCredential::default()))
+        }
         other => problems.invalid(
             &object.place("name"),
             format!("{other:?} is no custom step; there are {CUSTOM_STEPS}"),

@@ -28,8 +28,8 @@ pub use problem::{Problem, ProblemKind, StepName};
 pub use schema::SCHEMA;
 pub use selector::{AriaQuery, Selector, SelectorKind, Selectors};
 pub use step::{
-    Action, Count, CountOperator, Download, Fail, Interact, Operation, Playbook, Question,
-    QuestionOption, Step, Wait,
+    Action, Count, CountOperator, Download, Fail, HttpCredential, Interact, Operation, Playbook,
+    Question, QuestionOption, Step, Wait,
 };
 pub use tier::{Note, OverHttp, Tier};
 pub use totp::totp_code;

@@ -92,6 +92,14 @@ impl Template {
         }
     }
 
+    /// A text that is one placeholder.
+    pub(crate) fn of(placeholder: Placeholder) -> Self {
+        Self {
+            written: format!("{{{{{placeholder}}}}}"),
+            parts: vec![Part::Placeholder(placeholder)],
+        }
+    }
+
     /// Reads the placeholders of a text.
     ///
     /// # Errors

@@ -57,6 +57,7 @@ mod tests {
             {"type": "waitForElement", "selectors": ["a"], "operator": null, "count": null,
              "visible": null, "attributes": null, "properties": null},
             {"type": "customStep", "name": "windlass.screenshot", "parameters": null},
+            {"type": "customStep", "name": "windlass.authenticate", "parameters": null},
             custom("windlass.interact", json!({"type": "mfa", "message": "m", "when": null, "fields": null})),
             custom("windlass.interact", json!({"type": "mfa", "message": "m", "fields": [
                 {"name": "a", "type": "b", "label": "c", "required": null, "options": ["d", {"value": "e", "label": null}]}]})),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::extraction::{Extract, Pages};
-use crate::placeholder::{Placeholder, Template};
+use crate::placeholder::{CredentialPart, Placeholder, Template};
 use crate::selector::{Selector, Selectors};
 use crate::values::Values;
 
@@ -130,6 +130,27 @@ pub enum Action {
     },
     /// `windlass.fail`
     Fail(Fail),
+    /// `windlass.authenticate`: answers HTTP authentication from here on.
+    Authenticate(HttpCredential),
+}
+
+/// What HTTP authentication is answered with: the run's credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpCredential {
+    /// `{{credential.username}}`
+    pub username: Template,
+    /// `{{credential.password}}`
+    pub password: Template,
+}
+
+impl Default for HttpCredential {
+    fn default() -> Self {
+        let of = |part| Template::of(Placeholder::Credential(part));
+        Self {
+            username: of(CredentialPart::Username),
+            password: of(CredentialPart::Password),
+        }
+    }
 }
 
 /// What a `waitForElement` waits for.
@@ -274,6 +295,7 @@ impl Action {
             Self::Screenshot { .. } => "windlass.screenshot",
             Self::Expect { .. } => "windlass.expect",
             Self::Fail(_) => "windlass.fail",
+            Self::Authenticate(_) => "windlass.authenticate",
         })
     }
 
@@ -281,6 +303,7 @@ impl Action {
     fn templates(&self) -> Vec<&Template> {
         match self {
             Self::Navigate { url } => vec![url],
+            Self::Authenticate(login) => vec![&login.username, &login.password],
             Self::Change { selectors, value } => selectors.templates().chain([value]).collect(),
             Self::Click(selectors) | Self::DoubleClick(selectors) | Self::Hover(selectors) => {
                 selectors.templates().collect()
@@ -332,7 +355,8 @@ impl Action {
             | Self::WaitForElement(_)
             | Self::WaitForExpression { .. }
             | Self::Close
-            | Self::Screenshot { .. } => Vec::new(),
+            | Self::Screenshot { .. }
+            | Self::Authenticate(_) => Vec::new(),
         }
     }
 
@@ -358,7 +382,8 @@ impl Action {
             | Self::Download(_)
             | Self::Screenshot { .. }
             | Self::Expect { .. }
-            | Self::Fail(_) => None,
+            | Self::Fail(_)
+            | Self::Authenticate(_) => None,
         }
     }
 }

@@ -146,7 +146,8 @@ impl Action {
             | Self::Skip { .. }
             | Self::Download(_)
             | Self::Expect { .. }
-            | Self::Fail(_) => OverHttp::Plays,
+            | Self::Fail(_)
+            | Self::Authenticate(_) => OverHttp::Plays,
         }
     }
 }

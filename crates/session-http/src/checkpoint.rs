@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use windlass_playbook::{Action, Interact, Playbook, Step};
+use windlass_playbook::{Action, HttpCredential, Interact, Playbook, Step};
 
 use self::page::KeptPage;
 use crate::cookies::{Cookies, KeptCookie};
@@ -34,6 +34,9 @@ pub(crate) struct Checkpoint {
     output: Map<String, Value>,
     used_credential: bool,
     started: bool,
+    /// Whether the source may ask for the credential.
+    #[serde(default)]
+    authenticates: bool,
 }
 
 /// A checkpoint of another version, or of another playbook.
@@ -55,6 +58,7 @@ impl Checkpoint {
             output: player.output.clone(),
             used_credential: player.used_credential,
             started: player.started,
+            authenticates: player.session.login.is_some(),
         }
     }
 
@@ -116,6 +120,9 @@ impl Checkpoint {
         player.output = self.output;
         player.used_credential = self.used_credential;
         player.started = self.started;
+        if self.authenticates {
+            player.authenticate(&HttpCredential::default())?;
+        }
         match self.page {
             Some(page) => page.type_again(player),
             None => Ok(()),

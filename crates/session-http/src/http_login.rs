@@ -37,10 +37,6 @@ pub(crate) enum Asked {
 
 impl HttpLogin {
     /// A login for the origin of this address.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the step that gives one comes next")
-    )]
     pub(crate) fn new(url: &Url, username: SecretString, password: SecretString) -> Self {
         Self {
             origin: url.origin(),

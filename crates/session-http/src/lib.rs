@@ -4,6 +4,7 @@
 mod act;
 mod agent;
 mod arrival;
+mod authenticate;
 mod charset;
 mod checkpoint;
 mod click;
@@ -13,6 +14,8 @@ mod extract;
 mod fetch;
 mod file_name;
 mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod http_login;
 mod login;
 mod look;

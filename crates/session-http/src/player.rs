@@ -164,6 +164,7 @@ impl<'run> Player<'run> {
             Action::Download(download) => self.download(download).await,
             Action::Expect { selector } => self.expect(selector).await,
             Action::Fail(fail) => self.fail(fail),
+            Action::Authenticate(credential) => self.authenticate(credential),
             // `Step::over_http` leaves them out, or to a browser.
             Action::SetViewport
             | Action::EmulateNetworkConditions

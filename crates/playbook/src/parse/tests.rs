@@ -348,6 +348,7 @@ fn noise() -> impl Strategy<Value = Value> {
         "windlass.skip",
         "windlass.download",
         "windlass.fail",
+        "windlass.authenticate",
         "mfa",
         "{{",
         "}}",

@@ -9,6 +9,7 @@ mod bad_pages;
 mod captures;
 mod checkpoint;
 mod extract;
+mod pages;
 mod playbook;
 mod raw;
 mod recorded;
