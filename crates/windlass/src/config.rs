@@ -13,6 +13,7 @@ use windlass_domain::slot::{Caps, Overflow};
 use windlass_egress::Policy;
 
 use crate::address::{Database, Signals, unshown};
+use crate::source_config::SourceConfig;
 
 /// What `windlass serve` takes.
 #[derive(Debug, Clone, Args)]
@@ -42,6 +43,8 @@ pub(crate) struct ServeConfig {
     pub(crate) caps: CapConfig,
     #[command(flatten)]
     pub(crate) egress: EgressConfig,
+    #[command(flatten)]
+    pub(crate) source: SourceConfig,
 }
 
 /// Where the server listens, and how callers reach it.

@@ -22,6 +22,7 @@ mod playbook_rules;
 mod replica;
 mod serve;
 mod server;
+mod source_config;
 mod stop_signal;
 mod store;
 mod wiring;

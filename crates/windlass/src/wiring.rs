@@ -10,9 +10,9 @@ use windlass_application::ports::{Clock, DestinationSender, Limits, Queue, Signa
 use windlass_application::{Application, Ports, Settings};
 use windlass_blobs::Folder;
 use windlass_domain::pool::Pool;
-use windlass_egress::{Dialer, Policy, Timeouts};
+use windlass_egress::{Dialer, Policy};
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
-use windlass_session_http::{HttpAgent, Manners};
+use windlass_session_http::HttpAgent;
 use windlass_vault::{KeyVault, MasterKey};
 use windlass_worker::Worker;
 
@@ -140,7 +140,7 @@ pub(crate) fn worker(
     name: String,
     config: &ServeConfig,
 ) -> anyhow::Result<Worker> {
-    let dialer = Dialer::new(config.egress.egress_allow.clone(), Timeouts::default())
+    let dialer = Dialer::new(config.egress.egress_allow.clone(), config.source.timeouts())
         .context("failed to prepare the way to websites")?;
     Ok(Worker {
         name,
@@ -148,7 +148,7 @@ pub(crate) fn worker(
         capacity: CAPACITY,
         kept_sessions: windlass_session_http::KEPT_SESSIONS,
         protocol: embedded::protocol(application),
-        agent: Arc::new(HttpAgent::new(dialer, Manners::default())),
+        agent: Arc::new(HttpAgent::new(dialer, config.source.manners())),
     })
 }
 

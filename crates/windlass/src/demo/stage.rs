@@ -21,6 +21,7 @@ use crate::config::{
 };
 use crate::log;
 use crate::server::Server;
+use crate::source_config::SourceConfig;
 
 /// How long each page of the website takes, so that there is something to follow: websites that are
 /// not on one's own machine take longer.
@@ -176,6 +177,7 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
         egress: EgressConfig {
             egress_allow: Policy::new([loopback()]),
         },
+        source: SourceConfig::default(),
     }
 }
 
