@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test`, `cargo xtask services` and `cargo xtask ci`.
+//! The project's chores: `cargo xtask test`, `cargo xtask services`, `cargo xtask ci` and `cargo xtask fuzz`.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 mod arrows;
 mod checks;
 mod dependencies;
+mod fuzz;
 mod place;
 mod services;
 mod steps;
@@ -37,6 +38,15 @@ enum Chore {
     },
     /// Checks everything that can be checked without running a test.
     Ci,
+    /// Feeds a parser of outside input with what libFuzzer finds; see docs/testing.md.
+    Fuzz {
+        /// One of fuzz/fuzz_targets.
+        #[arg(default_value = "page")]
+        target: String,
+        /// For how long.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -60,6 +70,7 @@ fn main() -> ExitCode {
             ServicesChore::Keep { name, wanted } => services::keeper::keep(&name, &wanted),
         },
         Chore::Ci => checks::run(),
+        Chore::Fuzz { target, seconds } => fuzz::run(&target, seconds),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
