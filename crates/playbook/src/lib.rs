@@ -50,14 +50,20 @@ pub const MAX_TIMEOUT_MS: u32 = 30_000;
 /// The deepest that frames lie in frames.
 pub const MAX_FRAMES: usize = 10;
 
-/// The longest selector, URL, value or message, in characters.
-pub const MAX_TEXT_CHARACTERS: usize = 4096;
+/// The longest selector, URL, value or message, in characters: what the server lets a worker say.
+pub const MAX_TEXT_CHARACTERS: usize = 4000;
 
 /// The longest name of a title or a field, in characters.
 pub const MAX_NAME_CHARACTERS: usize = 255;
 
-/// The most fields of an extraction, of one of its rows, or of a question.
+/// The most fields of an extraction, or of one of its rows.
 pub const MAX_FIELDS: usize = 100;
+
+/// The most fields of a question: what the server lets a worker ask.
+pub const MAX_QUESTION_FIELDS: usize = 20;
+
+/// The longest name or type of a question and its fields, in characters: as above.
+pub const MAX_QUESTION_NAME_CHARACTERS: usize = 64;
 
 /// The most options of a question's field.
 pub const MAX_OPTIONS: usize = 200;

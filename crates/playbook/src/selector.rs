@@ -151,3 +151,31 @@ impl fmt::Display for Selectors {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_selector_or_is_refused(
+            prefix in prop::sample::select(vec!["", "aria/", "text/", "xpath/", "pierce/"]),
+            text in r"[a-z#.:*>~+|$@'/=!<\[\]() \\\-0-9{}\x00]{0,40}|\PC{0,40}",
+        ) {
+            let written = format!("{prefix}{text}");
+            if let Ok(selector) = Selector::parse(&written) {
+                prop_assert_eq!(selector.to_string(), written);
+            }
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_refused() {
+        for (open, close) in [(":not(", ")"), (":is(", ")"), ("[", "]"), (":has(", ")")] {
+            let nested = format!("a{}a{}", open.repeat(700), close.repeat(700));
+            assert!(Selector::parse(&nested).is_err(), "{open}");
+        }
+    }
+}

@@ -299,6 +299,11 @@ impl Action {
         })
     }
 
+    /// Whether it is one of the `windlass.…` steps.
+    pub(crate) fn is_custom(&self) -> bool {
+        self.operation().0.starts_with("windlass.")
+    }
+
     /// Every text that may hold placeholders.
     fn templates(&self) -> Vec<&Template> {
         match self {

@@ -23,6 +23,11 @@ use crate::session::HttpSession;
 /// How many sessions to keep between runs. Each has its cookies in memory: some kilobytes, 64 at most.
 pub const KEPT_SESSIONS: u32 = 1_000;
 
+/// The most errors of a failed run, and the longest message of one, in characters: what a worker may
+/// say with its finish.
+const MAX_ERRORS: usize = 10;
+const MAX_MESSAGE_CHARACTERS: usize = 4000;
+
 /// Plays playbooks over HTTP. Keeps each session's cookies in memory until it ends.
 pub struct HttpAgent {
     network: Network,
@@ -86,15 +91,8 @@ impl HttpAgent {
         player.play_after(number, playbook).await
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, HttpSession>> {
-        // Each change is one insert or remove, which a panic elsewhere cannot have left half done.
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl Agent for HttpAgent {
-    async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
+    /// Leads the run to its end, and keeps what its session leaves.
+    async fn lead(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
         let playbook = playbook(context)?;
         let values = values(context, &playbook)?;
         let session_id = context.run.session_id;
@@ -119,8 +117,44 @@ impl Agent for HttpAgent {
         result
     }
 
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, HttpSession>> {
+        // Each change is one insert or remove, which a panic elsewhere cannot have left half done.
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Agent for HttpAgent {
+    async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
+        self.lead(context).await.map_err(in_bounds)
+    }
+
     async fn end_session(&self, session_id: SessionId) {
         self.lock().remove(&session_id);
+    }
+}
+
+/// A failure that the server takes: a message may repeat a long selector, or many problems.
+fn in_bounds(failure: RunFailure) -> RunFailure {
+    match failure {
+        RunFailure::Failed {
+            mut errors,
+            credential,
+            session,
+        } => {
+            errors.truncate(MAX_ERRORS);
+            for error in &mut errors {
+                if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARACTERS) {
+                    error.message.truncate(end);
+                }
+            }
+            RunFailure::Failed {
+                errors,
+                credential,
+                session,
+            }
+        }
+        stopped @ RunFailure::Stopped(_) => stopped,
     }
 }
 

@@ -6,12 +6,12 @@ use crate::custom::optional_selector;
 use crate::problem::{ProblemKind, inside};
 use crate::reader::{Object, Problems, list, text};
 use crate::step::{Action, Interact, Question, QuestionOption};
-use crate::{MAX_FIELDS, MAX_NAME_CHARACTERS, MAX_OPTIONS};
+use crate::{MAX_NAME_CHARACTERS, MAX_OPTIONS, MAX_QUESTION_FIELDS, MAX_QUESTION_NAME_CHARACTERS};
 
 /// Reads the parameters.
 pub(super) fn read(parameters: &Object, problems: &mut Problems) -> Option<Action> {
     parameters.only(&["type", "message", "fields", "when"], problems);
-    let kind = parameters.name("type", problems);
+    let kind = short(parameters, "type", problems);
     let message = parameters.text("message", problems);
     let when = optional_selector(parameters, "when", problems);
     let kind = kind?;
@@ -49,7 +49,10 @@ fn question(name: &str, label: &str) -> Question {
 
 fn questions(value: &Value, path: &str, problems: &mut Problems) -> Option<Vec<Question>> {
     let mut read: Vec<Option<Question>> = Vec::new();
-    for (position, value) in list(value, path, MAX_FIELDS, problems)?.iter().enumerate() {
+    for (position, value) in list(value, path, MAX_QUESTION_FIELDS, problems)?
+        .iter()
+        .enumerate()
+    {
         let path = inside(path, position);
         let question = one_question(value, &path, problems);
         if let Some(question) = &question
@@ -69,10 +72,9 @@ fn questions(value: &Value, path: &str, problems: &mut Problems) -> Option<Vec<Q
 fn one_question(value: &Value, path: &str, problems: &mut Problems) -> Option<Question> {
     let object = Object::read(value, path, problems)?;
     object.only(&["name", "type", "label", "options", "required"], problems);
-    let name = object
-        .name("name", problems)
-        .and_then(|name| answer_name(name, &object, problems));
-    let kind = object.name("type", problems);
+    let name =
+        short(&object, "name", problems).and_then(|name| answer_name(name, &object, problems));
+    let kind = short(&object, "type", problems);
     let label = object.name("label", problems);
     let required = object.flag("required", true, problems);
     let options = match object.optional("options") {
@@ -126,4 +128,15 @@ fn option(value: &Value, path: &str, problems: &mut Problems) -> Option<Question
     }
     let value = text(value, path, MAX_NAME_CHARACTERS, problems)?.to_owned();
     Some(QuestionOption { value, label: None })
+}
+
+/// A text as short as the server wants the names and types of a question.
+fn short<'json>(object: &Object<'json>, name: &str, problems: &mut Problems) -> Option<&'json str> {
+    let value = object.required(name, problems)?;
+    text(
+        value,
+        &object.place(name),
+        MAX_QUESTION_NAME_CHARACTERS,
+        problems,
+    )
 }

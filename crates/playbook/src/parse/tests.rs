@@ -110,6 +110,7 @@ fn a_recording_is_read_with_its_harmless_extras() {
         .map(|step| step.timeout.unwrap().as_millis())
         .collect();
     assert_eq!(timeouts, [5000, 100]);
+    assert_eq!(playbook.steps[6].timeout, None, "it may go over many pages");
 }
 
 #[rstest]
@@ -225,6 +226,10 @@ fn a_step_of_another_form_is_refused(
        "fields.0.name", "letters")]
 #[case("interact", json!({"type": "mfa", "message": "m", "fields": [{"name": "a", "type": "select", "label": "A", "options": [3]}]}),
        "fields.0.options.0", "must be a text")]
+#[case("interact", json!({"type": "x".repeat(65), "message": "m", "fields": [{"name": "a", "type": "b", "label": "c"}]}),
+       "type", "64 characters")]
+#[case("interact", json!({"type": "mfa", "message": "m".repeat(4001)}), "message", "4000 characters")]
+#[case("interact", json!({"type": "mfa", "message": "m", "fields": vec![json!({}); 21]}), "fields", "20 items")]
 #[case("skip", json!({"when": ".in"}), "steps", "is required")]
 #[case("skip", json!({"when": ".in", "steps": 1}), "steps", "skips 1 steps where 0 follow")]
 #[case("skip", json!({"when": ".in", "steps": 0}), "steps", "from 1 to 500")]
