@@ -102,12 +102,12 @@ impl Playbook {
 impl Step {
     /// What becomes of it over plain HTTP.
     pub fn over_http(&self) -> OverHttp {
-        let acts = match self.action.over_http() {
-            OverHttp::Plays => self,
-            other => return other,
-        };
-        let own_selectors = acts.action.own_selectors();
-        let alternatives = acts.action.selectors();
+        let of_action = self.action.over_http();
+        if of_action != OverHttp::Plays {
+            return of_action;
+        }
+        let own_selectors = self.action.own_selectors();
+        let alternatives = self.action.selectors();
         if own_selectors.iter().any(|selector| selector.needs_browser)
             || alternatives.is_some_and(Selectors::need_browser)
         {
@@ -115,10 +115,7 @@ impl Step {
                 "its selector asks for a state of elements that only a browser knows",
             );
         }
-        match acts.frame.is_empty() {
-            true => OverHttp::Plays,
-            false => OverHttp::NeedsBrowser("it acts inside a frame"),
-        }
+        OverHttp::Plays
     }
 }
 
@@ -233,7 +230,6 @@ mod tests {
     #[case(json!({"type": "waitForExpression", "expression": "true"}))]
     #[case(json!({"type": "waitForElement", "selectors": ["a"], "properties": {"offsetTop": 3}}))]
     #[case(json!({"type": "click", "selectors": ["a:hover"]}))]
-    #[case(json!({"type": "click", "selectors": ["a"], "frame": [0]}))]
     #[case(json!({"type": "customStep", "name": "windlass.expect", "parameters": {"selector": "a:checked"}}))]
     fn what_takes_script_needs_a_browser(#[case] step: Value) {
         let playbook = of(&json!([step]));
@@ -245,6 +241,7 @@ mod tests {
     #[rstest]
     #[case(json!({"type": "navigate", "url": "{{source.url}}"}))]
     #[case(json!({"type": "keyDown", "key": "Enter"}))]
+    #[case(json!({"type": "click", "selectors": ["a"], "frame": [0]}))]
     #[case(json!({"type": "click", "selectors": ["a:hover", "text/Next"]}))]
     #[case(json!({"type": "waitForElement", "selectors": ["a"], "properties": {"textContent": "x"}}))]
     fn the_rest_is_played_without_a_word(#[case] step: Value) {

@@ -42,6 +42,7 @@ impl Player<'_> {
     pub(crate) async fn enter(&mut self) -> Result<(), Trouble> {
         let nowhere = || Trouble::task("no step acted on an element of this page before it");
         let id = self.focus.ok_or_else(nowhere)?;
+        self.note_target(id);
         let page = self.page()?;
         let element = page.element(id);
         if !element.is_some_and(|field| is(&field, "input") && !is_submitter(&field)) {
@@ -62,6 +63,7 @@ impl Player<'_> {
     /// Clicks, and goes where that leads; whether it leads anywhere.
     pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<bool, Trouble> {
         self.focus = Some(id);
+        self.note_target(id);
         let click = self
             .page_mut()?
             .click(id)
@@ -102,7 +104,7 @@ impl Player<'_> {
                 Err(Trouble::Error(missing)) => missing,
                 other => return other,
             };
-            if !self.session.lead_on(self.network).await? {
+            if !self.lead_on().await? {
                 return Err(Trouble::Error(missing));
             }
         }
@@ -131,7 +133,7 @@ impl Player<'_> {
             if self.shows(selector)? {
                 return Ok(());
             }
-            if !self.session.lead_on(self.network).await? {
+            if !self.lead_on().await? {
                 break;
             }
         }
@@ -161,7 +163,7 @@ impl Player<'_> {
             if let Some(found) = self.all(selectors)?.first() {
                 return Ok(*found);
             }
-            if !self.session.lead_on(self.network).await? {
+            if !self.lead_on().await? {
                 break;
             }
         }

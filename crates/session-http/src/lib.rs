@@ -14,6 +14,7 @@ mod extract;
 mod fetch;
 mod file_name;
 mod form;
+mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod http_login;

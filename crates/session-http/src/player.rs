@@ -18,6 +18,7 @@ use windlass_worker::{Outcome, RunContext, RunFailure};
 use crate::checkpoint::Checkpoint;
 use crate::extract::AllMissing;
 use crate::fetch::{Request, host};
+use crate::frame::Frames;
 use crate::login;
 use crate::network::Network;
 use crate::page::Page;
@@ -46,6 +47,9 @@ pub(crate) struct Player<'run> {
     skipped: usize,
     /// The element of the page that was acted on last: where Enter is pressed.
     pub(crate) focus: Option<NodeId>,
+    /// The frame that it is in.
+    pub(crate) focus_frame: Vec<u32>,
+    pub(crate) frames: Frames,
 }
 
 impl<'run> Player<'run> {
@@ -68,6 +72,8 @@ impl<'run> Player<'run> {
             started: false,
             skipped: 0,
             focus: None,
+            focus_frame: Vec::new(),
+            frames: Frames::default(),
         }
     }
 
@@ -137,16 +143,16 @@ impl<'run> Player<'run> {
             _ => step.timeout,
         };
         let Some(timeout) = timeout else {
-            return self.step(number, step).await;
+            return self.in_frame(number, step).await;
         };
-        let played = tokio::time::timeout(timeout, self.step(number, step)).await;
+        let played = tokio::time::timeout(timeout, self.in_frame(number, step)).await;
         played.unwrap_or_else(|_| {
             let message = format!("it took longer than its {} ms", timeout.as_millis());
             Err(Trouble::new(ErrorCode::SourceNotAvailable, message))
         })
     }
 
-    async fn step(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
+    pub(crate) async fn step(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
         match &step.action {
             Action::Navigate { url } => self.navigate(url).await,
             Action::Click(selectors) => self.click(selectors, step.navigates).await,
@@ -194,6 +200,7 @@ impl<'run> Player<'run> {
     /// Goes to another page. The first one of a run must exist.
     pub(crate) async fn open(&mut self, request: Request) -> Result<(), Trouble> {
         self.focus = None;
+        self.frames.moved();
         self.session.open(self.network, request).await?;
         let Ok(page) = self.page() else {
             let message = "it leads to a file and no page: files are kept by windlass.download";
@@ -208,6 +215,16 @@ impl<'run> Player<'run> {
         Ok(())
     }
 
+    /// Waits until the page leads on by itself; whether it does.
+    pub(crate) async fn lead_on(&mut self) -> Result<bool, Trouble> {
+        let led = self.session.lead_on(self.network).await?;
+        if led {
+            self.focus = None;
+            self.frames.moved();
+        }
+        Ok(led)
+    }
+
     /// Asks the person that the run works for, and keeps the answers.
     async fn interact(&mut self, number: u32, interact: &Interact) -> Result<(), Trouble> {
         if let Some(when) = &interact.when
@@ -215,7 +232,12 @@ impl<'run> Player<'run> {
         {
             return Ok(());
         }
-        let checkpoint = Checkpoint::of(self, number).to_bytes();
+        // One of a frame's page would be taken for the page around it.
+        let inside = self.frames.is_inside();
+        let checkpoint = match inside {
+            true => None,
+            false => Checkpoint::of(self, number).to_bytes(),
+        };
         let answers = ask(self.context, interact, checkpoint).await?;
         self.keep_answers(interact, answers);
         Ok(())

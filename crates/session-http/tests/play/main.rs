@@ -331,7 +331,7 @@ async fn the_egress_policy_stands_before_the_first_request() {
 #[rstest]
 #[case(json!({"type": "keyDown", "key": "a"}), "step 2 (keyDown a): keyDown needs script or a browser, which the http tier")]
 #[case(json!({"type": "keyDown", "key": "Enter"}), "no step acted on an element of this page")]
-#[case(json!({"type": "click", "selectors": ["#go"], "frame": [0]}), "it acts inside a frame")]
+#[case(json!({"type": "click", "selectors": ["#go"], "frame": [0]}), "the page has no frame at position 0")]
 #[case(json!({"type": "click", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "none comes without script")]
 #[case(json!({"type": "waitForElement", "selectors": ["#user"], "attributes": {"name": "x"}}), "have other attributes")]
 #[case(json!({"type": "waitForElement", "selectors": ["#user"], "visible": false}), "still has 1 elements")]

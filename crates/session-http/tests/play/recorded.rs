@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Router;
+use axum::response::Html;
+use axum::routing::get;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use windlass_domain::run::ErrorCode;
 use windlass_worker::Agent;
 
@@ -117,5 +121,73 @@ async fn a_message_is_no_longer_than_the_server_takes() {
     assert_eq!(
         (code, message.chars().count()),
         (ErrorCode::TaskFailed, 4000)
+    );
+}
+
+/// A page with frames in frames, as websites have their login or their account in one.
+async fn framed() -> String {
+    let outer = "<p id=place>outer</p><iframe></iframe><iframe src=/middle></iframe>";
+    let middle = "<p id=place>middle</p><iframe src=/inner name=x></iframe>";
+    let inner =
+        "<p id=place>inner</p><form action=/next><input id=q name=q><button>Go</button></form>
+        <a id=top target=_top href=/account>Account</a>";
+    let router = Router::new()
+        .route("/", get(async move || Html(outer)))
+        .route("/middle", get(async move || Html(middle)))
+        .route("/inner", get(async move || Html(inner)))
+        .route(
+            "/next",
+            get(async || Html("<p id=place>next <a href=/inner>Back</a>")),
+        )
+        .route("/account", get(async || Html("<p id=place>account")));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // It ends with the test's runtime.
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    format!("http://{address}/")
+}
+
+/// Says where it is: what stands at `#place` in this frame.
+fn place(name: &str, frame: &[u32]) -> Value {
+    json!({"type": "customStep", "name": "windlass.extract", "frame": frame,
+        "parameters": {"fields": {name: {"selector": "#place"}}}})
+}
+
+#[tokio::test]
+async fn steps_act_in_the_frame_that_they_were_recorded_in() {
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        place("before", &[1, 0]),
+        {"type": "change", "selectors": ["#q"], "value": "x", "frame": [1, 0]},
+        {"type": "keyDown", "key": "Enter", "frame": [1, 0]},
+        place("after", &[1, 0]),
+        place("middle", &[1]),
+        place("outer", &[]),
+        {"type": "click", "selectors": ["text/Back"], "frame": [1, 0]},
+        {"type": "click", "selectors": ["#top"], "frame": [1, 0]},
+        place("top", &[]),
+    ]);
+    let server = Arc::new(Server::default());
+    let context = Run::new(framed().await, &steps).context(&server);
+
+    let outcome = agent("127.0.0.1").run(&context).await.unwrap();
+
+    let expected = json!({"before": "inner", "after": "next Back", "middle": "middle",
+        "outer": "outer", "top": "account"});
+    assert_eq!(outcome.output, expected);
+}
+
+#[tokio::test]
+async fn a_frame_without_an_address_needs_a_browser() {
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, place("x", &[0])]);
+    let server = Arc::new(Server::default());
+    let context = Run::new(framed().await, &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(
+        message.contains("step 2") && message.contains("no address of its own"),
+        "{message}"
     );
 }

@@ -1,0 +1,155 @@
+//! Steps inside a frame: while one is played, the frame's page stands in the place of the page around
+//! it. A frame is loaded when a step first acts in it.
+
+use std::collections::HashMap;
+
+use ego_tree::NodeId;
+use scraper::ElementRef;
+use url::Url;
+use windlass_playbook::Step;
+
+use crate::fetch::Request;
+use crate::form::is_submitter;
+use crate::page::{Page, is};
+use crate::player::Player;
+use crate::trouble::Trouble;
+
+/// The frames of the session's page that were loaded.
+#[derive(Default)]
+pub(crate) struct Frames {
+    /// By their positions from the outermost on.
+    loaded: HashMap<Vec<u32>, Page>,
+    /// The pages around the frame that the step acts in, from the outermost on.
+    around: Vec<Page>,
+    /// Whether the step went to another page.
+    moved: bool,
+    /// Whether that page takes the place of all frames.
+    broke_out: bool,
+}
+
+impl Frames {
+    /// Whether a step acts in a frame at the moment.
+    pub(crate) fn is_inside(&self) -> bool {
+        !self.around.is_empty()
+    }
+
+    /// Another page comes where the step acts.
+    pub(crate) fn moved(&mut self) {
+        self.moved = true;
+        if !self.is_inside() {
+            self.loaded.clear();
+        }
+    }
+}
+
+impl Player<'_> {
+    /// Plays a step in its frame.
+    pub(crate) async fn in_frame(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
+        if self.focus_frame != step.frame {
+            self.focus = None;
+            self.focus_frame.clone_from(&step.frame);
+        }
+        if step.frame.is_empty() {
+            return self.step(number, step).await;
+        }
+        let entered = self.enter_frame(&step.frame).await;
+        self.frames.moved = false;
+        let played = match entered {
+            Ok(()) => self.step(number, step).await,
+            Err(trouble) => Err(trouble),
+        };
+        self.leave_frame(&step.frame);
+        played
+    }
+
+    /// Puts the frame's page in the place of the page around it, one after the other.
+    async fn enter_frame(&mut self, frame: &[u32]) -> Result<(), Trouble> {
+        for (depth, position) in frame.iter().enumerate() {
+            let path = &frame[..=depth];
+            let (address, from) = (self.frame_address(*position)?, self.page()?.url.clone());
+            self.frames.around.extend(self.session.page.take());
+            match self.frames.loaded.remove(path) {
+                Some(page) => self.session.page = Some(page),
+                None => {
+                    let request = Request::get(address, Some(from));
+                    self.session.open(self.network, request).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Where the page's frame at this position leads.
+    fn frame_address(&self, position: u32) -> Result<Url, Trouble> {
+        let page = self.page()?;
+        let mut frames = page
+            .elements()
+            .filter(|one| is(one, "iframe") || is(one, "frame"));
+        let frame = usize::try_from(position)
+            .ok()
+            .and_then(|nth| frames.nth(nth));
+        let frame = frame
+            .ok_or_else(|| self.absent(format!("the page has no frame at position {position}")))?;
+        let address = frame.attr("src").and_then(|address| page.resolve(address));
+        address
+            .filter(|address| matches!(address.scheme(), "http" | "https"))
+            .ok_or_else(|| {
+                Trouble::task(format!(
+                    "the frame at position {position} has no address of its own; it needs a browser"
+                ))
+            })
+    }
+
+    /// Puts the pages back where they were, unless the step left all frames behind.
+    fn leave_frame(&mut self, frame: &[u32]) {
+        if std::mem::take(&mut self.frames.broke_out) && self.frames.moved {
+            self.frames.around.clear();
+            self.frames.loaded.clear();
+            return;
+        }
+        while let Some(around) = self.frames.around.pop() {
+            let path = &frame[..=self.frames.around.len()];
+            if path == frame && self.frames.moved {
+                let inside = |other: &Vec<u32>| other.len() > path.len() && other.starts_with(path);
+                self.frames.loaded.retain(|other, _| !inside(other));
+            }
+            if let Some(page) = self.session.page.replace(around) {
+                self.frames.loaded.insert(path.to_vec(), page);
+            }
+        }
+    }
+
+    /// Notes whether what a click leads to takes the place of all frames.
+    pub(crate) fn note_target(&mut self, clicked: NodeId) {
+        let depth = self.frames.around.len();
+        let page = self.session.page.as_ref();
+        let target = page.and_then(|page| target_of(page, page.element(clicked)?));
+        self.frames.broke_out = match target.as_deref() {
+            Some("_top") => depth > 0,
+            Some("_parent") => depth == 1,
+            _ => false,
+        };
+    }
+}
+
+/// The window or frame that a link, or the form of a field or button, names, in small letters.
+fn target_of(page: &Page, element: ElementRef) -> Option<String> {
+    let around = element.ancestors().filter_map(ElementRef::wrap);
+    let chain: Vec<ElementRef> = std::iter::once(element).chain(around).collect();
+    let link = chain.iter().find(|one| is(one, "a") || is(one, "area"));
+    let own = match link {
+        Some(link) => link.attr("target"),
+        None => {
+            let button = chain.iter().find(|one| is_submitter(one));
+            let form = chain.iter().find(|one| is(one, "form"));
+            let of_button = button.and_then(|button| button.attr("formtarget"));
+            of_button.or_else(|| form?.attr("target"))
+        }
+    };
+    let of_page = || {
+        let mut bases = page.elements().filter(|one| is(one, "base"));
+        bases.find_map(|base| base.attr("target"))
+    };
+    own.or_else(of_page)
+        .map(|target| target.trim().to_ascii_lowercase())
+}
