@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use tempfile::TempDir;
 use windlass_test_servers::{POSTGRES_URL, REDIS_URL};
@@ -78,6 +79,42 @@ impl Ground {
         self.folder.path()
     }
 
+    /// All tables of the database with their rows as text, where it is on PostgreSQL. Those of
+    /// SQLite are files of the data folder.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn tables(&self) -> anyhow::Result<Vec<(String, String)>> {
+        let Some((_, url)) = self
+            .variables
+            .iter()
+            .find(|(name, _)| *name == "WINDLASS_DATABASE")
+        else {
+            return Ok(Vec::new());
+        };
+        let options: PgConnectOptions = url.parse()?;
+        let mut connection = options.disable_statement_logging().connect().await?;
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT format('%I.%I', schemaname, tablename)
+             FROM pg_tables
+             WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        ensure!(!names.is_empty(), "the database has no tables");
+        let mut tables = Vec::new();
+        for name in names {
+            let statement =
+                format!("SELECT coalesce(string_agg(row::text, E'\\n'), '') FROM {name} AS row");
+            let rows: String = sqlx::query_scalar(AssertSqlSafe(statement))
+                .fetch_one(&mut connection)
+                .await?;
+            tables.push((name, rows));
+        }
+        connection.close().await?;
+        Ok(tables)
+    }
+
     /// The settings that lead a server here, the data folder apart.
     pub fn variables(&self) -> &[(&'static str, String)] {
         &self.variables
@@ -114,7 +151,7 @@ impl Database {
     }
 
     async fn execute(&self, before: &str, after: &str) -> anyhow::Result<()> {
-        let options: sqlx::postgres::PgConnectOptions = self.server.parse()?;
+        let options: PgConnectOptions = self.server.parse()?;
         let mut connection = options.disable_statement_logging().connect().await?;
         let statement = format!("{before} {} {after}", self.name);
         sqlx::raw_sql(AssertSqlSafe(statement))

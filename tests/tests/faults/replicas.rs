@@ -14,12 +14,13 @@ use windlass_tests::{Calls, Client, Ground, Server, World, history};
 
 use crate::chance::Chance;
 use crate::crowd::Crowd;
+use crate::secrets;
 
 /// How many runs there are: fewer than three replicas do at once.
 const RUNS: usize = 150;
 
-/// How often something goes wrong: each of the four three times.
-const FAULTS: usize = 12;
+/// How often something goes wrong: each of the five three times.
+const FAULTS: usize = 15;
 
 /// How long a page of the website takes meanwhile: so long that runs are under way to the end.
 const SLOW: Duration = Duration::from_secs(15);
@@ -52,7 +53,7 @@ async fn replicas_outlive_each_other_and_all_that_they_stand_on() -> anyhow::Res
     for number in 0..FAULTS {
         sleep(chance.up_to(Duration::from_secs(4))).await;
         while people.try_join_next().transpose()?.transpose()?.is_some() {}
-        let name = match number % 4 {
+        let name = match number % 5 {
             0 => {
                 let other = &mut others[usize::from(chance.below(2) == 0)];
                 let server = other.take().context("it was started again")?;
@@ -67,12 +68,19 @@ async fn replicas_outlive_each_other_and_all_that_they_stand_on() -> anyhow::Res
             }
             2 => {
                 block_in_place(|| postgres.crash());
+                sleep(chance.up_to(Duration::from_secs(4))).await;
                 block_in_place(|| postgres.start_again())?;
                 "PostgreSQL crashed"
             }
-            _ => {
+            3 => {
                 block_in_place(|| flush(&redis.url()))?;
                 "Redis emptied"
+            }
+            _ => {
+                block_in_place(|| redis.hang())?;
+                sleep(chance.up_to(Duration::from_secs(4))).await;
+                block_in_place(|| redis.go_on())?;
+                "Redis hung"
             }
         };
         ensure!(!people.is_empty(), "{name}, and nothing was under way");
@@ -88,7 +96,7 @@ async fn replicas_outlive_each_other_and_all_that_they_stand_on() -> anyhow::Res
     println!("runs in flight at each fault: {in_flight:?}\n{counts:?}");
     crowd.what_may_be_repeated_completes(&world).await?;
     crowd.what_may_not_is_not(&world)?;
-    Ok(())
+    secrets::none_kept(&world.ground).await
 }
 
 async fn replica(ground: &Ground, name: &'static str) -> anyhow::Result<Server> {

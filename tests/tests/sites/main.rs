@@ -3,3 +3,4 @@
 
 mod django;
 mod job;
+mod roundup;
