@@ -10,6 +10,7 @@ mod finish_run;
 mod fixture;
 mod held_runs;
 mod lease_runs;
+mod patience;
 mod read_answer;
 mod register_worker;
 mod release_run;

@@ -11,6 +11,7 @@ use windlass_domain::id::{OrganizationId, StorageId};
 use windlass_domain::run::{Run, Status, WorkerCommand};
 
 use super::held_runs::{HeldRuns, LeaseCall};
+use super::patience::patiently;
 use crate::error::CallError;
 use crate::page::{PageRequest, Position};
 use crate::ports::files::FileFilter;
@@ -69,18 +70,19 @@ impl Kept {
 impl StoreFile {
     /// Stores the content, then the file's row with an activity of the run. The same content twice
     /// in a run is one file. Where the task keeps no files the content is not read; that is no
-    /// error, and an activity all the same.
+    /// error, and an activity all the same. Waits for a store that cannot answer for a moment: the
+    /// content comes once, so that the agent cannot repeat the call.
     ///
     /// # Errors
     /// `NotFound`; `Refused(LeaseLost)`; `Blob` where the content did not arrive, is longer than
     /// [`MAX_FILE_BYTES`] or cannot be stored. Nothing is kept then.
     pub async fn execute(&self, call: &LeaseCall, file: CapturedFile) -> Result<Kept, CallError> {
-        let run = self.held.look(call).await?;
+        let run = patiently(|| self.held.look(call)).await?;
         if run.status() == Status::Canceling {
             return Ok(Kept::CANCELING);
         }
-        if !self.keeps_files(call, &run).await? {
-            return self.touch(call, None).await;
+        if !patiently(|| self.keeps_files(call, &run)).await? {
+            return patiently(|| self.touch(call, None)).await;
         }
         let owner = call.organization.organization_id();
         let created_at = self.clock.now();
@@ -89,13 +91,6 @@ impl StoreFile {
             .blobs
             .put(owner, id, file.content, MAX_FILE_BYTES)
             .await?;
-        let same = self.same_content(call, facts.sha256).await;
-        if let Ok(Some(_)) | Err(_) = &same {
-            self.drop_content(owner, id).await;
-        }
-        if let Some(kept) = same? {
-            return self.touch(call, Some(kept)).await;
-        }
         let stored = StoredFile {
             id,
             run_id: call.run_id,
@@ -107,7 +102,20 @@ impl StoreFile {
             created_at,
             expired_at: None,
         };
-        self.add(call, stored).await
+        patiently(|| self.keep(call, &stored)).await
+    }
+
+    /// Keeps a file whose content is stored. Repeated where it is not known what became of the call
+    /// before, it finds the row of that.
+    async fn keep(&self, call: &LeaseCall, stored: &StoredFile) -> Result<Kept, CallError> {
+        let Some(kept) = self.same_content(call, stored.sha256).await? else {
+            return self.add(call, stored.clone()).await;
+        };
+        if kept != stored.id {
+            let owner = call.organization.organization_id();
+            self.drop_content(owner, stored.id).await;
+        }
+        self.touch(call, Some(kept)).await
     }
 
     async fn keeps_files(&self, call: &LeaseCall, run: &Run) -> Result<bool, CallError> {

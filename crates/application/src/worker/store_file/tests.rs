@@ -1,6 +1,6 @@
 //! The order of what happens to a captured file.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -12,11 +12,11 @@ use windlass_domain::task::StorageSettings;
 use super::*;
 use crate::fixture::{clock, now, organization, task, view};
 use crate::page::Page;
-use crate::ports::WriteError;
 use crate::ports::blobs::{BlobFacts, MockBlobs};
 use crate::ports::files::MockFiles;
 use crate::ports::runs::MockRuns;
 use crate::ports::tasks::MockTasks;
+use crate::ports::{StoreError, WriteError};
 use crate::worker::fixture::{canceling, commanded, held_runs, lease_call, running};
 
 const SHA256: [u8; 32] = [9; 32];
@@ -240,4 +240,66 @@ async fn the_same_content_twice_in_a_run_is_one_file() {
         .returning(|_, _, _, _| Ok(commanded(running())));
 
     assert_eq!(ports.store().await.unwrap().storage_id, Some(first));
+}
+
+/// The store is away when the row is to be written; whether it was written all the same.
+async fn away_for_a_moment(written: bool) -> (Kept, Option<StorageId>) {
+    let mut ports = Ports::new(running());
+    let mut sequence = Sequence::new();
+    ports.content_arrives(&mut sequence);
+    let row: Arc<Mutex<Option<StoredFile>>> = Arc::default();
+    let (writes, reads) = (Arc::clone(&row), Arc::clone(&row));
+    ports
+        .runs
+        .expect_command()
+        .times(1)
+        .returning(move |_, _, _, attachment| {
+            let Some(Attachment::File(file)) = attachment else {
+                panic!("the file's row comes first");
+            };
+            *writes.lock().unwrap() = Some(file);
+            Err(WriteError::Store(StoreError::Unavailable(
+                "it restarts".into(),
+            )))
+        });
+    ports
+        .runs
+        .expect_command()
+        .times(1)
+        .withf(move |_, _, _, attachment| attachment.is_none() == written)
+        .returning(|_, _, _, _| Ok(commanded(running())));
+    ports.files = MockFiles::new();
+    ports.files.expect_list().returning(move |_, _, _| {
+        let items = reads
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|_| written)
+            .cloned()
+            .collect();
+        Ok(Page {
+            items,
+            has_more: false,
+        })
+    });
+
+    let kept = ports.store().await.unwrap();
+
+    let first = row.lock().unwrap().as_ref().map(|file| file.id);
+    (kept, first)
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_for_a_moment_costs_no_file() {
+    let (kept, first) = away_for_a_moment(false).await;
+
+    assert_eq!(kept.storage_id, first);
+}
+
+#[tokio::test]
+async fn a_row_that_was_written_before_the_store_went_away_is_not_written_twice() {
+    let (kept, first) = away_for_a_moment(true).await;
+
+    assert_eq!(kept.storage_id, first);
+    assert!(first.is_some());
 }
