@@ -9,6 +9,7 @@ mod extraction;
 mod parse;
 mod placeholder;
 mod problem;
+mod question;
 mod reader;
 mod recorded;
 mod schema;
@@ -25,11 +26,11 @@ pub use extraction::{
 pub use parse::parse;
 pub use placeholder::{CredentialPart, Placeholder, Template};
 pub use problem::{Problem, ProblemKind, StepName};
+pub use question::{Interact, Question, QuestionOption};
 pub use schema::SCHEMA;
 pub use selector::{AriaQuery, Selector, SelectorKind, Selectors};
 pub use step::{
-    Action, Count, CountOperator, Download, Fail, HttpCredential, Interact, Operation, Playbook,
-    Question, QuestionOption, Step, Wait,
+    Action, Count, CountOperator, Download, Fail, HttpCredential, Operation, Playbook, Step, Wait,
 };
 pub use tier::{Note, OverHttp, Tier};
 pub use totp::totp_code;

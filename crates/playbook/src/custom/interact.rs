@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use crate::custom::optional_selector;
 use crate::problem::{ProblemKind, inside};
+use crate::question::{Interact, Question, QuestionOption};
 use crate::reader::{Object, Problems, list, text};
-use crate::step::{Action, Interact, Question, QuestionOption};
+use crate::step::Action;
 use crate::{MAX_NAME_CHARACTERS, MAX_OPTIONS, MAX_QUESTION_FIELDS, MAX_QUESTION_NAME_CHARACTERS};
 
 /// Reads the parameters.
