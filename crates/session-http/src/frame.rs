@@ -25,6 +25,8 @@ pub(crate) struct Frames {
     moved: bool,
     /// Whether that page takes the place of all frames.
     broke_out: bool,
+    /// The frame whose place that page takes instead, where it is another one.
+    elsewhere: Option<Vec<u32>>,
 }
 
 impl Frames {
@@ -113,8 +115,19 @@ impl Player<'_> {
                 let inside = |other: &Vec<u32>| other.len() > path.len() && other.starts_with(path);
                 self.frames.loaded.retain(|other, _| !inside(other));
             }
+            let mut place = path.to_vec();
+            if path == frame
+                && let Some(elsewhere) = self.frames.elsewhere.take()
+                && self.frames.moved
+            {
+                // The frame of the link is as its address has it, once a step acts in it again.
+                self.frames
+                    .loaded
+                    .retain(|other, _| !other.starts_with(&elsewhere));
+                place = elsewhere;
+            }
             if let Some(page) = self.session.page.replace(around) {
-                self.frames.loaded.insert(path.to_vec(), page);
+                self.frames.loaded.insert(place, page);
             }
         }
     }
@@ -129,6 +142,29 @@ impl Player<'_> {
             Some("_parent") => depth == 1,
             _ => false,
         };
+        self.frames.elsewhere = target.and_then(|target| self.frame_named(&target));
+    }
+
+    /// Another frame of this name, in one of the pages around the frame that the step acts in.
+    fn frame_named(&self, name: &str) -> Option<Vec<u32>> {
+        let named = |one: &ElementRef| {
+            let own = one.attr("name");
+            own.is_some_and(|own| own.trim().eq_ignore_ascii_case(name))
+        };
+        let path = self
+            .frames
+            .around
+            .iter()
+            .enumerate()
+            .find_map(|(depth, page)| {
+                let mut frames = page
+                    .elements()
+                    .filter(|one| is(one, "iframe") || is(one, "frame"));
+                let mut path = self.focus_frame.get(..depth)?.to_vec();
+                path.push(u32::try_from(frames.position(|one| named(&one))?).ok()?);
+                Some(path)
+            });
+        path.filter(|path| *path != self.focus_frame)
     }
 }
 
