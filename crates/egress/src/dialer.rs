@@ -112,7 +112,7 @@ pub fn is_no_http(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            return error.is_parse() || error.is_parse_too_large();
+            return error.is_parse();
         }
         cause = error.source();
     }
