@@ -20,7 +20,7 @@ fn output_schema() -> Value {
             "properties": {
                 "number": {"type": "integer"}, "username": {"type": "string"},
                 "email": {"type": "string"}, "first_name": {"type": "string"},
-                "last_name": {"type": "string"}, "staff": {"type": "string"},
+                "last_name": {"type": "string"}, "staff": {"type": "boolean"},
                 "joined": {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}$"},
             },
         }}},
@@ -41,7 +41,7 @@ async fn the_users_are_read_page_by_page_and_exported() -> anyhow::Result<()> {
     assert_eq!(users.len(), 251, "the administrator and all others");
     let last = json!({
         "number": 251, "username": "user250", "email": "user250@example.com",
-        "first_name": "Åse", "last_name": "O'Neil & Søn 250", "staff": "True",
+        "first_name": "Åse", "last_name": "O'Neil & Søn 250", "staff": true,
         "joined": "2024-09-07",
     });
     assert_eq!(users[250], last);
