@@ -1,4 +1,4 @@
-//! The contents of files, at signed addresses that need no key and are good for an hour.
+//! The contents of files and screenshots, at signed addresses that need no key and are good for an hour.
 
 use std::ops::Range;
 
@@ -12,10 +12,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use windlass_application::Resource;
+use windlass_application::ports::blobs::BlobId;
+use windlass_domain::Timestamp;
 use windlass_domain::file::StoredFile;
-use windlass_domain::id::StorageId;
+use windlass_domain::id::OrganizationId;
+use windlass_domain::screenshot::Screenshot;
 use windlass_wire::parameters::FileParameters;
-use windlass_wire::storage::StorageBody;
+use windlass_wire::storage::{ScreenshotBody, StorageBody};
 
 use crate::error::{ApiError, not_found};
 use crate::error_code::ErrorCode;
@@ -40,17 +43,25 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 
 /// A file with an address that is good for an hour.
 pub(crate) fn storage(api: &Api, file: &StoredFile) -> StorageBody {
-    let url = file.expired_at.is_none().then(|| {
-        let expires = api.application.ports.clock.now().seconds() + GOOD_FOR_SECONDS;
-        let signature = URL_SAFE_NO_PAD.encode(sign(&api.config.file_key, file.id, expires));
-        let base = api.config.public_url.as_str().trim_end_matches('/');
-        let id = file.id;
-        format!("{base}/files/{id}?expires={expires}&signature={signature}")
-    });
-    StorageBody::new(file, url)
+    let is_there = file.expired_at.is_none();
+    StorageBody::new(file, is_there.then(|| address(api, file.id.into())))
 }
 
-fn sign(key: &SigningKey, id: StorageId, expires: i64) -> Vec<u8> {
+/// A screenshot with an address that is good for an hour.
+pub(crate) fn screenshot(api: &Api, screenshot: &Screenshot) -> ScreenshotBody {
+    let is_there = screenshot.expired_at.is_none();
+    let url = is_there.then(|| address(api, screenshot.id.into()));
+    ScreenshotBody::new(screenshot, url)
+}
+
+fn address(api: &Api, id: BlobId) -> String {
+    let expires = api.application.ports.clock.now().seconds() + GOOD_FOR_SECONDS;
+    let signature = URL_SAFE_NO_PAD.encode(sign(&api.config.file_key, id, expires));
+    let base = api.config.public_url.as_str().trim_end_matches('/');
+    format!("{base}/files/{id}?expires={expires}&signature={signature}")
+}
+
+fn sign(key: &SigningKey, id: BlobId, expires: i64) -> Vec<u8> {
     key.sign(&parts(&id.to_string(), &expires.to_string()))
         .to_vec()
 }
@@ -59,16 +70,16 @@ fn parts<'a>(id: &'a str, expires: &'a str) -> [&'a [u8]; 3] {
     [b"file", id.as_bytes(), expires.as_bytes()]
 }
 
-/// Reads the content of a file at its signed address, or a range of its bytes.
-#[utoipa::path(get, path = "/files/{storage_id}", tag = "storage", security(()),
-    params(("storage_id" = String, Path), FileParameters,
+/// Reads the content of a file or screenshot at its signed address, or a range of its bytes.
+#[utoipa::path(get, path = "/files/{content_id}", tag = "storage", security(()),
+    params(("content_id" = String, Path), FileParameters,
         ("Range" = Option<String>, Header, description = "One range of bytes")),
     responses((status = 200, description = "The content", content_type = "application/octet-stream"),
         (status = 206, description = "The range of it", content_type = "application/octet-stream"),
         (status = 416, description = "The range lies outside")))]
 async fn read_file(
     State(api): State<Api>,
-    Path(id): Path<StorageId>,
+    Path(id): Path<BlobId>,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -89,7 +100,7 @@ async fn read_file(
     let is_good = expires
         .parse()
         .is_ok_and(|until: i64| now.seconds() <= until);
-    let found = api.application.ports.files.find(id).await?;
+    let found = find(&api, id).await?;
     let (organization_id, file) =
         found.ok_or_else(|| ApiError::plain(ErrorCode::StorageExpired))?;
     if !is_good || file.expired_at.is_some() {
@@ -105,7 +116,54 @@ async fn read_file(
     Ok(answer(&file, range, Body::from_stream(content)))
 }
 
-/// What part of a file is asked for.
+/// What is told of a content with it.
+struct Told {
+    file_name: String,
+    file_type: String,
+    file_size: u64,
+    sha256: [u8; 32],
+    expired_at: Option<Timestamp>,
+}
+
+async fn find(api: &Api, id: BlobId) -> Result<Option<(OrganizationId, Told)>, ApiError> {
+    let ports = &api.application.ports;
+    Ok(match id {
+        BlobId::File(id) => {
+            let found = ports.files.find(id).await?;
+            found.map(|(owner, file)| (owner, Told::from(file)))
+        }
+        BlobId::Screenshot(id) => {
+            let found = ports.screenshots.find(id).await?;
+            found.map(|(owner, screenshot)| (owner, Told::from(screenshot)))
+        }
+    })
+}
+
+impl From<StoredFile> for Told {
+    fn from(file: StoredFile) -> Self {
+        Self {
+            file_name: file.file_name,
+            file_type: file.file_type,
+            file_size: file.file_size,
+            sha256: file.sha256,
+            expired_at: file.expired_at,
+        }
+    }
+}
+
+impl From<Screenshot> for Told {
+    fn from(screenshot: Screenshot) -> Self {
+        Self {
+            file_name: screenshot.file_name,
+            file_type: screenshot.file_type,
+            file_size: screenshot.file_size,
+            sha256: screenshot.sha256,
+            expired_at: screenshot.expired_at,
+        }
+    }
+}
+
+/// What part of a content is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Asked {
     Whole,
@@ -115,7 +173,7 @@ enum Asked {
 
 /// One range is answered; several, or what is none, are left aside, as RFC 9110, section 14.2,
 /// allows.
-fn asked_range(headers: &HeaderMap, file: &StoredFile) -> Asked {
+fn asked_range(headers: &HeaderMap, file: &Told) -> Asked {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::IF_RANGE).is_some_and(|tag| tag != entity_tag(file)) {
         return Asked::Whole;
@@ -140,11 +198,11 @@ fn asked_range(headers: &HeaderMap, file: &StoredFile) -> Asked {
     }
 }
 
-fn entity_tag(file: &StoredFile) -> String {
+fn entity_tag(file: &Told) -> String {
     format!("\"{}\"", URL_SAFE_NO_PAD.encode(file.sha256))
 }
 
-fn outside(file: &StoredFile) -> Response {
+fn outside(file: &Told) -> Response {
     let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
     set(
         &mut response,
@@ -154,7 +212,7 @@ fn outside(file: &StoredFile) -> Response {
     response
 }
 
-fn answer(file: &StoredFile, range: Option<Range<u64>>, body: Body) -> Response {
+fn answer(file: &Told, range: Option<Range<u64>>, body: Body) -> Response {
     let size = file.file_size;
     let (status, length) = match &range {
         None => (StatusCode::OK, size),
@@ -186,7 +244,7 @@ fn set(response: &mut Response, name: HeaderName, value: &str) {
 }
 
 /// What a website said of the file goes out only where it is a type at all.
-fn content_type(file: &StoredFile) -> &str {
+fn content_type(file: &Told) -> &str {
     let is_type = file.file_type.is_ascii()
         && file.file_type.contains('/')
         && !file.file_type.bytes().any(|byte| byte.is_ascii_control());
@@ -214,21 +272,16 @@ fn disposition(file_name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use windlass_domain::Timestamp;
-    use windlass_domain::id::{Random, RunId};
+    use windlass_domain::id::{Random, StorageId};
 
     use super::*;
 
-    fn file() -> StoredFile {
-        StoredFile {
-            id: StorageId::new(Timestamp::EPOCH, Random([1; 10])),
-            run_id: RunId::new(Timestamp::EPOCH, Random([2; 10])),
+    fn file() -> Told {
+        Told {
             file_name: "faktura-2025-12.pdf".to_owned(),
             file_type: "application/pdf".to_owned(),
             file_size: 1000,
             sha256: [7; 32],
-            extraction: None,
-            created_at: Timestamp::EPOCH,
             expired_at: None,
         }
     }
@@ -273,13 +326,13 @@ mod tests {
     #[test]
     fn an_address_is_good_for_its_file_and_its_hour_alone() {
         let key = SigningKey::new([1; 32]);
-        let (one, another) = (file().id, StorageId::new(Timestamp::EPOCH, Random([9; 10])));
+        let file = |number| StorageId::new(Timestamp::EPOCH, Random([number; 10]));
+        let (one, another) = (file(1).into(), file(9).into());
 
         let signature = sign(&key, one, 100);
 
-        let holds = |id: StorageId, expires: &str| {
-            key.verifies(&parts(&id.to_string(), expires), &signature)
-        };
+        let holds =
+            |id: BlobId, expires: &str| key.verifies(&parts(&id.to_string(), expires), &signature);
         assert!(holds(one, "100"));
         assert!(!holds(one, "101"));
         assert!(!holds(another, "100"));

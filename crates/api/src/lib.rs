@@ -28,6 +28,7 @@ mod router;
 mod run_replies;
 mod run_story;
 mod runs;
+mod screenshots;
 mod serve;
 mod sessions;
 mod signing_key;

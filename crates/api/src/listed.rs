@@ -8,7 +8,10 @@ use windlass_domain::agent::AgentWithTasks;
 use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
 use windlass_domain::file::StoredFile;
-use windlass_domain::id::{CredentialId, DeliveryId, DestinationId, EventId, RunId, StorageId};
+use windlass_domain::id::{
+    CredentialId, DeliveryId, DestinationId, EventId, RunId, ScreenshotId, StorageId,
+};
+use windlass_domain::screenshot::Screenshot;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
 
@@ -36,6 +39,7 @@ listed! {
     Task: ;
     RunView: run;
     StoredFile: ;
+    Screenshot: ;
     Event: ;
     Destination: ;
     DeliveryView: delivery;
@@ -62,6 +66,7 @@ timed!(
     CredentialId,
     RunId,
     StorageId,
+    ScreenshotId,
     EventId,
     DestinationId,
     DeliveryId

@@ -3,8 +3,10 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use http::request::Parts;
 use windlass_application::Resource;
+use windlass_application::ports::blobs::BlobId;
 use windlass_domain::id::{
-    AgentId, CredentialId, DestinationId, EventId, RunId, SessionId, SourceId, StorageId, TaskId,
+    AgentId, CredentialId, DestinationId, EventId, RunId, ScreenshotId, SessionId, SourceId,
+    StorageId, TaskId,
 };
 
 use crate::error::{ApiError, not_found};
@@ -46,6 +48,16 @@ ids!(
     EventId => Event,
     DestinationId => EventDestination,
 );
+
+impl Id for BlobId {
+    const RESOURCE: Resource = Resource::Storage;
+
+    fn of(text: &str) -> Option<Self> {
+        let file = StorageId::parse(text).map(Self::File);
+        file.or_else(|_| ScreenshotId::parse(text).map(Self::Screenshot))
+            .ok()
+    }
+}
 
 /// All that the parameters of a path name, in their order.
 pub(crate) trait FromPath: Sized + Send {

@@ -17,7 +17,7 @@ use crate::request::{answer, json_bytes, json_of, no_such_call, no_such_method};
 use crate::state::{Api, ApiConfig};
 use crate::{
     agents, credentials, destinations, events, files, playbooks, run_replies, run_story, runs,
-    sessions, sources, storage, tasks, test_key,
+    screenshots, sessions, sources, storage, tasks, test_key,
 };
 
 /// Every call that needs a key.
@@ -32,6 +32,7 @@ fn keyed() -> OpenApiRouter<Api> {
         .merge(runs::router())
         .merge(run_replies::router())
         .merge(run_story::router())
+        .merge(screenshots::router())
         .merge(sessions::router())
         .merge(storage::router())
         .merge(destinations::router())

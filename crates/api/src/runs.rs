@@ -30,6 +30,7 @@ use crate::listed::TimedId;
 use crate::path::Path;
 use crate::query::Query;
 use crate::request::{Received, json};
+use crate::screenshots::screenshots_of_run;
 use crate::state::Api;
 use crate::storage::files_of_run;
 use crate::wait::{preferred, wait_of};
@@ -267,11 +268,13 @@ async fn read_run(
     if includes.storage {
         body.storage = Some(files_of_run(&api, organization, id).await?);
     }
-    // No engine of this version takes screenshots.
-    body.screenshots = includes.screenshots.then(Vec::new);
-    body.artifacts = includes.artifacts.then(|| ArtifactsBody {
-        screenshots: Vec::new(),
-    });
+    if includes.screenshots || includes.artifacts {
+        let screenshots = screenshots_of_run(&api, organization, id).await?;
+        body.artifacts = includes.artifacts.then(|| ArtifactsBody {
+            screenshots: screenshots.clone(),
+        });
+        body.screenshots = includes.screenshots.then_some(screenshots);
+    }
     let body = body.answering(received.request_id.to_string());
     Ok(json(StatusCode::OK, &body))
 }

@@ -18,8 +18,8 @@ use crate::issue_key::IssueKey;
 use crate::ports::workers::GONE_AFTER;
 use crate::ports::{
     Agents, Blobs, Clock, Credentials, Deliveries, DestinationSender, Destinations, EgressPolicy,
-    Events, Files, Keys, Limits, Organizations, PlaybookRules, Playbooks, Queue, Runs, Sessions,
-    Signals, Sources, Tasks, Vault, Workers,
+    Events, Files, Keys, Limits, Organizations, PlaybookRules, Playbooks, Queue, Runs, Screenshots,
+    Sessions, Signals, Sources, Tasks, Vault, Workers,
 };
 use crate::put_playbook::PutPlaybook;
 use crate::read_credentials::ReadCredentials;
@@ -42,6 +42,7 @@ pub struct Ports {
     pub runs: Arc<dyn Runs>,
     pub sessions: Arc<dyn Sessions>,
     pub files: Arc<dyn Files>,
+    pub screenshots: Arc<dyn Screenshots>,
     pub events: Arc<dyn Events>,
     pub destinations: Arc<dyn Destinations>,
     pub deliveries: Arc<dyn Deliveries>,

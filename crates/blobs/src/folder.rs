@@ -14,8 +14,8 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
-use windlass_application::ports::blobs::{BlobError, BlobFacts, Blobs};
-use windlass_domain::id::{OrganizationId, StorageId};
+use windlass_application::ports::blobs::{BlobError, BlobFacts, BlobId, Blobs};
+use windlass_domain::id::OrganizationId;
 
 /// What is held in memory of each content that is on its way to the disk.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -67,7 +67,7 @@ impl Blobs for Folder {
     async fn put(
         &self,
         organization_id: OrganizationId,
-        id: StorageId,
+        id: BlobId,
         content: BoxStream<'static, io::Result<Bytes>>,
         limit: u64,
     ) -> Result<BlobFacts, BlobError> {
@@ -91,7 +91,7 @@ impl Blobs for Folder {
     async fn get(
         &self,
         organization_id: OrganizationId,
-        id: StorageId,
+        id: BlobId,
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, BlobError> {
         let key = key(organization_id, id);
@@ -113,11 +113,7 @@ impl Blobs for Folder {
         Ok(found.into_stream().map_err(io::Error::other).boxed())
     }
 
-    async fn delete(
-        &self,
-        organization_id: OrganizationId,
-        id: StorageId,
-    ) -> Result<(), BlobError> {
+    async fn delete(&self, organization_id: OrganizationId, id: BlobId) -> Result<(), BlobError> {
         match self.store.delete(&key(organization_id, id)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed(error)),
@@ -150,7 +146,7 @@ async fn copy(
 }
 
 /// Nothing of it comes from a caller: both parts are a prefix and letters and digits.
-fn key(organization_id: OrganizationId, id: StorageId) -> Key {
+fn key(organization_id: OrganizationId, id: BlobId) -> Key {
     Key::from_iter([organization_id.to_string(), id.to_string()])
 }
 

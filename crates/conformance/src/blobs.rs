@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
-use windlass_application::ports::blobs::{BlobError, Blobs};
+use windlass_application::ports::blobs::{BlobError, BlobId, Blobs};
 use windlass_domain::id::{OrganizationId, Random, StorageId};
 use windlass_domain::time::Timestamp;
 
@@ -150,7 +150,7 @@ async fn puts_at_the_same_time_do_not_mix(blobs: &dyn Blobs) {
     }
 }
 
-async fn store(blobs: &dyn Blobs, organization_id: OrganizationId, id: StorageId, content: &[u8]) {
+async fn store(blobs: &dyn Blobs, organization_id: OrganizationId, id: BlobId, content: &[u8]) {
     let outcome = blobs
         .put(organization_id, id, pieces(content, 4_096), LIMIT)
         .await;
@@ -160,7 +160,7 @@ async fn store(blobs: &dyn Blobs, organization_id: OrganizationId, id: StorageId
 async fn read(
     blobs: &dyn Blobs,
     organization_id: OrganizationId,
-    id: StorageId,
+    id: BlobId,
     range: Option<Range<u64>>,
 ) -> Vec<u8> {
     let content = blobs.get(organization_id, id, range).await;
@@ -172,7 +172,7 @@ async fn read(
     pieces.concat()
 }
 
-async fn assert_gone(blobs: &dyn Blobs, organization_id: OrganizationId, id: StorageId) {
+async fn assert_gone(blobs: &dyn Blobs, organization_id: OrganizationId, id: BlobId) {
     for range in [None, Some(0..1)] {
         let content = blobs.get(organization_id, id, range).await;
         assert!(
@@ -209,8 +209,8 @@ fn organization(byte: u8) -> OrganizationId {
     OrganizationId::new(Timestamp::EPOCH, Random([byte; 10]))
 }
 
-fn file(check: u8, number: u8) -> StorageId {
+fn file(check: u8, number: u8) -> BlobId {
     let mut random = [check; 10];
     random[9] = number;
-    StorageId::new(Timestamp::EPOCH, Random(random))
+    StorageId::new(Timestamp::EPOCH, Random(random)).into()
 }

@@ -36,6 +36,7 @@ pub mod run_starts;
 pub mod run_sweeps;
 pub mod runs_at_once;
 pub mod saved_logins;
+pub mod screenshots;
 pub mod sessions;
 pub mod signals;
 pub mod sources;

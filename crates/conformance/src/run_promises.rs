@@ -108,6 +108,17 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            screenshots,
+            [
+                a_screenshot_is_kept_with_its_activity,
+                a_screenshot_without_its_activity_is_not_kept,
+                screenshots_are_listed_oldest_first,
+                screenshots_are_their_organizations_alone,
+                a_runs_screenshots_are_counted,
+            ]
+        );
+        $crate::promises!(
+            $open,
             saved_logins,
             [
                 a_success_leaves_its_login,

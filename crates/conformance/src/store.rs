@@ -7,7 +7,7 @@ use std::time::Duration;
 use windlass_application::ports::events::{EventFilter, Order};
 use windlass_application::ports::{
     Agents, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
-    Organizations, Playbooks, Runs, Sessions, Sources, Tasks, Workers,
+    Organizations, Playbooks, Runs, Screenshots, Sessions, Sources, Tasks, Workers,
 };
 use windlass_application::random::random;
 use windlass_application::{
@@ -44,6 +44,8 @@ pub struct Ports {
     pub workers: Arc<dyn Workers>,
     /// Files.
     pub files: Arc<dyn Files>,
+    /// Screenshots.
+    pub screenshots: Arc<dyn Screenshots>,
     /// Deliveries.
     pub deliveries: Arc<dyn Deliveries>,
     /// Destinations.
@@ -71,6 +73,7 @@ impl Ports {
             + Sessions
             + Workers
             + Files
+            + Screenshots
             + Deliveries
             + Destinations
             + Events
@@ -89,6 +92,7 @@ impl Ports {
             sessions: Arc::clone(store) as Arc<dyn Sessions>,
             workers: Arc::clone(store) as Arc<dyn Workers>,
             files: Arc::clone(store) as Arc<dyn Files>,
+            screenshots: Arc::clone(store) as Arc<dyn Screenshots>,
             deliveries: Arc::clone(store) as Arc<dyn Deliveries>,
             destinations: Arc::clone(store) as Arc<dyn Destinations>,
             events: Arc::clone(store) as Arc<dyn Events>,

@@ -20,6 +20,7 @@ pub mod playbook;
 pub mod pool;
 pub mod run;
 pub mod schema;
+pub mod screenshot;
 pub mod sealed;
 pub mod session;
 pub mod slot;

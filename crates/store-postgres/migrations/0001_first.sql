@@ -348,7 +348,8 @@ CREATE INDEX review_by_organization ON review (organization_id, run_id);
 CREATE INDEX review_by_session ON review (session_id);
 CREATE INDEX review_check_at ON review (check_at) WHERE check_at IS NOT NULL;
 
--- What an agent said and did, beside the events: they and the files are joined when it is read.
+-- What an agent said and did, beside the events: they, the files and the screenshots are
+-- joined when it is read.
 CREATE TABLE timeline (
     run_id uuid NOT NULL,
     line bigint NOT NULL,
@@ -379,6 +380,25 @@ CREATE TABLE file (
 CREATE INDEX file_by_organization ON file (organization_id, id);
 CREATE INDEX file_by_run ON file (organization_id, run_id, id);
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
+
+CREATE TABLE screenshot (
+    id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    file_name text NOT NULL,
+    file_type text NOT NULL,
+    file_size bigint NOT NULL,
+    width bigint,
+    height bigint,
+    reasoning text,
+    step bigint,
+    sha256 bytea NOT NULL,
+    created_at bigint NOT NULL,
+    expired_at bigint,
+    CONSTRAINT screenshot_key PRIMARY KEY (id)
+);
+
+CREATE INDEX screenshot_by_run ON screenshot (organization_id, run_id, id);
 
 -- Narrow where there are many: what cannot change of a run, a session or a file is read from its
 -- row when the event is shown. Of what can change or vanish, detail keeps a summary.
@@ -508,8 +528,8 @@ BEGIN
     FOREACH tenant_table IN ARRAY ARRAY[
         'api_key', 'data_key', 'agent', 'source', 'credential', 'task', 'task_version', 'playbook',
         'playbook_version', 'worker', 'session', 'run', 'queue', 'parked', 'gate', 'live',
-        'review', 'file', 'event', 'destination', 'deleted_destination', 'delivery', 'idempotency',
-        'audit'
+        'review', 'file', 'screenshot', 'event', 'destination', 'deleted_destination', 'delivery',
+        'idempotency', 'audit'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format(
@@ -541,7 +561,7 @@ CREATE POLICY tenant ON delivery_attempt TO windlass_tenant
     USING (EXISTS (SELECT FROM delivery WHERE delivery.id = delivery_id));
 
 GRANT SELECT ON organization, session, run, run_input, run_output, queue, parked, live, review,
-    timeline, file TO windlass_tenant;
+    timeline, file, screenshot TO windlass_tenant;
 GRANT UPDATE (event_sequence, queued) ON organization TO windlass_tenant;
 GRANT SELECT, INSERT ON event, audit TO windlass_tenant;
 GRANT INSERT ON deleted_destination TO windlass_tenant;

@@ -30,6 +30,7 @@ mod playbooks;
 mod retry;
 mod rollbacks;
 mod runs;
+mod screenshots;
 mod sessions;
 mod sources;
 mod store;

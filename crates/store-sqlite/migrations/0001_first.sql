@@ -332,7 +332,8 @@ CREATE INDEX review_by_organization ON review (organization_id, run_id);
 CREATE INDEX review_by_session ON review (session_id);
 CREATE INDEX review_check_at ON review (check_at) WHERE check_at IS NOT NULL;
 
--- What an agent said and did, beside the events: they and the files are joined when it is read.
+-- What an agent said and did, beside the events: they, the files and the screenshots are
+-- joined when it is read.
 CREATE TABLE timeline (
     run_id BLOB NOT NULL,
     line INTEGER NOT NULL,
@@ -363,6 +364,25 @@ CREATE TABLE file (
 CREATE INDEX file_by_organization ON file (organization_id, id);
 CREATE INDEX file_by_run ON file (run_id, id);
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
+
+CREATE TABLE screenshot (
+    id BLOB NOT NULL,
+    organization_id BLOB NOT NULL,
+    run_id BLOB NOT NULL,
+    file_name TEXT NOT NULL,
+    file_type TEXT NOT NULL,
+    file_size INTEGER NOT NULL,
+    width INTEGER,
+    height INTEGER,
+    reasoning TEXT,
+    step INTEGER,
+    sha256 BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    expired_at INTEGER,
+    CONSTRAINT screenshot_key PRIMARY KEY (id)
+) WITHOUT ROWID;
+
+CREATE INDEX screenshot_by_run ON screenshot (run_id, id);
 
 -- Narrow where there are many: what cannot change of a run, a session or a file is read from its
 -- row when the event is shown. Of what can change or vanish, detail keeps a summary.

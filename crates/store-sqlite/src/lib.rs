@@ -21,6 +21,7 @@ mod organizations;
 mod plans;
 mod playbooks;
 mod runs;
+mod screenshots;
 mod sessions;
 mod sources;
 mod store;

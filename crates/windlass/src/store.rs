@@ -7,7 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use windlass_application::ports::{
     Agents, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
-    Organizations, Playbooks, Runs, Sessions, Sources, Tasks, Workers,
+    Organizations, Playbooks, Runs, Screenshots, Sessions, Sources, Tasks, Workers,
 };
 use windlass_domain::slot::Caps;
 
@@ -23,6 +23,7 @@ pub(crate) trait Store:
     + Destinations
     + Events
     + Files
+    + Screenshots
     + Keys
     + Organizations
     + Playbooks

@@ -50,6 +50,7 @@ pub(crate) fn application(
         runs: store.clone(),
         sessions: store.clone(),
         files: store.clone(),
+        screenshots: store.clone(),
         events: store.clone(),
         destinations: store.clone(),
         deliveries: store.clone(),

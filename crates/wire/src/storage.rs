@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use windlass_domain::file::StoredFile;
+use windlass_domain::screenshot::Screenshot;
 
 /// A file that a run captured.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -48,7 +49,7 @@ pub struct StorageBody {
     pub request_id: Option<String>,
 }
 
-/// What an agent saw, and why it did what it did next. This version takes none.
+/// What an agent saw, and what it did and why.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ScreenshotBody {
     /// Its id.
@@ -64,13 +65,15 @@ pub struct ScreenshotBody {
     /// Where its content is for an hour, without a key; null once it is gone.
     #[schema(required)]
     pub url: Option<String>,
-    /// Why the agent did what it did next.
+    /// What the agent did, and why.
     #[schema(required)]
     pub reasoning: Option<String>,
-    /// Pixels across.
-    pub width: u32,
-    /// Pixels down.
-    pub height: u32,
+    /// Pixels across; null where it is a document.
+    #[schema(required)]
+    pub width: Option<u32>,
+    /// Pixels down; null where it is a document.
+    #[schema(required)]
+    pub height: Option<u32>,
     /// Which step of the agent's way.
     #[schema(required)]
     pub step: Option<u32>,
@@ -98,6 +101,25 @@ impl StorageBody {
             sha256: hexadecimal(&file.sha256),
             created_at: file.created_at.to_string(),
             request_id: None,
+        }
+    }
+}
+
+impl ScreenshotBody {
+    /// A screenshot, with the signed address of its content where that is still there.
+    pub fn new(screenshot: &Screenshot, url: Option<String>) -> Self {
+        Self {
+            id: screenshot.id.to_string(),
+            object: "screenshot",
+            file_name: screenshot.file_name.clone(),
+            file_type: screenshot.file_type.clone(),
+            file_size: screenshot.file_size,
+            url,
+            reasoning: screenshot.reasoning.clone(),
+            width: screenshot.width,
+            height: screenshot.height,
+            step: screenshot.step,
+            created_at: screenshot.created_at.to_string(),
         }
     }
 }

@@ -16,7 +16,8 @@ use crate::agent::RunFailure;
 use crate::backoff::Backoff;
 use crate::lease::{LeasedRun, OpenedCredential};
 use crate::protocol::{
-    CapturedFile, LeaseKey, MAX_CHECKPOINT_BYTES, Progress, Protocol, ProtocolError, Question,
+    CapturedFile, CapturedScreenshot, LeaseKey, MAX_CHECKPOINT_BYTES, MAX_SCREENSHOT_BYTES,
+    Progress, Protocol, ProtocolError, Question,
 };
 
 /// How long one poll for an answer waits at the server.
@@ -165,6 +166,30 @@ impl RunContext {
             Err(ProtocolError::LeaseLost) => Err(self.lease_lost().into()),
             Err(ProtocolError::Refused { message } | ProtocolError::Unavailable { message }) => {
                 Err(RunError::new(ErrorCode::StorageError, message).into())
+            }
+        }
+    }
+
+    /// Keeps what the agent saw: an activity, shown in the run's timeline. The server keeps 200 of
+    /// a run, and the same content once. One that is too long or that cannot be kept is left out,
+    /// since the run matters more.
+    ///
+    /// # Errors
+    /// Where the run is to be stopped.
+    pub async fn screenshot(&self, screenshot: CapturedScreenshot) -> Result<(), Stopped> {
+        let run_id = self.run.run_id;
+        let bytes = screenshot.content.len();
+        if bytes > MAX_SCREENSHOT_BYTES {
+            warn!(run.id = %run_id, body_bytes = bytes, "a screenshot of run {run_id} is too long: it is left out");
+            return self.check();
+        }
+        let kept = self.protocol.store_screenshot(self.lease(), screenshot);
+        match self.unless_stopped(kept).await? {
+            Ok(heard) => self.heard(heard.cancel),
+            Err(ProtocolError::LeaseLost) => Err(self.lease_lost()),
+            Err(ProtocolError::Refused { message } | ProtocolError::Unavailable { message }) => {
+                warn!(run.id = %run_id, "a screenshot of run {run_id} is left out: {message}");
+                self.check()
             }
         }
     }

@@ -23,6 +23,9 @@ pub const MAX_CHECKPOINT_BYTES: usize = 1024 * 1024;
 /// The longest login, in bytes. Source: docs/workers.md, "What an agent does".
 pub const MAX_LOGIN_BYTES: usize = 256 * 1024;
 
+/// The longest screenshot, in bytes. Source: docs/workers.md, "What an agent does".
+pub const MAX_SCREENSHOT_BYTES: usize = 2 * 1024 * 1024;
+
 /// The calls of a worker. Each may be repeated with the same content and has the same effect.
 #[async_trait]
 pub trait Protocol: Send + Sync {
@@ -49,6 +52,13 @@ pub trait Protocol: Send + Sync {
 
     /// Keeps a file that the agent captured.
     async fn store_file(&self, lease: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError>;
+
+    /// Keeps what the agent saw.
+    async fn store_screenshot(
+        &self,
+        lease: LeaseKey,
+        screenshot: CapturedScreenshot,
+    ) -> Result<Heard, ProtocolError>;
 
     /// Asks the person that the run works for.
     async fn interact(&self, lease: LeaseKey, question: Question) -> Result<Heard, ProtocolError>;
@@ -183,6 +193,23 @@ pub struct CapturedFile {
     pub file_type: String,
     /// Its content.
     pub content: BoxStream<'static, io::Result<Bytes>>,
+}
+
+/// What an agent saw at a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapturedScreenshot {
+    /// Its name without any path.
+    pub file_name: String,
+    /// Its MIME type.
+    pub file_type: String,
+    /// Pixels across and down, where it is an image.
+    pub size: Option<(u32, u32)>,
+    /// What the agent did, and why, in a sentence; holds no secret.
+    pub reasoning: Option<String>,
+    /// Which step of its way.
+    pub step: Option<u32>,
+    /// Its content, in which no secret shows. At most [`MAX_SCREENSHOT_BYTES`].
+    pub content: Bytes,
 }
 
 /// What became of a captured file.

@@ -249,6 +249,7 @@ fn ports(store: &Arc<SqliteStore>, folder: &TempDir, clock: Arc<dyn Clock>) -> P
         runs: store.clone(),
         sessions: store.clone(),
         files: store.clone(),
+        screenshots: store.clone(),
         events: store.clone(),
         destinations: store.clone(),
         deliveries: store.clone(),

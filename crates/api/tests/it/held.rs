@@ -9,11 +9,12 @@ use windlass_application::ports::runs::{Attachment, LeaseRequest};
 use windlass_application::random::random;
 use windlass_application::{Actor, OrganizationContext, Write};
 use windlass_domain::file::{MAX_FILE_BYTES, StoredFile};
-use windlass_domain::id::{RequestId, RunId, StorageId};
+use windlass_domain::id::{RequestId, RunId, ScreenshotId, StorageId};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{
     AfterRun, Epoch, Field, Finish, FinishOutcome, RunCommand, WorkerCommand,
 };
+use windlass_domain::screenshot::{MAX_SCREENSHOT_BYTES, Screenshot};
 
 use crate::fixture::Fixture;
 
@@ -114,7 +115,7 @@ impl<'a> Held<'a> {
         let organization_id = self.organization.organization_id();
         let facts = ports
             .blobs
-            .put(organization_id, id, content, MAX_FILE_BYTES)
+            .put(organization_id, id.into(), content, MAX_FILE_BYTES)
             .await
             .unwrap();
         let file = StoredFile {
@@ -130,6 +131,38 @@ impl<'a> Held<'a> {
         };
         self.say(WorkerCommand::Touch, Some(Attachment::File(file)))
             .await;
+        id
+    }
+
+    pub(crate) async fn see(&self, step: u32, content: &'static [u8]) -> ScreenshotId {
+        let ports = &self.fixture.application.ports;
+        let created_at = ports.clock.now() + Duration::from_secs(step.into());
+        let id = ScreenshotId::new(created_at, random());
+        let content = Box::pin(stream::iter([Ok(Bytes::from_static(content))]));
+        let organization_id = self.organization.organization_id();
+        let put = ports
+            .blobs
+            .put(organization_id, id.into(), content, MAX_SCREENSHOT_BYTES);
+        let facts = put.await.unwrap();
+        let screenshot = Screenshot {
+            id,
+            run_id: self.run_id,
+            file_name: format!("step-{step:02}.html"),
+            file_type: "text/html; charset=utf-8".to_owned(),
+            file_size: facts.bytes,
+            width: None,
+            height: None,
+            reasoning: Some("click \"Next\"".to_owned()),
+            step: Some(step),
+            sha256: facts.sha256,
+            created_at,
+            expired_at: None,
+        };
+        self.say(
+            WorkerCommand::Touch,
+            Some(Attachment::Screenshot(screenshot)),
+        )
+        .await;
         id
     }
 }

@@ -146,3 +146,61 @@ async fn a_file_is_read_at_its_signed_address_alone() {
     assert_eq!(outside.status.as_u16(), 416);
     assert_eq!(changed.error(), (404, "storage_not_found".to_owned()));
 }
+
+#[tokio::test]
+async fn what_an_agent_saw_is_listed_included_and_read_at_its_signed_address() {
+    let fixture = Fixture::new().await;
+    let held = Held::new(&fixture).await;
+    let first = held.see(1, b"<h1>Log in</h1>").await;
+    let second = held.see(2, b"<h1>Bills</h1>").await;
+    let run = format!("/v2/task-runs/{}", held.run_id);
+
+    let page = fixture.get(&format!("{run}/screenshots?limit=1")).await;
+    let page = page.body();
+    let cursor = page["next_cursor"].as_str().unwrap();
+    let next = format!("{run}/screenshots?limit=1&cursor={cursor}");
+    let rest = fixture.get(&next).await.body();
+    let included = format!("{run}?include=screenshots,artifacts");
+    let read = fixture.get(&included).await.body();
+    let strange = fixture
+        .call_with(
+            &fixture.stranger,
+            Method::GET,
+            &format!("{run}/screenshots"),
+        )
+        .send()
+        .await;
+
+    assert_eq!(page["data"][0]["id"], first.to_string());
+    assert_eq!(rest["data"][0]["id"], second.to_string());
+    assert_eq!(rest["has_more"], false);
+    assert_eq!(read["screenshots"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        read["artifacts"]["screenshots"][1]["id"],
+        second.to_string()
+    );
+    assert_eq!(strange.error(), (404, "task_run_not_found".to_owned()));
+    let mut shown = page["data"][0].clone();
+    let url = shown["url"].take();
+    shown["created_at"].take();
+    assert_eq!(
+        shown,
+        json!({
+            "id": first.to_string(), "object": "screenshot", "file_name": "step-01.html",
+            "file_type": "text/html; charset=utf-8", "file_size": 15, "url": null,
+            "reasoning": "click \"Next\"", "width": null, "height": null, "step": 1,
+            "created_at": null,
+        })
+    );
+    let path = url.as_str().unwrap().strip_prefix("http://localhost:8080");
+    let path = path.unwrap();
+    let content = fixture.open(Method::GET, path).send().await;
+    let of_another = path.replace(&first.to_string(), &second.to_string());
+    let of_another = fixture.open(Method::GET, &of_another).send().await;
+    assert_eq!(content.bytes, b"<h1>Log in</h1>");
+    assert_eq!(content.headers["content-type"], "text/html; charset=utf-8");
+    assert_eq!(content.headers["x-content-type-options"], "nosniff");
+    let disposition = content.headers["content-disposition"].to_str().unwrap();
+    assert!(disposition.starts_with("attachment;"), "{disposition}");
+    assert_eq!(of_another.error(), (404, "storage_not_found".to_owned()));
+}

@@ -1,12 +1,43 @@
-//! The contents of files.
+//! The contents of files and screenshots.
 
+use std::fmt;
 use std::io;
 use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use windlass_domain::id::{OrganizationId, StorageId};
+use windlass_domain::id::{OrganizationId, ScreenshotId, StorageId};
+
+/// Whose content it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BlobId {
+    /// A file's.
+    File(StorageId),
+    /// A screenshot's.
+    Screenshot(ScreenshotId),
+}
+
+impl fmt::Display for BlobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(id) => id.fmt(f),
+            Self::Screenshot(id) => id.fmt(f),
+        }
+    }
+}
+
+impl From<StorageId> for BlobId {
+    fn from(id: StorageId) -> Self {
+        Self::File(id)
+    }
+}
+
+impl From<ScreenshotId> for BlobId {
+    fn from(id: ScreenshotId) -> Self {
+        Self::Screenshot(id)
+    }
+}
 
 /// What was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +68,7 @@ pub enum BlobError {
     Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The contents of files, each under its organization and id.
+/// The contents of files and screenshots, each under its organization and id.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Blobs: Send + Sync {
@@ -45,7 +76,7 @@ pub trait Blobs: Send + Sync {
     async fn put(
         &self,
         organization_id: OrganizationId,
-        id: StorageId,
+        id: BlobId,
         content: BoxStream<'static, io::Result<Bytes>>,
         limit: u64,
     ) -> Result<BlobFacts, BlobError>;
@@ -54,11 +85,10 @@ pub trait Blobs: Send + Sync {
     async fn get(
         &self,
         organization_id: OrganizationId,
-        id: StorageId,
+        id: BlobId,
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, BlobError>;
 
     /// Drops a content; one that is gone already is no error.
-    async fn delete(&self, organization_id: OrganizationId, id: StorageId)
-    -> Result<(), BlobError>;
+    async fn delete(&self, organization_id: OrganizationId, id: BlobId) -> Result<(), BlobError>;
 }

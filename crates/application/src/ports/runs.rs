@@ -13,6 +13,7 @@ use windlass_domain::id::{
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{Holder, Metadata, Outcome, Run, RunCommand, Status};
+use windlass_domain::screenshot::Screenshot;
 use windlass_domain::sealed::Sealed;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
@@ -65,6 +66,8 @@ pub enum Attachment {
     },
     /// A file whose content is stored already.
     File(StoredFile),
+    /// A screenshot whose content is stored already.
+    Screenshot(Screenshot),
 }
 
 /// Who leases, and what.
@@ -144,7 +147,8 @@ pub struct TimelineEntry {
     pub at: Timestamp,
     /// What kind of line.
     pub kind: TimelineKind,
-    /// What happened: an event's type, a file's name, an agent's own words.
+    /// What happened: an event's type, a file's name, a screenshot's reasoning, an agent's own
+    /// words.
     pub message: Option<String>,
     /// Which step of the agent's way.
     pub step: Option<u32>,

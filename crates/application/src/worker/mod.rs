@@ -17,6 +17,7 @@ mod release_run;
 mod renew_lease;
 mod report_progress;
 mod store_file;
+mod store_screenshot;
 mod withdraw_question;
 
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub use self::release_run::ReleaseRun;
 pub use self::renew_lease::{RenewLease, Renewal};
 pub use self::report_progress::ReportProgress;
 pub use self::store_file::{CapturedFile, Kept, StoreFile};
+pub use self::store_screenshot::{CapturedScreenshot, ScreenshotKept, StoreScreenshot};
 pub use self::withdraw_question::WithdrawQuestion;
 
 use self::held_runs::HeldRuns;
@@ -60,6 +62,8 @@ pub struct WorkerCalls {
     pub report_progress: ReportProgress,
     /// It captured a file.
     pub store_file: StoreFile,
+    /// It saw a page.
+    pub store_screenshot: StoreScreenshot,
     /// It asks a person.
     pub ask_person: AskPerson,
     /// It takes its question back.
@@ -113,6 +117,12 @@ impl WorkerCalls {
                 held: held.clone(),
                 tasks: Arc::clone(&ports.tasks),
                 files: ports.files,
+                blobs: Arc::clone(&ports.blobs),
+                clock: Arc::clone(&ports.clock),
+            },
+            store_screenshot: StoreScreenshot {
+                held: held.clone(),
+                screenshots: ports.screenshots,
                 blobs: ports.blobs,
                 clock: ports.clock,
             },

@@ -38,7 +38,7 @@ impl ReportProgress {
 }
 
 /// The message in one line, of bounded length.
-fn shown(message: &str) -> String {
+pub(super) fn shown(message: &str) -> String {
     let mut shown: String = message
         .chars()
         .take(MAX_MESSAGE_CHARACTERS)

@@ -89,7 +89,7 @@ impl StoreFile {
         let id = StorageId::new(created_at, random());
         let facts = self
             .blobs
-            .put(owner, id, file.content, MAX_FILE_BYTES)
+            .put(owner, id.into(), file.content, MAX_FILE_BYTES)
             .await?;
         let stored = StoredFile {
             id,
@@ -180,13 +180,13 @@ impl StoreFile {
     }
 
     async fn drop_content(&self, owner: OrganizationId, id: StorageId) {
-        if let Err(error) = self.blobs.delete(owner, id).await {
+        if let Err(error) = self.blobs.delete(owner, id.into()).await {
             warn!("the content of {id}, which no file has, stays in the store: {error}");
         }
     }
 }
 
-fn named(given: &str) -> String {
+pub(super) fn named(given: &str) -> String {
     let name = harmless_name(given);
     if name.is_empty() {
         UNNAMED.to_owned()
@@ -195,7 +195,7 @@ fn named(given: &str) -> String {
     }
 }
 
-fn typed(given: &str) -> String {
+pub(super) fn typed(given: &str) -> String {
     let is_printable = given.bytes().all(|byte| (b' '..=b'~').contains(&byte));
     if !given.is_empty() && given.len() <= MAX_TYPE_BYTES && is_printable {
         given.to_owned()

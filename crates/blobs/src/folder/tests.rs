@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use windlass_domain::id::Random;
+use windlass_domain::id::{Random, StorageId};
 use windlass_domain::time::Timestamp;
 
 use super::*;
@@ -15,8 +15,8 @@ fn organization() -> OrganizationId {
     OrganizationId::new(Timestamp::EPOCH, Random([1; 10]))
 }
 
-fn file(byte: u8) -> StorageId {
-    StorageId::new(Timestamp::EPOCH, Random([byte; 10]))
+fn file(byte: u8) -> BlobId {
+    StorageId::new(Timestamp::EPOCH, Random([byte; 10])).into()
 }
 
 /// A content of a megabyte that comes in pieces, then `end`.

@@ -16,6 +16,7 @@ mod key;
 mod organization;
 mod playbook;
 mod run;
+mod screenshot;
 mod session;
 mod source;
 mod task;
@@ -39,6 +40,7 @@ pub use self::playbook::PlaybookRow;
 pub use self::run::{
     RunRow, StatusRow, ViewRow, WaitingRow, active_at, differ_in_clocks_alone, shows_output,
 };
+pub use self::screenshot::ScreenshotRow;
 pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;
 pub use self::task::TaskRow;

@@ -1,4 +1,5 @@
-//! A line of a run's timeline, as a `SELECT` over events, files and the agent's words brings it.
+//! A line of a run's timeline, as a `SELECT` over events, files,
+//! screenshots and the agent's words brings it.
 
 use sqlx::FromRow;
 use windlass_application::ports::runs::{TimelineEntry, TimelineKind};
@@ -11,9 +12,10 @@ use crate::columns::{At, Count};
 pub const MAX_LINES: u32 = 10_000;
 
 /// The kinds of lines, by their names in rows.
-const KINDS: [(TimelineKind, &str); 4] = [
+const KINDS: [(TimelineKind, &str); 5] = [
     (TimelineKind::Event, "event"),
     (TimelineKind::File, "file"),
+    (TimelineKind::Screenshot, "screenshot"),
     (TimelineKind::Progress, LineKind::Progress.as_str()),
     (TimelineKind::Interaction, LineKind::Interaction.as_str()),
 ];

@@ -17,8 +17,8 @@ use windlass_domain::run::{Epoch, Status};
 use windlass_domain::task::TaskSettings;
 use windlass_worker::lease::{LeasedRun, LeasedSource, LeasedTask};
 use windlass_worker::protocol::{
-    Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
-    Progress, Question, Registration, Renewal,
+    Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
+    LeaseRequest, Leases, Progress, Question, Registration, Renewal,
 };
 use windlass_worker::{OpenedCredential, Protocol, ProtocolError, RunContext};
 
@@ -44,6 +44,7 @@ pub(crate) struct Server {
     pub(crate) progress: Mutex<Vec<String>>,
     pub(crate) questions: Mutex<Vec<Question>>,
     pub(crate) files: Mutex<Vec<KeptFile>>,
+    pub(crate) screenshots: Mutex<Vec<CapturedScreenshot>>,
 }
 
 /// A run of this playbook on this source.
@@ -174,6 +175,15 @@ impl Protocol for Server {
             storage_id: Some(StorageId::new(now(), RANDOM)),
             cancel: false,
         })
+    }
+
+    async fn store_screenshot(
+        &self,
+        _: LeaseKey,
+        screenshot: CapturedScreenshot,
+    ) -> Result<Heard, ProtocolError> {
+        self.screenshots.lock().unwrap().push(screenshot);
+        Ok(Heard { cancel: false })
     }
 
     async fn interact(&self, _: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {

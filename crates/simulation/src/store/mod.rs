@@ -17,6 +17,7 @@ mod page;
 mod playbooks;
 mod runs;
 mod scene;
+mod screenshots;
 mod sessions;
 mod slots;
 mod sources;
@@ -42,8 +43,8 @@ use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::{
-    AgentId, CredentialId, DeliveryId, DestinationId, OrganizationId, RunId, SessionId, SourceId,
-    StorageId, TaskId, WorkerId,
+    AgentId, CredentialId, DeliveryId, DestinationId, OrganizationId, RunId, ScreenshotId,
+    SessionId, SourceId, StorageId, TaskId, WorkerId,
 };
 use windlass_domain::key::ApiKey;
 use windlass_domain::lifecycle::{self, Changes, Command, Scene};
@@ -51,6 +52,7 @@ use windlass_domain::organization::Organization;
 use windlass_domain::playbook::Playbook;
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{Refusal, Run, RunState};
+use windlass_domain::screenshot::Screenshot;
 use windlass_domain::sealed::Sealed;
 use windlass_domain::session::{Session, SessionStatus};
 use windlass_domain::slot::{self, Caps};
@@ -259,6 +261,7 @@ pub struct State {
     /// Every run.
     pub runs: BTreeMap<RunId, KeptRun>,
     files: BTreeMap<StorageId, (OrganizationId, StoredFile)>,
+    screenshots: BTreeMap<ScreenshotId, (OrganizationId, Screenshot)>,
     workers: BTreeMap<WorkerId, Worker>,
     /// Whose turn it was last, by pool.
     turns: BTreeMap<Pool, OrganizationId>,
@@ -314,6 +317,7 @@ impl State {
             sessions: BTreeMap::new(),
             runs: BTreeMap::new(),
             files: BTreeMap::new(),
+            screenshots: BTreeMap::new(),
             workers: BTreeMap::new(),
             turns: BTreeMap::new(),
             journal: Vec::new(),

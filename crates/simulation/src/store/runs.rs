@@ -246,6 +246,9 @@ fn command_run(
                 state.keep_line(run_id, line);
             }
             Attachment::File(file) => state.keep_file(organization_id, file, at),
+            Attachment::Screenshot(screenshot) => {
+                state.keep_screenshot(organization_id, screenshot);
+            }
         }
     }
     let kept = state.run_of(organization_id, run_id);

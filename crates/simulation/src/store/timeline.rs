@@ -1,4 +1,4 @@
-//! What happened in a run: its events, its files, and what its agent said, in one order.
+//! What happened in a run: its events, its files, and what its agent said and saw, in one order.
 
 use windlass_application::ports::runs::{TimelineEntry, TimelineKind};
 use windlass_domain::Timestamp;
@@ -56,8 +56,20 @@ impl State {
             message: Some(file.file_name.clone()),
             step: None,
         });
-        let mut timeline: Vec<TimelineEntry> = events.chain(lines).chain(files).collect();
-        // Stable: of one moment, events before lines, lines before files.
+        let screenshots = self.screenshots.values().map(|(_, screenshot)| screenshot);
+        let screenshots = screenshots.filter(|it| it.run_id == run_id);
+        let screenshots = screenshots.map(|screenshot| TimelineEntry {
+            at: screenshot.created_at,
+            kind: TimelineKind::Screenshot,
+            message: Some(match &screenshot.reasoning {
+                Some(reasoning) => reasoning.clone(),
+                None => screenshot.file_name.clone(),
+            }),
+            step: screenshot.step,
+        });
+        let told = events.chain(lines).chain(files).chain(screenshots);
+        let mut timeline: Vec<TimelineEntry> = told.collect();
+        // Stable: of one moment, events before lines, lines before files, files before screenshots.
         timeline.sort_by_key(|entry| entry.at);
         timeline.truncate(MAX_LINES);
         timeline

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 use url::Url;
 use windlass_application::Problem;
-use windlass_application::ports::blobs::{BlobError, BlobFacts};
+use windlass_application::ports::blobs::{BlobError, BlobFacts, BlobId};
 use windlass_application::ports::destination::OpenedConfiguration;
 use windlass_application::ports::egress::EgressRefusal;
 use windlass_application::ports::limits::Rate;
@@ -29,7 +29,7 @@ use windlass_application::ports::{
 };
 use windlass_domain::delivery::Attempt;
 use windlass_domain::event::Event;
-use windlass_domain::id::{EventId, OrganizationId, StorageId};
+use windlass_domain::id::{EventId, OrganizationId};
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::pool::Pool;
 use windlass_domain::sealed::Sealed;
@@ -51,7 +51,7 @@ const SLOWEST_ANSWER: Duration = Duration::from_secs(20);
 /// What the use cases need besides the store, the same for every replica.
 pub(crate) struct Outside {
     chaos: Arc<Chaos>,
-    blobs: Mutex<BTreeMap<StorageId, Bytes>>,
+    blobs: Mutex<BTreeMap<BlobId, Bytes>>,
     bell: Arc<Notify>,
     received: Mutex<BTreeSet<(String, EventId)>>,
 }
@@ -121,7 +121,7 @@ impl Blobs for Outside {
     async fn put(
         &self,
         _organization_id: OrganizationId,
-        id: StorageId,
+        id: BlobId,
         mut content: BoxStream<'static, io::Result<Bytes>>,
         _limit: u64,
     ) -> Result<BlobFacts, BlobError> {
@@ -141,7 +141,7 @@ impl Blobs for Outside {
     async fn get(
         &self,
         _organization_id: OrganizationId,
-        id: StorageId,
+        id: BlobId,
         _range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, BlobError> {
         let bytes = lock(&self.blobs).get(&id).cloned();
@@ -149,11 +149,7 @@ impl Blobs for Outside {
         Ok(stream::iter([Ok(bytes)]).boxed())
     }
 
-    async fn delete(
-        &self,
-        _organization_id: OrganizationId,
-        id: StorageId,
-    ) -> Result<(), BlobError> {
+    async fn delete(&self, _organization_id: OrganizationId, id: BlobId) -> Result<(), BlobError> {
         lock(&self.blobs).remove(&id);
         Ok(())
     }

@@ -64,6 +64,7 @@ fn ports(world: &World, store: &Arc<MemoryStore>) -> Ports {
         runs: store.clone(),
         sessions: store.clone(),
         files: store.clone(),
+        screenshots: store.clone(),
         events: store.clone(),
         destinations: store.clone(),
         deliveries: store.clone(),

@@ -1,4 +1,4 @@
-//! What is kept with a command: a line of the timeline, or a file.
+//! What is kept with a command: a line of the timeline, a file or a screenshot.
 
 use sqlx::postgres::PgConnection;
 use windlass_application::ports::StoreError;
@@ -14,6 +14,7 @@ use windlass_records::rows::{LineKind, MAX_LINES};
 
 use crate::error::store_error;
 use crate::files;
+use crate::screenshots;
 use crate::transaction::Transaction;
 
 /// Keeps what a worker sent with its command. Nothing is kept of a run that is being canceled.
@@ -37,6 +38,9 @@ pub(super) async fn keep(
             keep_line(transaction.connection(), run.id, line).await
         }
         Attachment::File(file) => keep_file(transaction, run, file).await,
+        Attachment::Screenshot(screenshot) => {
+            screenshots::insert(transaction.connection(), run, &screenshot).await
+        }
     }
 }
 

@@ -34,6 +34,11 @@ pub(super) async fn timeline(
              SELECT file.created_at, 'file', file.file_name, NULL, 3, 0
              FROM file
              WHERE file.run_id = $1 AND file.organization_id = $2
+             UNION ALL
+             SELECT screenshot.created_at, 'screenshot',
+                    coalesce(screenshot.reasoning, screenshot.file_name), screenshot.step, 4, 0
+             FROM screenshot
+             WHERE screenshot.run_id = $1 AND screenshot.organization_id = $2
          ) AS line
          ORDER BY at, rank, place
          LIMIT $3",

@@ -12,15 +12,15 @@ use secrecy::ExposeSecret;
 use windlass_application::ports::{Clock, Runs, Sessions};
 use windlass_application::random::random;
 use windlass_application::worker::{
-    CapturedFile as FileToKeep, FinishReport as Finish, LeaseCall, LeaseWish,
-    Question as QuestionToAsk, WorkerCalls,
+    CapturedFile as FileToKeep, CapturedScreenshot as ScreenshotToKeep, FinishReport as Finish,
+    LeaseCall, LeaseWish, Question as QuestionToAsk, WorkerCalls,
 };
 use windlass_application::{Actor, Application, CallError, OrganizationContext};
 use windlass_domain::id::{OrganizationId, RequestId, RunId, SessionId};
 use windlass_domain::run::{Holder, Status};
 use windlass_worker::protocol::{
-    Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
-    Progress, Question, Registration, Renewal,
+    Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
+    LeaseRequest, Leases, Progress, Question, Registration, Renewal,
 };
 use windlass_worker::{Login, OpenedCredential, Protocol, ProtocolError};
 
@@ -204,6 +204,25 @@ impl Protocol for InProcess {
             storage_id: kept.storage_id,
             cancel: kept.cancel,
         })
+    }
+
+    async fn store_screenshot(
+        &self,
+        lease: LeaseKey,
+        screenshot: CapturedScreenshot,
+    ) -> Result<Heard, ProtocolError> {
+        let call = self.call(lease).await?;
+        let screenshot = ScreenshotToKeep {
+            file_name: screenshot.file_name,
+            file_type: screenshot.file_type,
+            size: screenshot.size,
+            reasoning: screenshot.reasoning,
+            step: screenshot.step,
+            content: screenshot.content,
+        };
+        let kept = self.calls.store_screenshot.execute(&call, screenshot).await;
+        let cancel = self.heard(lease, kept)?.cancel;
+        Ok(Heard { cancel })
     }
 
     async fn interact(&self, lease: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {

@@ -146,6 +146,7 @@ impl World {
             runs: store.clone(),
             sessions: store.clone(),
             files: store.clone(),
+            screenshots: store.clone(),
             events: store.clone(),
             destinations: store.clone(),
             deliveries: store.clone(),

@@ -12,8 +12,8 @@ use windlass_domain::run::{Epoch, Status};
 use windlass_domain::task::TaskSettings;
 use windlass_worker::lease::{LeasedRun, LeasedTask};
 use windlass_worker::protocol::{
-    Answer, Begun, CapturedFile, FinishReport, Heard, Kept, LeaseKey, LeaseRequest, Leases,
-    Progress, Question, Registration, Renewal,
+    Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
+    LeaseRequest, Leases, Progress, Question, Registration, Renewal,
 };
 use windlass_worker::{Protocol, ProtocolError};
 
@@ -213,6 +213,14 @@ impl Protocol for Server {
     }
 
     async fn store_file(&self, _: LeaseKey, _: CapturedFile) -> Result<Kept, ProtocolError> {
+        unused()
+    }
+
+    async fn store_screenshot(
+        &self,
+        _: LeaseKey,
+        _: CapturedScreenshot,
+    ) -> Result<Heard, ProtocolError> {
         unused()
     }
 
