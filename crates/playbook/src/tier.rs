@@ -134,7 +134,6 @@ impl Action {
             Self::DoubleClick(_) => OverHttp::NeedsBrowser("only a script hears a double click"),
             Self::WaitForExpression { .. } => OverHttp::NeedsBrowser("its expression is a script"),
             Self::WaitForElement(wait) => wait.over_http(),
-            Self::Screenshot { .. } => OverHttp::LeftOut("there is no screen"),
             Self::Navigate { .. }
             | Self::Click(_)
             | Self::Change { .. }
@@ -142,6 +141,7 @@ impl Action {
             | Self::Interact(_)
             | Self::Skip { .. }
             | Self::Download(_)
+            | Self::Screenshot { .. }
             | Self::Expect { .. }
             | Self::Fail(_)
             | Self::Authenticate(_) => OverHttp::Plays,

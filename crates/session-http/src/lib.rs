@@ -10,6 +10,7 @@ mod checkpoint;
 mod click;
 mod cookies;
 mod download;
+mod evidence;
 mod extract;
 mod fetch;
 mod file_name;

@@ -2,6 +2,7 @@
 
 use windlass_egress::Dialer;
 
+use crate::evidence::Pace;
 use crate::manners::{Gates, Manners};
 
 /// The way out. One for all runs of an agent, since a source counts all of them together.
@@ -9,6 +10,8 @@ pub(crate) struct Network {
     pub(crate) dialer: Dialer,
     pub(crate) manners: Manners,
     pub(crate) gates: Gates,
+    /// How many runs are kept step by step.
+    pub(crate) pace: Pace,
 }
 
 impl Network {
@@ -17,6 +20,7 @@ impl Network {
             dialer,
             manners,
             gates: Gates::default(),
+            pace: Pace::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use windlass_playbook::{
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
 use crate::checkpoint::Checkpoint;
+use crate::evidence::Evidence;
 use crate::extract::AllMissing;
 use crate::fetch::{Request, host};
 use crate::frame::Frames;
@@ -50,6 +51,7 @@ pub(crate) struct Player<'run> {
     /// The frame that it is in.
     pub(crate) focus_frame: Vec<u32>,
     pub(crate) frames: Frames,
+    pub(crate) evidence: Evidence,
 }
 
 impl<'run> Player<'run> {
@@ -60,6 +62,7 @@ impl<'run> Player<'run> {
         values: Values,
         totp_secret: Option<SecretString>,
     ) -> Self {
+        let evidence = Evidence::begin(&network.pace, totp_secret.as_ref());
         Self {
             context,
             network,
@@ -74,6 +77,7 @@ impl<'run> Player<'run> {
             focus: None,
             focus_frame: Vec::new(),
             frames: Frames::default(),
+            evidence,
         }
     }
 
@@ -109,9 +113,11 @@ impl<'run> Player<'run> {
                     context.unless_stopped(self.in_time(number, step)).await?
                 }
             };
+            self.keep_step(number, step, played.is_err()).await?;
             played.map_err(|trouble| failure(trouble, number, step))?;
         }
         if let Some(refusal) = self.refusal() {
+            self.keep_end(playbook).await?;
             return Err(RunError::new(ErrorCode::SourceBlocked, refusal).into());
         }
         let run = &self.context.run;
@@ -119,6 +125,7 @@ impl<'run> Player<'run> {
             .missing
             .errors(run.task.output_schema.as_ref(), &self.output);
         if !errors.is_empty() {
+            self.keep_end(playbook).await?;
             return Err(RunFailure::Failed {
                 errors,
                 credential: None,
@@ -232,6 +239,8 @@ impl<'run> Player<'run> {
         {
             return Ok(());
         }
+        let reasoning = format!("ask the person: {}", interact.kind);
+        self.keep_page(number, reasoning, false).await?;
         // One of a frame's page would be taken for the page around it.
         let inside = self.frames.is_inside();
         let checkpoint = match inside {
@@ -363,7 +372,7 @@ fn needs_browser(step: &Step, reason: &str) -> Trouble {
     ))
 }
 
-fn described(step: &Step) -> String {
+pub(crate) fn described(step: &Step) -> String {
     step.to_string().chars().take(MAX_STEP_CHARACTERS).collect()
 }
 

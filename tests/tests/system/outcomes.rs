@@ -1,5 +1,6 @@
 //! How runs end: with the output, and with a clear reason where there is none.
 
+use anyhow::Context;
 use rstest::rstest;
 use serde_json::json;
 use windlass_demo_site::{DemoSite, PASSWORD, output_schema, playbook};
@@ -42,6 +43,57 @@ async fn a_run_stops_for_a_code_and_gives_output_and_file(
     assert_eq!(credential["status"], "verified");
     let counts = history::check(&client, &world.receiver, &[run_id]).await?;
     assert_eq!(counts.runs["completed"], 1, "{counts:?}");
+    Ok(())
+}
+
+/// The pages that a run came to are there for whoever asks, without what was typed in secret.
+#[rstest]
+#[tokio::test]
+async fn a_run_leaves_its_pages_without_its_secrets(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let world = World::start(backend, DemoSite::start().await?).await?;
+    let client = world.client();
+    let user = world.user(0)?;
+    let credential_id = world.credential(&user, PASSWORD).await?;
+    let task_id = world.task(json!({})).await?;
+    let run_id = world.run(&task_id, &credential_id).await?;
+    client.run_in(&run_id, &["interaction_required"]).await?;
+    let code = world.site.phone().latest_code(&user.username);
+    let code = code.context("the site has sent no code")?;
+    world.answer_code(&run_id, &user).await?;
+    client.ended(&run_id).await?;
+
+    let path = format!("/v2/task-runs/{run_id}/screenshots?limit=100");
+    let listed = client.get(&path).await?;
+
+    let screenshots = listed["data"].as_array().context("a list")?;
+    let mut pages = String::new();
+    for screenshot in screenshots {
+        assert_eq!(screenshot["file_type"], "text/html; charset=utf-8");
+        assert!(screenshot["step"].is_u64(), "{screenshot}");
+        let reasoning = screenshot["reasoning"].as_str().context("a reasoning")?;
+        let url = screenshot["url"].as_str().context("an address")?;
+        let page = http().get(url).send().await?.error_for_status()?;
+        let page = page.text().await?;
+        for secret in [PASSWORD, &code, &user.username] {
+            assert!(!page.contains(secret), "{secret} is in {page}");
+            assert!(!reasoning.contains(secret), "{secret} is in {reasoning}");
+        }
+        pages.push_str(&page);
+    }
+    assert!(pages.contains("••••"), "what was typed is masked");
+    assert!(pages.contains("<h1"), "{pages}");
+    let path = format!("/v2/task-runs/{run_id}?include=screenshots,artifacts");
+    let included = client.get(&path).await?;
+    assert_eq!(
+        included["screenshots"].as_array().map(Vec::len),
+        Some(screenshots.len())
+    );
+    assert_eq!(
+        included["artifacts"]["screenshots"][0]["id"],
+        screenshots[0]["id"]
+    );
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 mod bad_pages;
 mod captures;
 mod checkpoint;
+mod evidence;
 mod extract;
 mod pages;
 mod playbook;

@@ -98,6 +98,8 @@ impl Follower<'_> {
             }
             Some("file") => self.progress.line(since_start, "file", message),
             Some("interaction") => self.progress.line(since_start, "question", message),
+            // Its step was told when it began.
+            Some("screenshot") => {}
             _ => {
                 if let Some(step) = line["step"].as_u64() {
                     self.progress.at(step, message);

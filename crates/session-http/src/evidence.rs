@@ -1,0 +1,160 @@
+//! The page as it was at each step, for whoever asks later what a run saw and did.
+//! Source: docs/decisions/0018-evidence-is-thinned-under-load.md.
+
+mod document;
+mod secrets;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use windlass_playbook::{Action, Playbook, Step};
+use windlass_worker::Stopped;
+use windlass_worker::protocol::CapturedScreenshot;
+
+use self::document::document;
+use self::secrets::Secrets;
+use crate::player::{Player, described};
+
+/// How many runs that begin in a second are kept step by step. The others are kept where they fail
+/// or ask.
+const RUNS_PER_SECOND: u32 = 10;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Lets so many runs a second be kept step by step.
+#[derive(Default)]
+pub(crate) struct Pace {
+    /// Since when, and how many since then.
+    second: Mutex<Option<(Instant, u32)>>,
+}
+
+impl Pace {
+    fn admits(&self, now: Instant) -> bool {
+        // It is set whole, so that a panic elsewhere leaves nothing half done.
+        let mut second = self.second.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, count) = second
+            .filter(|(since, _)| now.saturating_duration_since(*since) < SECOND)
+            .unwrap_or((now, 0));
+        *second = Some((since, count.saturating_add(1)));
+        count < RUNS_PER_SECOND
+    }
+}
+
+/// What is known of a run's evidence.
+#[derive(Default)]
+pub(crate) struct Evidence {
+    /// Whether each step is kept.
+    is_whole: bool,
+    secrets: Secrets,
+    /// What the last document of the run says.
+    last: Option<u64>,
+}
+
+impl Evidence {
+    /// Of a run that begins.
+    pub(crate) fn begin(pace: &Pace, totp_secret: Option<&SecretString>) -> Self {
+        let mut evidence = Self {
+            is_whole: pace.admits(Instant::now()),
+            ..Self::default()
+        };
+        if let Some(totp_secret) = totp_secret {
+            evidence.secrets.add(totp_secret);
+        }
+        evidence
+    }
+}
+
+impl Player<'_> {
+    /// Keeps the page as a step left it.
+    pub(crate) async fn keep_step(
+        &mut self,
+        number: u32,
+        step: &Step,
+        failed: bool,
+    ) -> Result<(), Stopped> {
+        // Also of a step that leaves no evidence: the next page may show the code that was asked for.
+        self.learn_secrets();
+        if failed {
+            let reasoning = format!("failed: {}", described(step));
+            return self.keep_page(number, reasoning, true).await;
+        }
+        let changes = match &step.action {
+            Action::Navigate { .. }
+            | Action::Click(_)
+            | Action::Change { .. }
+            | Action::KeyDown { .. } => true,
+            Action::Screenshot { reasoning } => {
+                let reasoning = reasoning.clone().unwrap_or_else(|| described(step));
+                return self.keep_page(number, reasoning, true).await;
+            }
+            _ => false,
+        };
+        match changes && self.evidence.is_whole {
+            true => self.keep_page(number, described(step), false).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Keeps the page, if it is another than the last that was kept, or in any case.
+    pub(crate) async fn keep_page(
+        &mut self,
+        number: u32,
+        reasoning: String,
+        in_any_case: bool,
+    ) -> Result<(), Stopped> {
+        self.learn_secrets();
+        let Some(page) = &self.session.page else {
+            return Ok(());
+        };
+        let mut document = document(page, &self.evidence.secrets);
+        let mut hasher = DefaultHasher::new();
+        document.hash(&mut hasher);
+        let hash = hasher.finish();
+        if self.evidence.last.replace(hash) == Some(hash) && !in_any_case {
+            return Ok(());
+        }
+        // The same page at another step is another screenshot.
+        document.push_str(&format!("<!-- step {number} -->"));
+        let screenshot = CapturedScreenshot {
+            file_name: format!("step-{number:02}.html"),
+            file_type: "text/html; charset=utf-8".to_owned(),
+            size: None,
+            reasoning: Some(reasoning),
+            step: Some(number),
+            content: document.into(),
+        };
+        self.context.screenshot(screenshot).await
+    }
+
+    /// Keeps the page that a run ends on with an error of no step.
+    pub(crate) async fn keep_end(&mut self, playbook: &Playbook) -> Result<(), Stopped> {
+        let last = u32::try_from(playbook.steps.len()).unwrap_or(u32::MAX);
+        self.keep_page(last, "end with an error".to_owned(), false)
+            .await
+    }
+
+    fn learn_secrets(&mut self) {
+        let mut evidence = std::mem::take(&mut self.evidence);
+        evidence.secrets.learn(self.values());
+        self.evidence = evidence;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_runs_a_second_are_kept_step_by_step() {
+        let pace = Pace::default();
+        let begin = Instant::now();
+
+        let first: Vec<bool> = (0..12).map(|_| pace.admits(begin)).collect();
+
+        assert_eq!(first.iter().filter(|admitted| **admitted).count(), 10);
+        assert!(!pace.admits(begin + Duration::from_millis(999)));
+        assert!(pace.admits(begin + SECOND));
+    }
+}

@@ -1,0 +1,100 @@
+//! What is kept of the pages that a run came to.
+
+use serde_json::json;
+use windlass_worker::Agent;
+use windlass_worker::protocol::CapturedScreenshot;
+
+use crate::playbook::{custom, whole_way};
+use crate::server::{Run, Server};
+use crate::site::{CODE, PASSWORD, Site};
+use crate::{agent, server};
+
+fn seen(server: &Server) -> Vec<(u32, CapturedScreenshot, String)> {
+    let screenshots = server.screenshots.lock().unwrap().clone();
+    let read = screenshots.into_iter().map(|screenshot| {
+        let content = String::from_utf8(screenshot.content.to_vec()).unwrap();
+        (screenshot.step.unwrap(), screenshot, content)
+    });
+    read.collect()
+}
+
+#[tokio::test]
+async fn each_step_that_changes_the_page_leaves_it_without_its_secrets() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &["111111", CODE]);
+    let context = Run::new(site.url("/"), &whole_way()).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let seen = seen(&server);
+    let steps: Vec<_> = seen.iter().map(|(step, ..)| *step).collect();
+    // The click on a label and the questions change nothing.
+    assert_eq!(steps, [2, 5, 6, 7, 10, 11, 14, 15]);
+    for (step, screenshot, content) in &seen {
+        assert_eq!(screenshot.file_name, format!("step-{step:02}.html"));
+        assert_eq!(screenshot.file_type, "text/html; charset=utf-8");
+        assert!(content.starts_with("<!doctype html>"), "{content}");
+        let reasoning = screenshot.reasoning.clone().unwrap();
+        for secret in [PASSWORD, CODE, "111111", "kari", "t0k"] {
+            assert!(
+                !content.contains(secret),
+                "{secret} in step {step}: {content}"
+            );
+            assert!(!reasoning.contains(secret), "{secret} in {reasoning}");
+        }
+    }
+    assert!(
+        seen[0].2.contains("<label for=\"user\">User</label>"),
+        "{}",
+        seen[0].2
+    );
+    let typed = "<input id=\"user\" type=\"text\" value=\"••••\">";
+    assert!(seen[1].2.contains(typed), "{}", seen[1].2);
+    assert!(seen[7].2.contains("January 2026"), "{}", seen[7].2);
+}
+
+#[tokio::test]
+async fn a_step_that_fails_leaves_the_page_that_it_failed_on() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "change", "selectors": [["#user"]], "value": "somebody"},
+        custom("expect", &json!({"selector": "#elsewhere"})),
+    ]);
+    let context = Run::new(site.url("/login"), &steps).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap_err();
+
+    let seen = seen(&server);
+    let steps: Vec<_> = seen.iter().map(|(step, ..)| *step).collect();
+    assert_eq!(steps, [1, 2, 3]);
+    let reasoning = seen[2].1.reasoning.as_deref().unwrap();
+    assert!(reasoning.starts_with("failed: "), "{reasoning}");
+    assert!(seen[2].2.contains("value=\"somebody\""), "{}", seen[2].2);
+}
+
+#[tokio::test]
+async fn a_screenshot_step_keeps_the_page_in_any_case_with_its_reasoning() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("screenshot", &json!({"reasoning": "This is the form."})),
+    ]);
+    let context = Run::new(site.url("/login"), &steps).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let seen = seen(&server);
+    let told: Vec<_> = seen
+        .iter()
+        .map(|(step, screenshot, _)| (*step, screenshot.reasoning.as_deref().unwrap()))
+        .collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told[1], (2, "This is the form."));
+    assert_ne!(
+        seen[0].2, seen[1].2,
+        "the server keeps the same content once"
+    );
+}
