@@ -172,6 +172,30 @@ async fn a_broken_row_stops_no_other_clock() {
 }
 
 #[tokio::test]
+async fn a_broken_run_in_line_stops_no_other_clock() {
+    let opened = open().await;
+    let stage = Stage::new(&opened.fixture).await;
+    let held = stage.begun().await;
+    let mut last = held.clone();
+    for _ in 0..5 {
+        stage.pass(seconds(1));
+        last = stage.start(stage.new_run_in(held.session_id)).await;
+    }
+    let id = last.id.uuid().simple();
+    let statement = format!("UPDATE run SET state = '{{}}' WHERE id = x'{id}'");
+    execute(&opened.file, statement).await;
+    stage.pass(seconds(1));
+    let whole = stage.begun().await;
+    stage.pass(seconds(60));
+
+    let swept = opened.fixture.ports.runs.sweep(10).await.expect("a sweep");
+
+    assert_eq!(swept.acted, 1);
+    assert_eq!(stage.status(held.id).await, Status::Running);
+    assert_eq!(stage.errors(whole.id).await, ["session/session_lost"]);
+}
+
+#[tokio::test]
 async fn a_broken_row_keeps_no_worker_from_starting_anew() {
     let opened = open().await;
     let stage = Stage::new(&opened.fixture).await;

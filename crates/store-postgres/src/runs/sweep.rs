@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::FromRow;
 use tracing::{error, info, warn};
+use uuid::Uuid;
 use windlass_application::ports::runs::Swept;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
@@ -38,43 +39,64 @@ pub(super) async fn sweep(store: &PostgresStore, limit: u32) -> Result<Swept, St
 }
 
 async fn clocks(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> {
-    let rows = due(store, limit).await?;
-    let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
-    let mut swept = Swept {
-        more: is_full,
-        ..Swept::default()
-    };
-    let mut postponed = HashSet::new();
+    let mut swept = Swept::default();
+    // Those that somebody else has, or that are broken: one of them may have more due rows than a
+    // look takes, which must not hide everybody else's.
+    let mut passed_over = HashSet::new();
+    loop {
+        let known = passed_over.len();
+        let rows = due(store, limit, &passed_over).await?;
+        let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
+        let through = sweep_rows(store, rows, limit, &mut passed_over, &mut swept).await?;
+        if !through || !is_full || swept.acted >= limit || passed_over.len() == known {
+            swept.more |= is_full;
+            return Ok(swept);
+        }
+    }
+}
+
+/// Whether it got through: the store may go away in between.
+async fn sweep_rows(
+    store: &PostgresStore,
+    rows: Vec<DueRow>,
+    limit: u32,
+    passed_over: &mut HashSet<SessionId>,
+    swept: &mut Swept,
+) -> Result<bool, StoreError> {
     for row in rows {
         let session_id = SessionId::from_uuid(row.session_id.0);
         let run_id = row.run_id.map(|id| RunId::from_uuid(id.0));
-        let mut more = !postponed.contains(&session_id);
+        let mut more = !passed_over.contains(&session_id);
         while more && swept.acted < limit {
             match retrying(|| sweep_row(store, session_id, run_id)).await {
-                Ok(of_scene) => {
+                Ok(Some(of_scene)) => {
                     more = of_scene.more;
                     swept.acted += of_scene.acted;
                     swept.signals.extend(of_scene.signals);
+                }
+                Ok(None) => {
+                    passed_over.insert(session_id);
+                    more = false;
                 }
                 // What was done before is committed, and must be told.
                 Err(error @ StoreError::Unavailable(_)) if swept.acted > 0 => {
                     warn!(session.id = %session_id, %error, "a sweep was broken off");
                     swept.more = true;
-                    return Ok(swept);
+                    return Ok(false);
                 }
                 Err(error @ StoreError::Unavailable(_)) => return Err(error),
                 // One broken scene must not stop all clocks.
                 Err(error) => {
                     error!(session.id = %session_id, %error, "a session cannot be swept");
                     postpone_alone(store, session_id).await?;
-                    postponed.insert(session_id);
+                    passed_over.insert(session_id);
                     more = false;
                 }
             }
         }
         swept.more |= more;
     }
-    Ok(swept)
+    Ok(true)
 }
 
 /// A row whose `check_at` has passed: a run's, or, without one, a session's own.
@@ -84,35 +106,45 @@ struct DueRow {
     run_id: Option<Id>,
 }
 
-/// The sessions and runs of which a clock may have run out, the earliest first. Over all
-/// organizations: a scene is of one.
-async fn due(store: &PostgresStore, limit: u32) -> Result<Vec<DueRow>, StoreError> {
+/// The sessions and runs of which a clock may have run out, the earliest first, but for those that
+/// are passed over. Over all organizations: a scene is of one.
+async fn due(
+    store: &PostgresStore,
+    limit: u32,
+    passed_over: &HashSet<SessionId>,
+) -> Result<Vec<DueRow>, StoreError> {
+    let passed_over: Vec<Uuid> = passed_over.iter().map(|id| id.uuid()).collect();
     sqlx::query_as(
         "SELECT session_id, run_id
          FROM (
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM queue
-                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+                 WHERE check_at <= $1 AND session_id <> ALL($3)
+                 ORDER BY check_at LIMIT $2
              ) AS of_queue
              UNION ALL
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM parked
-                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+                 WHERE check_at <= $1 AND session_id <> ALL($3)
+                 ORDER BY check_at LIMIT $2
              ) AS of_parked
              UNION ALL
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM live
-                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+                 WHERE check_at <= $1 AND session_id <> ALL($3)
+                 ORDER BY check_at LIMIT $2
              ) AS of_live
              UNION ALL
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM review
-                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+                 WHERE check_at <= $1 AND session_id <> ALL($3)
+                 ORDER BY check_at LIMIT $2
              ) AS of_review
              UNION ALL
              SELECT * FROM (
                  SELECT id, NULL::uuid, check_at FROM session
-                 WHERE check_at <= $1 ORDER BY check_at LIMIT $2
+                 WHERE check_at <= $1 AND id <> ALL($3)
+                 ORDER BY check_at LIMIT $2
              ) AS of_session
          ) AS due
          ORDER BY check_at
@@ -120,27 +152,28 @@ async fn due(store: &PostgresStore, limit: u32) -> Result<Vec<DueRow>, StoreErro
     )
     .bind(At(store.now()))
     .bind(i64::from(limit))
+    .bind(passed_over)
     .fetch_all(store.pool())
     .await
     .map_err(store_error)
 }
 
 /// Acts on one clock of a run and its session that has run out, or sets when they are looked at
-/// again: a transaction of its own. Not on all of them in one, since each may lock gates. A session
-/// that somebody else has, such as another sweeper, is left to the next sweep.
+/// again: a transaction of its own. Not on all of them in one, since each may lock gates. None where
+/// somebody else has the session, such as another sweeper.
 async fn sweep_row(
     store: &PostgresStore,
     session_id: SessionId,
     run_id: Option<RunId>,
-) -> Result<Swept, StoreError> {
+) -> Result<Option<Swept>, StoreError> {
     let mut transaction = store.begin(None).await?;
     let mut scenes = Loaded::load_free(&mut transaction, &[session_id], run_id).await?;
     let Some(loaded) = scenes.remove(&session_id) else {
-        return Ok(Swept::default());
+        return Ok(None);
     };
     let swept = sweep_loaded(&mut transaction, session_id, loaded?).await?;
     transaction.commit().await?;
-    Ok(swept)
+    Ok(Some(swept))
 }
 
 async fn sweep_loaded(

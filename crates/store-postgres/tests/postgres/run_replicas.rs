@@ -120,6 +120,31 @@ async fn a_lease_never_waits_for_a_run() {
 }
 
 #[tokio::test]
+async fn a_session_that_somebody_has_hides_no_other_clock() {
+    let (fixture, database) = open().await;
+    let stage = Stage::with(&fixture, |it| it.queue_timeout = seconds(100)).await;
+    let taken = stage.started().await;
+    for _ in 0..4 {
+        stage.start(stage.new_run_in(taken.session_id)).await;
+    }
+    stage.pass(seconds(1));
+    let free = stage.started().await;
+    stage.pass(seconds(200));
+    let mut outside = database.outside().begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM session WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(taken.session_id.uuid())
+        .execute(&mut *outside)
+        .await
+        .expect("a lock");
+
+    let swept = fixture.ports.runs.sweep(2).await.expect("a sweep");
+    outside.rollback().await.expect("a rollback");
+
+    assert_eq!((swept.acted, swept.more), (1, false));
+    assert_eq!(stage.errors(free.id).await, ["session/timeout"]);
+}
+
+#[tokio::test]
 async fn a_new_start_finds_what_a_lease_under_way_brings_to_the_one_before() {
     let (fixture, database) = open().await;
     let other = replica(&fixture, &database).await;

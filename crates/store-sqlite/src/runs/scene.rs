@@ -111,7 +111,16 @@ impl Loaded {
         transaction: &mut Transaction,
         command: Command,
     ) -> Result<Changes, WriteError> {
-        let mut changes = self.decide(transaction, command).await?;
+        let changes = self.decide(transaction, command).await?;
+        Ok(self.save(transaction, changes).await?)
+    }
+
+    /// Saves what was decided over it.
+    pub(super) async fn save(
+        self,
+        transaction: &mut Transaction,
+        mut changes: Changes,
+    ) -> Result<Changes, StoreError> {
         let moved = save::save(transaction, &self, &changes).await?;
         moved.tell(&mut changes.signals);
         Ok(changes)

@@ -134,7 +134,7 @@ async fn sweep_row(
 ) -> Result<bool, StoreError> {
     let now = transaction.at();
     loop {
-        let loaded = match Loaded::load(transaction.connection(), session_id, run_id).await {
+        let mut loaded = match Loaded::load(transaction.connection(), session_id, run_id).await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Ok(false),
             // One broken row must not stop all clocks.
@@ -152,18 +152,23 @@ async fn sweep_row(
             swept.more = true;
             return Ok(true);
         }
-        match loaded.command(transaction, command).await {
-            Ok(changes) => {
-                swept.acted += 1;
-                swept.signals.extend(changes.signals);
-                info!(session.id = %session_id, "a clock of {session_id} ran out");
+        let changes = match loaded.decide(transaction, command).await {
+            Ok(changes) => changes,
+            // A session that ends reads who waits for it. Nothing is written yet.
+            Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+                error!(session.id = %session_id, %error, "a session cannot be swept");
+                return Ok(false);
             }
             Err(WriteError::Store(error)) => return Err(error),
             Err(error) => {
                 warn!(session.id = %session_id, %error, "a clock that ran out was not taken");
                 return Ok(false);
             }
-        }
+        };
+        let changes = loaded.save(transaction, changes).await?;
+        swept.acted += 1;
+        swept.signals.extend(changes.signals);
+        info!(session.id = %session_id, "a clock of {session_id} ran out");
     }
 }
 
