@@ -1,9 +1,7 @@
 //! What a failure of PostgreSQL means to whoever asked the store.
 
-use std::fmt;
-
 use windlass_application::ports::{StoreError, WriteError};
-use windlass_records::rows::Row;
+pub(crate) use windlass_records::rows::{corrupt, read};
 
 /// Classes of SQLSTATE after which the same call may succeed later: the connection failed, the
 /// transaction was rolled back, resources are short, an operator or a timeout stepped in, the
@@ -81,24 +79,5 @@ impl MaybeConflict for WriteError {
             | Self::Exceeded(_)
             | Self::IdempotencyKeyReused => false,
         }
-    }
-}
-
-/// What a row keeps, or which rule it breaks.
-pub(crate) fn read<R: Row>(row: R) -> Result<R::Kept, StoreError> {
-    let name = row.name();
-    row.kept().map_err(|rule| corrupt(R::TABLE, &name, &rule))
-}
-
-/// A row that breaks a rule that it was written under.
-pub(crate) fn corrupt(
-    table: &'static str,
-    row: &dyn fmt::Display,
-    rule: &dyn fmt::Display,
-) -> StoreError {
-    StoreError::Corrupt {
-        table,
-        row: row.to_string(),
-        rule: rule.to_string(),
     }
 }

@@ -1,10 +1,8 @@
 //! What a failure of SQLite means to whoever asked the store.
 
-use std::fmt;
-
 use sqlx::error::DatabaseError;
 use windlass_application::ports::StoreError;
-use windlass_records::rows::Row;
+pub(crate) use windlass_records::rows::{corrupt, read};
 
 /// Primary result codes after which the same call may succeed later: busy, locked, out of memory,
 /// interrupted, I/O error, disk full, cannot open. Source: <https://www.sqlite.org/rescode.html>.
@@ -41,25 +39,6 @@ fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
     let code = error.code()?.parse::<i32>().ok()?;
     // The low byte of an extended code is the primary one.
     Some(code & 0xff)
-}
-
-/// What a row keeps, or which rule it breaks.
-pub(crate) fn read<R: Row>(row: R) -> Result<R::Kept, StoreError> {
-    let name = row.name();
-    row.kept().map_err(|rule| corrupt(R::TABLE, &name, &rule))
-}
-
-/// A row that breaks a rule that it was written under.
-pub(crate) fn corrupt(
-    table: &'static str,
-    row: &dyn fmt::Display,
-    rule: &dyn fmt::Display,
-) -> StoreError {
-    StoreError::Corrupt {
-        table,
-        row: row.to_string(),
-        rule: rule.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ mod task;
 mod timeline;
 mod worker;
 
+use std::fmt;
 use std::time::Duration;
 
 pub use self::agent::{AgentRow, AgentTaskRow, with_tasks};
@@ -47,6 +48,7 @@ pub use self::task::TaskRow;
 pub use self::timeline::{LineKind, LineRow, MAX_LINES};
 pub(crate) use self::worker::NOTED_EVERY;
 pub use self::worker::{Worker, WorkerRow};
+use windlass_application::ports::StoreError;
 use windlass_domain::id::MalformedId;
 
 use crate::Impossible;
@@ -67,6 +69,24 @@ pub trait Row: Sized {
     /// # Errors
     /// [`Impossible`] names the rule that the row breaks.
     fn kept(self) -> Result<Self::Kept, Impossible>;
+}
+
+/// What a row keeps, or which rule it breaks.
+///
+/// # Errors
+/// `Corrupt` where it breaks one.
+pub fn read<R: Row>(row: R) -> Result<R::Kept, StoreError> {
+    let name = row.name();
+    row.kept().map_err(|rule| corrupt(R::TABLE, &name, &rule))
+}
+
+/// A row that breaks a rule that it was written under.
+pub fn corrupt(table: &'static str, row: &dyn fmt::Display, rule: &dyn fmt::Display) -> StoreError {
+    StoreError::Corrupt {
+        table,
+        row: row.to_string(),
+        rule: rule.to_string(),
+    }
 }
 
 impl From<MalformedId> for Impossible {
