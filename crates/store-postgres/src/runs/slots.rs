@@ -20,9 +20,9 @@ use windlass_domain::session::Session;
 use windlass_domain::slot::{Candidate, Caps, Gate, Leaving, Next, Passage, Slot, takes_part};
 use windlass_records::columns::{Count, Id};
 use windlass_records::rows::{GateRow, WaitingRow};
-use windlass_records::select_runs;
+use windlass_records::{PARKED_FOR_SESSION, Place, kept_by, select_runs};
 
-use super::place::{self, Place, kept_by};
+use super::place;
 use crate::error::{read, store_error};
 use crate::retry::retrying;
 use crate::store::PostgresStore;
@@ -270,7 +270,7 @@ async fn gates_to_open(store: &PostgresStore) -> Result<Vec<Gate>, StoreError> {
          )
          SELECT organization_id, slot, slot_of FROM waiting WHERE slot <> $1",
     )
-    .bind(place::SESSION)
+    .bind(PARKED_FOR_SESSION)
     .bind(ABOVE_ALL_IDS)
     .fetch_all(&mut *connection)
     .await

@@ -9,8 +9,8 @@ use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
-use windlass_domain::run::{Holder, RunCommand};
-use windlass_domain::session::{Session, SessionState};
+use windlass_domain::run::RunCommand;
+use windlass_records::kept_by;
 
 use super::leased::Equipment;
 use super::pick::{Picked, Picks};
@@ -143,7 +143,8 @@ async fn lease_one(
         return Ok(None);
     };
     let equipment = Equipment::load(connection, run).await?;
-    let resumed = is_kept_by(loaded.scene.session.as_ref(), request.holder);
+    let kept_by = loaded.scene.session.as_ref().and_then(kept_by);
+    let resumed = kept_by == Some(request.holder);
     let command = Command::Run {
         run_id,
         command: RunCommand::Lease {
@@ -163,18 +164,6 @@ async fn lease_one(
         }
         Err(error) => Err(error),
     }
-}
-
-/// Whether this start of a worker has the session's state from a run before.
-fn is_kept_by(session: Option<&Session>, holder: Holder) -> bool {
-    session.is_some_and(|session| match session.state {
-        SessionState::Idle { holder: keeper, .. } => keeper == holder,
-        SessionState::Queued
-        | SessionState::Running { .. }
-        | SessionState::Completing { .. }
-        | SessionState::Completed
-        | SessionState::Failed => false,
-    })
 }
 
 /// Those of the worker's sessions that it no longer has.

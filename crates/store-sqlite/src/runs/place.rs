@@ -6,63 +6,14 @@ use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
 use windlass_domain::id::RunId;
 use windlass_domain::lifecycle;
-use windlass_domain::run::{Holder, Run, RunState, Waiting};
-use windlass_domain::session::{Session, SessionState};
+use windlass_domain::run::{Holder, Run};
+use windlass_domain::session::Session;
 use windlass_domain::slot::Slot;
 use windlass_records::columns::{At, HeldBy, Id};
 use windlass_records::rows::active_at;
+use windlass_records::{PARKED_FOR_SESSION, Place, deadline, kept_by};
 
 use crate::error::{corrupt, store_error};
-
-/// What a run waits for in `parked` that waits for its session. Not a kind of slots that a gate counts.
-pub(super) const SESSION: &str = "session";
-
-/// What a run waits for, and so the table that it has a row in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// For a worker: it may be leased, or waits for a slot besides that of its session.
-    Queue,
-    /// For its session.
-    Parked,
-    /// For the worker that holds it.
-    Live,
-    /// For a person.
-    Review,
-    /// For nothing: it is final.
-    Nowhere,
-}
-
-impl Place {
-    pub(super) fn of(state: &RunState) -> Self {
-        match state {
-            RunState::Queued {
-                waiting: Waiting::ForWorker,
-                ..
-            } => Self::Queue,
-            RunState::Queued {
-                waiting: Waiting::ForSession,
-                ..
-            } => Self::Parked,
-            RunState::Running { .. }
-            | RunState::InteractionRequired { .. }
-            | RunState::Canceling { .. } => Self::Live,
-            RunState::ReviewRequired { .. } => Self::Review,
-            RunState::Completed | RunState::Failed { .. } | RunState::Canceled => Self::Nowhere,
-        }
-    }
-}
-
-/// The start of a worker that keeps a session and alone may take its runs; None where any may.
-pub(super) fn kept_by(session: &Session) -> Option<Holder> {
-    match session.state {
-        SessionState::Idle { holder, .. } => Some(holder),
-        SessionState::Queued
-        | SessionState::Running { .. }
-        | SessionState::Completing { .. }
-        | SessionState::Completed
-        | SessionState::Failed => None,
-    }
-}
 
 /// Takes a run out of its place. Answers which slot it waited for there besides its session's.
 pub(super) async fn leave(
@@ -110,7 +61,7 @@ pub(super) async fn enter(
     match Place::of(&run.state) {
         Place::Queue => enter_queue(connection, run, kept_by(session)).await,
         Place::Parked => {
-            let session_slot = (SESSION, run.session_id.to_string());
+            let session_slot = (PARKED_FOR_SESSION, run.session_id.to_string());
             park(connection, run, session_slot, None).await
         }
         Place::Live => enter_live(connection, run).await,
@@ -162,16 +113,6 @@ pub(super) async fn rearm(
             .map_err(store_error)?;
     }
     Ok(())
-}
-
-fn deadline(run: &Run) -> Result<At, StoreError> {
-    lifecycle::check_at(run).map(At).ok_or_else(|| {
-        corrupt(
-            "run",
-            &run.id,
-            &"a run that waits or is held has a deadline",
-        )
-    })
 }
 
 /// Puts a run where it may be leased, by this start of a worker alone or by any.

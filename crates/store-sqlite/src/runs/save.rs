@@ -11,10 +11,10 @@ use windlass_domain::run::{Outcome, Run, RunState};
 use windlass_domain::session::Session;
 use windlass_records::columns::{At, Id, millis};
 use windlass_records::rows::differ_in_clocks_alone;
-use windlass_records::{NewEvent, RunFacts, RunStateRecord, SessionFacts};
+use windlass_records::{NewEvent, Place, RunFacts, RunStateRecord, SessionFacts};
 
 use super::attachment;
-use super::place::{self, Place};
+use super::place;
 use super::scene::Loaded;
 use super::slots::{Moved, Moves};
 use crate::credentials;

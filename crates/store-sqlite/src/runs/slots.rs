@@ -14,9 +14,9 @@ use windlass_domain::session::Session;
 use windlass_domain::slot::{Candidate, Caps, Gate, Leaving, Next, Passage, Slot, takes_part};
 use windlass_records::columns::{Count, Id};
 use windlass_records::rows::{GateRow, WaitingRow};
-use windlass_records::select_runs;
+use windlass_records::{PARKED_FOR_SESSION, Place, kept_by, select_runs};
 
-use super::place::{self, Place, kept_by};
+use super::place;
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
@@ -249,7 +249,7 @@ async fn open(store: &SqliteStore, gate: Gate) -> Result<Moved, StoreError> {
 async fn gates_to_open(store: &SqliteStore) -> Result<Vec<Gate>, StoreError> {
     let mut reader = store.readers().acquire().await.map_err(store_error)?;
     let rows: Vec<GateRow> = sqlx::query_as(WAITED_AT)
-        .bind(place::SESSION)
+        .bind(PARKED_FOR_SESSION)
         .fetch_all(&mut *reader)
         .await
         .map_err(store_error)?;
