@@ -7,6 +7,7 @@
 
 mod audit;
 pub mod columns;
+mod decision;
 mod event;
 mod event_filter;
 mod holder;
@@ -20,6 +21,7 @@ mod new_event;
 pub mod page;
 mod place;
 pub mod rows;
+mod run_change;
 mod run_error;
 mod run_state;
 mod sealed;
@@ -32,6 +34,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::audit::{Audited, By};
+pub use self::decision::{EnteredStatuses, by_id, credential_told, session_after};
 pub use self::event::{EventDetail, RunFacts, SessionFacts};
 pub use self::event_filter::EventFilterRecord;
 pub use self::in_use::refuse_in_use;
@@ -40,6 +43,7 @@ pub use self::last_look::{LastLook, Look, in_turn};
 pub use self::last_noted::LastNoted;
 pub use self::new_event::{NewEvent, SubjectColumns, by_organization};
 pub use self::place::{PARKED_FOR_SESSION, Place, deadline, kept_by};
+pub use self::run_change::{RunChange, asked};
 pub use self::run_state::RunStateRecord;
 pub use self::session_state::SessionStateRecord;
 pub use self::storage_settings::StorageSettingsRecord;

@@ -38,9 +38,8 @@ pub use self::idempotency::{IdempotencyRow, Remembered};
 pub use self::key::{KeyRow, minute_of_use};
 pub use self::organization::OrganizationRow;
 pub use self::playbook::PlaybookRow;
-pub use self::run::{
-    RunRow, StatusRow, ViewRow, WaitingRow, active_at, differ_in_clocks_alone, shows_output,
-};
+pub(crate) use self::run::differ_in_clocks_alone;
+pub use self::run::{RunRow, StatusRow, ViewRow, WaitingRow, active_at, shows_output};
 pub use self::screenshot::ScreenshotRow;
 pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;

@@ -303,7 +303,7 @@ pub fn active_at(state: &RunState) -> Option<Timestamp> {
 }
 
 /// Whether two states of a run are the same but for the moments that `live` has.
-pub fn differ_in_clocks_alone(before: &Run, after: &Run) -> bool {
+pub(crate) fn differ_in_clocks_alone(before: &Run, after: &Run) -> bool {
     let Some(lease) = before.state.lease() else {
         return false;
     };

@@ -4,14 +4,15 @@
 use sqlx::postgres::PgConnection;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::NewRun;
-use windlass_domain::event::EventData;
-use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
-use windlass_domain::lifecycle::{Changes, LifecycleEvent, SceneCredential, Subject};
-use windlass_domain::run::{Outcome, Run, RunState};
+use windlass_domain::credential::Credential;
+use windlass_domain::id::{CredentialId, OrganizationId, RunId};
+use windlass_domain::lifecycle::{Changes, SceneCredential};
+use windlass_domain::run::{Outcome, Run};
 use windlass_domain::session::Session;
 use windlass_records::columns::{At, Count, Id, millis};
-use windlass_records::rows::differ_in_clocks_alone;
-use windlass_records::{NewEvent, Place, RunFacts, RunStateRecord, SessionFacts};
+use windlass_records::{
+    EnteredStatuses, RunChange, RunStateRecord, asked, by_id, credential_told, session_after,
+};
 
 use super::attachment;
 use super::place;
@@ -38,12 +39,12 @@ pub(super) async fn save(
         credentials::save_login(transaction.connection(), login).await?;
     }
     // The credential is locked before the gates of slots, and those before where runs stand.
-    let session = changes.session.as_ref().or(before.scene.session.as_ref());
+    let known = by_id(&before.scene.runs);
     let mut moves = Moves::default();
     for run in &changes.runs {
-        let known = before.scene.runs.iter().find(|known| known.id == run.id);
+        let known = known.get(&run.id).copied();
         transaction.count_queued(known, run);
-        let session = session.ok_or_else(|| no_session(run.id))?;
+        let session = session_after(&before.scene, changes, run.id)?;
         match known {
             Some(known) => update_run(transaction, &mut moves, known, run, session).await?,
             // A start has kept its own run already, but for its place.
@@ -54,9 +55,7 @@ pub(super) async fn save(
     if let (Some(output), Some(run)) = (&changes.output, changes.runs.first()) {
         keep_output(transaction.connection(), run.id, output).await?;
     }
-    for event in &changes.events {
-        emit(transaction, before, changes, event).await?;
-    }
+    emit(transaction, before, changes).await?;
     Ok(moved)
 }
 
@@ -67,8 +66,7 @@ pub(super) async fn save_start(
     changes: &Changes,
     start: &NewRun,
 ) -> Result<Moved, StoreError> {
-    let session = changes.session.as_ref().or(before.scene.session.as_ref());
-    let session = session.ok_or_else(|| no_session(start.run.id))?;
+    let session = session_after(&before.scene, changes, start.run.id)?;
     let started = changes.runs.iter().find(|run| run.id == start.run.id);
     let run = started.ok_or_else(|| corrupt("run", &start.run.id, &"a start changes its run"))?;
     let trace_parent = transaction.trace_parent().map(str::to_owned);
@@ -129,8 +127,7 @@ async fn insert_run(
     Ok(())
 }
 
-/// Saves the next state of a run. A touch or a renewal that moved clocks alone writes neither the
-/// run's row nor any index.
+/// Saves the next state of a run.
 async fn update_run(
     transaction: &mut Transaction,
     moves: &mut Moves,
@@ -138,25 +135,15 @@ async fn update_run(
     after: &Run,
     session: &Session,
 ) -> Result<(), StoreError> {
-    if before == after {
-        return Ok(());
-    }
-    let entered_nothing = before.version == after.version;
-    let stays_live =
-        Place::of(&before.state) == Place::Live && Place::of(&after.state) == Place::Live;
-    if entered_nothing && stays_live {
-        place::move_clocks(transaction.connection(), after).await?;
-        if differ_in_clocks_alone(before, after) {
-            return Ok(());
-        }
-    } else {
-        moves.add(transaction, Some(before), after, session).await?;
+    match RunChange::of(before, after) {
+        RunChange::Nothing => return Ok(()),
+        RunChange::Clocks => return place::move_clocks(transaction.connection(), after).await,
+        RunChange::ClocksAndRow => place::move_clocks(transaction.connection(), after).await?,
+        RunChange::PlaceAndRow => moves.add(transaction, Some(before), after, session).await?,
     }
     let connection = transaction.connection();
     update_row(connection, after).await?;
-    if let RunState::InteractionRequired { interaction, .. } = &after.state
-        && !entered_nothing
-    {
+    if let Some(interaction) = asked(before, after) {
         let (at, message) = (interaction.created_at, &interaction.message);
         attachment::keep_interaction(connection, after.id, at, message).await?;
     }
@@ -222,91 +209,38 @@ async fn update_credential(
     Ok(())
 }
 
-/// Keeps the event of a status that was entered, for the commit.
+/// Keeps an event of each status that was entered, for the commit.
 async fn emit(
     transaction: &mut Transaction,
     before: &Loaded,
     changes: &Changes,
-    event: &LifecycleEvent,
 ) -> Result<(), StoreError> {
-    let (organization_id, data) = match event.subject {
-        Subject::Run {
-            run_id,
-            version,
-            runtime,
-        } => {
-            let (organization_id, facts) = run_facts(before, changes, run_id)?;
-            let summary = facts.summary(event.event_type, event.at, version, runtime);
-            let summary = summary.map_err(|error| corrupt("run", &run_id, &error))?;
-            (organization_id, EventData::Run(summary))
-        }
-        Subject::Session {
-            session_id,
-            version,
-            runtime,
-        } => {
-            let (organization_id, facts) = session_facts(changes, session_id)?;
-            let summary = facts.summary(event.event_type, event.at, version, runtime);
-            let summary = summary.map_err(|error| corrupt("session", &session_id, &error))?;
-            (organization_id, EventData::Session(summary))
-        }
-        Subject::Credential { credential_id } => {
-            credential_data(transaction, before, credential_id).await?
-        }
+    let credential = match credential_told(changes) {
+        Some(id) => saved_credential(transaction, before, id).await?,
+        None => None,
     };
-    transaction.emit(NewEvent {
-        organization_id,
-        event_type: event.event_type,
-        at: event.at,
-        data,
-    });
+    let entered = EnteredStatuses {
+        changes,
+        metadata: &before.metadata,
+        credential,
+    };
+    for event in entered.events()? {
+        transaction.emit(event);
+    }
     Ok(())
 }
 
-fn run_facts(
-    before: &Loaded,
-    changes: &Changes,
-    run_id: RunId,
-) -> Result<(OrganizationId, RunFacts), StoreError> {
-    let run = changes.runs.iter().find(|run| run.id == run_id);
-    let run = run.ok_or_else(|| corrupt("run", &run_id, &"a run that enters a status changes"))?;
-    let metadata = before.metadata.get(&run_id).cloned().unwrap_or_default();
-    Ok((run.organization_id, RunFacts::of(run, metadata)))
-}
-
-fn session_facts(
-    changes: &Changes,
-    session_id: SessionId,
-) -> Result<(OrganizationId, SessionFacts), StoreError> {
-    let session = changes.session.as_ref();
-    let session = session.ok_or_else(|| {
-        let rule = "a session that enters a status changes";
-        corrupt("session", &session_id, &rule)
-    })?;
-    Ok((session.organization_id, SessionFacts::of(session)))
-}
-
-/// A credential as it is now, after its status was saved.
-async fn credential_data(
+/// A credential of the scene as it is now, after its status was saved, with whose it is.
+async fn saved_credential(
     transaction: &mut Transaction,
     before: &Loaded,
     credential_id: CredentialId,
-) -> Result<(OrganizationId, EventData), StoreError> {
-    let gone = || {
-        corrupt(
-            "credential",
-            &credential_id,
-            &"a session's credential is kept",
-        )
+) -> Result<Option<(OrganizationId, Credential)>, StoreError> {
+    let Some(session) = &before.scene.session else {
+        return Ok(None);
     };
-    let session = before.scene.session.as_ref().ok_or_else(gone)?;
     let organization_id = session.organization_id;
     let connection = transaction.connection();
     let credential = credentials::load(connection, organization_id, credential_id).await?;
-    let credential = credential.ok_or_else(gone)?;
-    Ok((organization_id, EventData::Credential(credential)))
-}
-
-fn no_session(run_id: RunId) -> StoreError {
-    corrupt("run", &run_id, &"a run has a session")
+    Ok(credential.map(|credential| (organization_id, credential)))
 }
