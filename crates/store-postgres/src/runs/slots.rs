@@ -7,8 +7,6 @@
 //! row of `parked` or `queue`. A run leaves `parked` under the lock of the gate that it waits at
 //! alone, so where it stands is known once that is had: others may have let it in until then.
 
-use std::collections::HashMap;
-
 use sqlx::postgres::PgConnection;
 use tracing::{error, warn};
 use uuid::Uuid;
@@ -17,10 +15,12 @@ use windlass_domain::id::RunId;
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::Run;
 use windlass_domain::session::Session;
-use windlass_domain::slot::{Candidate, Caps, Gate, Leaving, Next, Passage, Slot, takes_part};
+use windlass_domain::slot::{Candidate, Caps, Gate, Next, Passage, Slot};
 use windlass_records::columns::{Count, Id};
 use windlass_records::rows::{GateRow, WaitingRow};
-use windlass_records::{PARKED_FOR_SESSION, Place, kept_by, select_runs};
+use windlass_records::{
+    MOST_BROKEN, MOST_OPENINGS, Move, Moved, Moves, PARKED_FOR_SESSION, Place, select_runs,
+};
 
 use super::place;
 use crate::error::{read, store_error};
@@ -28,50 +28,20 @@ use crate::retry::retrying;
 use crate::store::PostgresStore;
 use crate::transaction::Transaction;
 
-/// How many of those that wait at a gate may be broken until it opens for nobody any more.
-const MOST_BROKEN: u32 = 100;
-
-/// How often in a row a gate is opened at most, so that one with thousands in front of it holds up
-/// no other clock for long.
-const MOST_OPENINGS: u32 = 10;
-
 /// Sorts after every id as text.
 const ABOVE_ALL_IDS: &str = "~";
 
-/// The runs of one decision that free slots or need some.
+/// The runs of one decision that move, and where those that free slots wait until then.
 #[derive(Default)]
-pub(super) struct Moves {
-    leaving: Vec<Leaving>,
+pub(super) struct Moving {
+    moves: Moves,
     /// Those of the leaving that no worker held: they are in `queue`, or wait at a gate.
     queued: Vec<Uuid>,
-    arriving: Vec<Candidate>,
 }
 
-/// Where the moves have led.
-#[derive(Default)]
-pub(super) struct Moved {
-    /// Those that came and must wait, and for which slot.
-    pub(super) waiting: HashMap<RunId, Slot>,
-    /// What to tell outside: runs may be leased.
-    signals: Vec<Signal>,
-    /// Whether more may pass than one transaction lets in.
-    more: bool,
-}
-
-impl Moved {
-    /// Adds what is to be told to what a decision tells.
-    pub(super) fn tell(self, signals: &mut Vec<Signal>) {
-        for signal in self.signals {
-            if !signals.contains(&signal) {
-                signals.push(signal);
-            }
-        }
-    }
-}
-
-impl Moves {
+impl Moving {
     /// Moves a run to where it stands `after`. One that needs slots, and one that waited for a
-    /// worker until now, is moved by [`Moves::make`].
+    /// worker until now, is moved by [`Moving::make`].
     pub(super) async fn add(
         &mut self,
         transaction: &mut Transaction,
@@ -79,46 +49,31 @@ impl Moves {
         after: &Run,
         session: &Session,
     ) -> Result<(), StoreError> {
-        let waits_on = |run: &Run| Place::of(&run.state) == Place::Queue;
-        if before.is_some_and(waits_on) && waits_on(after) {
-            return Ok(());
-        }
         let caps = transaction.caps();
         let connection = transaction.connection();
-        let took_part = before.filter(|before| takes_part(&before.state));
-        match (took_part, takes_part(&after.state)) {
-            (None, true) => {
-                if let Some(before) = before {
-                    place::leave(connection, before).await?;
-                }
-                let candidate = Candidate::new(after.clone(), kept_by(session), &caps);
-                self.arriving.push(candidate);
-                return Ok(());
-            }
-            (Some(before), false) => {
-                self.leaving.push(Leaving::new(before, &caps));
-                if waits_on(before) {
-                    self.queued.push(before.id.uuid());
-                } else {
-                    place::leave(connection, before).await?;
-                }
-            }
-            // Its slots stay its own, whether it is leased or waits again.
-            (Some(_), true) | (None, false) => {
-                if let Some(before) = before {
-                    place::leave(connection, before).await?;
-                }
+        let movement = self.moves.add(before, after, session, &caps);
+        if movement == Move::Stays {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            let waits_on = Place::of(&before.state) == Place::Queue;
+            if movement == Move::Leaves && waits_on {
+                self.queued.push(before.id.uuid());
+            } else {
+                place::leave(connection, before).await?;
             }
         }
-        place::enter(connection, after, session).await
+        match movement {
+            Move::Stays | Move::Arrives => Ok(()),
+            Move::Leaves | Move::Goes => place::enter(connection, after, session).await,
+        }
     }
 
     /// Makes all of them, and lets in who waits for what they free.
     pub(super) async fn make(self, transaction: &mut Transaction) -> Result<Moved, StoreError> {
-        if self.leaving.is_empty() && self.arriving.is_empty() {
+        let Some(passage) = self.moves.into_passage() else {
             return Ok(Moved::default());
-        }
-        let passage = Passage::new(self.leaving, self.arriving);
+        };
         let moved = pass(transaction, passage).await?;
         if !self.queued.is_empty() {
             sqlx::query("DELETE FROM queue WHERE run_id = ANY($1)")
@@ -166,10 +121,7 @@ async fn pass(transaction: &mut Transaction, mut passage: Passage) -> Result<Mov
     }
     for Candidate { run, kept_by, .. } in passage.into_passed() {
         place::enter_queue(connection, &run, kept_by).await?;
-        let ready = Signal::Ready { pool: run.pool };
-        if !moved.signals.contains(&ready) {
-            moved.signals.push(ready);
-        }
+        moved.let_in(&run);
     }
     Ok(moved)
 }

@@ -11,13 +11,13 @@ use windlass_domain::run::{Outcome, Run};
 use windlass_domain::session::Session;
 use windlass_records::columns::{At, Id, millis};
 use windlass_records::{
-    EnteredStatuses, RunChange, RunStateRecord, asked, by_id, credential_told, session_after,
+    EnteredStatuses, Moved, RunChange, RunStateRecord, asked, by_id, credential_told, session_after,
 };
 
 use super::attachment;
 use super::place;
 use super::scene::Loaded;
-use super::slots::{Moved, Moves};
+use super::slots::Moving;
 use crate::credentials;
 use crate::error::{corrupt, store_error};
 use crate::sessions;
@@ -33,7 +33,7 @@ pub(super) async fn save(
         sessions::update(transaction.connection(), session).await?;
     }
     let known = by_id(&before.scene.runs);
-    let mut moves = Moves::default();
+    let mut moves = Moving::default();
     for run in &changes.runs {
         let known = known.get(&run.id).copied();
         transaction.count_queued(known, run);
@@ -130,7 +130,7 @@ async fn insert_run(
 /// Saves the next state of a run.
 async fn update_run(
     transaction: &mut Transaction,
-    moves: &mut Moves,
+    moves: &mut Moving,
     before: &Run,
     after: &Run,
     session: &Session,
