@@ -16,6 +16,7 @@ mod interaction;
 mod last_let_in;
 mod last_look;
 mod last_noted;
+mod lease;
 mod length;
 mod moves;
 mod new_event;
@@ -29,6 +30,7 @@ mod sealed;
 mod session_state;
 mod storage_settings;
 mod task_settings;
+mod turns;
 mod webhook;
 
 use serde::Serialize;
@@ -42,6 +44,7 @@ pub use self::in_use::refuse_in_use;
 pub use self::last_let_in::LastLetIn;
 pub use self::last_look::{LastLook, Look, in_turn};
 pub use self::last_noted::LastNoted;
+pub use self::lease::Equipment;
 pub use self::moves::{MOST_BROKEN, MOST_OPENINGS, Move, Moved, Moves};
 pub use self::new_event::{NewEvent, SubjectColumns, by_organization};
 pub use self::place::{PARKED_FOR_SESSION, Place, deadline, kept_by};
@@ -50,6 +53,7 @@ pub use self::run_state::RunStateRecord;
 pub use self::session_state::SessionStateRecord;
 pub use self::storage_settings::StorageSettingsRecord;
 pub use self::task_settings::TaskSettingsRecord;
+pub use self::turns::Turns;
 pub use self::webhook::WebhookRecord;
 
 /// What a row holds breaks a rule that it was written under.

@@ -12,12 +12,11 @@ use windlass_application::OrganizationContext;
 use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
 use windlass_domain::slot::Caps;
-use windlass_records::{LastLetIn, LastLook, LastNoted};
+use windlass_records::{LastLetIn, LastLook, LastNoted, Turns};
 
 use crate::clock::ServerClock;
 use crate::migrate::{MigrateError, migrate};
 use crate::open::{Open, OpenWrite, Role};
-use crate::runs::Turns;
 use crate::transaction::Transaction;
 
 /// How many connections a replica has at most: a few times the cores of the server that it is

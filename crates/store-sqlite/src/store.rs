@@ -16,10 +16,9 @@ use tokio::sync::Notify;
 use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
 use windlass_domain::slot::Caps;
-use windlass_records::{LastLetIn, LastLook};
+use windlass_records::{LastLetIn, LastLook, Turns};
 
 use crate::error::{is_locked, store_error};
-use crate::runs::Turns;
 use crate::transaction::Transaction;
 
 /// How many connections read at the same time. They never wait for the writer, and more than the

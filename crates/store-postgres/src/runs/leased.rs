@@ -2,71 +2,47 @@
 
 use sqlx::postgres::PgConnection;
 use windlass_application::ports::StoreError;
-use windlass_application::ports::runs::LeasedRun;
-use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::run::Run;
 use windlass_domain::sealed::Sealed;
-use windlass_domain::source::Source;
-use windlass_domain::task::Task;
+use windlass_records::Equipment;
 use windlass_records::columns::Id;
 
 use crate::error::{corrupt, store_error};
 use crate::{credentials, playbooks, sources, tasks};
 
-/// What an agent needs beside its run.
-pub(super) struct Equipment {
-    task: Task,
-    input: Sealed,
-    source: Option<Source>,
-    credential: Option<Credential>,
-    playbook: Option<serde_json::Value>,
-}
-
-impl Equipment {
-    pub(super) async fn load(connection: &mut PgConnection, run: &Run) -> Result<Self, StoreError> {
-        let organization_id = run.organization_id;
-        let gone = |what: &str| corrupt("run", &run.id, &format!("a run's {what} is kept"));
-        let (task_id, version) = (&run.task_id, run.task_version);
-        let task = tasks::load_version(connection, organization_id, task_id, version).await?;
-        let source = match &run.source_id {
-            Some(id) => sources::load(connection, organization_id, id).await?,
-            None => None,
-        };
-        let credential = match run.credential_id {
-            Some(id) => credentials::load(connection, organization_id, id).await?,
-            None => None,
-        };
-        let playbook = match (&run.source_id, run.playbook_version) {
-            (Some(source_id), Some(version)) => {
-                let document =
-                    playbooks::document(connection, organization_id, task_id, source_id, version);
-                Some(document.await?.ok_or_else(|| gone("playbook version"))?)
-            }
-            (Some(_) | None, None) => None,
-            (None, Some(_)) => return Err(gone("source")),
-        };
-        Ok(Self {
-            task: task.ok_or_else(|| gone("task version"))?,
-            input: input(connection, run).await?,
-            source,
-            credential: credential
-                .filter(|credential| credential.status != CredentialStatus::Deleted),
-            playbook,
-        })
-    }
-
-    /// The leased run with it.
-    pub(super) fn of(self, run: Run, resumed: bool) -> LeasedRun {
-        LeasedRun {
-            run,
-            resumed,
-            task: self.task,
-            input: self.input,
-            source: self.source,
-            credential: self.credential,
-            playbook: self.playbook,
+/// Reads what an agent needs beside its run.
+pub(super) async fn equipment(
+    connection: &mut PgConnection,
+    run: &Run,
+) -> Result<Equipment, StoreError> {
+    let organization_id = run.organization_id;
+    let gone = |what: &str| corrupt("run", &run.id, &format!("a run's {what} is kept"));
+    let (task_id, version) = (&run.task_id, run.task_version);
+    let task = tasks::load_version(connection, organization_id, task_id, version).await?;
+    let source = match &run.source_id {
+        Some(id) => sources::load(connection, organization_id, id).await?,
+        None => None,
+    };
+    let credential = match run.credential_id {
+        Some(id) => credentials::load(connection, organization_id, id).await?,
+        None => None,
+    };
+    let playbook = match (&run.source_id, run.playbook_version) {
+        (Some(source_id), Some(version)) => {
+            let document =
+                playbooks::document(connection, organization_id, task_id, source_id, version);
+            Some(document.await?.ok_or_else(|| gone("playbook version"))?)
         }
-    }
+        (Some(_) | None, None) => None,
+        (None, Some(_)) => return Err(gone("source")),
+    };
+    Ok(Equipment {
+        task: task.ok_or_else(|| gone("task version"))?,
+        input: input(connection, run).await?,
+        source,
+        credential,
+        playbook,
+    })
 }
 
 async fn input(connection: &mut PgConnection, run: &Run) -> Result<Sealed, StoreError> {

@@ -2,7 +2,6 @@
 //! pick costs looks into one index for what it brings, whatever waits behind it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
@@ -14,24 +13,6 @@ use windlass_domain::run::Holder;
 use windlass_records::columns::{HeldBy, Id};
 
 use crate::error::store_error;
-
-/// Whose turn it was last, by pool. Held in memory: a restart begins with the first organization.
-#[derive(Debug, Default)]
-pub(crate) struct Turns {
-    by_pool: Mutex<HashMap<Pool, OrganizationId>>,
-}
-
-impl Turns {
-    pub(super) fn last(&self, pool: &Pool) -> Option<OrganizationId> {
-        let by_pool = self.by_pool.lock().unwrap_or_else(PoisonError::into_inner);
-        by_pool.get(pool).copied()
-    }
-
-    pub(super) fn took(&self, pool: &Pool, organization_id: OrganizationId) {
-        let mut by_pool = self.by_pool.lock().unwrap_or_else(PoisonError::into_inner);
-        by_pool.insert(pool.clone(), organization_id);
-    }
-}
 
 /// A run that may be leased, whose row in `queue` nobody else takes until the end of the
 /// transaction.

@@ -12,7 +12,7 @@ use windlass_domain::pool::Pool;
 use windlass_domain::run::RunCommand;
 use windlass_records::kept_by;
 
-use super::leased::Equipment;
+use super::leased::equipment;
 use super::pick::{Picked, Picks};
 use super::scene::Loaded;
 use crate::error::store_error;
@@ -142,7 +142,7 @@ async fn lease_one(
     let Some(run) = run else {
         return Ok(None);
     };
-    let equipment = Equipment::load(connection, run).await?;
+    let equipment = equipment(connection, run).await?;
     let kept_by = loaded.scene.session.as_ref().and_then(kept_by);
     let resumed = kept_by == Some(request.holder);
     let command = Command::Run {

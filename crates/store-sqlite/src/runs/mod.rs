@@ -28,7 +28,6 @@ use windlass_domain::id::{OrganizationId, RunId};
 use windlass_domain::run::{RunCommand, Status};
 use windlass_domain::sealed::Sealed;
 
-pub(crate) use self::pick::Turns;
 pub(crate) use self::read::of_session;
 pub(crate) use self::scene::Loaded;
 #[cfg(test)]

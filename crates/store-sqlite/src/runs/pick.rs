@@ -2,7 +2,6 @@
 //! pick is two looks into one index, whatever waits behind it.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
@@ -17,24 +16,6 @@ use crate::error::store_error;
 
 /// Above every priority: where a look at an organization's runs begins.
 const FIRST: (i64, Uuid) = (10, Uuid::nil());
-
-/// Whose turn it was last, by pool. Held in memory: a restart begins with the first organization.
-#[derive(Debug, Default)]
-pub(crate) struct Turns {
-    by_pool: Mutex<HashMap<Pool, OrganizationId>>,
-}
-
-impl Turns {
-    pub(super) fn last(&self, pool: &Pool) -> Option<OrganizationId> {
-        let by_pool = self.by_pool.lock().unwrap_or_else(PoisonError::into_inner);
-        by_pool.get(pool).copied()
-    }
-
-    pub(super) fn took(&self, pool: &Pool, organization_id: OrganizationId) {
-        let mut by_pool = self.by_pool.lock().unwrap_or_else(PoisonError::into_inner);
-        by_pool.insert(pool.clone(), organization_id);
-    }
-}
 
 /// A run that may be leased.
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,40 @@
+//! What a lease brings: runs with what their agents need, as it was when they started, or as it is
+//! now.
+
+use windlass_application::ports::runs::LeasedRun;
+use windlass_domain::credential::{Credential, CredentialStatus};
+use windlass_domain::run::Run;
+use windlass_domain::sealed::Sealed;
+use windlass_domain::source::Source;
+use windlass_domain::task::Task;
+
+/// What an agent needs beside its run, as a store has read it.
+#[derive(Debug)]
+pub struct Equipment {
+    /// The version of its task that it started with.
+    pub task: Task,
+    /// Its input.
+    pub input: Sealed,
+    /// Its source as it is now, if it has one that is still there.
+    pub source: Option<Source>,
+    /// Its credential as it is now, deleted or not, if it has one.
+    pub credential: Option<Credential>,
+    /// The document of the playbook version that it started with, if it did with one.
+    pub playbook: Option<serde_json::Value>,
+}
+
+impl Equipment {
+    /// The leased run with it. A credential that was deleted since is nobody's to use.
+    pub fn of(self, run: Run, resumed: bool) -> LeasedRun {
+        let credential = self.credential;
+        LeasedRun {
+            run,
+            resumed,
+            task: self.task,
+            input: self.input,
+            source: self.source,
+            credential: credential.filter(|it| it.status != CredentialStatus::Deleted),
+            playbook: self.playbook,
+        }
+    }
+}
