@@ -1,12 +1,21 @@
 //! What a lease brings: runs with what their agents need, as it was when they started, or as it is
 //! now.
 
-use windlass_application::ports::runs::LeasedRun;
+use windlass_application::ports::runs::{LeaseRequest, LeasedRun};
 use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::run::Run;
 use windlass_domain::sealed::Sealed;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
+
+/// The most runs that one call leases, so that its transaction stays short.
+const MAX_AT_ONCE: usize = 256;
+
+/// How many runs this call leases at most.
+pub fn capacity(request: &LeaseRequest) -> usize {
+    let asked_for = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
+    asked_for.min(MAX_AT_ONCE)
+}
 
 /// What an agent needs beside its run, as a store has read it.
 #[derive(Debug)]

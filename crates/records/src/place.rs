@@ -1,6 +1,8 @@
 //! Where a run stands that is not final: in `queue`, `parked`, `live` or `review`, and in no two of
 //! them. Source: docs/architecture.md, "Where the data lies".
 
+use std::time::Duration;
+
 use windlass_application::ports::StoreError;
 use windlass_domain::lifecycle;
 use windlass_domain::run::{Holder, Run, RunState, Waiting};
@@ -11,6 +13,9 @@ use crate::rows::corrupt;
 
 /// What a run waits for in `parked` that waits for its session. Not a kind of slots that a gate counts.
 pub const PARKED_FOR_SESSION: &str = "session";
+
+/// When what could not be swept is looked at again.
+pub const SWEPT_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// What a run waits for, and so the table that it has a row in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! The frame of every change that somebody asks for: done once per idempotency key, and audited.
 
-use std::time::Duration;
-
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnection;
 use windlass_application::ports::{StoreError, WriteError};
@@ -10,7 +8,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::OrganizationId;
 use windlass_records::columns::{At, Id};
-use windlass_records::rows::IdempotencyRow;
+use windlass_records::rows::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR};
 use windlass_records::{Audited, By, NewEvent};
 
 use crate::error::{read, store_error};
@@ -18,12 +16,6 @@ use crate::event_log;
 use crate::open::Role;
 use crate::store::PostgresStore;
 use crate::transaction::Transaction;
-
-/// How long an idempotency key is remembered. Source: docs/api.md, "Idempotency".
-const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
-
-/// How many forgotten records each new one takes away: more than one, so that their number falls.
-const FORGOTTEN_AT_ONCE: i64 = 2;
 
 /// How a write begins.
 pub(crate) enum Begun {
@@ -266,7 +258,7 @@ async fn remember(
     .bind(&request.body_hash[..])
     .bind(i64::from(answer.status))
     .bind(answer.body.as_bytes())
-    .bind(At(at + REMEMBERED))
+    .bind(At(at + REMEMBERED_FOR))
     .execute(&mut *connection)
     .await
     .map_err(store_error)?;

@@ -1,7 +1,5 @@
 //! The frame of every change that somebody asks for: done once per idempotency key, and audited.
 
-use std::time::Duration;
-
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_application::{Actor, IdempotencyRequest, KeptAnswer, Outcome, Write, Written};
@@ -9,18 +7,12 @@ use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::OrganizationId;
 use windlass_records::columns::{At, Id};
-use windlass_records::rows::IdempotencyRow;
+use windlass_records::rows::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR};
 use windlass_records::{Audited, By, NewEvent};
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-
-/// How long an idempotency key is remembered. Source: docs/api.md, "Idempotency".
-const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
-
-/// How many forgotten records each new one takes away: more than one, so that their number falls.
-const FORGOTTEN_AT_ONCE: i64 = 2;
 
 /// How a write begins.
 pub(crate) enum Begun {
@@ -214,7 +206,7 @@ async fn remember(
     .bind(&request.body_hash[..])
     .bind(i64::from(answer.status))
     .bind(answer.body.as_bytes())
-    .bind(At(at + REMEMBERED))
+    .bind(At(at + REMEMBERED_FOR))
     .execute(connection)
     .await
     .map_err(store_error)?;

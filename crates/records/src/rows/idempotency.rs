@@ -1,5 +1,7 @@
 //! A kept answer to an idempotency key in its row.
 
+use std::time::Duration;
+
 use sqlx::FromRow;
 use windlass_application::ports::WriteError;
 use windlass_application::{IdempotencyRequest, KeptAnswer};
@@ -8,6 +10,12 @@ use windlass_domain::sealed::Sealed;
 use super::Row;
 use crate::Impossible;
 use crate::columns::Count;
+
+/// How long an idempotency key is remembered. Source: docs/api.md, "Idempotency".
+pub const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
+
+/// How many forgotten records each new one takes away: more than one, so that their number falls.
+pub const FORGOTTEN_AT_ONCE: i64 = 2;
 
 /// A row of `idempotency`.
 #[derive(Debug, FromRow)]

@@ -34,7 +34,7 @@ pub use self::destination::{ActiveDestination, ActiveDestinationRow, Destination
 pub use self::event::EventRow;
 pub use self::file::FileRow;
 pub use self::gate::GateRow;
-pub use self::idempotency::{IdempotencyRow, Remembered};
+pub use self::idempotency::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR, Remembered};
 pub use self::key::{KeyRow, minute_of_use};
 pub use self::organization::OrganizationRow;
 pub use self::playbook::PlaybookRow;

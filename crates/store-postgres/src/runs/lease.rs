@@ -10,7 +10,7 @@ use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::RunCommand;
-use windlass_records::kept_by;
+use windlass_records::{capacity, kept_by};
 
 use super::leased::equipment;
 use super::pick::{Picked, Picks};
@@ -20,9 +20,6 @@ use crate::retry::retrying;
 use crate::store::PostgresStore;
 use crate::transaction::Transaction;
 use crate::workers;
-
-/// The most runs that one call leases, so that its transaction stays short.
-const MAX_AT_ONCE: usize = 256;
 
 pub(super) async fn lease(
     store: &PostgresStore,
@@ -65,14 +62,12 @@ async fn from_pools(store: &PostgresStore, request: &LeaseRequest) -> Result<Lea
     let (holder, organization) = (request.holder, request.organization);
     // A new start of the worker waits for this, and then finds what it leased.
     let worker = workers::hold(transaction.connection(), holder, organization).await?;
-    let capacity = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
-    let capacity = capacity.min(MAX_AT_ONCE);
     let mut leased = Leased::default();
     let mut turns = Vec::new();
     if !worker.draining {
         for pool in &request.pools {
             let picks = picks(store, request, pool);
-            let picks = from_pool(&mut transaction, request, capacity, picks, &mut leased).await?;
+            let picks = from_pool(&mut transaction, request, picks, &mut leased).await?;
             turns.extend(picks.last().map(|last| (pool, last)));
         }
     }
@@ -104,10 +99,10 @@ fn remember(store: &PostgresStore, turns: Vec<(&Pool, OrganizationId)>) {
 async fn from_pool(
     transaction: &mut Transaction,
     request: &LeaseRequest,
-    capacity: usize,
     mut picks: Picks,
     leased: &mut Leased,
 ) -> Result<Picks, WriteError> {
+    let capacity = capacity(request);
     while leased.runs.len() < capacity {
         let room = capacity - leased.runs.len();
         let picked = picks.next(transaction.connection(), room).await?;

@@ -10,7 +10,7 @@ use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::RunCommand;
-use windlass_records::kept_by;
+use windlass_records::{capacity, kept_by};
 
 use super::leased::equipment;
 use super::pick::{Picked, Picks};
@@ -19,9 +19,6 @@ use crate::error::store_error;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
 use crate::workers;
-
-/// The most runs that one call leases, so that its transaction stays short.
-const MAX_AT_ONCE: usize = 256;
 
 pub(super) async fn lease(
     store: &SqliteStore,
@@ -41,8 +38,6 @@ pub(super) async fn lease(
     let worker = workers::latest(transaction.connection(), holder, organization).await?;
     workers::seen(transaction.connection(), &worker, at).await?;
 
-    let capacity = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
-    let capacity = capacity.min(MAX_AT_ONCE);
     let mut leased = Leased {
         ended_sessions,
         ..Leased::default()
@@ -51,7 +46,7 @@ pub(super) async fn lease(
     if !worker.draining {
         for pool in &request.pools {
             let picks = picks(store, &request, pool);
-            let picks = from_pool(&mut transaction, &request, capacity, picks, &mut leased).await?;
+            let picks = from_pool(&mut transaction, &request, picks, &mut leased).await?;
             turns.extend(picks.last().map(|last| (pool, last)));
         }
     }
@@ -101,10 +96,10 @@ fn remember(store: &SqliteStore, turns: Vec<(&Pool, OrganizationId)>) {
 async fn from_pool(
     transaction: &mut Transaction,
     request: &LeaseRequest,
-    capacity: usize,
     mut picks: Picks,
     leased: &mut Leased,
 ) -> Result<Picks, WriteError> {
+    let capacity = capacity(request);
     while leased.runs.len() < capacity {
         let Some(picked) = picks.next(transaction.connection()).await? else {
             break;

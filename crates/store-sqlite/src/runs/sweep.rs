@@ -1,7 +1,6 @@
 //! `Runs::sweep`: acts on the clocks that have run out. Source: docs/lifecycle.md, "Clocks".
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
@@ -12,6 +11,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::lifecycle;
 use windlass_domain::session;
+use windlass_records::SWEPT_AGAIN_AFTER;
 use windlass_records::columns::{At, Id};
 
 use super::place;
@@ -20,9 +20,6 @@ use super::slots;
 use crate::error::store_error;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-
-/// When what could not be swept is looked at again.
-const LATER: Duration = Duration::from_secs(60);
 
 /// The tables whose rows are looked at by their `check_at`, with the column of their session.
 const QUEUE: &str = "UPDATE queue SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
@@ -188,7 +185,7 @@ async fn rearm(transaction: &mut Transaction, loaded: &Loaded) -> Result<(), Sto
 
 /// Leaves a session and its runs alone for a while.
 async fn postpone(transaction: &mut Transaction, session_id: SessionId) -> Result<(), StoreError> {
-    let later = Some(transaction.at() + LATER);
+    let later = Some(transaction.at() + SWEPT_AGAIN_AFTER);
     for statement in [QUEUE, PARKED, LIVE, REVIEW, SESSION] {
         set_check_at(transaction, statement, session_id, later).await?;
     }
