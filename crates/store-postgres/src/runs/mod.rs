@@ -7,6 +7,7 @@ mod attachment;
 mod command;
 mod lease;
 mod leased;
+mod let_in;
 mod list;
 mod pick;
 mod place;

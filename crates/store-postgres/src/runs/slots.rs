@@ -1,6 +1,6 @@
-//! Takes and frees slots of credentials, sources and organizations, and lets in who waits for them.
-//! Who is let in says `windlass_domain::slot`; here it is counted in `gate`, and waits in `parked`.
-//! Source: docs/lifecycle.md, "Slots".
+//! Takes and frees slots of credentials, sources and organizations, and lets in who waits for
+//! what is freed. Who is let in says `windlass_domain::slot`; here it is counted in `gate`, and waits
+//! in `parked`. Source: docs/lifecycle.md, "Slots".
 //!
 //! Two transactions that both move runs never wait for each other: gates are locked kind by kind,
 //! those of a kind in the order of their keys, after every session and credential and before any
@@ -8,28 +8,20 @@
 //! alone, so where it stands is known once that is had: others may have let it in until then.
 
 use sqlx::postgres::PgConnection;
-use tracing::{error, warn};
+use tracing::error;
 use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::RunId;
-use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::Run;
 use windlass_domain::session::Session;
 use windlass_domain::slot::{Candidate, Caps, Gate, Next, Passage, Slot};
 use windlass_records::columns::{Count, Id};
-use windlass_records::rows::{GateRow, WaitingRow};
-use windlass_records::{
-    MOST_BROKEN, MOST_OPENINGS, Move, Moved, Moves, PARKED_FOR_SESSION, Place, select_runs,
-};
+use windlass_records::rows::WaitingRow;
+use windlass_records::{MOST_BROKEN, Move, Moved, Moves, Place, select_runs};
 
 use super::place;
 use crate::error::{read, store_error};
-use crate::retry::retrying;
-use crate::store::PostgresStore;
 use crate::transaction::Transaction;
-
-/// Sorts after every id as text.
-const ABOVE_ALL_IDS: &str = "~";
 
 /// The runs of one decision that move, and where those that free slots wait until then.
 #[derive(Default)]
@@ -87,7 +79,10 @@ impl Moving {
 }
 
 /// Lets runs pass, one kind of slots after the other.
-async fn pass(transaction: &mut Transaction, mut passage: Passage) -> Result<Moved, StoreError> {
+pub(super) async fn pass(
+    transaction: &mut Transaction,
+    mut passage: Passage,
+) -> Result<Moved, StoreError> {
     let caps = transaction.caps();
     let connection = transaction.connection();
     let mut moved = Moved::default();
@@ -126,126 +121,6 @@ async fn pass(transaction: &mut Transaction, mut passage: Passage) -> Result<Mov
     Ok(moved)
 }
 
-/// Now and then lets in who waits for slots that are free all the same, each gate in transactions of
-/// its own. A chore: what fails is logged, and tried again with the next look.
-pub(super) async fn let_in(store: &PostgresStore) -> Vec<Signal> {
-    if !store.last_let_in().is_due(store.now()) {
-        return Vec::new();
-    }
-    let gates = match gates_to_open(store).await {
-        Ok(gates) => gates,
-        Err(error) => {
-            warn!(%error, "who waits for free slots cannot be looked for");
-            return Vec::new();
-        }
-    };
-    let mut signals = Vec::new();
-    for gate in gates {
-        let mut more = true;
-        for _ in 0..MOST_OPENINGS {
-            if !more {
-                break;
-            }
-            more = match retrying(|| open(store, gate.clone())).await {
-                Ok(moved) => {
-                    let more = moved.more;
-                    moved.tell(&mut signals);
-                    more
-                }
-                Err(error) => {
-                    let of = &gate.of;
-                    warn!(organization.id = %gate.organization_id, %error, "who waits for slots of {of} cannot be let in");
-                    false
-                }
-            };
-        }
-    }
-    signals
-}
-
-async fn open(store: &PostgresStore, gate: Gate) -> Result<Moved, StoreError> {
-    let mut transaction = store.begin(None).await?;
-    if !is_free(transaction.connection(), &gate).await? {
-        return Ok(Moved::default());
-    }
-    let moved = pass(&mut transaction, Passage::look_at(gate)).await?;
-    transaction.commit().await?;
-    Ok(moved)
-}
-
-/// Locks a gate, unless somebody else has it, such as another sweeper: whoever that is lets in who
-/// may pass.
-async fn is_free(connection: &mut PgConnection, gate: &Gate) -> Result<bool, StoreError> {
-    let taken: Option<Count> = sqlx::query_scalar(
-        "SELECT taken
-         FROM gate
-         WHERE organization_id = $1 AND slot = $2 AND slot_of = $3
-         FOR NO KEY UPDATE SKIP LOCKED",
-    )
-    .bind(Id(gate.organization_id.uuid()))
-    .bind(gate.slot.as_str())
-    .bind(&gate.of)
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(taken.is_some())
-}
-
-/// The gates that somebody waits at who may pass; over all organizations. Steps over those that wait
-/// from gate to gate, and over all that wait for their sessions at once: neither the gates that
-/// nobody waits at, which are many, nor how many wait at one costs anything.
-async fn gates_to_open(store: &PostgresStore) -> Result<Vec<Gate>, StoreError> {
-    let mut connection = store.pool().acquire().await.map_err(store_error)?;
-    let rows: Vec<GateRow> = sqlx::query_as(
-        "WITH RECURSIVE waiting (organization_id, slot, slot_of) AS (
-             (
-                 SELECT organization_id, slot, slot_of
-                 FROM parked
-                 ORDER BY organization_id, slot, slot_of, priority DESC, run_id
-                 LIMIT 1
-             )
-             UNION ALL
-             SELECT next.organization_id, next.slot, next.slot_of
-             FROM waiting
-             CROSS JOIN LATERAL (
-                 SELECT parked.organization_id, parked.slot, parked.slot_of
-                 FROM parked
-                 WHERE (parked.organization_id, parked.slot, parked.slot_of) > (
-                     waiting.organization_id,
-                     waiting.slot,
-                     CASE waiting.slot WHEN $1 THEN $2 ELSE waiting.slot_of END
-                 )
-                 ORDER BY parked.organization_id, parked.slot, parked.slot_of,
-                          parked.priority DESC, parked.run_id
-                 LIMIT 1
-             ) AS next
-         )
-         SELECT organization_id, slot, slot_of FROM waiting WHERE slot <> $1",
-    )
-    .bind(PARKED_FOR_SESSION)
-    .bind(ABOVE_ALL_IDS)
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    let mut gates = Vec::new();
-    for row in rows {
-        let gate: Gate = match read(row) {
-            Ok(gate) => gate,
-            Err(error) => {
-                error!(%error, "a gate cannot be looked at");
-                continue;
-            }
-        };
-        let taken = taken(&mut connection, &gate).await?.unwrap_or(0);
-        let first = first_waiting(&mut connection, &gate, &store.caps(), &mut 0).await?;
-        let mut turn = Passage::look_at(gate.clone()).open(gate.clone(), taken, &[]);
-        if turn.next(first.as_ref()) == Next::FirstWaiting {
-            gates.push(gate);
-        }
-    }
-    Ok(gates)
-}
-
 /// Locks a gate, which is made where there is none yet; how many of its slots are taken.
 async fn lock(connection: &mut PgConnection, gate: &Gate) -> Result<u32, StoreError> {
     if let Some(taken) = locked(connection, gate).await? {
@@ -281,7 +156,11 @@ async fn locked(connection: &mut PgConnection, gate: &Gate) -> Result<Option<u32
     Ok(taken.map(|taken| taken.0))
 }
 
-async fn taken(connection: &mut PgConnection, gate: &Gate) -> Result<Option<u32>, StoreError> {
+/// How many slots of a gate are taken; None where it was never passed.
+pub(super) async fn taken(
+    connection: &mut PgConnection,
+    gate: &Gate,
+) -> Result<Option<u32>, StoreError> {
     let taken: Option<Count> = sqlx::query_scalar(
         "SELECT taken FROM gate WHERE organization_id = $1 AND slot = $2 AND slot_of = $3",
     )
@@ -331,7 +210,7 @@ async fn leave_gate(
 
 /// The first of those that wait at a gate, behind so many `broken` ones: by priority, then age. One
 /// that is broken, which it counts, keeps nobody from passing but itself.
-async fn first_waiting(
+pub(super) async fn first_waiting(
     connection: &mut PgConnection,
     gate: &Gate,
     caps: &Caps,

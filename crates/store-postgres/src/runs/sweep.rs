@@ -14,9 +14,9 @@ use windlass_domain::session;
 use windlass_records::SWEPT_AGAIN_AFTER;
 use windlass_records::columns::{At, Id};
 
+use super::let_in;
 use super::place;
 use super::scene::Loaded;
-use super::slots;
 use crate::error::store_error;
 use crate::retry::retrying;
 use crate::store::PostgresStore;
@@ -31,7 +31,7 @@ const SESSION: &str = "UPDATE session SET check_at = $3 WHERE id = $1 AND check_
 
 pub(super) async fn sweep(store: &PostgresStore, limit: u32) -> Result<Swept, StoreError> {
     let mut swept = clocks(store, limit).await?;
-    swept.signals.extend(slots::let_in(store).await);
+    swept.signals.extend(let_in::let_in(store).await);
     Ok(swept)
 }
 

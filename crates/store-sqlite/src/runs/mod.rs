@@ -6,6 +6,7 @@ mod attachment;
 mod command;
 mod lease;
 mod leased;
+mod let_in;
 mod list;
 mod pick;
 mod place;
@@ -28,10 +29,10 @@ use windlass_domain::id::{OrganizationId, RunId};
 use windlass_domain::run::{RunCommand, Status};
 use windlass_domain::sealed::Sealed;
 
+#[cfg(test)]
+pub(crate) use self::let_in::WAITED_AT;
 pub(crate) use self::read::of_session;
 pub(crate) use self::scene::Loaded;
-#[cfg(test)]
-pub(crate) use self::slots::WAITED_AT;
 use crate::store::SqliteStore;
 
 #[async_trait]

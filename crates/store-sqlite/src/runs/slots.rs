@@ -1,71 +1,23 @@
-//! Takes and frees slots of credentials, sources and organizations, and lets in who waits for them.
-//! Who is let in says `windlass_domain::slot`; here it is counted in `gate`, and waits in `parked`.
-//! Source: docs/lifecycle.md, "Slots".
+//! Takes and frees slots of credentials, sources and organizations, and lets in who waits for
+//! what is freed. Who is let in says `windlass_domain::slot`; here it is counted in `gate`, and waits
+//! in `parked`. Source: docs/lifecycle.md, "Slots".
 
 use std::collections::HashMap;
 
 use sqlx::sqlite::SqliteConnection;
-use tracing::{error, warn};
+use tracing::error;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::RunId;
-use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::Run;
 use windlass_domain::session::Session;
 use windlass_domain::slot::{Candidate, Caps, Gate, Next, Passage, Slot};
 use windlass_records::columns::{Count, Id};
-use windlass_records::rows::{GateRow, WaitingRow};
-use windlass_records::{
-    MOST_BROKEN, MOST_OPENINGS, Move, Moved, Moves, PARKED_FOR_SESSION, select_runs,
-};
+use windlass_records::rows::WaitingRow;
+use windlass_records::{MOST_BROKEN, Move, Moved, Moves, select_runs};
 
 use super::place;
 use crate::error::{read, store_error};
-use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-
-/// What is waited for, one row for each. Steps over those that wait from one to the next, and over
-/// all that wait for their sessions at once.
-pub(crate) const WAITED_AT: &str = "WITH RECURSIVE waiting (run_id) AS (
-         SELECT *
-         FROM (
-             SELECT run_id
-             FROM parked
-             ORDER BY organization_id, slot, slot_of, priority DESC, run_id
-             LIMIT 1
-         )
-         UNION ALL
-         SELECT coalesce(
-             (
-                 SELECT next.run_id
-                 FROM parked AS next
-                 WHERE next.organization_id = parked.organization_id AND next.slot = parked.slot
-                   AND next.slot_of > parked.slot_of AND parked.slot <> ?1
-                 ORDER BY next.slot_of, next.priority DESC, next.run_id
-                 LIMIT 1
-             ),
-             (
-                 SELECT next.run_id
-                 FROM parked AS next
-                 WHERE next.organization_id = parked.organization_id AND next.slot > parked.slot
-                 ORDER BY next.slot, next.slot_of, next.priority DESC, next.run_id
-                 LIMIT 1
-             ),
-             (
-                 SELECT next.run_id
-                 FROM parked AS next
-                 WHERE next.organization_id > parked.organization_id
-                 ORDER BY next.organization_id, next.slot, next.slot_of, next.priority DESC,
-                          next.run_id
-                 LIMIT 1
-             )
-         )
-         FROM waiting
-         CROSS JOIN parked ON parked.run_id = waiting.run_id
-     )
-     SELECT parked.organization_id, parked.slot, parked.slot_of
-     FROM waiting
-     CROSS JOIN parked ON parked.run_id = waiting.run_id
-     WHERE parked.slot <> ?1";
 
 /// The runs of one decision that move, and where those that free slots wait until then.
 #[derive(Default)]
@@ -113,7 +65,7 @@ impl Moving {
 }
 
 /// Lets runs pass, one kind of slots after the other.
-async fn pass(
+pub(super) async fn pass(
     transaction: &mut Transaction,
     mut passage: Passage,
     waited: &HashMap<RunId, Slot>,
@@ -157,81 +109,11 @@ async fn pass(
     Ok(moved)
 }
 
-/// Now and then lets in who waits for slots that are free all the same, each gate in transactions of
-/// its own. A chore: what fails is logged, and tried again with the next look.
-pub(super) async fn let_in(store: &SqliteStore) -> Vec<Signal> {
-    if !store.last_let_in().is_due(store.now()) {
-        return Vec::new();
-    }
-    let gates = match gates_to_open(store).await {
-        Ok(gates) => gates,
-        Err(error) => {
-            warn!(%error, "who waits for free slots cannot be looked for");
-            return Vec::new();
-        }
-    };
-    let mut signals = Vec::new();
-    for gate in gates {
-        let mut more = true;
-        for _ in 0..MOST_OPENINGS {
-            if !more {
-                break;
-            }
-            more = match open(store, gate.clone()).await {
-                Ok(moved) => {
-                    let more = moved.more;
-                    moved.tell(&mut signals);
-                    more
-                }
-                Err(error) => {
-                    let of = &gate.of;
-                    warn!(organization.id = %gate.organization_id, %error, "who waits for slots of {of} cannot be let in");
-                    false
-                }
-            };
-        }
-    }
-    signals
-}
-
-async fn open(store: &SqliteStore, gate: Gate) -> Result<Moved, StoreError> {
-    let mut transaction = store.begin(None).await?;
-    let passage = Passage::look_at(gate);
-    let moved = pass(&mut transaction, passage, &HashMap::new()).await?;
-    transaction.commit().await?;
-    Ok(moved)
-}
-
-/// The gates that somebody waits at who may pass; over all organizations. Steps over those that wait
-/// from gate to gate, and over all that wait for their sessions at once: neither the gates that
-/// nobody waits at, which are many, nor how many wait at one costs anything.
-async fn gates_to_open(store: &SqliteStore) -> Result<Vec<Gate>, StoreError> {
-    let mut reader = store.readers().acquire().await.map_err(store_error)?;
-    let rows: Vec<GateRow> = sqlx::query_as(WAITED_AT)
-        .bind(PARKED_FOR_SESSION)
-        .fetch_all(&mut *reader)
-        .await
-        .map_err(store_error)?;
-    let mut gates = Vec::new();
-    for row in rows {
-        let gate: Gate = match read(row) {
-            Ok(gate) => gate,
-            Err(error) => {
-                error!(%error, "a gate cannot be looked at");
-                continue;
-            }
-        };
-        let taken = taken(&mut reader, &gate).await?;
-        let first = first_waiting(&mut reader, &gate, &store.caps(), &mut 0).await?;
-        let mut turn = Passage::look_at(gate.clone()).open(gate.clone(), taken, &[]);
-        if turn.next(first.as_ref()) == Next::FirstWaiting {
-            gates.push(gate);
-        }
-    }
-    Ok(gates)
-}
-
-async fn taken(connection: &mut SqliteConnection, gate: &Gate) -> Result<u32, StoreError> {
+/// How many slots of a gate are taken.
+pub(super) async fn taken(
+    connection: &mut SqliteConnection,
+    gate: &Gate,
+) -> Result<u32, StoreError> {
     let taken: Option<Count> = sqlx::query_scalar(
         "SELECT taken FROM gate WHERE organization_id = ? AND slot = ? AND slot_of = ?",
     )
@@ -266,7 +148,7 @@ async fn count(
 
 /// The first of those that wait at a gate, behind so many `broken` ones: by priority, then age. One
 /// that is broken, which it counts, keeps nobody from passing but itself.
-async fn first_waiting(
+pub(super) async fn first_waiting(
     connection: &mut SqliteConnection,
     gate: &Gate,
     caps: &Caps,

@@ -14,9 +14,9 @@ use windlass_domain::session;
 use windlass_records::SWEPT_AGAIN_AFTER;
 use windlass_records::columns::{At, Id};
 
+use super::let_in;
 use super::place;
 use super::scene::Loaded;
-use super::slots;
 use crate::error::store_error;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
@@ -37,7 +37,7 @@ struct DueRow {
 
 pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
     let mut swept = clocks(store, limit).await?;
-    swept.signals.extend(slots::let_in(store).await);
+    swept.signals.extend(let_in::let_in(store).await);
     Ok(swept)
 }
 
