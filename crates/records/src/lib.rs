@@ -1,5 +1,6 @@
-//! What is stored, the same in every store: rows, their columns, the JSON shapes inside them, and
-//! how lists are cut into pages. Source: docs/decisions/0009-rows-are-written-down-once.md.
+//! What is stored, the same in every store: rows, their columns, the JSON shapes inside them, how
+//! lists are cut into pages, and what a decision leaves to write. Source:
+//! docs/decisions/0009-rows-are-written-down-once.md.
 //!
 //! A shape is a promise to the rows that exist: a field may be added with a default, and is never
 //! renamed or dropped. Each shape turns into its domain type by saying which rule a row breaks;
