@@ -18,7 +18,6 @@ fn page(text: &str) -> Page {
 fn secrets() -> Secrets {
     let mut secrets = Secrets::default();
     secrets.learn(&Values {
-        username: Some("ada.lund".into()),
         password: Some("hunter2<&>".into()),
         answers: [("code".to_owned(), SecretString::from("421337"))].into(),
         ..Values::default()
@@ -118,10 +117,10 @@ fn nothing_of_a_hostile_page_runs_loads_or_leaves(#[case] text: &str, #[case] ex
 #[rstest]
 #[case(
     "<p>Hello ada.lund, your code is 421337.",
-    "<p>Hello ••••, your code is ••••.</p>"
+    "<p>Hello ada.lund, your code is ••••.</p>"
 )]
-#[case("<p title='ada.lund'>a", "<p title=\"••••\">a</p>")]
-#[case("<input value=ada.lund>", "<input type=\"text\" value=\"••••\">")]
+#[case("<p title='421337'>a", "<p title=\"••••\">a</p>")]
+#[case("<input value=421337>", "<input type=\"text\" value=\"••••\">")]
 #[case(
     "<input type=password value=any>",
     "<input type=\"password\" value=\"••••\">"
@@ -137,7 +136,7 @@ fn nothing_of_a_hostile_page_runs_loads_or_leaves(#[case] text: &str, #[case] ex
     "<style>.ada\\.lund{}</style><style>p::after{content:'421337'}</style>",
     "<style>p::after{content:'••••'}</style>"
 )]
-#[case("<title>ada.lund</title>", "<title>••••</title>")]
+#[case("<title>421337</title>", "<title>••••</title>")]
 #[case("<img alt='421337'>", "<span role=\"img\">[••••]</span>")]
 #[case(
     "<select><option value=421337>421337",
