@@ -23,6 +23,11 @@ impl LastLetIn {
         }
         is_due
     }
+
+    /// The look has left somebody over: it is time at once.
+    pub fn look_again(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 #[cfg(test)]
@@ -37,5 +42,16 @@ mod tests {
         let looks = [0, 1, 59, 60, 119, 200].map(|seconds| last.is_due(at(seconds)));
 
         assert_eq!(looks, [true, false, false, true, false, true]);
+    }
+
+    #[test]
+    fn it_looks_again_at_once_where_somebody_was_left_over() {
+        let last = LastLetIn::default();
+        let at = Timestamp::EPOCH;
+
+        let first = last.is_due(at);
+        last.look_again();
+
+        assert_eq!((first, last.is_due(at)), (true, true));
     }
 }

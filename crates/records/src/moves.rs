@@ -14,8 +14,8 @@ use crate::{Place, kept_by};
 /// How many of those that wait at a gate may be broken until it opens for nobody any more.
 pub const MOST_BROKEN: u32 = 100;
 
-/// How often in a row a gate is opened at most, so that one with thousands in front of it holds up
-/// no other clock for long.
+/// How many gates one look opens at most, each once, so that thousands who may pass hold up no clock
+/// for long.
 pub const MOST_OPENINGS: u32 = 10;
 
 /// The runs of one decision that free slots or need some.

@@ -19,7 +19,8 @@ use crate::store::PostgresStore;
 const ABOVE_ALL_IDS: &str = "~";
 
 /// Now and then lets in who waits for slots that are free all the same, each gate in transactions of
-/// its own. A chore: what fails is logged, and tried again with the next look.
+/// its own. A chore: what fails is logged, and tried again with the next look, and what is left over
+/// goes on after the clocks of the next sweep.
 pub(super) async fn let_in(store: &PostgresStore) -> Vec<Signal> {
     if !store.last_let_in().is_due(store.now()) {
         return Vec::new();
@@ -32,25 +33,26 @@ pub(super) async fn let_in(store: &PostgresStore) -> Vec<Signal> {
         }
     };
     let mut signals = Vec::new();
+    let (mut openings, mut more) = (0, false);
     for gate in gates {
-        let mut more = true;
-        for _ in 0..MOST_OPENINGS {
-            if !more {
-                break;
-            }
-            more = match retrying(|| open(store, gate.clone())).await {
-                Ok(moved) => {
-                    let more = moved.more;
-                    moved.tell(&mut signals);
-                    more
-                }
-                Err(error) => {
-                    let of = &gate.of;
-                    warn!(organization.id = %gate.organization_id, %error, "who waits for slots of {of} cannot be let in");
-                    false
-                }
-            };
+        if openings == MOST_OPENINGS {
+            more = true;
+            break;
         }
+        match retrying(|| open(store, gate.clone())).await {
+            Ok(moved) => {
+                openings += 1;
+                more |= moved.more;
+                moved.tell(&mut signals);
+            }
+            Err(error) => {
+                let of = &gate.of;
+                warn!(organization.id = %gate.organization_id, %error, "who waits for slots of {of} cannot be let in");
+            }
+        }
+    }
+    if more {
+        store.last_let_in().look_again();
     }
     signals
 }

@@ -59,7 +59,8 @@ pub(crate) const WAITED_AT: &str = "WITH RECURSIVE waiting (run_id) AS (
      WHERE parked.slot <> ?1";
 
 /// Now and then lets in who waits for slots that are free all the same, each gate in transactions of
-/// its own. A chore: what fails is logged, and tried again with the next look.
+/// its own. A chore: what fails is logged, and tried again with the next look, and what is left over
+/// goes on after the clocks of the next sweep.
 pub(super) async fn let_in(store: &SqliteStore) -> Vec<Signal> {
     if !store.last_let_in().is_due(store.now()) {
         return Vec::new();
@@ -72,25 +73,26 @@ pub(super) async fn let_in(store: &SqliteStore) -> Vec<Signal> {
         }
     };
     let mut signals = Vec::new();
+    let (mut openings, mut more) = (0, false);
     for gate in gates {
-        let mut more = true;
-        for _ in 0..MOST_OPENINGS {
-            if !more {
-                break;
-            }
-            more = match open(store, gate.clone()).await {
-                Ok(moved) => {
-                    let more = moved.more;
-                    moved.tell(&mut signals);
-                    more
-                }
-                Err(error) => {
-                    let of = &gate.of;
-                    warn!(organization.id = %gate.organization_id, %error, "who waits for slots of {of} cannot be let in");
-                    false
-                }
-            };
+        if openings == MOST_OPENINGS {
+            more = true;
+            break;
         }
+        match open(store, gate.clone()).await {
+            Ok(moved) => {
+                openings += 1;
+                more |= moved.more;
+                moved.tell(&mut signals);
+            }
+            Err(error) => {
+                let of = &gate.of;
+                warn!(organization.id = %gate.organization_id, %error, "who waits for slots of {of} cannot be let in");
+            }
+        }
+    }
+    if more {
+        store.last_let_in().look_again();
     }
     signals
 }
