@@ -117,6 +117,9 @@ fn grid(rows: &[ElementRef]) -> Option<Vec<Vec<Option<NodeId>>>> {
                 column += 1;
             }
             let wide = span(&cell, "colspan").min(MAX_COLUMNS.saturating_sub(column));
+            if wide == 0 {
+                break;
+            }
             let high = span(&cell, "rowspan").min(rows.len() - row_place);
             cells_so_far += wide * high;
             if cells_so_far > MAX_CELLS {
@@ -226,6 +229,22 @@ mod tests {
         let page = page(&format!("<table>{}", format!("<tr>{wide}").repeat(3000)));
 
         assert!(Table::of(&page, &first(&page, "table")).is_none());
+    }
+
+    #[test]
+    fn a_cell_beyond_the_last_column_takes_no_room() {
+        let text = format!(
+            "<table><tr>{}<td rowspan=50000>{}",
+            "<td>".repeat(MAX_COLUMNS),
+            "<tr>".repeat(50_000)
+        );
+        let page = page(&text);
+
+        let rows = rows_of(&first(&page, "table"));
+        let grid = grid(&rows).unwrap();
+
+        let cells: usize = grid.iter().map(Vec::len).sum();
+        assert_eq!((grid.len(), cells), (50_001, MAX_COLUMNS));
     }
 
     #[rstest]
