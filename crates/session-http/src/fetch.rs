@@ -35,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) url: Url,
     /// Encoded fields of a form.
     pub(crate) body: Option<FormBody>,
+    /// Whether fields of a form are in the body or the URL.
+    pub(crate) has_fields: bool,
     /// The page that it is made from.
     pub(crate) from: Option<Url>,
 }
@@ -45,6 +47,7 @@ impl Request {
             method: Method::GET,
             url,
             body: None,
+            has_fields: false,
             from,
         }
     }
@@ -54,6 +57,7 @@ impl Request {
             method: submission.method,
             url: submission.url,
             body: submission.body,
+            has_fields: submission.has_fields,
             from,
         }
     }

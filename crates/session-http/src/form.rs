@@ -26,6 +26,8 @@ pub(crate) struct Submission {
     pub(crate) url: Url,
     /// The fields, encoded, where they are no part of the URL.
     pub(crate) body: Option<FormBody>,
+    /// Whether there are fields, in the body or the URL.
+    pub(crate) has_fields: bool,
 }
 
 /// Why this tier cannot submit a form or fill in a field, to follow "it ".
@@ -194,15 +196,18 @@ impl Page {
                     method: Method::POST,
                     url,
                     body: Some(body),
+                    has_fields: true,
                 }))
             }
             "dialog" => Ok(None),
             _ => {
-                url.set_query(Some(&body::url_encoded(&entries(), encoding)));
+                let entries = entries();
+                url.set_query(Some(&body::url_encoded(&entries, encoding)));
                 Ok(Some(Submission {
                     method: Method::GET,
                     url,
                     body: None,
+                    has_fields: !entries.is_empty(),
                 }))
             }
         }

@@ -47,6 +47,7 @@ pub(crate) fn redirected(
             method: Method::GET,
             url: target,
             body: None,
+            has_fields: false,
             from: request.from,
         });
     }
@@ -56,6 +57,8 @@ pub(crate) fn redirected(
         return Err(Trouble::source(message));
     }
     Ok(Request {
+        // The query is the target's.
+        has_fields: request.body.is_some(),
         url: target,
         ..request
     })
@@ -63,7 +66,7 @@ pub(crate) fn redirected(
 
 /// What was typed on a page that came encrypted does not leave in clear text.
 pub(crate) fn refuse_downgrade(before: &Url, request: &Request) -> Result<(), Trouble> {
-    if before.scheme() == "https" && request.body.is_some() && request.url.scheme() != "https" {
+    if before.scheme() == "https" && request.has_fields && request.url.scheme() != "https" {
         let host = host(&request.url);
         return Err(Trouble::source(format!(
             "a form of an https page would go to {host} over http"
@@ -91,7 +94,9 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::click::Click;
     use crate::form::FormBody;
+    use crate::page::{Page, parse_selector};
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -102,6 +107,7 @@ mod tests {
             method: Method::POST,
             url: url(to),
             body: Some(FormBody::of_fields("password=x")),
+            has_fields: true,
             from: None,
         }
     }
@@ -114,6 +120,38 @@ mod tests {
         let repeated = redirected(form, StatusCode::TEMPORARY_REDIRECT, target).unwrap();
 
         assert!(refuse_downgrade(&url("https://x.example/login"), &repeated).is_err());
+    }
+
+    #[rstest]
+    #[case("get", "http://x.example/in", true)]
+    #[case("post", "http://x.example/in", true)]
+    #[case("get", "https://x.example/in", false)]
+    fn what_was_typed_leaves_an_encrypted_page_in_no_form(
+        #[case] method: &str,
+        #[case] action: &str,
+        #[case] is_refused: bool,
+    ) {
+        let from = url("https://x.example/login");
+        let text =
+            format!("<form method={method} action={action}><input type=password name=p><button>In");
+        let mut page = Page::parse(from.clone(), StatusCode::OK, text, encoding_rs::UTF_8).unwrap();
+        let password = page.find(&parse_selector("input").unwrap())[0];
+        page.change(password, "secret".into()).unwrap();
+        let button = page.find(&parse_selector("button").unwrap())[0];
+        let Ok(Click::Submit(submission)) = page.click(button) else {
+            panic!("the button submits");
+        };
+
+        let request = Request::submit(submission, Some(from.clone()));
+
+        assert_eq!(refuse_downgrade(&from, &request).is_err(), is_refused);
+    }
+
+    #[test]
+    fn a_link_of_an_encrypted_page_may_lead_out_of_it() {
+        let link = Request::get(url("http://x.example/in?a=b"), None);
+
+        assert!(refuse_downgrade(&url("https://x.example/"), &link).is_ok());
     }
 
     #[rstest]
