@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
 use encoding_rs::Encoding;
 use html5ever::driver::{self, ParseOpts};
@@ -228,33 +229,50 @@ fn parse(text: &str) -> Result<Html, TooMuch> {
     let mut parser = driver::parse_document(sink, ParseOpts::default());
     let started = Instant::now();
     let mut rest = text;
+    let mut nodes_before = 0;
     while !rest.is_empty() {
         let (chunk, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES));
         parser.process(StrTendril::from(chunk));
         rest = after;
         let html = parser.tokenizer.sink.sink.0.borrow();
-        if html.tree.nodes().len() > MAX_NODES {
+        let nodes = html.tree.nodes().len();
+        if nodes > MAX_NODES {
             return Err(TooMuch::Nodes);
         }
-        if depth(&html) > MAX_DEPTH {
+        // The parser puts some elements elsewhere than at the end: before a table, for one.
+        let mut new = html.tree.nodes().rev().take(nodes - nodes_before);
+        if new.any(is_too_deep) {
             return Err(TooMuch::Depth);
         }
         if started.elapsed() > PARSE_TIMEOUT {
             return Err(TooMuch::Time);
         }
+        nodes_before = nodes;
     }
-    Ok(parser.finish())
+    let html = parser.finish();
+    // It moves elements, too, and all in them, when it mends what is nested badly.
+    match depth(&html) > MAX_DEPTH {
+        true => Err(TooMuch::Depth),
+        false => Ok(html),
+    }
 }
 
-/// How deep the place is nested where the parser would go on.
+fn is_too_deep(node: NodeRef<Node>) -> bool {
+    node.ancestors().nth(MAX_DEPTH).is_some()
+}
+
+/// How deep the deepest node is nested. It does not call itself: the stack is what is at stake.
 fn depth(html: &Html) -> usize {
-    let mut depth = 0;
-    let mut node = html.tree.root();
-    while let Some(last) = node.last_child() {
-        depth += 1;
-        node = last;
+    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    for edge in html.tree.root().traverse() {
+        match edge {
+            Edge::Open(_) => depth += 1,
+            Edge::Close(_) => depth -= 1,
+        }
+        deepest = deepest.max(depth);
     }
-    depth
+    // The root is no level.
+    deepest.saturating_sub(1)
 }
 
 #[cfg(test)]
@@ -337,6 +355,26 @@ mod tests {
             page(&"<table><tr><td>".repeat(100_000)).err(),
             Some(TooMuch::Depth)
         );
+    }
+
+    #[test]
+    fn levels_that_hide_before_a_table_are_given_up_too() {
+        let text = format!("<table><button>{}", "<span>".repeat(100_000));
+
+        assert_eq!(page(&text).err(), Some(TooMuch::Depth));
+    }
+
+    #[test]
+    fn levels_that_hide_before_a_rule_are_given_up_too() {
+        // Each paragraph opens again what was open in those before it.
+        let paragraph = |number| {
+            let formats: String = (0..50).map(|one| format!("<b a{number}x{one}>")).collect();
+            let text = format!("<p>{formats}<hr>");
+            format!("{text}<!--{}-->", " ".repeat(CHUNK_BYTES - text.len() - 7))
+        };
+        let text: String = (10..40).map(paragraph).collect();
+
+        assert_eq!(page(&text).err(), Some(TooMuch::Depth));
     }
 
     #[test]
