@@ -1,13 +1,14 @@
 //! Steps inside a frame: while one is played, the frame's page stands in the place of the page around
 //! it. A frame is loaded when a step first acts in it.
 
-use std::collections::HashMap;
+mod loaded;
 
 use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 use windlass_playbook::Step;
 
+use self::loaded::Loaded;
 use crate::fetch::Request;
 use crate::form::is_submitter;
 use crate::page::{Page, is};
@@ -17,8 +18,7 @@ use crate::trouble::Trouble;
 /// The frames of the session's page that were loaded.
 #[derive(Default)]
 pub(crate) struct Frames {
-    /// By their positions from the outermost on.
-    loaded: HashMap<Vec<u32>, Page>,
+    loaded: Loaded,
     /// The pages around the frame that the step acts in, from the outermost on.
     around: Vec<Page>,
     /// Whether the step went to another page.
@@ -70,7 +70,7 @@ impl Player<'_> {
             let path = &frame[..=depth];
             let (address, from) = (self.frame_address(*position)?, self.page()?.url.clone());
             self.frames.around.extend(self.session.page.take());
-            match self.frames.loaded.remove(path) {
+            match self.frames.loaded.take(path) {
                 Some(page) => self.session.page = Some(page),
                 None => {
                     let request = Request::get(address, Some(from));
@@ -112,8 +112,7 @@ impl Player<'_> {
         while let Some(around) = self.frames.around.pop() {
             let path = &frame[..=self.frames.around.len()];
             if path == frame && self.frames.moved {
-                let inside = |other: &Vec<u32>| other.len() > path.len() && other.starts_with(path);
-                self.frames.loaded.retain(|other, _| !inside(other));
+                self.frames.loaded.drop_inner(path);
             }
             let mut place = path.to_vec();
             if path == frame
@@ -121,13 +120,11 @@ impl Player<'_> {
                 && self.frames.moved
             {
                 // The frame of the link is as its address has it, once a step acts in it again.
-                self.frames
-                    .loaded
-                    .retain(|other, _| !other.starts_with(&elsewhere));
+                self.frames.loaded.drop_with_inner(&elsewhere);
                 place = elsewhere;
             }
             if let Some(page) = self.session.page.replace(around) {
-                self.frames.loaded.insert(place, page);
+                self.frames.loaded.keep(place, page);
             }
         }
     }

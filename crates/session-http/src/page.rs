@@ -164,6 +164,11 @@ impl Page {
         self.html.root_element()
     }
 
+    /// How many elements and texts it has.
+    pub(crate) fn size(&self) -> usize {
+        self.html.tree.nodes().len()
+    }
+
     /// The node of an id that this page gave.
     pub(crate) fn node(&self, id: NodeId) -> Option<NodeRef<'_, Node>> {
         self.html.tree.get(id)
