@@ -121,11 +121,12 @@ impl Player<'_> {
                 Rows::Each(selector) => {
                     for row in self.find(selector)? {
                         self.row(&Scope::Row(row), &mut list, number)?;
+                        self.let_others_go_on().await?;
                     }
                 }
                 Rows::OfTable(selector) => {
                     for table in self.find(selector)? {
-                        self.table(table, selector, &mut list, number)?;
+                        self.table(table, selector, &mut list, number).await?;
                     }
                 }
             }
@@ -135,24 +136,43 @@ impl Player<'_> {
         }
     }
 
-    fn table(
+    async fn table(
         &mut self,
         id: NodeId,
         selector: &Selector,
-        list: &mut List,
+        list: &mut List<'_>,
         number: u32,
     ) -> Result<(), Trouble> {
-        let page = self.page()?;
-        let Some(element) = page.element(id) else {
+        let Some(table) = self.read_table(id, selector)? else {
             return Ok(());
         };
-        let table = Table::of(page, &element)
-            .ok_or_else(|| Trouble::task(format!("the table {selector} has too many cells")))?;
         for field in &mut list.fields {
             field.find_column(&table, selector)?;
         }
         for row in &table.rows {
             self.row(&Scope::TableRow(row), list, number)?;
+            self.let_others_go_on().await?;
+        }
+        Ok(())
+    }
+
+    fn read_table(&self, id: NodeId, selector: &Selector) -> Result<Option<Table>, Trouble> {
+        let page = self.page()?;
+        let Some(element) = page.element(id) else {
+            return Ok(None);
+        };
+        let table = Table::of(page, &element);
+        let too_many = || Trouble::task(format!("the table {selector} has too many cells"));
+        table.map(Some).ok_or_else(too_many)
+    }
+
+    /// Between the rows of a list whose selectors cost much: the other runs of this thread go on, and
+    /// the step's time and the run's end are looked at.
+    async fn let_others_go_on(&mut self) -> Result<(), Trouble> {
+        let visited = &mut self.page_mut()?.looked.visited;
+        if visited.is_much() {
+            visited.forget();
+            tokio::task::yield_now().await;
         }
         Ok(())
     }

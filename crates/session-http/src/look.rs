@@ -4,16 +4,21 @@
 
 mod aria;
 mod hidden;
+mod labels;
 mod name;
 mod role;
 mod text;
+mod visits;
 mod xpath;
 
+use std::cell::OnceCell;
 use std::fmt;
 
 use ego_tree::NodeId;
 use windlass_playbook::SelectorKind;
 
+use self::labels::Labels;
+use self::visits::{Visited, Visits};
 use crate::page::{Page, parse_selector};
 use crate::reading::normalize;
 
@@ -41,7 +46,19 @@ impl fmt::Display for Unlookable {
     }
 }
 
+/// What is kept of looking for elements on a page, for those that are looked for next.
+#[derive(Default)]
+pub(crate) struct Looked {
+    labels: OnceCell<Labels>,
+    pub(crate) visited: Visited,
+}
+
 impl Page {
+    /// What one selector may look at.
+    fn visits(&self) -> Visits<'_> {
+        Visits::of(&self.looked.visited)
+    }
+
     /// The elements that a selector finds inside `scope`, in the order of the page; in the whole page
     /// where there is no scope. `text` is the selector without its prefix.
     ///
@@ -104,10 +121,11 @@ impl Page {
     /// The name that assistive software reads for an element, and its role.
     #[cfg(test)]
     fn name_and_role(&self, id: NodeId) -> (String, String) {
-        let names = name::Names::of(self);
+        let mut names = name::Names::of(self).expect("the page is small");
         let element = self.element(id).expect("the caller found it on this page");
         let role = role::role(&element);
-        (names.name(&element, &role), role)
+        let name = names.name(&element, &role).expect("the page is small");
+        (name, role)
     }
 }
 

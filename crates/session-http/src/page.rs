@@ -16,6 +16,7 @@ use windlass_playbook::Template;
 
 use crate::charset::encoder;
 use crate::form::is_cut_short;
+use crate::look::Looked;
 use crate::reading::normalize;
 use crate::refresh::Refresh;
 
@@ -46,6 +47,7 @@ pub(crate) struct Page {
     html: Html,
     has_cut_forms: bool,
     pub(crate) fields: Fields,
+    pub(crate) looked: Looked,
 }
 
 /// What was changed in the fields of a page since it was loaded.
@@ -104,6 +106,7 @@ impl Page {
             html,
             has_cut_forms: false,
             fields: Fields::default(),
+            looked: Looked::default(),
         };
         page.base = page.named_base().unwrap_or_else(|| page.url.clone());
         page.refresh = page.named_refresh();

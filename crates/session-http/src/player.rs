@@ -160,6 +160,9 @@ impl<'run> Player<'run> {
     }
 
     pub(crate) async fn step(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
+        if let Some(page) = &self.session.page {
+            page.looked.visited.forget();
+        }
         match &step.action {
             Action::Navigate { url } => self.navigate(url).await,
             Action::Click(selectors) => self.click(selectors, step.navigates).await,

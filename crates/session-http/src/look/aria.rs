@@ -16,20 +16,21 @@ pub(super) fn find(page: &Page, root: &ElementRef, text: &str) -> Result<Vec<Nod
     if around(root) {
         return Ok(Vec::new());
     }
-    let names = Names::of(page);
+    let mut names = Names::of(page)?;
     let mut found = Vec::new();
     let mut next = root.first_child();
     while let Some(node) = next {
+        names.visits.read(node)?;
         let element = ElementRef::wrap(node);
         let shown = element.filter(|element| !is_hidden(element));
         if let Some(element) = shown {
             let role = role(&element);
             let right_role = wanted_role.is_none_or(|wanted| wanted == role);
-            let right_name = || match &wanted.name {
-                Some(wanted) => names.name(&element, &role) == *wanted,
-                None => true,
+            let right = match &wanted.name {
+                Some(wanted) if right_role => names.name(&element, &role)? == *wanted,
+                _ => right_role,
             };
-            if right_role && right_name() {
+            if right {
                 found.push(element.id());
             }
         }

@@ -1,14 +1,14 @@
 //! The name that assistive software reads for an element. Source: Accessible Name and Description
 //! Computation 1.2; HTML Accessibility API Mappings 1.0, "Accessible Name Computations By HTML Element".
 
-use std::collections::HashMap;
-
 use ego_tree::{NodeId, NodeRef};
 use scraper::{ElementRef, Node};
 
 use crate::form::input_type;
 use crate::look::hidden::is_hidden;
-use crate::look::normal;
+use crate::look::labels::Labels;
+use crate::look::visits::Visits;
+use crate::look::{Unlookable, normal};
 use crate::page::{Page, is};
 
 /// Where a name is cut; nobody looks for a longer one.
@@ -35,11 +35,11 @@ const NAMED_BY_CONTENT: [&str; 17] = [
     "treeitem",
 ];
 
-/// The labels and ids of a page, found once for all names.
+/// The names of a page's elements, as far as one selector may look.
 pub(super) struct Names<'page> {
-    by_id: HashMap<&'page str, ElementRef<'page>>,
-    /// The labels of each field, in the order of the page.
-    labels: HashMap<NodeId, Vec<ElementRef<'page>>>,
+    page: &'page Page,
+    labels: &'page Labels,
+    pub(super) visits: Visits<'page>,
 }
 
 /// How an element came to be a part of a name.
@@ -54,80 +54,96 @@ enum Part {
 }
 
 impl<'page> Names<'page> {
-    pub(super) fn of(page: &'page Page) -> Self {
-        let mut by_id = HashMap::new();
-        for element in page.elements() {
-            if let Some(id) = element.attr("id") {
-                by_id.entry(id).or_insert(element);
+    pub(super) fn of(page: &'page Page) -> Result<Self, Unlookable> {
+        let mut visits = page.visits();
+        let labels = match page.looked.labels.get() {
+            Some(labels) => labels,
+            None => {
+                let found = Labels::of(page, &mut visits)?;
+                page.looked.labels.get_or_init(|| found)
             }
-        }
-        let mut labels: HashMap<_, Vec<_>> = HashMap::new();
-        for label in page.elements().filter(|element| is(element, "label")) {
-            let field = match label.attr("for") {
-                Some(id) => by_id.get(id).copied().filter(is_labelable),
-                None => label
-                    .descendants()
-                    .filter_map(ElementRef::wrap)
-                    .find(is_labelable),
-            };
-            if let Some(field) = field {
-                labels.entry(field.id()).or_default().push(label);
-            }
-        }
-        Self { by_id, labels }
+        };
+        Ok(Self {
+            page,
+            labels,
+            visits,
+        })
     }
 
     /// The name of an element of this role; empty where it has none.
-    pub(super) fn name(&self, element: &ElementRef<'page>, role: &str) -> String {
-        normal(&self.raw(element, role, Part::Itself))
+    pub(super) fn name(
+        &mut self,
+        element: &ElementRef<'page>,
+        role: &str,
+    ) -> Result<String, Unlookable> {
+        Ok(normal(&self.raw(element, role, Part::Itself)?))
     }
 
-    fn raw(&self, element: &ElementRef<'page>, role: &str, part: Part) -> String {
+    fn raw(
+        &mut self,
+        element: &ElementRef<'page>,
+        role: &str,
+        part: Part,
+    ) -> Result<String, Unlookable> {
+        self.visits.read(**element)?;
         if part == Part::Itself
-            && let Some(name) = self.referenced(element)
+            && let Some(name) = self.referenced(element)?
         {
-            return name;
+            return Ok(name);
         }
         let labeled = element.attr("aria-label").map(str::trim);
         if let Some(label) = labeled.filter(|label| !label.is_empty()) {
-            return label.to_owned();
+            return Ok(label.to_owned());
         }
         if part != Part::Itself
-            && let Some(value) = embedded(element)
+            && let Some(value) = self.embedded(element)?
         {
-            return value;
+            return Ok(value);
         }
-        if let Some(name) = self
-            .native(element, part)
-            .filter(|name| !name.trim().is_empty())
-        {
-            return name;
+        let caption = self.caption(element)?;
+        let native = match caption {
+            Some(caption) => Some(self.content(&caption, None)?),
+            None => self.native(element, part)?,
+        };
+        if let Some(name) = native.filter(|name| !name.trim().is_empty()) {
+            return Ok(name);
         }
         if part != Part::Itself || NAMED_BY_CONTENT.contains(&role) {
-            let content = self.content(element);
+            // A caption that says nothing was read already: where they are nested, each level would
+            // double the work.
+            let content = self.content(element, caption.map(|caption| caption.id()))?;
             if !content.trim().is_empty() {
-                return content;
+                return Ok(content);
             }
         }
-        tooltip(element).unwrap_or_default().to_owned()
+        Ok(tooltip(element).unwrap_or_default().to_owned())
     }
 
     /// What `aria-labelledby` says; None where it leads to nothing.
-    fn referenced(&self, element: &ElementRef<'page>) -> Option<String> {
-        let ids = element.attr("aria-labelledby")?;
-        let names: Vec<_> = ids
-            .split_ascii_whitespace()
-            .filter_map(|id| self.by_id.get(id))
-            .map(|referenced| self.raw(referenced, "", Part::Referenced))
-            .collect();
+    fn referenced(&mut self, element: &ElementRef<'page>) -> Result<Option<String>, Unlookable> {
+        let Some(ids) = element.attr("aria-labelledby") else {
+            return Ok(None);
+        };
+        let mut names = Vec::new();
+        for id in ids.split_ascii_whitespace() {
+            self.visits.add(1)?;
+            let referenced = self.labels.by_id(id);
+            if let Some(referenced) = referenced.and_then(|id| self.page.element(id)) {
+                names.push(self.raw(&referenced, "", Part::Referenced)?);
+            }
+        }
         let name = names.join(" ");
-        (!name.trim().is_empty()).then_some(name)
+        Ok((!name.trim().is_empty()).then_some(name))
     }
 
-    /// What the element's own kind is named by.
-    fn native(&self, element: &ElementRef<'page>, part: Part) -> Option<String> {
+    /// What the element's own kind is named by, other than a caption.
+    fn native(
+        &mut self,
+        element: &ElementRef<'page>,
+        part: Part,
+    ) -> Result<Option<String>, Unlookable> {
         let attribute = |name| element.attr(name).map(str::to_owned);
-        match element.value().name() {
+        Ok(match element.value().name() {
             "input" => match input_type(element).as_str() {
                 "button" => attribute("value"),
                 "submit" => attribute("value").or_else(|| Some("Submit".to_owned())),
@@ -136,82 +152,112 @@ impl<'page> Names<'page> {
                     .or_else(|| attribute("value"))
                     .or_else(|| attribute("title"))
                     .or_else(|| Some("Submit".to_owned())),
-                _ => self.of_labels(element, part),
+                _ => self.of_labels(element, part)?,
             },
             "button" | "meter" | "output" | "progress" | "select" | "textarea" => {
-                self.of_labels(element, part)
+                self.of_labels(element, part)?
             }
             "area" | "img" => attribute("alt"),
-            "fieldset" => self.of_child(element, "legend"),
-            "figure" => self.of_child(element, "figcaption"),
-            "table" => self.of_child(element, "caption"),
-            "svg" => self.of_child(element, "title"),
-            "optgroup" => attribute("label"),
-            "option" => attribute("label"),
+            "optgroup" | "option" => attribute("label"),
             _ => None,
-        }
+        })
     }
 
-    fn of_labels(&self, element: &ElementRef<'page>, part: Part) -> Option<String> {
-        if part != Part::Itself {
-            return None;
+    fn of_labels(
+        &mut self,
+        element: &ElementRef<'page>,
+        part: Part,
+    ) -> Result<Option<String>, Unlookable> {
+        let labels = self.labels.of_field(element.id());
+        let Some(labels) = labels.filter(|_| part == Part::Itself) else {
+            return Ok(None);
+        };
+        let mut names = Vec::new();
+        for label in labels {
+            if let Some(label) = self.page.element(*label) {
+                names.push(self.label(&label, element)?);
+            }
         }
-        let labels = self.labels.get(&element.id())?;
-        let names: Vec<_> = labels
-            .iter()
-            .map(|label| self.label(label, element))
-            .collect();
-        Some(names.join(" "))
+        Ok(Some(names.join(" ")))
     }
 
     /// A label without the field that it is for.
-    fn label(&self, label: &ElementRef<'page>, field: &ElementRef<'page>) -> String {
+    fn label(
+        &mut self,
+        label: &ElementRef<'page>,
+        field: &ElementRef<'page>,
+    ) -> Result<String, Unlookable> {
+        self.visits.read(**label)?;
         let named = label
             .attr("aria-label")
             .filter(|name| !name.trim().is_empty());
-        if let Some(name) = named {
-            return name.to_owned();
+        match named {
+            Some(name) => Ok(name.to_owned()),
+            None => self.content(label, Some(field.id())),
         }
-        let mut name = String::new();
-        self.add_children(label, Some(field.id()), &mut name);
-        name
     }
 
-    fn of_child(&self, element: &ElementRef<'page>, name: &str) -> Option<String> {
-        let mut children = element.child_elements();
-        let child = children.find(|child| is(child, name))?;
-        Some(self.content(&child))
+    /// The child that names an element of this kind.
+    fn caption(
+        &mut self,
+        element: &ElementRef<'page>,
+    ) -> Result<Option<ElementRef<'page>>, Unlookable> {
+        let name = match element.value().name() {
+            "fieldset" => "legend",
+            "figure" => "figcaption",
+            "svg" => "title",
+            "table" => "caption",
+            _ => return Ok(None),
+        };
+        for child in element.child_elements() {
+            self.visits.add(1)?;
+            if is(&child, name) {
+                return Ok(Some(child));
+            }
+        }
+        Ok(None)
     }
 
-    fn content(&self, element: &ElementRef<'page>) -> String {
+    fn content(
+        &mut self,
+        element: &ElementRef<'page>,
+        without: Option<NodeId>,
+    ) -> Result<String, Unlookable> {
         let mut content = String::new();
-        self.add_children(element, None, &mut content);
-        content
+        self.add_children(element, without, &mut content)?;
+        Ok(content)
     }
 
     fn add_children(
-        &self,
+        &mut self,
         element: &ElementRef<'page>,
         without: Option<NodeId>,
         name: &mut String,
-    ) {
+    ) -> Result<(), Unlookable> {
         for child in element.children() {
             if name.len() > MAX_NAME_BYTES {
-                return;
+                return Ok(());
             }
-            self.add(child, without, name);
+            self.add(child, without, name)?;
         }
+        Ok(())
     }
 
-    fn add(&self, node: NodeRef<'page, Node>, without: Option<NodeId>, name: &mut String) {
+    fn add(
+        &mut self,
+        node: NodeRef<'page, Node>,
+        without: Option<NodeId>,
+        name: &mut String,
+    ) -> Result<(), Unlookable> {
+        self.visits.read(node)?;
         if let Some(text) = node.value().as_text() {
             name.push_str(text);
         }
         let Some(element) = ElementRef::wrap(node) else {
-            return;
+            return Ok(());
         };
         if Some(element.id()) == without || is_hidden(&element) {
-            return;
+            return Ok(());
         }
         let apart = stands_apart(&element);
         if apart {
@@ -221,10 +267,10 @@ impl<'page> Names<'page> {
             .attr("aria-label")
             .is_some_and(|label| !label.trim().is_empty());
         if named || is_leaf(&element) {
-            name.push_str(&self.raw(&element, "", Part::Content));
+            name.push_str(&self.raw(&element, "", Part::Content)?);
         } else {
             let before = name.len();
-            self.add_children(&element, without, name);
+            self.add_children(&element, without, name)?;
             if name[before..].trim().is_empty()
                 && let Some(tooltip) = tooltip(&element)
             {
@@ -234,6 +280,46 @@ impl<'page> Names<'page> {
         if apart {
             name.push(' ');
         }
+        Ok(())
+    }
+
+    /// The value of a field that stands in the label of another.
+    fn embedded(&mut self, element: &ElementRef<'page>) -> Result<Option<String>, Unlookable> {
+        Ok(match element.value().name() {
+            "input" => match input_type(element).as_str() {
+                "button" | "submit" | "reset" | "image" | "checkbox" | "radio" | "password" => None,
+                _ => Some(element.attr("value").unwrap_or("").to_owned()),
+            },
+            "textarea" => Some(self.text(element)?),
+            "select" => {
+                let (mut first, mut selected) = (None, None);
+                for node in element.descendants() {
+                    self.visits.add(1)?;
+                    let option = ElementRef::wrap(node).filter(|one| is(one, "option"));
+                    first = first.or(option);
+                    selected = option.filter(|option| option.attr("selected").is_some());
+                    if selected.is_some() {
+                        break;
+                    }
+                }
+                match selected.or(first) {
+                    Some(option) => Some(self.text(&option)?),
+                    None => Some(String::new()),
+                }
+            }
+            _ => None,
+        })
+    }
+
+    fn text(&mut self, element: &ElementRef<'page>) -> Result<String, Unlookable> {
+        let mut text = String::new();
+        for node in element.descendants() {
+            self.visits.read(node)?;
+            if let Some(part) = node.value().as_text() {
+                text.push_str(part);
+            }
+        }
+        Ok(text)
     }
 }
 
@@ -243,40 +329,6 @@ fn is_leaf(element: &ElementRef) -> bool {
         element.value().name(),
         "area" | "img" | "input" | "select" | "svg" | "textarea"
     )
-}
-
-fn is_labelable(element: &ElementRef) -> bool {
-    match element.value().name() {
-        "input" => input_type(element) != "hidden",
-        "button" | "meter" | "output" | "progress" | "select" | "textarea" => true,
-        _ => false,
-    }
-}
-
-/// The value of a field that stands in the label of another.
-fn embedded(element: &ElementRef) -> Option<String> {
-    match element.value().name() {
-        "input" => match input_type(element).as_str() {
-            "button" | "submit" | "reset" | "image" | "checkbox" | "radio" | "password" => None,
-            _ => Some(element.attr("value").unwrap_or("").to_owned()),
-        },
-        "textarea" => Some(element.text().collect()),
-        "select" => {
-            let mut options = element
-                .descendants()
-                .filter_map(ElementRef::wrap)
-                .filter(|option| is(option, "option"));
-            let first = options.clone().next();
-            let selected = options.find(|option| option.attr("selected").is_some());
-            Some(
-                selected
-                    .or(first)
-                    .map(|option| option.text().collect())
-                    .unwrap_or_default(),
-            )
-        }
-        _ => None,
-    }
 }
 
 /// What shows where nothing names the element.

@@ -307,3 +307,58 @@ fn what_cannot_be_looked_for_says_so(
 ) {
     assert_eq!(page("<a>").look(None, kind, text), Err(expected));
 }
+
+/// What comes of looking for a name that is nowhere, on a page that is made to take long.
+fn looked_within_time(text: String) -> Result<Vec<NodeId>, Unlookable> {
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let page = page(&text);
+        // Nobody waits any more where it took too long.
+        let _ = send.send(page.look(None, SelectorKind::Aria, "nothing"));
+    });
+    let looked = receive.recv_timeout(std::time::Duration::from_secs(60));
+    looked.expect("it is looked for within the time")
+}
+
+#[rstest]
+#[case::titles_without_text(format!("<button>{}", "<svg><title>".repeat(45)))]
+#[case::titles_at_the_most_levels(format!("<button>{}", "<svg><title>".repeat(250)))]
+fn a_name_that_is_nested_is_read_once(#[case] text: String) {
+    assert_eq!(looked_within_time(text), Ok(Vec::new()));
+}
+
+#[test]
+fn the_labels_of_a_page_are_read_once_for_all_rows() {
+    let page = page(&"<tr><td><a href=/x>x</a><td>".repeat(3000).replacen(
+        "<tr>",
+        "<table><tr>",
+        1,
+    ));
+    let rows = page.find(&parse_selector("tr").unwrap());
+
+    for row in &rows {
+        let looked = page.look(Some(*row), SelectorKind::Aria, "x[role=\"link\"]");
+        assert_eq!(looked.map(|found| found.len()), Ok(1));
+    }
+
+    assert_eq!(rows.len(), 3000);
+    assert!(!page.looked.visited.is_much());
+}
+
+#[rstest]
+#[case::a_reference_repeated(format!(
+    "<p id=a>{}</p><button aria-labelledby='{}'>x",
+    "<b></b>".repeat(20_000),
+    "a ".repeat(20_000)
+))]
+#[case::a_style_read_again(format!(
+    "<p id=a><b style='{}'></b></p><button aria-labelledby='{}'>x",
+    "x".repeat(1_000_000),
+    "a ".repeat(20_000)
+))]
+#[case::names_in_names(
+    format!("{}{}", "<span role=button>".repeat(400), "<i></i>".repeat(40_000))
+)]
+fn names_that_grow_beyond_the_page_are_given_up(#[case] text: String) {
+    assert_eq!(looked_within_time(text), Err(Unlookable::TooMuch));
+}

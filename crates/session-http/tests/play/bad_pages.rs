@@ -14,6 +14,7 @@ use windlass_session_http::{HttpAgent, Manners};
 use windlass_worker::Agent;
 
 use crate::errors;
+use crate::playbook::custom;
 use crate::raw::{Reply, Then, serve};
 use crate::server::{Run, Server};
 
@@ -505,6 +506,23 @@ async fn a_bad_file_is_a_clear_error() {
         assert_eq!(found, code, "{name}: {message}");
         assert!(message.contains(part), "{name}: {message}");
     }
+}
+
+#[tokio::test]
+async fn a_list_whose_rows_cost_much_ends_in_its_time() {
+    let url = serve(move |_| html(format!("<table>{}", "<tr><td>1<td>2".repeat(3000)))).await;
+    let extract = json!({"fields": {"bills": {"rows": "tr", "fields": {
+        // Each row reads all cells.
+        "nothing": {"selector": "xpath///td[. = '3']"},
+    }}}});
+    let mut extract = custom("extract", &extract);
+    extract["timeout"] = json!(200);
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, extract]);
+
+    let (code, message) = played(&steps, url).await;
+
+    assert_eq!(code, ErrorCode::SourceNotAvailable, "{message}");
+    assert!(message.contains("longer than its 200 ms"), "{message}");
 }
 
 /// The most memory that this process has had; None where the system does not say.

@@ -1,6 +1,5 @@
 //! Evaluates an XPath on a page, within a bound. Source: XML Path Language 1.0.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use ego_tree::{NodeId, NodeRef};
@@ -8,15 +7,13 @@ use scraper::Node;
 use windlass_playbook::xpath::{Axis, Expression, Operator, Start, Step, Test};
 
 use crate::look::Unlookable;
+use crate::look::visits::Visits;
 use crate::look::xpath::value::{Place, Value, number_of, text_of};
 use crate::page::Page;
 
-/// How many nodes one expression may look at: some hundred milliseconds.
-const MAX_VISITS: u64 = 5_000_000;
-
 pub(super) struct Evaluation<'page> {
     pub(super) page: &'page Page,
-    visits: u64,
+    visits: Visits<'page>,
 }
 
 /// What an expression is evaluated for.
@@ -30,7 +27,10 @@ pub(super) struct Context {
 
 impl<'page> Evaluation<'page> {
     pub(super) fn of(page: &'page Page) -> Self {
-        Self { page, visits: 0 }
+        Self {
+            page,
+            visits: page.visits(),
+        }
     }
 
     pub(super) fn evaluate(
@@ -267,8 +267,7 @@ impl<'page> Evaluation<'page> {
                     let mut inside = ids(&mut before.descendants());
                     inside.reverse();
                     found.extend(inside);
-                    self.visits += u64::try_from(found.len()).unwrap_or(u64::MAX);
-                    self.visit()?;
+                    self.visits.add(found.len())?;
                 }
                 found
             }
@@ -398,11 +397,7 @@ impl<'page> Evaluation<'page> {
     }
 
     fn visit(&mut self) -> Result<(), Unlookable> {
-        self.visits += 1;
-        match self.visits.cmp(&MAX_VISITS) {
-            Ordering::Less | Ordering::Equal => Ok(()),
-            Ordering::Greater => Err(Unlookable::TooMuch),
-        }
+        self.visits.add(1)
     }
 }
 
