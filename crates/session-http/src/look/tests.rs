@@ -308,15 +308,19 @@ fn what_cannot_be_looked_for_says_so(
     assert_eq!(page("<a>").look(None, kind, text), Err(expected));
 }
 
-/// What comes of looking for a name that is nowhere, on a page that is made to take long.
-fn looked_within_time(text: String) -> Result<Vec<NodeId>, Unlookable> {
+/// What comes of looking for something, on a page that is made to take long.
+fn looked_within_time(
+    kind: SelectorKind,
+    wanted: &'static str,
+    text: String,
+) -> Result<Vec<NodeId>, Unlookable> {
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let page = page(&text);
         // Nobody waits any more where it took too long.
-        let _ = send.send(page.look(None, SelectorKind::Aria, "nothing"));
+        let _ = send.send(page.look(None, kind, wanted));
     });
-    let looked = receive.recv_timeout(std::time::Duration::from_secs(60));
+    let looked = receive.recv_timeout(std::time::Duration::from_secs(30));
     looked.expect("it is looked for within the time")
 }
 
@@ -324,7 +328,10 @@ fn looked_within_time(text: String) -> Result<Vec<NodeId>, Unlookable> {
 #[case::titles_without_text(format!("<button>{}", "<svg><title>".repeat(45)))]
 #[case::titles_at_the_most_levels(format!("<button>{}", "<svg><title>".repeat(250)))]
 fn a_name_that_is_nested_is_read_once(#[case] text: String) {
-    assert_eq!(looked_within_time(text), Ok(Vec::new()));
+    assert_eq!(
+        looked_within_time(SelectorKind::Aria, "nothing", text),
+        Ok(Vec::new())
+    );
 }
 
 #[test]
@@ -360,5 +367,33 @@ fn the_labels_of_a_page_are_read_once_for_all_rows() {
     format!("{}{}", "<span role=button>".repeat(400), "<i></i>".repeat(40_000))
 )]
 fn names_that_grow_beyond_the_page_are_given_up(#[case] text: String) {
-    assert_eq!(looked_within_time(text), Err(Unlookable::TooMuch));
+    assert_eq!(
+        looked_within_time(SelectorKind::Aria, "nothing", text),
+        Err(Unlookable::TooMuch)
+    );
+}
+
+#[test]
+fn the_first_of_several_is_found_where_it_stands() {
+    let text = format!("<table>{}", "<tr><td>1<td>2".repeat(40_000));
+
+    let looked = looked_within_time(SelectorKind::XPath, "//tr[contains(td, 'x')]", text);
+
+    assert_eq!(looked, Ok(Vec::new()));
+}
+
+#[rstest]
+#[case("//*[string(preceding::td) = 'a']", &["b", "c", "h", "d"])]
+#[case("//td[string(following::td) = 'c']", &["b"])]
+#[case("//td[string(ancestor::*/@id) = 't']", &["a", "b", "c"])]
+#[case("//i[string(ancestor-or-self::*) = 'abcde']", &["d"])]
+fn of_several_the_first_on_the_page_counts(#[case] xpath: &str, #[case] expected: &[&str]) {
+    let page = page(
+        "<div id=t><table><tr><td id=a>a<td id=b>b<tr><td id=c>c</table><u id=h>d<i id=d>e</i></u></div>",
+    );
+
+    let found = found(&page, SelectorKind::XPath, xpath);
+
+    let wanted: Vec<_> = found.iter().filter(|id| id.len() == 1).collect();
+    assert_eq!(wanted, expected);
 }

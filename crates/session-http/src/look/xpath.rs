@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod function;
+mod order;
 mod value;
 
 use ego_tree::NodeId;

@@ -8,6 +8,7 @@ use windlass_playbook::xpath::{Axis, Expression, Operator, Start, Step, Test};
 
 use crate::look::Unlookable;
 use crate::look::visits::Visits;
+use crate::look::xpath::order::comes_after;
 use crate::look::xpath::value::{Place, Value, number_of, text_of};
 use crate::page::Page;
 
@@ -332,7 +333,7 @@ impl<'page> Evaluation<'page> {
 
     pub(super) fn text(&mut self, value: &Value) -> Result<String, Unlookable> {
         Ok(match value {
-            Value::Nodes(places) => match self.first(places) {
+            Value::Nodes(places) => match self.first(places)? {
                 Some(first) => self.string_value(first)?,
                 None => String::new(),
             },
@@ -343,20 +344,20 @@ impl<'page> Evaluation<'page> {
     }
 
     /// The first in the order of the page; those of a reverse axis come the other way round.
-    fn first(&self, places: &[Place]) -> Option<Place> {
-        match places {
-            [] => None,
-            [only] => Some(*only),
-            several => {
-                let last = several.last().copied()?;
-                let in_order = self.page.document().descendants().find_map(|node| {
-                    [several[0], last].into_iter().find(|place| match place {
-                        Place::Node(id) | Place::Attribute(id, _) => *id == node.id(),
-                    })
-                });
-                in_order.or(Some(several[0]))
-            }
-        }
+    fn first(&mut self, places: &[Place]) -> Result<Option<Place>, Unlookable> {
+        let ([first, .., last], page) = (places, self.page) else {
+            return Ok(places.first().copied());
+        };
+        let node = |place: &Place| match place {
+            Place::Node(id) | Place::Attribute(id, _) => page.node(*id),
+        };
+        let (Some(one), Some(other)) = (node(first), node(last)) else {
+            return Ok(Some(*first));
+        };
+        Ok(Some(match comes_after(one, other, &mut self.visits)? {
+            true => *last,
+            false => *first,
+        }))
     }
 
     pub(super) fn number(&mut self, value: &Value) -> Result<f64, Unlookable> {
