@@ -57,6 +57,7 @@ pub(crate) fn now() -> Timestamp {
 pub(crate) fn clock() -> Arc<MockClock> {
     let mut clock = MockClock::new();
     clock.expect_now().return_const(now());
+    clock.expect_wait().returning(|_| ());
     Arc::new(clock)
 }
 

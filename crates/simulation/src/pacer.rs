@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use windlass_application::ports::Clock;
 use windlass_domain::Timestamp;
 
@@ -55,7 +56,12 @@ impl Default for Pacer {
     }
 }
 
+#[async_trait]
 impl Clock for Pacer {
+    async fn wait(self: Arc<Self>, length: Duration) {
+        self.sleep(length).await;
+    }
+
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::Relaxed))
     }

@@ -1,9 +1,10 @@
 //! Waiting for a store that cannot answer for a moment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::CallError;
-use crate::ports::StoreError;
+use crate::ports::{Clock, StoreError};
 
 /// How often a call is tried: about 10 s with the waits between, within the life of a lease.
 const ATTEMPTS: u32 = 8;
@@ -18,7 +19,10 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// What the last call answered.
-pub(super) async fn patiently<T, F>(call: impl Fn() -> F) -> Result<T, CallError>
+pub(super) async fn patiently<T, F>(
+    clock: &Arc<dyn Clock>,
+    call: impl Fn() -> F,
+) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,
 {
@@ -26,7 +30,7 @@ where
     for _ in 1..ATTEMPTS {
         match call().await {
             Err(CallError::Store(StoreError::Unavailable(_))) => {
-                tokio::time::sleep(wait).await;
+                Arc::clone(clock).wait(wait).await;
                 wait = (wait * 2).min(LONGEST);
             }
             answered => return answered,

@@ -77,12 +77,12 @@ impl StoreFile {
     /// `NotFound`; `Refused(LeaseLost)`; `Blob` where the content did not arrive, is longer than
     /// [`MAX_FILE_BYTES`] or cannot be stored. Nothing is kept then.
     pub async fn execute(&self, call: &LeaseCall, file: CapturedFile) -> Result<Kept, CallError> {
-        let run = patiently(|| self.held.look(call)).await?;
+        let run = patiently(&self.clock, || self.held.look(call)).await?;
         if run.status() == Status::Canceling {
             return Ok(Kept::CANCELING);
         }
-        if !patiently(|| self.keeps_files(call, &run)).await? {
-            return patiently(|| self.touch(call, None)).await;
+        if !patiently(&self.clock, || self.keeps_files(call, &run)).await? {
+            return patiently(&self.clock, || self.touch(call, None)).await;
         }
         let owner = call.organization.organization_id();
         let created_at = self.clock.now();
@@ -102,7 +102,7 @@ impl StoreFile {
             created_at,
             expired_at: None,
         };
-        patiently(|| self.keep(call, &stored)).await
+        patiently(&self.clock, || self.keep(call, &stored)).await
     }
 
     /// Keeps a file whose content is stored. Repeated where it is not known what became of the call
