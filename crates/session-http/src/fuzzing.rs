@@ -53,7 +53,8 @@ fn found(page: &Page, selector: &str) -> Vec<NodeId> {
     let found = KINDS
         .iter()
         .filter_map(|kind| page.look(None, *kind, selector).ok());
-    page.in_order(found.flatten())
+    page.in_order(page.root(), found.flatten())
+        .unwrap_or_default()
 }
 
 fn act(page: &mut Page, id: NodeId, value: &str) {

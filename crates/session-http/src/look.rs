@@ -12,9 +12,11 @@ mod visits;
 mod xpath;
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::fmt;
 
 use ego_tree::NodeId;
+use scraper::ElementRef;
 use windlass_playbook::SelectorKind;
 
 use self::labels::Labels;
@@ -59,6 +61,33 @@ impl Page {
         Visits::of(&self.looked.visited)
     }
 
+    /// These elements below `root`, each once, in the order of the page.
+    ///
+    /// # Errors
+    /// There is too much to walk over.
+    pub(crate) fn in_order(
+        &self,
+        root: ElementRef,
+        ids: impl IntoIterator<Item = NodeId>,
+    ) -> Result<Vec<NodeId>, Unlookable> {
+        let mut wanted: HashSet<NodeId> = ids.into_iter().collect();
+        if wanted.len() <= 1 {
+            return Ok(wanted.into_iter().collect());
+        }
+        let mut visits = self.visits();
+        let mut ordered = Vec::with_capacity(wanted.len());
+        for node in root.descendants() {
+            visits.add(1)?;
+            if wanted.remove(&node.id()) {
+                ordered.push(node.id());
+            }
+            if wanted.is_empty() {
+                break;
+            }
+        }
+        Ok(ordered)
+    }
+
     /// The elements that a selector finds inside `scope`, in the order of the page; in the whole page
     /// where there is no scope. `text` is the selector without its prefix.
     ///
@@ -88,7 +117,7 @@ impl Page {
                 })
             }
             SelectorKind::Aria => aria::find(self, &root, text),
-            SelectorKind::Text => Ok(self.in_order(text::find(&root, text))),
+            SelectorKind::Text => self.in_order(root, text::find(&root, text)),
             SelectorKind::XPath => xpath::find(self, scope, text),
         }
     }
@@ -110,7 +139,7 @@ impl Page {
                     for scope in scopes.into_iter().take(MAX_SCOPES) {
                         inside.extend(self.look(Some(scope), kind, text)?);
                     }
-                    self.in_order(inside)
+                    self.in_order(self.root(), inside)?
                 }
             };
             found = Some(next);

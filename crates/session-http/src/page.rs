@@ -1,6 +1,6 @@
 //! A page: its elements, and what was typed into its fields.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use ego_tree::iter::Edge;
@@ -175,16 +175,6 @@ impl Page {
     /// The node of an id that this page gave.
     pub(crate) fn node(&self, id: NodeId) -> Option<NodeRef<'_, Node>> {
         self.html.tree.get(id)
-    }
-
-    /// These elements, each once, in the order of the page.
-    pub(crate) fn in_order(&self, ids: impl IntoIterator<Item = NodeId>) -> Vec<NodeId> {
-        let wanted: HashSet<NodeId> = ids.into_iter().collect();
-        if wanted.len() <= 1 {
-            return wanted.into_iter().collect();
-        }
-        let ordered = self.elements().map(|element| element.id());
-        ordered.filter(|id| wanted.contains(id)).collect()
     }
 
     /// Every element, in the order of the page.

@@ -397,3 +397,26 @@ fn of_several_the_first_on_the_page_counts(#[case] xpath: &str, #[case] expected
     let wanted: Vec<_> = found.iter().filter(|id| id.len() == 1).collect();
     assert_eq!(wanted, expected);
 }
+
+#[rstest]
+#[case(SelectorKind::XPath, ".//td", true)]
+#[case(SelectorKind::Text, "x", false)]
+fn putting_what_was_found_in_order_counts_for_each_row(
+    #[case] kind: SelectorKind,
+    #[case] text: &str,
+    #[case] is_much: bool,
+) {
+    let rows = "<tr><td>x<td>x".repeat(20_000);
+    let page = page(&format!("<table>{rows}</table>"));
+    let rows = page.find(&parse_selector("tr").unwrap());
+
+    for row in rows.iter().rev().take(100) {
+        assert_eq!(
+            page.look(Some(*row), kind, text).map(|found| found.len()),
+            Ok(2)
+        );
+    }
+
+    // An XPath may lead out of its row; a text does not, and costs what the row is.
+    assert_eq!(page.looked.visited.is_much(), is_much);
+}

@@ -28,7 +28,7 @@ pub(super) fn find(
                 Place::Node(id) => page.element(id).map(|element| element.id()),
                 Place::Attribute(..) => None,
             });
-            Ok(page.in_order(elements))
+            page.in_order(page.root(), elements)
         }
         Value::Text(_) | Value::Number(_) | Value::Truth(_) => {
             Err(Unlookable::XPath("it finds no elements".to_owned()))
