@@ -11,7 +11,7 @@ use windlass_domain::run::Run;
 use windlass_domain::screenshot::Screenshot;
 use windlass_records::columns::{At, Count, Id};
 use windlass_records::page::{self, First};
-use windlass_records::rows::ScreenshotRow;
+use windlass_records::rows::{ScreenshotRow, tally};
 
 use crate::error::{corrupt, read, store_error};
 use crate::store::SqliteStore;
@@ -86,12 +86,7 @@ impl Screenshots for SqliteStore {
         .fetch_all(self.readers())
         .await
         .map_err(store_error)?;
-        let same = kept.iter().find(|(_, kept)| *kept == sha256);
-        Ok(Tally {
-            count: u32::try_from(kept.len()).unwrap_or(u32::MAX),
-            newest: kept.last().map(|(id, _)| ScreenshotId::from_uuid(id.0)),
-            same: same.map(|(id, _)| ScreenshotId::from_uuid(id.0)),
-        })
+        Ok(tally(&kept, sha256))
     }
 }
 

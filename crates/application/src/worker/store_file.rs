@@ -14,6 +14,7 @@ use super::held_runs::{HeldRuns, LeaseCall};
 use super::patience::patiently;
 use crate::error::CallError;
 use crate::page::{PageRequest, Position};
+use crate::ports::blobs::BlobId;
 use crate::ports::files::FileFilter;
 use crate::ports::runs::Attachment;
 use crate::ports::{Blobs, Clock, Files, Tasks};
@@ -113,7 +114,7 @@ impl StoreFile {
         };
         if kept != stored.id {
             let owner = call.organization.organization_id();
-            self.drop_content(owner, stored.id).await;
+            drop_content(&*self.blobs, owner, stored.id.into()).await;
         }
         self.touch(call, Some(kept)).await
     }
@@ -163,7 +164,7 @@ impl StoreFile {
         match said {
             // Canceled while its content came: nothing was saved.
             Ok(run) if run.status() == Status::Canceling => {
-                self.drop_content(owner, id).await;
+                drop_content(&*self.blobs, owner, id.into()).await;
                 Ok(Kept::CANCELING)
             }
             Ok(_) => Ok(Kept {
@@ -173,16 +174,17 @@ impl StoreFile {
             // The row may be there all the same, and then needs its content.
             Err(error @ CallError::Store(_)) => Err(error),
             Err(error) => {
-                self.drop_content(owner, id).await;
+                drop_content(&*self.blobs, owner, id.into()).await;
                 Err(error)
             }
         }
     }
+}
 
-    async fn drop_content(&self, owner: OrganizationId, id: StorageId) {
-        if let Err(error) = self.blobs.delete(owner, id.into()).await {
-            warn!("the content of {id}, which no file has, stays in the store: {error}");
-        }
+/// Drops a content that has got no row.
+pub(super) async fn drop_content(blobs: &dyn Blobs, owner: OrganizationId, id: BlobId) {
+    if let Err(error) = blobs.delete(owner, id).await {
+        warn!("the content of {id}, which has no row, stays in the store: {error}");
     }
 }
 

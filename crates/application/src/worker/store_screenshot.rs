@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use sha2::{Digest, Sha256};
-use tracing::warn;
-use windlass_domain::id::{OrganizationId, ScreenshotId};
+use windlass_domain::id::ScreenshotId;
 use windlass_domain::run::{Status, WorkerCommand};
 use windlass_domain::screenshot::{MAX_SCREENSHOT_BYTES, MAX_SCREENSHOTS, Screenshot};
 
 use super::held_runs::{HeldRuns, LeaseCall};
 use super::report_progress::shown;
-use super::store_file::{named, typed};
+use super::store_file::{drop_content, named, typed};
 use crate::error::CallError;
 use crate::ports::blobs::BlobError;
 use crate::ports::runs::Attachment;
@@ -127,7 +126,7 @@ impl StoreScreenshot {
         match self.held.say(call, WorkerCommand::Touch, Some(row)).await {
             // Canceled while its content was written: nothing was saved.
             Ok(run) if run.status() == Status::Canceling => {
-                self.drop_content(owner, id).await;
+                drop_content(&*self.blobs, owner, id.into()).await;
                 Ok(ScreenshotKept::CANCELING)
             }
             Ok(_) => Ok(ScreenshotKept {
@@ -137,15 +136,9 @@ impl StoreScreenshot {
             // The row may be there all the same, and then needs its content.
             Err(error @ CallError::Store(_)) => Err(error),
             Err(error) => {
-                self.drop_content(owner, id).await;
+                drop_content(&*self.blobs, owner, id.into()).await;
                 Err(error)
             }
-        }
-    }
-
-    async fn drop_content(&self, owner: OrganizationId, id: ScreenshotId) {
-        if let Err(error) = self.blobs.delete(owner, id.into()).await {
-            warn!("the content of {id}, which no screenshot has, stays in the store: {error}");
         }
     }
 }

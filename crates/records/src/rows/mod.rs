@@ -40,7 +40,7 @@ pub use self::organization::OrganizationRow;
 pub use self::playbook::PlaybookRow;
 pub(crate) use self::run::differ_in_clocks_alone;
 pub use self::run::{RunRow, StatusRow, ViewRow, WaitingRow, active_at, shows_output};
-pub use self::screenshot::ScreenshotRow;
+pub use self::screenshot::{ScreenshotRow, tally};
 pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;
 pub use self::task::TaskRow;

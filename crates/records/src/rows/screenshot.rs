@@ -1,6 +1,7 @@
 //! A screenshot of a run in its row.
 
 use sqlx::FromRow;
+use windlass_application::ports::screenshots::Tally;
 use windlass_domain::id::{OrganizationId, RunId, ScreenshotId};
 use windlass_domain::screenshot::Screenshot;
 
@@ -54,5 +55,16 @@ impl Row for ScreenshotRow {
             OrganizationId::from_uuid(self.organization_id.0),
             screenshot,
         ))
+    }
+}
+
+/// What a run has of screenshots, whose ids and contents these are, oldest first; and whether this
+/// content is among it.
+pub fn tally(kept: &[(Id, Vec<u8>)], sha256: [u8; 32]) -> Tally {
+    let same = kept.iter().find(|(_, kept)| *kept == sha256);
+    Tally {
+        count: u32::try_from(kept.len()).unwrap_or(u32::MAX),
+        newest: kept.last().map(|(id, _)| ScreenshotId::from_uuid(id.0)),
+        same: same.map(|(id, _)| ScreenshotId::from_uuid(id.0)),
     }
 }
