@@ -1,8 +1,10 @@
 //! Who calls: known by an API key before anything else is looked at.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, header};
 use secrecy::SecretString;
@@ -10,6 +12,7 @@ use windlass_application::authenticate::NotAuthenticated;
 use windlass_application::{Caller, OrganizationContext};
 use windlass_domain::key::Scope;
 
+use crate::call_limits::{Kind, admit};
 use crate::error::ApiError;
 use crate::error_code::ErrorCode;
 use crate::request::{is_of, is_write};
@@ -36,32 +39,48 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
     }
 }
 
-/// Lets through who shows a key whose scope reaches.
+/// Lets through who shows a key whose scope reaches, and whose organization has made no more calls
+/// than it may.
 pub(crate) async fn authenticate(
     State(api): State<Api>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     let key = bearer(request.headers()).ok_or(NotAuthenticated::InvalidKey)?;
+    let kind = Kind::of(&request);
     let caller = api.application.authenticate.execute(&key).await?;
-    is_of(caller.organization.organization_id());
-    let reaches = match caller.scope {
+    let organization_id = caller.organization.organization_id();
+    is_of(organization_id);
+    let admitted = admit(&api, organization_id, kind).await?;
+    if !reaches(caller.scope, &request) {
+        return Ok(admitted.answer(scope_insufficient(caller.scope).into_response()));
+    }
+    request.extensions_mut().insert(Authenticated(caller));
+    if let Some(open) = &admitted.open {
+        request.extensions_mut().insert(Arc::clone(open));
+    }
+    let response = next.run(request).await;
+    Ok(admitted.answer(response))
+}
+
+/// Whether a key of this scope may make this call.
+fn reaches(scope: Scope, request: &Request) -> bool {
+    match scope {
         Scope::Full => true,
         Scope::Read => !is_write(request.method()),
         // Whoever has a key may ask whether it works.
         Scope::Worker => request.uri().path() == "/v2/test",
-    };
-    if !reaches {
-        return Err(ApiError::new(
-            ErrorCode::ScopeInsufficient,
-            format!(
-                "A key of scope `{}` may not make this call.",
-                caller.scope.as_str()
-            ),
-        ));
     }
-    request.extensions_mut().insert(Authenticated(caller));
-    Ok(next.run(request).await)
+}
+
+fn scope_insufficient(scope: Scope) -> ApiError {
+    ApiError::new(
+        ErrorCode::ScopeInsufficient,
+        format!(
+            "A key of scope `{}` may not make this call.",
+            scope.as_str()
+        ),
+    )
 }
 
 fn bearer(headers: &HeaderMap) -> Option<SecretString> {

@@ -117,6 +117,13 @@ impl ApiError {
         }
     }
 
+    /// The same with a header; one of this name that it has is replaced.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
     /// Why it came to this, for the log.
     #[must_use]
     pub(crate) fn because(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

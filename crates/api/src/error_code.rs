@@ -80,6 +80,7 @@ error_codes! {
     MediaTypeUnsupported = "request", "media_type_unsupported", UNSUPPORTED_MEDIA_TYPE, "The body is not sent as JSON.";
     IdempotencyKeyError = "idempotency", "idempotency_key_error", BAD_REQUEST, "The idempotency key is not 1 to 256 printable ASCII characters.";
     IdempotencyError = "idempotency", "idempotency_error", CONFLICT, "The idempotency key was used with another body.";
+    RateLimitExceeded = "rate_limit", "rate_limit_exceeded", TOO_MANY_REQUESTS, "The organization has made, or holds open, as many calls as it may; try again later.";
     SessionLimitExceeded = "rate_limit", "session_limit_exceeded", TOO_MANY_REQUESTS, "The organization has as many live sessions as it may; try again later.";
     QueueLimitExceeded = "rate_limit", "queue_limit_exceeded", TOO_MANY_REQUESTS, "The organization has as many queued runs as it may; try again later.";
     SourceInvalid = "source", "source_invalid", BAD_REQUEST, "A source's id in a body that is none.";

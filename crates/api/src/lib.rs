@@ -6,6 +6,7 @@
 
 mod agents;
 mod authentication;
+mod call_limits;
 mod change;
 mod credentials;
 mod cursor;
@@ -40,6 +41,7 @@ mod tasks;
 mod test_key;
 mod wait;
 
+pub use self::call_limits::CallLimits;
 pub use self::drain::Drain;
 pub use self::ops::{Ops, install_metrics, ops_router};
 pub use self::router::{document, router};

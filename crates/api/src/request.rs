@@ -67,7 +67,7 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
         status = field::Empty,
         duration_ms = field::Empty,
     );
-    let at_most = REQUEST_TIMEOUT + asked_wait(request.headers(), request.uri());
+    let at_most = REQUEST_TIMEOUT + asked_wait(&request).unwrap_or_default();
     request.extensions_mut().insert(Received {
         request_id,
         body_until: tokio::time::Instant::now() + REQUEST_TIMEOUT,

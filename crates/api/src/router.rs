@@ -44,6 +44,7 @@ pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
     let api = Api {
         application,
         config: Arc::new(config),
+        open_calls: Arc::default(),
     };
     let document = json_bytes(&document());
     let playbook_schema = api.config.playbook_schema;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 use windlass_application::Application;
 
+use crate::call_limits::{CallLimits, OpenCalls};
 use crate::drain::Drain;
 use crate::signing_key::SigningKey;
 
@@ -17,6 +18,8 @@ pub struct ApiConfig {
     pub cursor_key: SigningKey,
     /// Signs the addresses of files.
     pub file_key: SigningKey,
+    /// What each organization may do.
+    pub limits: CallLimits,
     /// Tells when the server stops.
     pub drain: Drain,
     /// The JSON Schema of playbooks, as it is served.
@@ -28,4 +31,5 @@ pub struct ApiConfig {
 pub(crate) struct Api {
     pub(crate) application: Arc<Application>,
     pub(crate) config: Arc<ApiConfig>,
+    pub(crate) open_calls: Arc<OpenCalls>,
 }

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, Uri};
+use axum::extract::{MatchedPath, Request};
+use http::{HeaderMap, Method};
+
+/// The calls that wait where they are asked to.
+const READ_RUN: &str = "/v2/task-runs/{run_id}";
+const START_RUN: &str = "/v2/tasks/{task_id}/run";
 
 /// The longest wait.
 const MAX_SECONDS: u64 = 60;
@@ -16,25 +21,32 @@ pub(crate) fn wait_of(text: &str) -> Option<Duration> {
 }
 
 /// The wait that the header `Prefer: wait=N` asks for. A preference that is none of ours is left
-/// aside; source: RFC 7240, section 2.
+/// aside, and of two waits the first counts. Source: RFC 7240, section 2.
 pub(crate) fn preferred(headers: &HeaderMap) -> Option<Duration> {
     headers
         .get_all("prefer")
         .iter()
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split([',', ';']))
-        .filter_map(|preference| preference.split_once('='))
+        .flat_map(|value| value.split(','))
+        // What follows a semicolon belongs to the preference before it.
+        .filter_map(|preference| preference.split(';').next()?.split_once('='))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
         .and_then(|(_, seconds)| wait_of(seconds.trim().trim_matches('"')))
 }
 
-/// How long an answer may take beyond what a request may take.
-pub(crate) fn asked_wait(headers: &HeaderMap, uri: &Uri) -> Duration {
-    let query = uri.query().unwrap_or_default();
-    let parameter = url::form_urlencoded::parse(query.as_bytes())
-        .find(|(name, _)| name == "wait")
-        .and_then(|(_, seconds)| wait_of(&seconds));
-    parameter.or_else(|| preferred(headers)).unwrap_or_default()
+/// How long a call waits before it answers; None where it is none that waits.
+pub(crate) fn asked_wait(request: &Request) -> Option<Duration> {
+    let route = request.extensions().get::<MatchedPath>()?.as_str();
+    match (request.method(), route) {
+        (&Method::GET | &Method::HEAD, READ_RUN) => {
+            let query = request.uri().query().unwrap_or_default();
+            let mut parameters = url::form_urlencoded::parse(query.as_bytes());
+            let (_, seconds) = parameters.find(|(name, _)| name == "wait")?;
+            wait_of(&seconds)
+        }
+        (&Method::POST, START_RUN) => preferred(request.headers()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -51,6 +63,8 @@ mod tests {
     #[case("wait=0", None)]
     #[case("wait=soon", None)]
     #[case("return=minimal", None)]
+    #[case("respond-async; wait=5, wait=6; soft", Some(6))]
+    #[case("wait=0, wait=5", None)]
     fn a_preference_of_one_to_sixty_seconds_is_heard(
         #[case] value: &'static str,
         #[case] seconds: Option<u64>,
@@ -59,14 +73,5 @@ mod tests {
         headers.insert("prefer", HeaderValue::from_static(value));
 
         assert_eq!(preferred(&headers), seconds.map(Duration::from_secs));
-    }
-
-    #[rstest]
-    #[case("/v2/task-runs/trun_1?include=input&wait=7")]
-    #[case("/v2/task-runs/trun_1?wait=%37")]
-    fn a_wait_in_the_address_counts_as_well(#[case] address: &'static str) {
-        let uri = Uri::from_static(address);
-
-        assert_eq!(asked_wait(&HeaderMap::new(), &uri), Duration::from_secs(7));
     }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
+use windlass_api::CallLimits;
 use windlass_domain::slot::{Caps, Overflow};
 use windlass_egress::Policy;
 
@@ -41,6 +42,8 @@ pub(crate) struct ServeConfig {
     pub(crate) clocks: ClockConfig,
     #[command(flatten)]
     pub(crate) caps: CapConfig,
+    #[command(flatten)]
+    pub(crate) calls: CallConfig,
     #[command(flatten)]
     pub(crate) egress: EgressConfig,
     #[command(flatten)]
@@ -203,6 +206,31 @@ impl CapConfig {
                 SessionOverflow::Wait => Overflow::Wait,
                 SessionOverflow::Refuse => Overflow::Refuse,
             },
+        }
+    }
+}
+
+/// How many calls an organization may make.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Calls")]
+pub(crate) struct CallConfig {
+    /// Requests that an organization may make in 10 seconds; those beyond it are answered 429. With 0
+    /// they are not counted. Waits and streams are no requests.
+    #[arg(long, env = "WINDLASS_RATE_LIMIT", default_value_t = CallLimits::default().requests)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
+    pub(crate) rate_limit: u32,
+
+    /// Waits and streams that an organization may have open at once on one server.
+    #[arg(long, env = "WINDLASS_OPEN_CALLS", default_value_t = CallLimits::default().open_calls)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) open_calls: u32,
+}
+
+impl CallConfig {
+    pub(crate) fn limits(&self) -> CallLimits {
+        CallLimits {
+            requests: self.rate_limit,
+            open_calls: self.open_calls,
         }
     }
 }

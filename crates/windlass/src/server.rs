@@ -76,6 +76,7 @@ impl Server {
             wiring::api_config(
                 &master_key,
                 public_url(config, api_address)?,
+                config.calls.limits(),
                 front_drain.clone(),
             ),
         );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use url::Url;
-use windlass_api::{ApiConfig, Drain, SigningKey};
+use windlass_api::{ApiConfig, CallLimits, Drain, SigningKey};
 use windlass_application::ports::{Clock, DestinationSender, Limits, Queue, Signals};
 use windlass_application::{Application, Ports, Settings};
 use windlass_blobs::Folder;
@@ -154,12 +154,18 @@ pub(crate) fn worker(
 }
 
 /// What the API is told. Its keys are derived from the master key, each for one purpose.
-pub(crate) fn api_config(master_key: &MasterKey, public_url: Url, drain: Drain) -> ApiConfig {
+pub(crate) fn api_config(
+    master_key: &MasterKey,
+    public_url: Url,
+    limits: CallLimits,
+    drain: Drain,
+) -> ApiConfig {
     let key = |label| SigningKey::new(*master_key.derive(label).expose_secret());
     ApiConfig {
         public_url,
         cursor_key: key("cursor"),
         file_key: key("file-url"),
+        limits,
         drain,
         playbook_schema: windlass_playbook::SCHEMA,
     }

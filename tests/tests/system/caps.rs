@@ -3,6 +3,7 @@
 use reqwest::{Method, StatusCode};
 use rstest::rstest;
 use serde_json::{Value, json};
+use windlass_tests::client::http;
 use windlass_tests::server::KEY;
 use windlass_tests::{Answer, Backend};
 
@@ -31,6 +32,38 @@ async fn three_starts(backend: Backend, settings: &[(&str, &str)]) -> Vec<Answer
         answers.push(post(&path, json!({})).await);
     }
     answers
+}
+
+/// A server that takes two requests in ten seconds is asked four times.
+#[rstest]
+#[tokio::test]
+async fn requests_beyond_the_rate_are_refused_and_told_when_to_come_back(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) {
+    let ground = backend.ground().await.expect("a database");
+    let settings = [
+        ("WINDLASS_BOOTSTRAP_KEY", KEY),
+        ("WINDLASS_RATE_LIMIT", "2"),
+    ];
+    let server = LoggedServer::start(&ground, &settings).await;
+    let server = server.expect("the server starts");
+    let url = format!("{}/v2/test", server.url());
+
+    let mut answers = Vec::new();
+    for _ in 0..4 {
+        let call = http().get(&url).bearer_auth(KEY).send();
+        answers.push(call.await.expect("an answer"));
+    }
+
+    let statuses: Vec<u16> = answers.iter().map(|it| it.status().as_u16()).collect();
+    assert_eq!(statuses, [200, 200, 429, 429]);
+    for answer in &answers {
+        assert_eq!(answer.headers()["ratelimit-limit"], "2");
+    }
+    let number = |name| answers[3].headers()[name].to_str().unwrap().parse().ok();
+    let retry_after: Option<u32> = number("retry-after");
+    assert!(retry_after.is_some_and(|it| (1..=10).contains(&it)));
+    assert_eq!(number("ratelimit-reset"), retry_after);
 }
 
 fn codes(answers: &[Answer]) -> Vec<(StatusCode, String)> {

@@ -81,6 +81,11 @@ impl LoggedServer {
         }
     }
 
+    /// The address of the API, without a slash at the end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// A client with this key.
     pub(crate) fn client(&self, key: &str) -> Client {
         Client::new(self.url.clone(), key)

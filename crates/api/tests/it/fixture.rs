@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 use url::Url;
-use windlass_api::{ApiConfig, Drain, SigningKey, router};
+use windlass_api::{ApiConfig, CallLimits, Drain, SigningKey, router};
 use windlass_application::issue_key::NewKey;
 use windlass_application::ports::destination::OpenedConfiguration;
 use windlass_application::ports::egress::EgressRefusal;
 use windlass_application::ports::{Clock, DestinationSender, EgressPolicy, PlaybookRules};
-use windlass_application::{Application, Ports, Problem, Settings};
+use windlass_application::{Application, OrganizationContext, Ports, Problem, Settings};
 use windlass_blobs::Folder;
 use windlass_domain::delivery::Attempt;
 use windlass_domain::event::Event;
@@ -26,6 +26,12 @@ use windlass_domain::slot::Caps;
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
 use windlass_store_sqlite::{SqliteStore, SystemClock};
 use windlass_vault::{KeyVault, MasterKey};
+
+/// Tests make more calls than anybody.
+const UNCOUNTED: CallLimits = CallLimits {
+    requests: 0,
+    open_calls: 100,
+};
 
 /// A server, and the keys to it.
 pub(crate) struct Fixture {
@@ -114,6 +120,15 @@ impl Fixture {
 
     /// Where organizations may have so much.
     pub(crate) async fn with_caps(caps: Caps) -> Self {
+        Self::with(caps, UNCOUNTED).await
+    }
+
+    /// Where organizations may make so many calls.
+    pub(crate) async fn with_limits(limits: CallLimits) -> Self {
+        Self::with(Caps::default(), limits).await
+    }
+
+    async fn with(caps: Caps, limits: CallLimits) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let clock = Arc::new(SystemClock);
         let store = SqliteStore::open(&folder.path().join("windlass.db"), clock.clone()).await;
@@ -130,6 +145,7 @@ impl Fixture {
             public_url: Url::parse("http://localhost:8080/").expect("a URL"),
             cursor_key: SigningKey::new([1; 32]),
             file_key: SigningKey::new([2; 32]),
+            limits,
             drain: drain.clone(),
             playbook_schema: r#"{"title": "A playbook"}"#,
         };
@@ -154,6 +170,13 @@ impl Fixture {
             drain,
             _folder: folder,
         }
+    }
+
+    /// The organization of `key`.
+    pub(crate) async fn organization(&self) -> OrganizationContext {
+        let key = SecretString::from(self.key.clone());
+        let caller = self.application.authenticate.execute(&key).await;
+        caller.expect("a key").organization
     }
 
     /// All calls.

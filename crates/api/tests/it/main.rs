@@ -7,6 +7,7 @@
 
 mod authorization;
 mod bad_input;
+mod call_limits;
 mod caps;
 mod document;
 mod fixture;

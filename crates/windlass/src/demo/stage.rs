@@ -16,7 +16,7 @@ use windlass_egress::Policy;
 use super::screen::Screen;
 use crate::address::Signals;
 use crate::config::{
-    CapConfig, ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig,
+    CallConfig, CapConfig, ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig,
     MasterKeyConfig, ReplicaConfig, ServeConfig, SessionOverflow,
 };
 use crate::log;
@@ -173,6 +173,10 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
             session_cap: 100,
             queue_cap: 100,
             session_overflow: SessionOverflow::Wait,
+        },
+        calls: CallConfig {
+            rate_limit: 0,
+            open_calls: 100,
         },
         egress: EgressConfig {
             egress_allow: Policy::new([loopback()]),
