@@ -1,4 +1,5 @@
-//! The project's chores: `cargo xtask test`, `cargo xtask services`, `cargo xtask ci` and `cargo xtask fuzz`.
+//! The project's chores: `cargo xtask test`, `cargo xtask services`, `cargo xtask ci`,
+//! `cargo xtask openapi` and `cargo xtask fuzz`.
 
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ mod arrows;
 mod checks;
 mod dependencies;
 mod fuzz;
+mod openapi;
 mod place;
 mod services;
 mod steps;
@@ -38,6 +40,12 @@ enum Chore {
     },
     /// Checks everything that can be checked without running a test.
     Ci,
+    /// Writes docs/openapi.json, the OpenAPI document of the code.
+    Openapi {
+        /// Fails where it is not the one of the code, and writes nothing.
+        #[arg(long)]
+        check: bool,
+    },
     /// Feeds a parser of outside input with what libFuzzer finds; see docs/testing.md.
     Fuzz {
         /// One of fuzz/fuzz_targets.
@@ -70,6 +78,7 @@ fn main() -> ExitCode {
             ServicesChore::Keep { name, wanted } => services::keeper::keep(&name, &wanted),
         },
         Chore::Ci => checks::run(),
+        Chore::Openapi { check } => openapi::run(check),
         Chore::Fuzz { target, seconds } => fuzz::run(&target, seconds),
     };
     match outcome {

@@ -33,7 +33,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 
 /// Makes an agent.
 #[utoipa::path(post, path = "/v2/agents", tag = "agents",
-    request_body = NewAgentBody, responses((status = 201, body = AgentBody)))]
+    request_body = NewAgentBody, responses((status = 201, body = AgentBody)),
+    extensions(("x-errors" = json!(["id_taken"]))))]
 async fn create_agent(
     State(api): State<Api>,
     Proposed {
@@ -109,7 +110,8 @@ async fn read_agent(
 
 /// Deletes an agent that has no tasks.
 #[utoipa::path(delete, path = "/v2/agents/{agent_id}", tag = "agents",
-    params(("agent_id" = String, Path)), responses((status = 200, body = DeletedBody)))]
+    params(("agent_id" = String, Path)), responses((status = 200, body = DeletedBody)),
+    extensions(("x-errors" = json!(["resource_in_use"]))))]
 async fn delete_agent(
     State(api): State<Api>,
     Path(id): Path<AgentId>,

@@ -36,7 +36,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 
 /// Makes a credential. Its secrets are sealed and never shown again.
 #[utoipa::path(post, path = "/v2/credentials", tag = "credentials",
-    request_body = NewCredentialBody, responses((status = 201, body = CredentialBody)))]
+    request_body = NewCredentialBody, responses((status = 201, body = CredentialBody)),
+    extensions(("x-errors" = json!(["source_invalid"]))))]
 async fn create_credential(
     State(api): State<Api>,
     Proposed {

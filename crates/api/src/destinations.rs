@@ -40,7 +40,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 
 /// Makes an event destination, active at once. This answer alone shows the signing secret.
 #[utoipa::path(post, path = "/v2/event-destinations", tag = "event destinations",
-    request_body = NewDestinationBody, responses((status = 201, body = DestinationBody)))]
+    request_body = NewDestinationBody, responses((status = 201, body = DestinationBody)),
+    extensions(("x-errors" = json!(["source_blocked"]))))]
 async fn create_destination(
     State(api): State<Api>,
     Proposed {

@@ -76,7 +76,8 @@ fn parts<'a>(id: &'a str, expires: &'a str) -> [&'a [u8]; 3] {
         ("Range" = Option<String>, Header, description = "One range of bytes")),
     responses((status = 200, description = "The content", content_type = "application/octet-stream"),
         (status = 206, description = "The range of it", content_type = "application/octet-stream"),
-        (status = 416, description = "The range lies outside")))]
+        (status = 416, description = "The range lies outside")),
+    extensions(("x-errors" = json!(["storage_expired"]))))]
 async fn read_file(
     State(api): State<Api>,
     Path(id): Path<BlobId>,

@@ -69,7 +69,8 @@ async fn list_playbooks(
 /// Reads the newest version of a task's playbook for a source.
 #[utoipa::path(get, path = "/v2/tasks/{task_id}/playbooks/{source_id}", tag = "playbooks",
     params(("task_id" = String, Path), ("source_id" = String, Path)),
-    responses((status = 200, body = PlaybookBody)))]
+    responses((status = 200, body = PlaybookBody)),
+    extensions(("x-errors" = json!(["playbook_not_found"]))))]
 async fn read_playbook(
     State(api): State<Api>,
     caller: Authenticated,
@@ -90,7 +91,8 @@ async fn read_playbook(
 /// Deletes a task's playbook for a source.
 #[utoipa::path(delete, path = "/v2/tasks/{task_id}/playbooks/{source_id}", tag = "playbooks",
     params(("task_id" = String, Path), ("source_id" = String, Path)),
-    responses((status = 200, body = DeletedPlaybookBody)))]
+    responses((status = 200, body = DeletedPlaybookBody)),
+    extensions(("x-errors" = json!(["playbook_not_found"]))))]
 async fn delete_playbook(
     State(api): State<Api>,
     Path((task_id, source_id)): Path<(TaskId, SourceId)>,

@@ -52,7 +52,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 /// Answers what a run asks its person, or declines to.
 #[utoipa::path(post, path = "/v2/task-runs/{run_id}/interaction", tag = "task runs",
     params(("run_id" = String, Path)), request_body = InteractionAnswerBody,
-    responses((status = 200, body = RunBody)))]
+    responses((status = 200, body = RunBody)),
+    extensions(("x-errors" = json!(["interaction_not_pending"]))))]
 async fn answer_interaction(
     State(api): State<Api>,
     Path(id): Path<RunId>,
@@ -69,7 +70,8 @@ async fn answer_interaction(
 /// matches the task's output schema, is final; with `reject` the run fails.
 #[utoipa::path(post, path = "/v2/task-runs/{run_id}/review", tag = "task runs",
     params(("run_id" = String, Path)), request_body = ReviewBody,
-    responses((status = 200, body = RunBody)))]
+    responses((status = 200, body = RunBody)),
+    extensions(("x-errors" = json!(["run_not_reviewable"]))))]
 async fn review_run(
     State(api): State<Api>,
     Path(id): Path<RunId>,

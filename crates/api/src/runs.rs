@@ -65,7 +65,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 /// somebody or has ended, or after N seconds.
 #[utoipa::path(post, path = "/v2/tasks/{task_id}/run", tag = "task runs",
     params(("task_id" = String, Path), ("Prefer" = Option<String>, Header, description = "`wait=N` with N from 1 to 60")),
-    request_body = StartRunBody, responses((status = 201, body = RunBody)))]
+    request_body = StartRunBody, responses((status = 201, body = RunBody)),
+    extensions(("x-errors" = json!(["credential_not_found", "session_not_found", "source_invalid", "session_mismatch", "session_ended", "credential_deleted", "session_limit_exceeded", "queue_limit_exceeded"]))))]
 async fn start_run(
     State(api): State<Api>,
     Path(task_id): Path<TaskId>,
@@ -281,7 +282,8 @@ async fn read_run(
 
 /// Cancels a run that is `queued` or `running`.
 #[utoipa::path(post, path = "/v2/task-runs/{run_id}/cancel", tag = "task runs",
-    params(("run_id" = String, Path)), responses((status = 200, body = RunBody)))]
+    params(("run_id" = String, Path)), responses((status = 200, body = RunBody)),
+    extensions(("x-errors" = json!(["run_not_cancelable"]))))]
 async fn cancel_run(
     State(api): State<Api>,
     Path(id): Path<RunId>,

@@ -34,7 +34,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 
 /// Makes a source.
 #[utoipa::path(post, path = "/v2/sources", tag = "sources",
-    request_body = NewSourceBody, responses((status = 200, body = SourceBody)))]
+    request_body = NewSourceBody, responses((status = 200, body = SourceBody)),
+    extensions(("x-errors" = json!(["id_taken", "source_blocked"]))))]
 async fn create_source(
     State(api): State<Api>,
     Proposed {
@@ -117,7 +118,8 @@ async fn read_source(
 
 /// Deletes a source that nothing needs.
 #[utoipa::path(delete, path = "/v2/sources/{source_id}", tag = "sources",
-    params(("source_id" = String, Path)), responses((status = 200, body = DeletedBody)))]
+    params(("source_id" = String, Path)), responses((status = 200, body = DeletedBody)),
+    extensions(("x-errors" = json!(["resource_in_use"]))))]
 async fn delete_source(
     State(api): State<Api>,
     Path(id): Path<SourceId>,

@@ -36,7 +36,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 
 /// Makes a task.
 #[utoipa::path(post, path = "/v2/tasks", tag = "tasks",
-    request_body = NewTaskBody, responses((status = 201, body = TaskBody)))]
+    request_body = NewTaskBody, responses((status = 201, body = TaskBody)),
+    extensions(("x-errors" = json!(["agent_not_found", "schema_invalid", "id_taken"]))))]
 async fn create_task(
     State(api): State<Api>,
     Proposed {
@@ -184,7 +185,8 @@ async fn read_task(
 
 /// Deletes a task that has no live runs, with its playbooks.
 #[utoipa::path(delete, path = "/v2/tasks/{task_id}", tag = "tasks",
-    params(("task_id" = String, Path)), responses((status = 200, body = DeletedBody)))]
+    params(("task_id" = String, Path)), responses((status = 200, body = DeletedBody)),
+    extensions(("x-errors" = json!(["resource_in_use"]))))]
 async fn delete_task(
     State(api): State<Api>,
     Path(id): Path<TaskId>,

@@ -20,6 +20,10 @@ pub struct NewAgentBody {
 
 /// A group of tasks.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "agt_0324ygLuwpuEqQLXlTfeFw", "object": "agent", "name": "Utility bills",
+    "description": "Bills of three suppliers",
+    "tasks": [{"id": "task_0324ygQdO37zLKt2nQcsFk", "object": "task", "name": "Latest bill", "status": "learning"}],
+    "created_at": "2026-01-05T10:00:01.000Z", "updated_at": "2026-01-05T10:01:10.000Z"}))]
 pub struct AgentBody {
     /// Its id.
     pub id: String,

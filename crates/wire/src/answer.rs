@@ -43,6 +43,7 @@ pub struct DeletedBody {
 
 /// Whether a key works.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"status": "ready", "environment": "test"}))]
 pub struct TestBody {
     /// `ready`.
     pub status: &'static str,

@@ -59,6 +59,10 @@ pub struct NewAuthCredentialsBody {
 
 /// What authenticates a person at a source.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "object": "credential", "status": "unverified",
+    "external_id": "tenant-9/user-31", "source_id": "src_0324ygNUQd6U8RxXTH1COe", "auth_method": "username_password",
+    "auth_credentials": {"username": "kari@bolig.example", "key": null, "source_fields": {}},
+    "created_at": "2026-01-05T10:00:03.000Z", "updated_at": "2026-01-05T10:00:03.000Z"}))]
 pub struct CredentialBody {
     /// Its id.
     pub id: String,

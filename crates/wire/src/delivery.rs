@@ -8,6 +8,13 @@ use crate::run::millis;
 
 /// One event to one destination.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "edlv_0324yggMBhQPd3IXHd3Uiq", "object": "event_delivery", "status": "success",
+    "event_type": "task_run.completed", "event_id": "evt_0324ygbdkStCcrXpLbuINk",
+    "event_destination_id": "evtd_0324ygdDEMqQFGrdSsCLN3", "attempts": 2, "created_at": "2026-01-05T10:02:19.967Z",
+    "delivered_at": "2026-01-05T10:02:25.120Z", "next_attempt_at": null, "parked_until": null,
+    "attempt_log": [{"at": "2026-01-05T10:02:19.967Z", "status_code": 503, "duration_ms": 38,
+            "error": "The receiver answered 503."},
+        {"at": "2026-01-05T10:02:25.120Z", "status_code": 200, "duration_ms": 22, "error": null}]}))]
 pub struct DeliveryBody {
     /// Its id.
     pub id: String,

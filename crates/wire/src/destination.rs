@@ -67,6 +67,10 @@ impl RetryProfileName {
 
 /// Where events are sent.
 #[derive(Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "evtd_0324ygdDEMqQFGrdSsCLN3", "object": "event_destination",
+    "name": "Billing", "status": "active", "type": "webhook", "events": ["task_run.completed", "task_run.failed"],
+    "webhook": {"url": "https://hooks.bolig.example/windlass", "retry_profile": "durable"},
+    "created_at": "2026-01-05T10:00:10.000Z", "updated_at": "2026-01-05T10:00:10.000Z"}))]
 pub struct DestinationBody {
     /// Its id.
     pub id: String,

@@ -17,6 +17,13 @@ pub use self::execution::{RunEventData, SessionEventData, StorageEventData};
 
 /// Something that happened, with the resource as it was at that moment.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({"id": "evt_0324ygbdkStCcrXpLbuINk", "object": "event", "type": "task_run.completed",
+    "data": {"id": "trun_0324ygTmLd1GBzfqb28m5Y", "object": "task_run", "status": "completed", "result": "success",
+        "task_id": "task_0324ygQdO37zLKt2nQcsFk", "credential_id": "cred_0324ygP3uH5Kw9XTMUxbAS",
+        "agent_id": "agt_0324ygLuwpuEqQLXlTfeFw", "source_id": "src_0324ygNUQd6U8RxXTH1COe", "runtime_ms": 18277,
+        "created_at": "2026-01-05T10:01:40.000Z", "updated_at": "2026-01-05T10:02:19.967Z",
+        "session_id": "sess_0324ygSCrnoc7Ek8y5PBgq", "version": 6, "metadata": {}},
+    "sequence": 2048, "created_at": "2026-01-05T10:02:19.967Z"}))]
 pub struct EventBody {
     /// `evt_…`; the same in every delivery.
     pub id: String,
@@ -39,6 +46,7 @@ pub struct EventBody {
 
 /// What can happen.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"type": "task_run.completed", "description": "A run has finished successfully."}))]
 pub struct EventTypeBody {
     /// Its name.
     #[serde(rename = "type")]

@@ -1,19 +1,39 @@
 //! Playbooks on the wire.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use utoipa::ToSchema;
+use serde_json::{Value, json};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use windlass_domain::playbook::Playbook;
 
 /// A recorded way through a source: the user flow of Chrome's Recorder.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
-#[schema(value_type = Object, example = json!({"title": "Nordlys, latest bill",
-    "steps": [{"type": "navigate", "url": "{{source.url}}"}]}))]
 pub struct PlaybookDocument(pub Value);
+
+// By hand, since the derived one of a single value takes no example.
+impl PartialSchema for PlaybookDocument {
+    fn schema() -> RefOr<Schema> {
+        let steps = json!([{"type": "navigate", "url": "{{source.url}}"}]);
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some(
+                "A recorded way through a source: the user flow of Chrome's Recorder. Its own JSON \
+                 Schema is at `/playbook.schema.json`.",
+            ))
+            .examples([json!({"title": "Nordlys, latest bill", "steps": steps})]);
+        schema.into()
+    }
+}
+
+impl ToSchema for PlaybookDocument {}
 
 /// The playbook of a task for a source, in its newest version.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"object": "playbook", "task_id": "task_0324ygQdO37zLKt2nQcsFk",
+    "source_id": "src_0324ygNUQd6U8RxXTH1COe", "version": 1,
+    "playbook": {"title": "Nordlys, latest bill", "steps": [{"type": "navigate", "url": "{{source.url}}"}]},
+    "created_at": "2026-01-05T10:01:15.000Z", "updated_at": "2026-01-05T10:01:15.000Z"}))]
 pub struct PlaybookBody {
     /// `playbook`.
     pub object: &'static str,
@@ -39,6 +59,8 @@ pub struct PlaybookBody {
 
 /// A playbook that was deleted.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"object": "playbook", "task_id": "task_0324ygQdO37zLKt2nQcsFk",
+    "source_id": "src_0324ygNUQd6U8RxXTH1COe", "deleted": true}))]
 pub struct DeletedPlaybookBody {
     /// `playbook`.
     pub object: &'static str,

@@ -70,6 +70,16 @@ pub enum DecisionName {
 
 /// One execution of a task.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "trun_0324ygTmLd1GBzfqb28m5Y", "object": "task_run",
+    "status": "interaction_required", "result": null, "task_id": "task_0324ygQdO37zLKt2nQcsFk",
+    "agent_id": "agt_0324ygLuwpuEqQLXlTfeFw", "source_id": "src_0324ygNUQd6U8RxXTH1COe",
+    "credential_id": "cred_0324ygP3uH5Kw9XTMUxbAS", "session_id": "sess_0324ygSCrnoc7Ek8y5PBgq",
+    "workflow_id": null, "runtime_ms": 9310, "output": null, "errors": [],
+    "interaction": {"id": "int_0324yga4GpN8XWy8ytAdSV", "type": "mfa", "message": "Code from the text message",
+        "fields": [{"name": "code", "type": "string", "label": "Code"}], "attempt": 1,
+        "created_at": "2026-01-05T10:01:52.000Z", "expires_at": "2026-01-05T10:16:52.000Z"},
+    "metadata": {}, "canceled_at": null, "created_at": "2026-01-05T10:01:40.000Z",
+    "updated_at": "2026-01-05T10:01:52.000Z"}))]
 pub struct RunBody {
     /// Its id.
     pub id: String,
@@ -207,6 +217,8 @@ pub struct InteractionOptionBody {
 
 /// A line of a run's timeline.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"at": "2026-01-05T10:01:44.120Z", "kind": "progress", "message": "Signed in",
+    "step": 3}))]
 pub struct TimelineEntryBody {
     /// When.
     #[schema(format = DateTime)]

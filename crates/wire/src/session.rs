@@ -10,6 +10,12 @@ use crate::run::millis;
 
 /// A place with state that runs are done in, one at a time.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "sess_0324ygSCrnoc7Ek8y5PBgq", "object": "session", "status": "idle",
+    "runtime_ms": 18277, "credential_id": "cred_0324ygP3uH5Kw9XTMUxbAS", "source_id": "src_0324ygNUQd6U8RxXTH1COe",
+    "task_runs": [{"id": "trun_0324ygTmLd1GBzfqb28m5Y", "object": "task_run", "status": "completed",
+        "task_id": "task_0324ygQdO37zLKt2nQcsFk", "agent_id": "agt_0324ygLuwpuEqQLXlTfeFw",
+        "credential_id": "cred_0324ygP3uH5Kw9XTMUxbAS"}],
+    "created_at": "2026-01-05T10:01:40.000Z", "updated_at": "2026-01-05T10:02:19.967Z"}))]
 pub struct SessionBody {
     /// Its id.
     pub id: String,

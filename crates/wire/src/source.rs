@@ -38,6 +38,9 @@ pub struct NewWebsiteBody {
 
 /// A website that tasks are done on.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "src_0324ygNUQd6U8RxXTH1COe", "object": "source", "name": "Nordlys Kraft",
+    "type": "website", "website": {"url": "https://my.nordlys.example/login"},
+    "created_at": "2026-01-05T10:00:02.000Z", "updated_at": "2026-01-05T10:00:02.000Z"}))]
 pub struct SourceBody {
     /// Its id.
     pub id: String,

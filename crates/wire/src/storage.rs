@@ -10,6 +10,13 @@ use windlass_domain::screenshot::Screenshot;
 
 /// A file that a run captured.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "stor_0324ygWvJAh4Zk8gsToV1V", "object": "storage",
+    "file_name": "faktura-2025-12.pdf", "file_type": "application/pdf", "file_size": 48211, "purpose": "output",
+    "url": "http://localhost:8080/files/stor_0324ygWvJAh4Zk8gsToV1V?expires=1767611100&signature=Qm9XyT",
+    "metadata": null, "extraction": null, "result": "success", "task_run_id": "trun_0324ygTmLd1GBzfqb28m5Y",
+    "fetch_date": "2026-01-05T10:02:18.112Z",
+    "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
+    "created_at": "2026-01-05T10:02:18.112Z"}))]
 pub struct StorageBody {
     /// Its id.
     pub id: String,
@@ -51,6 +58,11 @@ pub struct StorageBody {
 
 /// What an agent saw, and what it did and why.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "scr_0324ygYUn0X87kTcdQwEEg", "object": "screenshot", "file_name": "step-4.png",
+    "file_type": "image/png", "file_size": 90412,
+    "url": "http://localhost:8080/files/scr_0324ygYUn0X87kTcdQwEEg?expires=1767611100&signature=Zk2LpA",
+    "reasoning": "The bill list is open; the December row has a download link.", "width": 1280, "height": 800,
+    "step": 4, "created_at": "2026-01-05T10:02:16.540Z"}))]
 pub struct ScreenshotBody {
     /// Its id.
     pub id: String,

@@ -159,6 +159,18 @@ impl EngineName {
 
 /// What to do on a source.
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "task_0324ygQdO37zLKt2nQcsFk", "object": "task", "name": "Latest bill",
+    "prompt": "Find the bill of the given month.", "status": "learning", "agent_id": "agt_0324ygLuwpuEqQLXlTfeFw",
+    "input_schema": {"type": "object", "properties": {"month": {"type": "string"}}, "required": ["month"]},
+    "output_schema": {"type": "object", "properties": {"amount": {"type": "number"}}, "required": ["amount"]},
+    "storage": {"enabled": true, "extraction": false, "extraction_schema": null, "extraction_prompt": null,
+        "deduplication": false, "deduplication_schema": null},
+    "extraction": false,
+    "settings": {"inactivity_timeout_seconds": 1800, "timeout_seconds": null, "interaction_timeout_seconds": 900,
+        "queue_timeout_seconds": 1800, "review_timeout_seconds": null, "review": "none", "pool": null,
+        "max_attempts": 1, "priority": 5, "concurrency": null, "keep_login": false, "session_idle_seconds": 600,
+        "source": "required", "engine": "auto"},
+    "created_at": "2026-01-05T10:00:05.000Z", "updated_at": "2026-01-05T10:00:05.000Z"}))]
 pub struct TaskBody {
     /// Its id.
     pub id: String,

@@ -2,21 +2,13 @@
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
-use windlass_api::document;
 
+use crate::documented::calls;
 use crate::fixture::Fixture;
 
 /// Every call of the document that needs a key: method and path.
 fn keyed_calls() -> Vec<(Method, String)> {
-    let document = serde_json::to_value(document()).unwrap();
-    let paths = document["paths"].as_object().unwrap();
-    let calls = paths.iter().flat_map(|(path, item)| {
-        let methods = item.as_object().unwrap().keys();
-        methods.map(|method| {
-            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            (method, path.clone())
-        })
-    });
+    let calls = calls().into_iter().map(|call| (call.method, call.path));
     calls.filter(|(_, path)| path.starts_with("/v2/")).collect()
 }
 

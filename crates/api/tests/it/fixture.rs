@@ -27,6 +27,8 @@ use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
 use windlass_store_sqlite::{SqliteStore, SystemClock};
 use windlass_vault::{KeyVault, MasterKey};
 
+use crate::documented;
+
 /// Tests make more calls than anybody.
 const UNCOUNTED: CallLimits = CallLimits {
     requests: 0,
@@ -102,14 +104,17 @@ impl Call<'_> {
 
     pub(crate) async fn send(self) -> Answered {
         let request = self.request.body(self.body).expect("a request");
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.fixture.router.clone().oneshot(request).await;
         let (head, body) = response.expect("an answer").into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
-        Answered {
+        let answered = Answered {
             status: head.status,
             headers: head.headers,
             bytes: bytes.to_vec(),
-        }
+        };
+        documented::check(&method, &path, &answered);
+        answered
     }
 }
 

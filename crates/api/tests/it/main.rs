@@ -10,6 +10,7 @@ mod bad_input;
 mod call_limits;
 mod caps;
 mod document;
+mod documented;
 mod fixture;
 mod held;
 mod idempotency;
