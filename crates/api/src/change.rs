@@ -79,6 +79,7 @@ impl Change {
             organization,
             actor: Actor::Key(self.caller.0.key_id),
             request_id: self.received.request_id,
+            address: self.received.address,
             trace_parent: self.received.trace_parent,
             idempotency: answering.request(),
         };

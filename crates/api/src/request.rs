@@ -1,5 +1,6 @@
 //! The outermost layer: a request gets its id, its span, its time, and an answer in every case.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// The header that names the request in its answer.
 const REQUEST_ID: &str = "x-request-id";
 
+/// The other end of a request's connection. The accept loop puts it into every request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// What is known of a request before anybody looks at it.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
@@ -33,6 +38,8 @@ pub(crate) struct Received {
     pub(crate) request_id: RequestId,
     /// By when its body must be here.
     pub(crate) body_until: tokio::time::Instant,
+    /// Where it came from; a proxy's address behind one.
+    pub(crate) address: Option<IpAddr>,
     /// W3C trace context, where the caller sent one that is valid.
     pub(crate) trace_parent: Option<String>,
 }
@@ -68,9 +75,11 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
         duration_ms = field::Empty,
     );
     let at_most = REQUEST_TIMEOUT + asked_wait(&request).unwrap_or_default();
+    let address = request.extensions().get().map(|Peer(address)| *address);
     request.extensions_mut().insert(Received {
         request_id,
         body_until: tokio::time::Instant::now() + REQUEST_TIMEOUT,
+        address,
         trace_parent,
     });
     let handled = AssertUnwindSafe(next.run(request))

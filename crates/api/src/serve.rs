@@ -12,12 +12,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use crate::drain::Drain;
+use crate::request::Peer;
 
 /// How long the loop rests where no connection can be accepted: all files of the process are open.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -68,7 +69,7 @@ pub async fn serve(
             () = drain.token().cancelled() => break,
             accepted = accept(&listener, &connections) => accepted,
         };
-        let (stream, permit) = match accepted {
+        let (stream, peer, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 warn!(%error, "could not accept a connection on {address}");
@@ -78,7 +79,10 @@ pub async fn serve(
         };
         let service = router
             .clone()
-            .map_request(|request: http::Request<Incoming>| request.map(Body::new));
+            .map_request(move |mut request: http::Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                request.map(Body::new)
+            });
         let connection =
             http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let watched = graceful.watch(connection);
@@ -103,11 +107,12 @@ pub async fn serve(
 async fn accept(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
-) -> io::Result<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> io::Result<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let permit = connections.clone().acquire_owned().await;
     let permit = permit.map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+    let (stream, address) = listener.accept().await?;
     // Answers are written whole; waiting for more to send would only delay them.
     stream.set_nodelay(true)?;
-    Ok((stream, permit))
+    // An IPv4 client of a listener of both kinds is shown as what it is.
+    Ok((stream, Peer(address.ip().to_canonical()), permit))
 }

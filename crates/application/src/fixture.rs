@@ -70,6 +70,7 @@ pub(crate) fn write() -> Write {
         organization: organization(),
         actor: Actor::Key(KeyId::new(now(), Random([2; 10]))),
         request_id: RequestId::new(now(), Random([3; 10])),
+        address: None,
         trace_parent: None,
         idempotency: None,
     }

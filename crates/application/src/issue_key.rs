@@ -7,15 +7,16 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::{KeyId, OrganizationId};
 use windlass_domain::key::{ApiKey, Scope};
 use windlass_domain::organization::{Environment, Organization};
-use windlass_domain::text;
 use zeroize::Zeroizing;
 
 use crate::authenticate::hash;
+use crate::create_organization::checked_name;
 use crate::error::CallError;
 use crate::ports::error::WriteError;
 use crate::ports::{Clock, Keys, Organizations};
 use crate::problem::{Problem, ProblemKind};
 use crate::random::{bytes, random};
+use crate::write::Operator;
 
 /// How many characters of a key a person is shown to tell keys apart: the prefix and four more.
 const HINT_LENGTH: usize = 12;
@@ -78,16 +79,13 @@ impl IssueKey {
     /// # Errors
     /// An organization's name that is none, or a chosen key that is none or not of its
     /// environment.
-    pub async fn execute(&self, new: NewKey) -> Result<IssuedKey, CallError> {
-        let name = text::name(&new.organization).map_err(|error| {
-            let message = format!("The organization's name {error}.");
-            CallError::of(Problem::of(ProblemKind::Invalid, "organization", message))
-        })?;
+    pub async fn execute(&self, operator: &Operator, new: NewKey) -> Result<IssuedKey, CallError> {
+        let name = checked_name(&new.organization)?;
         if let Some(chosen) = &new.chosen {
             // Before the organization is made: nothing is left of a refused key.
             check(chosen, new.environment)?;
         }
-        let organization = self.organization(name, new.environment).await?;
+        let organization = self.organization(operator, name, new.environment).await?;
         let key = match new.chosen {
             Some(chosen) => {
                 check(&chosen, organization.environment)?;
@@ -107,7 +105,7 @@ impl IssueKey {
             expires_at: new.expires_at,
             revoked_at: None,
         };
-        match self.keys.create(record.clone()).await {
+        match self.keys.create(operator.clone(), record.clone()).await {
             Ok(()) => Ok(IssuedKey { record, key }),
             Err(WriteError::IdTaken) => Err(CallError::of(Problem::of(
                 ProblemKind::Invalid,
@@ -126,6 +124,7 @@ impl IssueKey {
     /// The organization of this name. Of two that make it at once one does, both have it.
     async fn organization(
         &self,
+        operator: &Operator,
         name: String,
         environment: Environment,
     ) -> Result<Organization, CallError> {
@@ -140,7 +139,10 @@ impl IssueKey {
             suspended: false,
             created_at: now,
         };
-        match self.organizations.create(organization.clone()).await {
+        let kept = self
+            .organizations
+            .create(operator.clone(), organization.clone());
+        match kept.await {
             Ok(()) => Ok(organization),
             Err(WriteError::Store(error)) => Err(error.into()),
             Err(_) => Ok(self
@@ -152,9 +154,9 @@ impl IssueKey {
     }
 }
 
-/// The prefix, base62 of 32 random bytes, and base62 of their CRC-32, by which scanners of leaked
+/// A fresh key: the prefix, base62 of 32 random bytes, and base62 of their CRC-32, by which scanners of leaked
 /// secrets know a key from a text that looks like one.
-fn generate(environment: Environment) -> SecretString {
+pub fn generate(environment: Environment) -> SecretString {
     let random = Zeroizing::new(bytes::<32>());
     let body = Zeroizing::new(base62(random.as_slice(), 43));
     let sum = base62(&crc32(body.as_bytes()).to_be_bytes(), 6);

@@ -13,6 +13,7 @@ pub mod contents;
 pub mod create_agent;
 pub mod create_credential;
 pub mod create_destination;
+pub mod create_organization;
 pub mod create_source;
 pub mod create_task;
 pub mod dispatch;
@@ -44,5 +45,6 @@ pub use error::CallError;
 pub use page::{Created, Key, Page, PageRequest, Position};
 pub use problem::{Problem, ProblemKind, Resource};
 pub use write::{
-    Actor, Caller, IdempotencyRequest, KeptAnswer, OrganizationContext, Outcome, Write, Written,
+    Actor, Caller, IdempotencyRequest, KeptAnswer, Operator, OrganizationContext, Outcome, Write,
+    Written,
 };

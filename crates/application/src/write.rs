@@ -1,8 +1,10 @@
 //! Who writes, and what is kept of the request, so that a retry has one effect.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use windlass_domain::Timestamp;
 use windlass_domain::agent::AgentWithTasks;
 use windlass_domain::destination::Destination;
 use windlass_domain::id::{KeyId, OrganizationId, RequestId, WorkerId};
@@ -15,6 +17,7 @@ use windlass_domain::task::Task;
 use crate::ports::credentials::CredentialView;
 use crate::ports::runs::RunView;
 use crate::ports::sessions::SessionView;
+use crate::random::random;
 
 /// The organization that a statement may touch. Only authentication makes one for a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +60,25 @@ pub enum Actor {
     Server,
 }
 
+/// An operator, who changes what no caller may: by a command, or by a server's first start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Of this one act, as a request has one.
+    pub request_id: RequestId,
+    /// The name of the machine that it was done on, where that is known.
+    pub host: Option<String>,
+}
+
+impl Operator {
+    /// One act of an operator, now.
+    pub fn now(at: Timestamp, host: Option<String>) -> Self {
+        Self {
+            request_id: RequestId::new(at, random()),
+            host,
+        }
+    }
+}
+
 /// What every writing method of a port takes beside its own arguments.
 #[derive(Clone)]
 pub struct Write {
@@ -66,6 +88,8 @@ pub struct Write {
     pub actor: Actor,
     /// By which request.
     pub request_id: RequestId,
+    /// Where the request came from, where it came over a network.
+    pub address: Option<IpAddr>,
     /// W3C trace context, carried through queue and outbox.
     pub trace_parent: Option<String>,
     /// The caller's key for "do this once".

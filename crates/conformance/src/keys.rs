@@ -17,7 +17,7 @@ pub async fn a_new_key_is_found_by_its_hash(fixture: &Fixture) {
     key.expires_at = Some(fixture.now() + Duration::from_secs(3600));
     let keys = &fixture.ports.keys;
 
-    let created = keys.create(key.clone()).await;
+    let created = keys.create(fixture.operator(), key.clone()).await;
 
     created.expect("it is new");
     let found = keys.find(key.hash).await.expect("a read");
@@ -35,10 +35,10 @@ pub async fn a_keys_hash_is_taken_once(fixture: &Fixture) {
     let mut second = new_key(fixture, 1);
     second.organization_id = fixture.stranger.organization_id();
     let keys = &fixture.ports.keys;
-    let created = keys.create(first.clone()).await;
+    let created = keys.create(fixture.operator(), first.clone()).await;
     created.expect("it is new");
 
-    let refused = keys.create(second).await;
+    let refused = keys.create(fixture.operator(), second).await;
 
     assert!(matches!(refused, Err(WriteError::IdTaken)), "{refused:?}");
     let found = keys.find(first.hash).await.expect("a read");
@@ -53,7 +53,7 @@ pub async fn keys_are_listed_oldest_first(fixture: &Fixture) {
     theirs.organization_id = fixture.stranger.organization_id();
     let keys = &fixture.ports.keys;
     for key in [&theirs, &ours] {
-        let created = keys.create(key.clone()).await;
+        let created = keys.create(fixture.operator(), key.clone()).await;
         created.expect("it is new");
     }
 
@@ -73,14 +73,16 @@ pub async fn keys_are_listed_oldest_first(fixture: &Fixture) {
 pub async fn a_revoked_key_stays_as_it_is(fixture: &Fixture) {
     let key = new_key(fixture, 1);
     let keys = &fixture.ports.keys;
-    let created = keys.create(key.clone()).await;
+    let created = keys.create(fixture.operator(), key.clone()).await;
     created.expect("it is new");
     let revoked_at = fixture.now();
 
-    let first = keys.revoke(key.id).await;
+    let first = keys.revoke(fixture.operator(), key.id).await;
     fixture.next_second();
-    let second = keys.revoke(key.id).await;
-    let unknown = keys.revoke(KeyId::new(fixture.now(), random())).await;
+    let second = keys.revoke(fixture.operator(), key.id).await;
+    let unknown = keys
+        .revoke(fixture.operator(), KeyId::new(fixture.now(), random()))
+        .await;
 
     first.expect("it is there");
     second.expect("it is there still");
@@ -94,7 +96,7 @@ pub async fn a_revoked_key_stays_as_it_is(fixture: &Fixture) {
 pub async fn a_keys_last_use_is_kept_to_the_minute(fixture: &Fixture) {
     let key = new_key(fixture, 1);
     let keys = &fixture.ports.keys;
-    let created = keys.create(key.clone()).await;
+    let created = keys.create(fixture.operator(), key.clone()).await;
     created.expect("it is new");
     let minute = Timestamp::parse("2026-01-05T11:07:00Z").expect("a moment");
     let mut kept = Vec::new();
@@ -110,7 +112,7 @@ pub async fn a_keys_last_use_is_kept_to_the_minute(fixture: &Fixture) {
     assert_eq!(kept, [Some(minute), Some(next), Some(next)]);
 }
 
-fn new_key(fixture: &Fixture, hash: u8) -> ApiKey {
+pub(crate) fn new_key(fixture: &Fixture, hash: u8) -> ApiKey {
     ApiKey {
         id: KeyId::new(fixture.now(), random()),
         organization_id: fixture.organization.organization_id(),

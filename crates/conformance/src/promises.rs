@@ -98,6 +98,7 @@ macro_rules! store_promises {
             [
                 a_new_organization_is_found_by_its_name,
                 an_organizations_name_is_taken_once,
+                a_suspended_organization_is_known_by_its_keys,
                 organizations_are_listed_oldest_first,
             ]
         );

@@ -11,8 +11,8 @@ use windlass_application::ports::{
 };
 use windlass_application::random::random;
 use windlass_application::{
-    Actor, IdempotencyRequest, KeptAnswer, OrganizationContext, Outcome, PageRequest, Position,
-    Write, Written,
+    Actor, IdempotencyRequest, KeptAnswer, Operator, OrganizationContext, Outcome, PageRequest,
+    Position, Write, Written,
 };
 use windlass_domain::Timestamp;
 use windlass_domain::event::{Event, EventType};
@@ -127,7 +127,10 @@ impl Fixture {
         let organization = new_organization("acme", clock.now());
         let stranger = new_organization("stranger", clock.now());
         for organization in [&organization, &stranger] {
-            let created = ports.organizations.create(organization.clone()).await;
+            let created = ports
+                .organizations
+                .create(Operator::now(clock.now(), None), organization.clone())
+                .await;
             created.expect("an empty store takes an organization");
         }
         Self {
@@ -181,6 +184,11 @@ impl Fixture {
         self.clock.advance(Duration::from_secs(1));
     }
 
+    /// One act of an operator.
+    pub fn operator(&self) -> Operator {
+        Operator::now(self.now(), Some("console.example".to_owned()))
+    }
+
     /// A request of a caller of the organization.
     pub fn write(&self) -> Write {
         self.write_of(self.organization)
@@ -192,6 +200,7 @@ impl Fixture {
             organization,
             actor: Actor::Key(self.key_id),
             request_id: RequestId::new(self.now(), random()),
+            address: None,
             trace_parent: None,
             idempotency: None,
         }

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use windlass_domain::id::{KeyId, RequestId, RunId, SessionId};
+use windlass_application::{Actor, Operator, Write};
+use windlass_domain::id::{RequestId, RunId, SessionId};
 use windlass_domain::run::RunCommand;
 use windlass_domain::session::SessionCommand;
-
-use crate::columns::Id;
 
 /// A change, as the audit shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,28 +55,41 @@ impl Audited {
     }
 }
 
-/// Who changed something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// A caller.
-    Caller {
-        /// The key that it showed.
-        key_id: KeyId,
-        /// By which request.
-        request_id: RequestId,
-    },
-    /// An operator at the command line.
-    Operator,
+/// Who changed something, by which request, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    /// The id of the key that a caller showed, or [`OPERATOR`].
+    pub actor: String,
+    /// The request, or the one act of an operator.
+    pub request_id: RequestId,
+    /// Where the request came from; the name of an operator's machine.
+    pub address: Option<String>,
 }
 
+/// The actor of what an operator does.
+pub const OPERATOR: &str = "operator";
+
 impl By {
-    /// The key and the request, as their columns have them.
-    pub fn columns(self) -> (Option<Id>, Option<Id>) {
-        match self {
-            Self::Caller { key_id, request_id } => {
-                (Some(Id(key_id.uuid())), Some(Id(request_id.uuid())))
-            }
-            Self::Operator => (None, None),
+    /// A caller; None where nobody asked for the change: what workers and clocks do is told by
+    /// events.
+    pub fn caller(write: &Write) -> Option<Self> {
+        let actor = match write.actor {
+            Actor::Key(key_id) => key_id.to_string(),
+            Actor::Worker(_) | Actor::Server => return None,
+        };
+        Some(Self {
+            actor,
+            request_id: write.request_id,
+            address: write.address.map(|address| address.to_string()),
+        })
+    }
+
+    /// An operator.
+    pub fn operator(operator: &Operator) -> Self {
+        Self {
+            actor: OPERATOR.to_owned(),
+            request_id: operator.request_id,
+            address: operator.host.clone(),
         }
     }
 }

@@ -506,9 +506,11 @@ CREATE TABLE audit (
     id bigint GENERATED ALWAYS AS IDENTITY,
     organization_id uuid NOT NULL,
     at bigint NOT NULL,
-    -- The key that a caller showed; null is an operator at the command line.
-    key_id uuid,
-    request_id uuid,
+    -- The id of the key that a caller showed, or `operator`.
+    actor text NOT NULL,
+    request_id uuid NOT NULL,
+    -- Where a caller's request came from; the name of an operator's machine.
+    address text,
     action text NOT NULL,
     -- The id of what was changed, as text.
     subject text NOT NULL,

@@ -1,7 +1,9 @@
 //! Organizations, kept.
 
 use async_trait::async_trait;
+use windlass_application::Operator;
 use windlass_application::ports::{Organizations, StoreError, WriteError};
+use windlass_domain::id::OrganizationId;
 use windlass_domain::organization::Organization;
 use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
@@ -12,7 +14,11 @@ use crate::store::PostgresStore;
 
 #[async_trait]
 impl Organizations for PostgresStore {
-    async fn create(&self, organization: Organization) -> Result<(), WriteError> {
+    async fn create(
+        &self,
+        operator: Operator,
+        organization: Organization,
+    ) -> Result<(), WriteError> {
         let mut transaction = self.begin(None).await?;
         let inserted = sqlx::query(
             "INSERT INTO organization
@@ -32,7 +38,39 @@ impl Organizations for PostgresStore {
             return Err(WriteError::IdTaken);
         }
         let audited = Audited::new("organization.create", &organization.id);
-        let committed = transaction.commit_by_operator(organization.id, audited);
+        let committed = transaction.commit_by_operator(&operator, organization.id, audited);
+        Ok(committed.await?)
+    }
+
+    async fn set_suspended(
+        &self,
+        operator: Operator,
+        id: OrganizationId,
+        suspended: bool,
+    ) -> Result<(), WriteError> {
+        let mut transaction = self.begin(None).await?;
+        let known: Option<bool> = sqlx::query_scalar(
+            "SELECT suspended FROM organization WHERE id = $1 FOR NO KEY UPDATE",
+        )
+        .bind(Id(id.uuid()))
+        .fetch_optional(transaction.connection())
+        .await
+        .map_err(store_error)?;
+        if known.ok_or(WriteError::NotFound)? == suspended {
+            return Ok(());
+        }
+        sqlx::query("UPDATE organization SET suspended = $1 WHERE id = $2")
+            .bind(suspended)
+            .bind(Id(id.uuid()))
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+        let action = match suspended {
+            true => "organization.suspend",
+            false => "organization.resume",
+        };
+        let audited = Audited::new(action, &id);
+        let committed = transaction.commit_by_operator(&operator, id, audited);
         Ok(committed.await?)
     }
 

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnection;
 use windlass_application::ports::{StoreError, WriteError};
-use windlass_application::{Actor, IdempotencyRequest, KeptAnswer, Outcome, Write, Written};
+use windlass_application::{IdempotencyRequest, KeptAnswer, Operator, Outcome, Write, Written};
 use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::OrganizationId;
@@ -122,11 +122,7 @@ impl WriteTransaction {
         let organization_id = self.organization_id();
         let at = self.at();
         // What workers and clocks change is told by events.
-        if let (Actor::Key(key_id), Some(audited)) = (self.write.actor, audited) {
-            let by = By::Caller {
-                key_id,
-                request_id: self.write.request_id,
-            };
+        if let (Some(by), Some(audited)) = (By::caller(&self.write), audited) {
             audit(self.connection(), organization_id, at, by, &audited).await?;
         }
         if let Some(request) = self.write.idempotency.take() {
@@ -160,11 +156,12 @@ impl Transaction {
     /// Keeps a change of an organization by an operator in the audit, and makes all of it true.
     pub(crate) async fn commit_by_operator(
         mut self,
+        operator: &Operator,
         organization_id: OrganizationId,
         audited: Audited,
     ) -> Result<(), StoreError> {
         let at = self.at();
-        let by = By::Operator;
+        let by = By::operator(operator);
         audit(self.connection(), organization_id, at, by, &audited).await?;
         self.commit().await
     }
@@ -192,15 +189,15 @@ async fn audit(
     by: By,
     audited: &Audited,
 ) -> Result<(), StoreError> {
-    let (key_id, request_id) = by.columns();
     sqlx::query(
-        "INSERT INTO audit (organization_id, at, key_id, request_id, action, subject)
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO audit (organization_id, at, actor, request_id, address, action, subject)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(Id(organization_id.uuid()))
     .bind(At(at))
-    .bind(key_id)
-    .bind(request_id)
+    .bind(by.actor)
+    .bind(Id(by.request_id.uuid()))
+    .bind(by.address)
     .bind(audited.action)
     .bind(&audited.subject)
     .execute(connection)

@@ -490,9 +490,11 @@ CREATE TABLE audit (
     id INTEGER PRIMARY KEY,
     organization_id BLOB NOT NULL,
     at INTEGER NOT NULL,
-    -- The key that a caller showed; null is an operator at the command line.
-    key_id BLOB,
-    request_id BLOB,
+    -- The id of the key that a caller showed, or `operator`.
+    actor TEXT NOT NULL,
+    request_id BLOB NOT NULL,
+    -- Where a caller's request came from; the name of an operator's machine.
+    address TEXT,
     action TEXT NOT NULL,
     -- The id of what was changed, as text.
     subject TEXT NOT NULL

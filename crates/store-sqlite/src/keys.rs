@@ -1,6 +1,7 @@
 //! API keys, kept as hashes.
 
 use async_trait::async_trait;
+use windlass_application::Operator;
 use windlass_application::ports::{Keys, StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{KeyId, OrganizationId};
@@ -15,7 +16,7 @@ use crate::store::SqliteStore;
 
 #[async_trait]
 impl Keys for SqliteStore {
-    async fn create(&self, key: ApiKey) -> Result<(), WriteError> {
+    async fn create(&self, operator: Operator, key: ApiKey) -> Result<(), WriteError> {
         let mut transaction = self.begin(None).await?;
         let inserted = sqlx::query(
             "INSERT INTO api_key
@@ -40,7 +41,7 @@ impl Keys for SqliteStore {
             return Err(WriteError::IdTaken);
         }
         let audited = Audited::new("key.create", &key.id);
-        let committed = transaction.commit_by_operator(key.organization_id, audited);
+        let committed = transaction.commit_by_operator(&operator, key.organization_id, audited);
         Ok(committed.await?)
     }
 
@@ -81,7 +82,7 @@ impl Keys for SqliteStore {
         rows.into_iter().map(read).collect()
     }
 
-    async fn revoke(&self, id: KeyId) -> Result<(), WriteError> {
+    async fn revoke(&self, operator: Operator, id: KeyId) -> Result<(), WriteError> {
         let mut transaction = self.begin(None).await?;
         let key: Option<(Id, Option<At>)> =
             sqlx::query_as("SELECT organization_id, revoked_at FROM api_key WHERE id = ?")
@@ -102,7 +103,7 @@ impl Keys for SqliteStore {
             .map_err(store_error)?;
         let organization_id = OrganizationId::from_uuid(organization_id.0);
         let audited = Audited::new("key.revoke", &id);
-        let committed = transaction.commit_by_operator(organization_id, audited);
+        let committed = transaction.commit_by_operator(&operator, organization_id, audited);
         Ok(committed.await?)
     }
 

@@ -46,8 +46,9 @@ impl Opened {
 struct AuditRow {
     action: String,
     subject: String,
-    key_id: Option<Vec<u8>>,
-    request_id: Option<Vec<u8>>,
+    actor: String,
+    request_id: Vec<u8>,
+    address: Option<String>,
     at: i64,
 }
 
@@ -174,7 +175,8 @@ async fn each_change_of_a_caller_is_in_the_audit_once() {
     let opened = Opened::new().await;
     let fixture = &opened.fixture;
     let agents = &fixture.ports.agents;
-    let by_caller = fixture.write_once("k", "body");
+    let mut by_caller = fixture.write_once("k", "body");
+    by_caller.address = Some([192, 0, 2, 1].into());
     let request_id = by_caller.request_id;
     let agent = fixture.new_agent("agt_billing");
     let created = agents.create(by_caller, agent.clone()).await;
@@ -194,7 +196,7 @@ async fn each_change_of_a_caller_is_in_the_audit_once() {
     refused.expect_err("the id is taken");
     done(unasked.expect("it is new"));
     let audit: Vec<AuditRow> = sqlx::query_as(
-        "SELECT action, subject, key_id, request_id, at
+        "SELECT action, subject, actor, request_id, address, at
          FROM audit
          WHERE organization_id = ?
          ORDER BY id",
@@ -205,15 +207,15 @@ async fn each_change_of_a_caller_is_in_the_audit_once() {
     .expect("the audit");
     let by_operator = audit.first().expect("the fixture's own");
     assert_eq!(by_operator.action, "organization.create");
-    assert_eq!(by_operator.key_id, None);
-    assert_eq!(by_operator.request_id, None);
+    assert_eq!(by_operator.actor, "operator");
     assert_eq!(
         audit[1..],
         [AuditRow {
             action: "agent.create".to_owned(),
             subject: "agt_billing".to_owned(),
-            key_id: Some(fixture.key_id.uuid().as_bytes().to_vec()),
-            request_id: Some(request_id.uuid().as_bytes().to_vec()),
+            actor: fixture.key_id.to_string(),
+            request_id: request_id.uuid().as_bytes().to_vec(),
+            address: Some("192.0.2.1".to_owned()),
             at: fixture.now().millis(),
         }]
     );

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::config::ServeArguments;
 use crate::demo::DemoArguments;
 use crate::keys::KeysArguments;
+use crate::organizations::OrganizationsArguments;
 use crate::playbook::PlaybookArguments;
 
 /// Runs tasks on websites on behalf of your users: a server with one HTTP API.
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArguments>),
     /// Makes, lists and revokes API keys, also beside a running server.
     Keys(KeysArguments),
+    /// Makes, lists, suspends and resumes organizations, also beside a running server.
+    Organizations(OrganizationsArguments),
     /// Checks a playbook before it is written, and prints the schema of playbooks. Needs no server.
     Playbook(PlaybookArguments),
     /// Shows the whole of it in half a minute: a server, a website, a run, its webhooks. Leaves

@@ -3,22 +3,53 @@
 //! Source: docs/operations.md, "First start".
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 use anyhow::Context;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::{info, warn};
 use windlass_application::authenticate::hash;
-use windlass_application::issue_key::{IssueKey, NewKey};
-use windlass_application::ports::{DataKeys, Keys};
+use windlass_application::issue_key::{IssueKey, NewKey, generate};
+use windlass_application::ports::{Clock, DataKeys, Keys};
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
+use windlass_domain::slot::Caps;
 use windlass_vault::{MasterKey, canary, key_file};
 
-use crate::config::{FirstKeyConfig, MasterKeyConfig};
+use crate::config::{DataConfig, FirstKeyConfig, MasterKeyConfig};
 use crate::data_folder::{self, DataFolder};
+use crate::operator;
+use crate::store::{self, Store};
 
 /// The organization that the first key belongs to.
 pub(crate) const FIRST_ORGANIZATION: &str = "default";
+
+/// Opens the database for an operator's command. Where nothing was started on it yet, the command
+/// makes its key with it.
+///
+/// # Errors
+/// It does not open, or its key is missing.
+pub(crate) async fn store(
+    data: &DataConfig,
+    master_key_config: &MasterKeyConfig,
+) -> anyhow::Result<Arc<dyn Store>> {
+    let database = match &data.database {
+        Some(database) => database.clone(),
+        None => DataFolder::open(data)?.database(),
+    };
+    let store = store::open(&database, Caps::default()).await?;
+    if store
+        .canary()
+        .await
+        .context("failed to read the canary")?
+        .is_none()
+    {
+        let folder = DataFolder::open(data)?;
+        let _alone = store.first_start().await?;
+        master_key(&folder, master_key_config, &*store).await?;
+    }
+    Ok(store)
+}
 
 /// Finds the key, or makes it where nothing is sealed yet, and proves that it belongs to the database.
 ///
@@ -52,6 +83,7 @@ pub(crate) async fn first_key(
     folder: &DataFolder,
     config: &FirstKeyConfig,
     keys: &dyn Keys,
+    clock: &dyn Clock,
     issue_key: &IssueKey,
 ) -> anyhow::Result<()> {
     let is_first = keys
@@ -62,7 +94,7 @@ pub(crate) async fn first_key(
     match (&config.bootstrap_key, is_first) {
         (Some(chosen), true) => {
             let environment = environment(chosen);
-            issue(issue_key, environment, Some(chosen.clone()))
+            issue(clock, issue_key, environment, chosen.clone())
                 .await
                 .context("failed to use WINDLASS_BOOTSTRAP_KEY")?;
             info!("the first API key is the one that WINDLASS_BOOTSTRAP_KEY sets");
@@ -81,10 +113,13 @@ pub(crate) async fn first_key(
             }
         }
         (None, true) => {
-            let key = issue(issue_key, Environment::Live, None)
-                .await
-                .context("failed to make the first API key")?;
+            // Shown before it is kept: after a crash in between the next start shows another one.
+            // The other way round a key would be kept that nobody has, and no start would make one.
+            let key = generate(Environment::Live);
             show(folder, &key).context("failed to show the first API key")?;
+            issue(clock, issue_key, Environment::Live, key)
+                .await
+                .context("failed to keep the first API key")?;
         }
         (None, false) => {}
     }
@@ -101,18 +136,20 @@ fn environment(key: &SecretString) -> Environment {
 }
 
 async fn issue(
+    clock: &dyn Clock,
     issue_key: &IssueKey,
     environment: Environment,
-    chosen: Option<SecretString>,
-) -> anyhow::Result<SecretString> {
+    chosen: SecretString,
+) -> anyhow::Result<()> {
     let new = NewKey {
         organization: FIRST_ORGANIZATION.to_owned(),
         environment,
         scope: Scope::Full,
         expires_at: None,
-        chosen,
+        chosen: Some(chosen),
     };
-    Ok(issue_key.execute(new).await?.key)
+    issue_key.execute(&operator::act(clock.now()), new).await?;
+    Ok(())
 }
 
 /// To a terminal, or else into a file, of which the log tells the path alone: logs are kept and

@@ -1,7 +1,6 @@
 //! `windlass keys`: makes, lists and revokes API keys, also beside a running server.
 //! Source: docs/operations.md, "Keys".
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,12 +13,12 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::KeyId;
 use windlass_domain::key::{ApiKey, Scope};
 use windlass_domain::organization::{Environment, Organization};
-use windlass_domain::slot::Caps;
 
 use crate::config::{DataConfig, MasterKeyConfig};
-use crate::data_folder::DataFolder;
 use crate::first_start::{self, FIRST_ORGANIZATION};
-use crate::store::{self, Store};
+use crate::operator;
+use crate::store;
+use crate::table::{self, to_the_minute};
 
 /// What to do with keys.
 #[derive(Debug, Clone, Args)]
@@ -88,7 +87,7 @@ struct RevokeArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum EnvironmentName {
+pub(crate) enum EnvironmentName {
     Live,
     Test,
 }
@@ -135,22 +134,7 @@ pub(crate) async fn run(arguments: KeysArguments) -> anyhow::Result<()> {
 }
 
 async fn create(arguments: CreateArguments) -> anyhow::Result<()> {
-    let database = match &arguments.data.database {
-        Some(database) => database.clone(),
-        None => DataFolder::open(&arguments.data)?.database(),
-    };
-    let store = store::open(&database, Caps::default()).await?;
-    if store
-        .canary()
-        .await
-        .context("failed to read the canary")?
-        .is_none()
-    {
-        // Nothing was started here yet: whoever makes the database makes its key with it.
-        let folder = DataFolder::open(&arguments.data)?;
-        let _alone = store.first_start().await?;
-        first_start::master_key(&folder, &arguments.master_key, &*store).await?;
-    }
+    let store = first_start::store(&arguments.data, &arguments.master_key).await?;
     let wanted = arguments.environment.map(Environment::from);
     let environment = environment(&*store, &arguments.organization, wanted).await?;
     let issue_key = IssueKey::new(store.clone(), store.clone(), store.clock());
@@ -163,7 +147,9 @@ async fn create(arguments: CreateArguments) -> anyhow::Result<()> {
             .map(|days| store.clock().now() + in_days(days)),
         chosen: None,
     };
-    let issued = issue_key.execute(new).await?;
+    let issued = issue_key
+        .execute(&operator::act(store.clock().now()), new)
+        .await?;
     store.close().await;
     if arguments.json {
         let answer = json!({
@@ -204,7 +190,7 @@ async fn environment(
 }
 
 async fn list(arguments: &ListArguments) -> anyhow::Result<()> {
-    let store = existing(&arguments.data).await?;
+    let store = store::existing(&arguments.data).await?;
     let keys = Keys::list(&*store)
         .await
         .context("failed to read the keys")?;
@@ -222,8 +208,10 @@ async fn list(arguments: &ListArguments) -> anyhow::Result<()> {
 }
 
 async fn revoke(arguments: &RevokeArguments) -> anyhow::Result<()> {
-    let store = existing(&arguments.data).await?;
-    let revoked = store.revoke(arguments.key_id).await;
+    let store = store::existing(&arguments.data).await?;
+    let revoked = store
+        .revoke(operator::act(store.clock().now()), arguments.key_id)
+        .await;
     store.close().await;
     match revoked {
         Ok(()) => {
@@ -238,18 +226,6 @@ async fn revoke(arguments: &RevokeArguments) -> anyhow::Result<()> {
         }
         Err(error) => Err(error).context("failed to revoke the key"),
     }
-}
-
-/// The database, which must be there.
-async fn existing(config: &DataConfig) -> anyhow::Result<Arc<dyn Store>> {
-    let database = match &config.database {
-        Some(database) => database.clone(),
-        None => DataFolder::open_existing(config)?.database(),
-    };
-    if database.is_missing() {
-        bail!("there is no database at {database} yet");
-    }
-    store::open(&database, Caps::default()).await
 }
 
 fn in_days(days: u32) -> Duration {
@@ -298,20 +274,7 @@ fn table(keys: &[(ApiKey, Organization)], now: Timestamp) -> String {
                 .map_or_else(|| "never".to_owned(), to_the_minute),
         ]);
     }
-    let mut widths = [0; 7];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let lines = rows.iter().map(|row| {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:<width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    });
-    lines.collect()
+    table::table(&rows)
 }
 
 fn state(key: &ApiKey, now: Timestamp) -> &'static str {
@@ -320,15 +283,6 @@ fn state(key: &ApiKey, now: Timestamp) -> &'static str {
         (None, Some(expires_at)) if expires_at <= now => "expired",
         (None, _) => "active",
     }
-}
-
-fn to_the_minute(moment: Timestamp) -> String {
-    moment
-        .to_string()
-        .chars()
-        .take(16)
-        .collect::<String>()
-        .replace('T', " ")
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ mod embedded;
 mod first_start;
 mod keys;
 mod log;
+mod operator;
+mod organizations;
 mod playbook;
 mod playbook_rules;
 mod replica;
@@ -25,6 +27,7 @@ mod server;
 mod source_config;
 mod stop_signal;
 mod store;
+mod table;
 mod wiring;
 
 use command_line::{Command, CommandLine};
@@ -58,6 +61,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(arguments) => Box::pin(serve::run(&arguments)).await,
         Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
+        Command::Organizations(arguments) => Box::pin(organizations::run(arguments)).await,
         Command::Playbook(arguments) => playbook::run(&arguments),
         Command::Demo(arguments) => {
             let stop = StopSignal::listen()?;

@@ -41,7 +41,11 @@ pub(crate) fn explained(error: WorkerError) -> anyhow::Error {
     }
 }
 
-fn host_name() -> anyhow::Result<String> {
+/// What the machine is called.
+///
+/// # Errors
+/// It cannot be asked.
+pub(crate) fn host_name() -> anyhow::Result<String> {
     let name = match fs::read_to_string(HOST_NAME) {
         Ok(name) => name,
         // Not Linux.

@@ -68,7 +68,14 @@ impl Server {
         let (api_listener, api_address) = bind(config.listen.listen).await?;
         let (ops_listener, ops_address) = bind(config.listen.ops_listen).await?;
         let application = wiring::application(&store, &master_key, &folder, config)?;
-        first_start::first_key(&folder, &config.first_key, &*store, &application.issue_key).await?;
+        first_start::first_key(
+            &folder,
+            &config.first_key,
+            &*store,
+            &*store.clock(),
+            &application.issue_key,
+        )
+        .await?;
         drop(alone);
         let (front_drain, ops_drain) = (Drain::default(), Drain::default());
         let api = router(

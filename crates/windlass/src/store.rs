@@ -12,6 +12,8 @@ use windlass_application::ports::{
 use windlass_domain::slot::Caps;
 
 use crate::address::Database;
+use crate::config::DataConfig;
+use crate::data_folder::DataFolder;
 
 /// All ports that one database has, and what the binary asks of it beside them.
 #[async_trait]
@@ -70,6 +72,21 @@ pub(crate) async fn open(database: &Database, caps: Caps) -> anyhow::Result<Arc<
         #[cfg(not(feature = "postgres"))]
         Database::Postgres(_) => missing("PostgreSQL", "postgres", database),
     }
+}
+
+/// The database, which must be there.
+///
+/// # Errors
+/// It is not, or does not open.
+pub(crate) async fn existing(config: &DataConfig) -> anyhow::Result<Arc<dyn Store>> {
+    let database = match &config.database {
+        Some(database) => database.clone(),
+        None => DataFolder::open_existing(config)?.database(),
+    };
+    if database.is_missing() {
+        anyhow::bail!("there is no database at {database} yet");
+    }
+    open(&database, Caps::default()).await
 }
 
 /// What a build without this adapter says.

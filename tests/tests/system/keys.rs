@@ -1,13 +1,12 @@
 //! `windlass keys`, beside a running server and without one.
 
-use std::process::{Output, Stdio};
-
 use reqwest::Method;
 use rstest::rstest;
-use serde_json::{Value, json};
-use windlass_tests::server::{KEY, command};
+use serde_json::json;
+use windlass_tests::server::KEY;
 use windlass_tests::{Answer, Backend, Ground};
 
+use crate::commands::{printed, printed_json, refusal};
 use crate::logged_server::LoggedServer;
 
 /// A server whose first key is [`KEY`].
@@ -15,38 +14,6 @@ async fn server(ground: &Ground) -> LoggedServer {
     LoggedServer::start(ground, &[("WINDLASS_BOOTSTRAP_KEY", KEY)])
         .await
         .expect("the server starts")
-}
-
-async fn run(arguments: &[&str], ground: &Ground) -> Output {
-    let mut command = command().expect("the tests are started by cargo xtask test");
-    command
-        .arg("keys")
-        .args(arguments)
-        .env("WINDLASS_DATA_DIR", ground.data_folder())
-        .envs(ground.variables().iter().cloned());
-    command
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .expect("the binary can be started")
-}
-
-/// What a command that succeeds prints.
-async fn printed(arguments: &[&str], ground: &Ground) -> String {
-    let output = run(arguments, ground).await;
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).expect("text")
-}
-
-async fn printed_json(arguments: &[&str], ground: &Ground) -> Value {
-    serde_json::from_str(&printed(arguments, ground).await).expect("JSON")
-}
-
-/// What a command that fails says.
-async fn refusal(arguments: &[&str], ground: &Ground) -> String {
-    let output = run(arguments, ground).await;
-    assert!(!output.status.success(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stderr).expect("text")
 }
 
 async fn get(server: &LoggedServer, key: &str, path: &str) -> Answer {
@@ -65,7 +32,7 @@ async fn a_key_is_made_beside_a_running_server_and_printed_alone(
     let ground = backend.ground().await.unwrap();
     let server = server(&ground).await;
 
-    let output = printed(&["create", "--organization", "Bolig"], &ground).await;
+    let output = printed(&["keys", "create", "--organization", "Bolig"], &ground).await;
 
     let key = output.strip_suffix('\n').unwrap();
     assert!(
@@ -83,7 +50,14 @@ async fn two_organizations_see_nothing_of_each_other(
 ) {
     let ground = backend.ground().await.unwrap();
     let server = server(&ground).await;
-    let create = ["create", "--organization", "Bolig", "--environment", "test"];
+    let create = [
+        "keys",
+        "create",
+        "--organization",
+        "Bolig",
+        "--environment",
+        "test",
+    ];
     let other = printed(&create, &ground).await;
 
     let agent = server
@@ -105,7 +79,7 @@ async fn json_says_key_ids_and_scope_and_the_scope_holds(
     let ground = backend.ground().await.unwrap();
     let server = server(&ground).await;
 
-    let made = printed_json(&["create", "--scope", "read", "--json"], &ground).await;
+    let made = printed_json(&["keys", "create", "--scope", "read", "--json"], &ground).await;
 
     let mut names: Vec<&String> = made.as_object().unwrap().keys().collect();
     names.sort();
@@ -138,19 +112,19 @@ async fn a_revoked_key_ends_at_once(
 ) {
     let ground = backend.ground().await.unwrap();
     let server = server(&ground).await;
-    let made = printed_json(&["create", "--json"], &ground).await;
+    let made = printed_json(&["keys", "create", "--json"], &ground).await;
     let (key, key_id) = (
         made["key"].as_str().unwrap(),
         made["key_id"].as_str().unwrap(),
     );
     assert_eq!(get(&server, key, "/v2/test").await.status, 200);
 
-    printed(&["revoke", key_id], &ground).await;
+    printed(&["keys", "revoke", key_id], &ground).await;
 
     let refused = get(&server, key, "/v2/test").await;
     assert_eq!(refused.status, 401);
     assert_eq!(refused.code(), "request/api_key_invalid");
-    let list = printed_json(&["list", "--json"], &ground).await;
+    let list = printed_json(&["keys", "list", "--json"], &ground).await;
     let listed = list
         .as_array()
         .unwrap()
@@ -166,9 +140,9 @@ async fn a_list_names_every_key_and_shows_none(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
     let ground = backend.ground().await.unwrap();
-    let key = printed(&["create", "--organization", "Bolig"], &ground).await;
+    let key = printed(&["keys", "create", "--organization", "Bolig"], &ground).await;
 
-    let list = printed(&["list"], &ground).await;
+    let list = printed(&["keys", "list"], &ground).await;
 
     assert!(list.contains("Bolig") && list.contains("active"), "{list}");
     assert!(
@@ -183,7 +157,7 @@ async fn a_key_that_is_made_before_the_first_start_is_the_first_key(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
     let ground = backend.ground().await.unwrap();
-    let key = printed(&["create"], &ground).await;
+    let key = printed(&["keys", "create"], &ground).await;
 
     let server = LoggedServer::start(&ground, &[]).await.unwrap();
 
@@ -195,7 +169,7 @@ async fn a_key_that_is_made_before_the_first_start_is_the_first_key(
 async fn a_list_makes_no_database() {
     let ground = Backend::Sqlite.ground().await.unwrap();
 
-    let said = refusal(&["list"], &ground).await;
+    let said = refusal(&["keys", "list"], &ground).await;
 
     assert!(said.contains("failed to find the data folder"), "{said}");
     assert!(!ground.data_folder().exists());
@@ -207,16 +181,23 @@ async fn what_cannot_be_done_is_said_in_a_sentence(
     #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
 ) {
     let ground = backend.ground().await.unwrap();
-    printed(&["create", "--organization", "Bolig"], &ground).await;
+    printed(&["keys", "create", "--organization", "Bolig"], &ground).await;
 
-    let other_environment = ["create", "--organization", "Bolig", "--environment", "test"];
+    let other_environment = [
+        "keys",
+        "create",
+        "--organization",
+        "Bolig",
+        "--environment",
+        "test",
+    ];
     for (arguments, expected) in [
         (&other_environment[..], "\"Bolig\" is live"),
         (
-            &["revoke", "key_0324ygP3uH5Kw9XTMUxbAS"],
+            &["keys", "revoke", "key_0324ygP3uH5Kw9XTMUxbAS"],
             "no key has the id",
         ),
-        (&["create", "--organization", " "], "name"),
+        (&["keys", "create", "--organization", " "], "name"),
     ] {
         let said = refusal(arguments, &ground).await;
         assert!(

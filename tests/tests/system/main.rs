@@ -3,11 +3,13 @@
 mod cancel;
 mod caps;
 mod checkpoint;
+mod commands;
 mod demo;
 mod first_start;
 mod interactions;
 mod keys;
 mod logged_server;
+mod organizations;
 mod outcomes;
 mod playbook;
 mod readme;

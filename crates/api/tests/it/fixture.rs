@@ -16,7 +16,7 @@ use windlass_application::issue_key::NewKey;
 use windlass_application::ports::destination::OpenedConfiguration;
 use windlass_application::ports::egress::EgressRefusal;
 use windlass_application::ports::{Clock, DestinationSender, EgressPolicy, PlaybookRules};
-use windlass_application::{Application, OrganizationContext, Ports, Problem, Settings};
+use windlass_application::{Application, Operator, OrganizationContext, Ports, Problem, Settings};
 use windlass_blobs::Folder;
 use windlass_domain::delivery::Attempt;
 use windlass_domain::event::Event;
@@ -162,7 +162,8 @@ impl Fixture {
                 expires_at: None,
                 chosen: None,
             };
-            let issued = application.issue_key.execute(new).await;
+            let operator = Operator::now(application.ports.clock.now(), None);
+            let issued = application.issue_key.execute(&operator, new).await;
             issued.expect("a key").key.expose_secret().to_owned()
         };
         Self {

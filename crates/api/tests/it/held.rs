@@ -64,6 +64,7 @@ impl<'a> Held<'a> {
             organization: self.organization,
             actor: Actor::Server,
             request_id: RequestId::new(ports.clock.now(), random()),
+            address: None,
             trace_parent: None,
             idempotency: None,
         };

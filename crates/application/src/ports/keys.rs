@@ -7,6 +7,7 @@ use windlass_domain::key::ApiKey;
 use windlass_domain::organization::Organization;
 
 use crate::ports::error::{StoreError, WriteError};
+use crate::write::Operator;
 
 /// API keys.
 #[cfg_attr(test, mockall::automock)]
@@ -16,7 +17,7 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// `IdTaken` where a key of this hash is kept already.
-    async fn create(&self, key: ApiKey) -> Result<(), WriteError>;
+    async fn create(&self, operator: Operator, key: ApiKey) -> Result<(), WriteError>;
 
     /// The key of this hash, whatever its state, and its organization.
     async fn find(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, Organization)>, StoreError>;
@@ -28,7 +29,7 @@ pub trait Keys: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` where there is none of this id.
-    async fn revoke(&self, id: KeyId) -> Result<(), WriteError>;
+    async fn revoke(&self, operator: Operator, id: KeyId) -> Result<(), WriteError>;
 
     /// A key was used.
     async fn used(&self, id: KeyId, at: Timestamp) -> Result<(), StoreError>;

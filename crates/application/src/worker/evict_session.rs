@@ -37,6 +37,7 @@ impl EvictSession {
             organization,
             actor: Actor::Worker(holder.worker_id),
             request_id,
+            address: None,
             trace_parent: None,
             idempotency: None,
         };

@@ -58,6 +58,7 @@ impl HeldRuns {
             organization: call.organization,
             actor: call.actor,
             request_id: call.request_id,
+            address: None,
             trace_parent: call.trace_parent.clone(),
             // A worker's calls are numbered by its lease: repeating one is harmless by itself.
             idempotency: None,

@@ -1,6 +1,7 @@
 //! Organizations, their API keys, and their data keys.
 
 use async_trait::async_trait;
+use windlass_application::Operator;
 use windlass_application::ports::vault::WrappedKey;
 use windlass_application::ports::{DataKeys, Keys, Organizations, StoreError, WriteError};
 use windlass_domain::Timestamp;
@@ -16,13 +17,28 @@ const USE_STEP_MILLIS: i64 = 60_000;
 
 #[async_trait]
 impl Organizations for MemoryStore {
-    async fn create(&self, organization: Organization) -> Result<(), WriteError> {
+    async fn create(&self, _: Operator, organization: Organization) -> Result<(), WriteError> {
         self.transact("Organizations::create", |state, _| {
             let mut known = state.organizations.iter();
             if known.any(|known| known.name == organization.name) {
                 return Err(WriteError::IdTaken);
             }
             state.organizations.push(organization);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn set_suspended(
+        &self,
+        _: Operator,
+        id: OrganizationId,
+        suspended: bool,
+    ) -> Result<(), WriteError> {
+        self.transact("Organizations::set_suspended", |state, _| {
+            let mut known = state.organizations.iter_mut();
+            let found = known.find(|known| known.id == id);
+            found.ok_or(WriteError::NotFound)?.suspended = suspended;
             Ok(())
         })
         .await
@@ -48,7 +64,7 @@ impl Organizations for MemoryStore {
 
 #[async_trait]
 impl Keys for MemoryStore {
-    async fn create(&self, key: ApiKey) -> Result<(), WriteError> {
+    async fn create(&self, _: Operator, key: ApiKey) -> Result<(), WriteError> {
         self.transact("Keys::create", |state, _| {
             if state.keys.iter().any(|known| known.hash == key.hash) {
                 return Err(WriteError::IdTaken);
@@ -75,7 +91,7 @@ impl Keys for MemoryStore {
         .await
     }
 
-    async fn revoke(&self, id: KeyId) -> Result<(), WriteError> {
+    async fn revoke(&self, _: Operator, id: KeyId) -> Result<(), WriteError> {
         self.transact("Keys::revoke", |state, at| {
             let mut keys = state.keys.iter_mut();
             let key = keys.find(|key| key.id == id).ok_or(WriteError::NotFound)?;

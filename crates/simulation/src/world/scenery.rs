@@ -12,7 +12,7 @@ use windlass_application::ports::{
     Agents, Clock, Credentials, Destinations, Organizations, Sources, Tasks, Vault, WriteError,
 };
 use windlass_application::random::random;
-use windlass_application::{Actor, OrganizationContext, Write, Written};
+use windlass_application::{Actor, Operator, OrganizationContext, Write, Written};
 use windlass_domain::Timestamp;
 use windlass_domain::agent::Agent;
 use windlass_domain::credential::{AuthMethod, Credential, CredentialStatus};
@@ -51,6 +51,7 @@ impl Tenant {
             organization: self.organization,
             actor: Actor::Key(self.key_id),
             request_id: RequestId::new(now, random()),
+            address: None,
             trace_parent: None,
             idempotency: None,
         }
@@ -86,7 +87,7 @@ pub(crate) async fn tenant(world: &World, name: &str) -> Result<Tenant, WriteErr
         suspended: false,
         created_at: now,
     };
-    Organizations::create(store, organization).await?;
+    Organizations::create(store, Operator::now(now, None), organization).await?;
     let agent_id = AgentId::new(now, random());
     let mut tenant = Tenant {
         organization: OrganizationContext::of_server(id),

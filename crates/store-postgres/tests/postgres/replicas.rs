@@ -104,7 +104,9 @@ async fn a_key_that_is_used_often_is_written_once_a_minute() {
         revoked_at: None,
     };
     let keys = &fixture.ports.keys;
-    keys.create(key.clone()).await.expect("it is new");
+    keys.create(fixture.operator(), key.clone())
+        .await
+        .expect("it is new");
     let mut versions = BTreeSet::new();
 
     for seconds in 0..120 {

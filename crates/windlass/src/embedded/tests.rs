@@ -27,7 +27,7 @@ use windlass_application::ports::files::FileFilter;
 use windlass_application::ports::runs::{RunView, TimelineKind};
 use windlass_application::start_run::NewTaskRun;
 use windlass_application::task_settings::NewTaskSettings;
-use windlass_application::{Ports, Problem, Settings, Write, Written};
+use windlass_application::{Operator, Ports, Problem, Settings, Write, Written};
 use windlass_blobs::Folder;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{CredentialId, SessionId, TaskId};
@@ -171,11 +171,14 @@ impl World {
             expires_at: None,
             chosen: None,
         };
-        let key = application.issue_key.execute(key).await.unwrap().record;
+        let operator = Operator::now(application.ports.clock.now(), None);
+        let issued = application.issue_key.execute(&operator, key).await;
+        let key = issued.unwrap().record;
         let write = Write {
             organization: OrganizationContext::of_server(key.organization_id),
             actor: Actor::Key(key.id),
             request_id: RequestId::new(application.ports.clock.now(), random()),
+            address: None,
             trace_parent: None,
             idempotency: None,
         };
