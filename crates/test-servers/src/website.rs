@@ -27,7 +27,8 @@ pub struct Website {
 impl Website {
     /// Django's administration of its users, with the export of django-import-export: `admin` with
     /// the password `correct horse battery`, and 250 users, of whom each tenth is called Åse and each
-    /// 25th is staff.
+    /// 25th is staff. Under `/guarded/` it stands once more, behind the second factor of
+    /// django-two-factor-auth.
     ///
     /// # Errors
     /// Its packages are not there, or it does not start.

@@ -1,5 +1,7 @@
 //! A task on one of the websites.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use serde_json::{Value, json};
 use windlass_tests::client::{Client, http, text};
@@ -22,6 +24,16 @@ impl Job {
         playbook: &str,
         output_schema: Value,
     ) -> anyhow::Result<Self> {
+        Self::with_settings(url, playbook, output_schema, json!({})).await
+    }
+
+    /// The same, with settings of the task.
+    pub(crate) async fn with_settings(
+        url: String,
+        playbook: &str,
+        output_schema: Value,
+        settings: Value,
+    ) -> anyhow::Result<Self> {
         let ground = Backend::Sqlite.ground().await?;
         let server = Server::start(&ground).await?;
         let client = server.client();
@@ -30,7 +42,7 @@ impl Job {
         let agent_id = made(&client, "/v2/agents", &json!({"name": "Clerk"})).await?;
         let task = json!({
             "name": "Read and export", "agent_id": agent_id, "output_schema": output_schema,
-            "storage": {"enabled": true},
+            "storage": {"enabled": true}, "settings": settings,
         });
         let task_id = made(&client, "/v2/tasks", &task).await?;
         let playbook: Value = serde_json::from_str(playbook)?;
@@ -51,20 +63,54 @@ impl Job {
         username: &str,
         password: &str,
     ) -> anyhow::Result<String> {
+        let fields = json!({"username": username, "password": password});
+        self.credential_of(fields).await
+    }
+
+    /// A credential with all that a person has; its id.
+    pub(crate) async fn credential_of(&self, auth_credentials: Value) -> anyhow::Result<String> {
         let credential = json!({
             "source_id": self.source_id, "auth_method": "username_password",
-            "auth_credentials": {"username": username, "password": password},
+            "auth_credentials": auth_credentials,
         });
         made(&self.client, "/v2/credentials", &credential).await
     }
 
+    /// Starts a run; its id.
+    pub(crate) async fn start(&self, body: Value) -> anyhow::Result<String> {
+        let path = format!("/v2/tasks/{}/run", self.task_id);
+        made(&self.client, &path, &body).await
+    }
+
     /// A run to its end, with its files.
     pub(crate) async fn run(&self, body: Value) -> anyhow::Result<Value> {
-        let path = format!("/v2/tasks/{}/run", self.task_id);
-        let run_id = made(&self.client, &path, &body).await?;
+        let run_id = self.start(body).await?;
         self.client.ended(&run_id).await?;
         let path = format!("/v2/task-runs/{run_id}?include=storage");
         self.client.get(&path).await
+    }
+
+    /// The question that this run asks, once it asks one that is none of these; it is one of them then.
+    pub(crate) async fn question(
+        &self,
+        run_id: &str,
+        asked: &mut BTreeSet<String>,
+    ) -> anyhow::Result<Value> {
+        let run = self.client.asks_anew_or_ended(run_id, asked).await?;
+        let interaction = run["interaction"].clone();
+        asked.insert(
+            text(&interaction, "id")
+                .with_context(|| format!("it asks nothing: {run}"))?
+                .to_owned(),
+        );
+        Ok(interaction)
+    }
+
+    /// Replies to what this run asks.
+    pub(crate) async fn reply(&self, run_id: &str, reply: Value) -> anyhow::Result<()> {
+        let path = format!("/v2/task-runs/{run_id}/interaction");
+        self.client.post(&path, &reply).await?;
+        Ok(())
     }
 
     /// The status of a credential.

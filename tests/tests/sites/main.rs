@@ -4,3 +4,4 @@
 mod django;
 mod job;
 mod roundup;
+mod second_factor;

@@ -1,4 +1,5 @@
-"""Settings of a Django project that is nothing but Django's admin over its users."""
+"""Settings of a Django project that is nothing but Django's admin over its users: at /admin/ with a
+password, at /guarded/ with a second factor by django-two-factor-auth."""
 
 import os
 from pathlib import Path
@@ -17,6 +18,10 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "import_export",
+    "django_otp",
+    "django_otp.plugins.otp_static",
+    "django_otp.plugins.otp_totp",
+    "two_factor",
     "people",
 ]
 MIDDLEWARE = [
@@ -25,6 +30,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -47,6 +53,12 @@ DATABASES = {
 }
 # Django's own hasher takes a fifth of a second a login by design.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# /admin/ keeps its own login.
+TWO_FACTOR_PATCH_ADMIN = False
+LOGIN_URL = "two_factor:login"
+LOGIN_REDIRECT_URL = "/guarded/"
+# Else who mistypes a code has to wait for a second.
+OTP_TOTP_THROTTLE_FACTOR = 0
 STATIC_URL = "static/"
 USE_TZ = True
 TIME_ZONE = "UTC"
