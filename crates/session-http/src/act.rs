@@ -42,7 +42,7 @@ impl Player<'_> {
     pub(crate) async fn enter(&mut self) -> Result<(), Trouble> {
         let nowhere = || Trouble::task("no step acted on an element of this page before it");
         let id = self.focus.ok_or_else(nowhere)?;
-        self.note_target(id);
+        self.note_target(id).await?;
         let page = self.page()?;
         let element = page.element(id);
         if !element.is_some_and(|field| is(&field, "input") && !is_submitter(&field)) {
@@ -63,7 +63,7 @@ impl Player<'_> {
     /// Clicks, and goes where that leads; whether it leads anywhere.
     pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<bool, Trouble> {
         self.focus = Some(id);
-        self.note_target(id);
+        self.note_target(id).await?;
         let click = self
             .page_mut()?
             .click(id)

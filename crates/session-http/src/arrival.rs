@@ -9,16 +9,13 @@ use crate::charset::{decode, is_text, named_by};
 use crate::fetch::{Answer, host, unreachable_source};
 use crate::file_name::is_attachment;
 use crate::network::Network;
-use crate::page::Page;
+use crate::page::{Page, off_thread};
 use crate::retry_after;
 use crate::trouble::Trouble;
 use crate::unpack::{Body, Unreadable};
 
 /// The largest page, unpacked; a page of a megabyte is rare.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
-
-/// A page that is parsed in less time than it takes to hand it to another thread and back.
-const SMALL_PAGE_BYTES: usize = 32 * 1024;
 
 /// Reads an answer as a page; None where it is none, so that a browser would stay where it is.
 pub(crate) async fn read_page(network: &Network, answer: Answer) -> Result<Option<Page>, Trouble> {
@@ -64,21 +61,11 @@ pub(crate) async fn read_page(network: &Network, answer: Answer) -> Result<Optio
         false => Vec::new(),
     };
     drop(place);
-    let small = body.len() <= SMALL_PAGE_BYTES;
-    let parse = move || {
+    let parse = move |body| {
         let (text, encoding) = decode(body, named);
         Page::parse(url, status, text, encoding)
     };
-    // A page that was made to be slow must not hold up the other runs on this thread.
-    let parsed = match small {
-        true => Ok(parse()),
-        false => tokio::task::spawn_blocking(parse).await,
-    };
-    let mut page = match parsed {
-        Ok(Ok(page)) => page,
-        Ok(Err(too_much)) => return Err(Trouble::source(too_much.message())),
-        Err(_) => return Err(Trouble::source("the page cannot be parsed")),
-    };
+    let mut page = off_thread(body.len(), move || parse(body)).await?;
     if let Some(refresh) = refresh.and_then(|text| page.read_refresh(&text)) {
         page.refresh = Some(refresh);
     }

@@ -56,9 +56,11 @@ impl Player<'_> {
                     "there are more than {MAX_FILES} files"
                 )));
             }
-            for id in found {
+            let requests: Vec<_> = found.into_iter().map(|id| self.file_request(id)).collect();
+            self.session.page_sleeps();
+            for request in requests {
                 self.context.check()?;
-                self.keep_file(id).await?;
+                self.keep_file(request?).await?;
             }
             if !self.next_page(&download.pages, &mut seen).await? {
                 return Ok(());
@@ -66,18 +68,22 @@ impl Player<'_> {
         }
     }
 
-    /// Fetches what a click leads to and keeps it; the page stays.
-    async fn keep_file(&mut self, id: NodeId) -> Result<(), Trouble> {
+    /// What a click asks the source for.
+    fn file_request(&mut self, id: NodeId) -> Result<Request, Trouble> {
         let click = self
             .page_mut()?
             .click(id)
             .map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
         let from = Some(self.page()?.url.clone());
-        let request = match click {
-            Click::Follow(url) => Request::get(url, from),
-            Click::Submit(submission) => Request::submit(submission, from),
-            Click::Nothing => return Err(Trouble::task("it leads to no file")),
-        };
+        match click {
+            Click::Follow(url) => Ok(Request::get(url, from)),
+            Click::Submit(submission) => Ok(Request::submit(submission, from)),
+            Click::Nothing => Err(Trouble::task("it leads to no file")),
+        }
+    }
+
+    /// Fetches it and keeps it; the page stays.
+    async fn keep_file(&mut self, request: Request) -> Result<(), Trouble> {
         let requested = request.url.clone();
         let answer = self.session.fetch(self.network, request).await?;
         check(&answer)?;

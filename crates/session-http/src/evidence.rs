@@ -105,9 +105,13 @@ impl Player<'_> {
         in_any_case: bool,
     ) -> Result<(), Stopped> {
         self.learn_secrets();
-        let Some(page) = &self.session.page else {
+        let Some(page) = &mut self.session.page else {
             return Ok(());
         };
+        if page.wake().await.is_err() {
+            // It was a page before: there is no time for it now, and the run matters more.
+            return Ok(());
+        }
         let mut document = document(page, &self.evidence.secrets);
         let mut hasher = DefaultHasher::new();
         document.hash(&mut hasher);

@@ -215,6 +215,7 @@ impl Player<'_> {
             return Ok(false);
         };
         self.context.check()?;
+        self.page_mut()?.wake().await?;
         let Some(next) = self.enabled(next)? else {
             return Ok(false);
         };

@@ -68,7 +68,11 @@ impl Player<'_> {
     async fn enter_frame(&mut self, frame: &[u32]) -> Result<(), Trouble> {
         for (depth, position) in frame.iter().enumerate() {
             let path = &frame[..=depth];
+            if let Some(page) = &mut self.session.page {
+                page.wake().await?;
+            }
             let (address, from) = (self.frame_address(*position)?, self.page()?.url.clone());
+            self.session.page_sleeps();
             self.frames.around.extend(self.session.page.take());
             match self.frames.loaded.take(path) {
                 Some(page) => self.session.page = Some(page),
@@ -130,7 +134,7 @@ impl Player<'_> {
     }
 
     /// Notes whether what a click leads to takes the place of all frames.
-    pub(crate) fn note_target(&mut self, clicked: NodeId) {
+    pub(crate) async fn note_target(&mut self, clicked: NodeId) -> Result<(), Trouble> {
         let depth = self.frames.around.len();
         let page = self.session.page.as_ref();
         let target = page.and_then(|page| target_of(page, page.element(clicked)?));
@@ -139,7 +143,17 @@ impl Player<'_> {
             Some("_parent") => depth == 1,
             _ => false,
         };
-        self.frames.elsewhere = target.and_then(|target| self.frame_named(&target));
+        self.frames.elsewhere = None;
+        if let Some(target) = target.filter(|target| !is_keyword(target)) {
+            for page in &mut self.frames.around {
+                page.wake().await?;
+            }
+            self.frames.elsewhere = self.frame_named(&target);
+            for page in &mut self.frames.around {
+                page.sleep();
+            }
+        }
+        Ok(())
     }
 
     /// Another frame of this name, in one of the pages around the frame that the step acts in.
@@ -163,6 +177,11 @@ impl Player<'_> {
             });
         path.filter(|path| *path != self.focus_frame)
     }
+}
+
+/// Whether it names a place beside or around the frame, and no frame by its name.
+fn is_keyword(target: &str) -> bool {
+    target.is_empty() || target.starts_with('_')
 }
 
 /// The window or frame that a link, or the form of a field or button, names, in small letters.

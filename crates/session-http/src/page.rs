@@ -1,50 +1,39 @@
 //! A page: its elements, and what was typed into its fields.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+mod tree;
 
-use ego_tree::iter::Edge;
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use ego_tree::{NodeId, NodeRef};
 use encoding_rs::Encoding;
-use html5ever::driver::{self, ParseOpts};
-use html5ever::tendril::{StrTendril, TendrilSink};
 use reqwest::StatusCode;
-use scraper::{ElementRef, Html, HtmlTreeSink, Node, Selector};
+use scraper::{ElementRef, Node, Selector};
 use secrecy::SecretString;
 use url::Url;
 use windlass_playbook::Template;
 
+use self::tree::Tree;
 use crate::charset::encoder;
 use crate::form::is_cut_short;
 use crate::look::Looked;
 use crate::reading::normalize;
 use crate::refresh::Refresh;
 
-/// How deep elements may be nested; Chromium flattens what is deeper. The parser's work grows with
-/// the depth for each element.
-const MAX_DEPTH: usize = 512;
+pub(crate) use self::tree::{TooMuch, off_thread};
 
-/// How many elements and texts a page may have: badly nested formatting multiplies them.
-const MAX_NODES: usize = 500_000;
-
-/// How long one page may take to parse; real ones take milliseconds.
-const PARSE_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How much is parsed between two looks at these limits.
-const CHUNK_BYTES: usize = 1024;
-
-/// A page that was loaded.
+/// A page that was loaded. While a run waits for a website or a person it sleeps: its elements are let
+/// go of, and found again in its text under the same ids.
+/// Source: docs/decisions/0019-a-page-sleeps-while-its-run-waits.md.
 pub(crate) struct Page {
     pub(crate) url: Url,
     base: Url,
     pub(crate) status: StatusCode,
-    /// As it was read: what a checkpoint keeps of the page.
-    pub(crate) text: String,
     /// How it was written, which is how its forms and links are.
     pub(crate) encoding: &'static Encoding,
     /// Where it leads by itself.
     pub(crate) refresh: Option<Refresh>,
-    html: Html,
+    tree: Tree,
     has_cut_forms: bool,
     pub(crate) fields: Fields,
     pub(crate) looked: Looked,
@@ -61,27 +50,6 @@ pub(crate) struct Fields {
     pub(crate) chosen: HashMap<NodeId, NodeId>,
 }
 
-/// A page that is not worth its parsing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TooMuch {
-    Depth,
-    Nodes,
-    Time,
-}
-
-impl TooMuch {
-    pub(crate) fn message(self) -> String {
-        match self {
-            Self::Depth => format!("the page nests its elements deeper than {MAX_DEPTH} levels"),
-            Self::Nodes => format!("the page has more than {MAX_NODES} elements"),
-            Self::Time => format!(
-                "the page takes more than {} s to parse",
-                PARSE_TIMEOUT.as_secs()
-            ),
-        }
-    }
-}
-
 /// Elements in the order of the page; None where the text is no CSS selector.
 pub(crate) fn parse_selector(css: &str) -> Option<Selector> {
     Selector::parse(css).ok()
@@ -94,16 +62,13 @@ impl Page {
         text: String,
         encoding: &'static Encoding,
     ) -> Result<Self, TooMuch> {
-        let mut html = parse(&text)?;
-        drop_templates(&mut html);
         let mut page = Self {
             base: url.clone(),
             url,
             status,
-            text,
             encoding,
             refresh: None,
-            html,
+            tree: Tree::parse(text.into())?,
             has_cut_forms: false,
             fields: Fields::default(),
             looked: Looked::default(),
@@ -113,6 +78,28 @@ impl Page {
         let has_cut_forms = page.elements().any(|element| is_cut_short(&element));
         page.has_cut_forms = has_cut_forms;
         Ok(page)
+    }
+
+    /// As it was read: what a checkpoint keeps of the page.
+    pub(crate) fn text(&self) -> &Arc<str> {
+        self.tree.text()
+    }
+
+    /// Lets go of the elements: a tree takes many times its page, and a run may wait for long.
+    pub(crate) fn sleep(&mut self) {
+        self.tree.sleep();
+        self.looked = Looked::default();
+    }
+
+    /// Has its elements again, with what stands in its fields.
+    pub(crate) async fn wake(&mut self) -> Result<(), TooMuch> {
+        self.tree.wake().await
+    }
+
+    /// Whether it has let go of its elements.
+    #[cfg(test)]
+    pub(crate) fn sleeps(&self) -> bool {
+        self.tree.sleeps()
     }
 
     /// What addresses are seen from, where the page says so.
@@ -146,7 +133,7 @@ impl Page {
     /// The elements that match, in the order of the page.
     pub(crate) fn find(&self, selector: &Selector) -> Vec<NodeId> {
         // What was taken out of the tree, such as the content of templates, is not looked at.
-        let root = self.html.root_element();
+        let root = self.tree.html().root_element();
         let itself = selector.matches(&root).then_some(root);
         let found = itself.into_iter().chain(root.select(selector));
         found.map(|element| element.id()).collect()
@@ -154,32 +141,28 @@ impl Page {
 
     /// The element of an id that [`Page::find`] gave.
     pub(crate) fn element(&self, id: NodeId) -> Option<ElementRef<'_>> {
-        self.html.tree.get(id).and_then(ElementRef::wrap)
+        self.tree.html().tree.get(id).and_then(ElementRef::wrap)
     }
 
     /// The root of the tree, which is no element.
     pub(crate) fn document(&self) -> NodeRef<'_, Node> {
-        self.html.tree.root()
+        self.tree.html().tree.root()
     }
 
     /// The outermost element.
     pub(crate) fn root(&self) -> ElementRef<'_> {
-        self.html.root_element()
-    }
-
-    /// How many elements and texts it has.
-    pub(crate) fn size(&self) -> usize {
-        self.html.tree.nodes().len()
+        self.tree.html().root_element()
     }
 
     /// The node of an id that this page gave.
     pub(crate) fn node(&self, id: NodeId) -> Option<NodeRef<'_, Node>> {
-        self.html.tree.get(id)
+        self.tree.html().tree.get(id)
     }
 
     /// Every element, in the order of the page.
     pub(crate) fn elements(&self) -> impl Iterator<Item = ElementRef<'_>> {
-        self.html
+        self.tree
+            .html()
             .root_element()
             .descendants()
             .filter_map(ElementRef::wrap)
@@ -195,22 +178,6 @@ impl Page {
     }
 }
 
-/// Takes out what stands in templates: it is no part of the page until a script takes it up.
-fn drop_templates(html: &mut Html) {
-    let root = html.tree.root().id();
-    let contents: Vec<NodeId> = html
-        .tree
-        .nodes()
-        .filter(|node| node.value().is_fragment() && node.id() != root)
-        .map(|node| node.id())
-        .collect();
-    for id in contents {
-        if let Some(mut node) = html.tree.get_mut(id) {
-            node.detach();
-        }
-    }
-}
-
 /// Whether the element has this name.
 pub(crate) fn is(element: &ElementRef, name: &str) -> bool {
     element.value().name() == name
@@ -221,62 +188,11 @@ pub(crate) fn text_of(element: &ElementRef) -> String {
     normalize(element.text())
 }
 
-/// Parses in small pieces and gives up on what grows beyond its text.
-fn parse(text: &str) -> Result<Html, TooMuch> {
-    let sink = HtmlTreeSink::new(Html::new_document());
-    let mut parser = driver::parse_document(sink, ParseOpts::default());
-    let started = Instant::now();
-    let mut rest = text;
-    let mut nodes_before = 0;
-    while !rest.is_empty() {
-        let (chunk, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES));
-        parser.process(StrTendril::from(chunk));
-        rest = after;
-        let html = parser.tokenizer.sink.sink.0.borrow();
-        let nodes = html.tree.nodes().len();
-        if nodes > MAX_NODES {
-            return Err(TooMuch::Nodes);
-        }
-        // The parser puts some elements elsewhere than at the end: before a table, for one.
-        let mut new = html.tree.nodes().rev().take(nodes - nodes_before);
-        if new.any(is_too_deep) {
-            return Err(TooMuch::Depth);
-        }
-        if started.elapsed() > PARSE_TIMEOUT {
-            return Err(TooMuch::Time);
-        }
-        nodes_before = nodes;
-    }
-    let html = parser.finish();
-    // It moves elements, too, and all in them, when it mends what is nested badly.
-    match depth(&html) > MAX_DEPTH {
-        true => Err(TooMuch::Depth),
-        false => Ok(html),
-    }
-}
-
-fn is_too_deep(node: NodeRef<Node>) -> bool {
-    node.ancestors().nth(MAX_DEPTH).is_some()
-}
-
-/// How deep the deepest node is nested. It does not call itself: the stack is what is at stake.
-fn depth(html: &Html) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0_usize);
-    for edge in html.tree.root().traverse() {
-        match edge {
-            Edge::Open(_) => depth += 1,
-            Edge::Close(_) => depth -= 1,
-        }
-        deepest = deepest.max(depth);
-    }
-    // The root is no level.
-    deepest.saturating_sub(1)
-}
-
 #[cfg(test)]
 mod tests {
     use encoding_rs::{UTF_8, WINDOWS_1252};
 
+    use super::tree::CHUNK_BYTES;
     use super::*;
 
     fn page(text: &str) -> Result<Page, TooMuch> {
@@ -343,6 +259,38 @@ mod tests {
 
         assert_eq!(page.find(&parse_selector("p").unwrap()).len(), 1);
         assert_eq!(page.refresh.unwrap().url.path(), "/in");
+    }
+
+    #[tokio::test]
+    async fn a_page_that_slept_has_the_same_elements_with_what_stands_in_them() {
+        let large = "<p>filler</p>".repeat(10_000);
+        for filler in ["", &large] {
+            let text = format!(
+                "<template><p></template><table><b>x<form><tr><td><input id=a>{filler}<p id=b>c"
+            );
+            let mut page = page(&text).unwrap();
+            let ids = |page: &Page| page.elements().map(|one| one.id()).collect::<Vec<_>>();
+            let (before, field) = (ids(&page), page.find(&parse_selector("#a").unwrap())[0]);
+            page.change(field, SecretString::from("typed")).unwrap();
+
+            page.sleep();
+            assert!(page.sleeps());
+            page.wake().await.unwrap();
+
+            assert!(!page.sleeps());
+            assert_eq!(ids(&page), before);
+            assert!(is(&page.element(field).unwrap(), "input"));
+            assert!(page.fields.typed.contains_key(&field));
+        }
+    }
+
+    #[test]
+    fn a_page_that_nobody_woke_has_its_elements_all_the_same() {
+        let mut page = page("<p>a").unwrap();
+
+        page.sleep();
+
+        assert_eq!(page.find(&parse_selector("p").unwrap()).len(), 1);
     }
 
     #[test]

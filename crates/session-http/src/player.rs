@@ -160,8 +160,11 @@ impl<'run> Player<'run> {
     }
 
     pub(crate) async fn step(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
-        if let Some(page) = &self.session.page {
+        if let Some(page) = &mut self.session.page {
             page.looked.visited.forget();
+            if !matches!(step.action, Action::Navigate { .. }) {
+                page.wake().await?;
+            }
         }
         match &step.action {
             Action::Navigate { url } => self.navigate(url).await,
@@ -250,6 +253,7 @@ impl<'run> Player<'run> {
             true => None,
             false => Checkpoint::of(self, number).to_bytes(),
         };
+        self.session.page_sleeps();
         let answers = ask(self.context, interact, checkpoint).await?;
         self.keep_answers(interact, answers);
         Ok(())

@@ -52,6 +52,7 @@ impl HttpSession {
 
     async fn go(&mut self, network: &Network, mut request: Request) -> Result<(), Trouble> {
         for _ in 0..=MAX_REFRESHES {
+            self.page_sleeps();
             let answer = self.fetch(network, request).await?;
             let Some(page) = read_page(network, answer).await? else {
                 return Ok(());
@@ -61,6 +62,7 @@ impl HttpSession {
             match refresh {
                 // One that loads itself again waits for something: the step that looks for it waits.
                 Some(Refresh { after, url }) if after <= AT_ONCE && url != from => {
+                    self.page_sleeps();
                     tokio::time::sleep(after).await;
                     request = Request::get(url, Some(from));
                 }
@@ -86,6 +88,7 @@ impl HttpSession {
             return Ok(false);
         };
         let from = page.url.clone();
+        self.page_sleeps();
         tokio::time::sleep(refresh.after.max(AT_ONCE)).await;
         self.open(network, Request::get(refresh.url, Some(from)))
             .await?;
@@ -98,10 +101,62 @@ impl HttpSession {
         page.or(self.left_at.as_ref())
     }
 
-    /// Lets go of what only a run needs: a tree takes many times its page.
+    /// The run waits from here on: whoever looks at the page next wakes it.
+    pub(crate) fn page_sleeps(&mut self) {
+        if let Some(page) = &mut self.page {
+            page.sleep();
+        }
+    }
+
+    /// Lets go of what only a run needs.
     pub(crate) fn rest(&mut self) {
         self.left_at = self.address().cloned();
         self.page = None;
         self.login = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use reqwest::StatusCode;
+    use windlass_egress::{Dialer, Timeouts};
+
+    use super::*;
+    use crate::manners::Manners;
+
+    fn page(text: &str) -> Page {
+        let url = Url::parse("http://127.0.0.1:9/a").unwrap();
+        Page::parse(url, StatusCode::OK, text.to_owned(), encoding_rs::UTF_8).unwrap()
+    }
+
+    fn network() -> Network {
+        let dialer = Dialer::new("127.0.0.1".parse().unwrap(), Timeouts::default()).unwrap();
+        Network::new(dialer, Manners::default())
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_source_holds_no_tree_of_the_page_before() {
+        let (network, page) = (network(), page("<p>a"));
+        let next = Request::get(page.url.clone(), None);
+        let mut session = HttpSession::of(Cookies::default(), Some(page));
+
+        // Nobody has answered yet when it returns.
+        assert!(session.open(&network, next).now_or_never().is_none());
+
+        assert!(session.page.unwrap().sleeps());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_page_to_lead_on_holds_no_tree_of_it() {
+        let (network, page) = (
+            network(),
+            page("<meta http-equiv=refresh content='9; url=/b'>"),
+        );
+        let mut session = HttpSession::of(Cookies::default(), Some(page));
+
+        assert!(session.lead_on(&network).now_or_never().is_none());
+
+        assert!(session.page.unwrap().sleeps());
     }
 }

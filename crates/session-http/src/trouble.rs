@@ -3,6 +3,8 @@
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_worker::{RunFailure, Stopped};
 
+use crate::page::TooMuch;
+
 /// What went wrong. No message holds a value that was filled in.
 #[derive(Debug)]
 pub(crate) enum Trouble {
@@ -24,6 +26,12 @@ impl Trouble {
 
     pub(crate) fn source(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::SourceError, message)
+    }
+}
+
+impl From<TooMuch> for Trouble {
+    fn from(too_much: TooMuch) -> Self {
+        Self::source(too_much.message())
     }
 }
 

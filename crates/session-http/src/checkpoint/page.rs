@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use windlass_playbook::Template;
 
-use crate::page::Page;
+use crate::page::{Page, off_thread};
 use crate::player::Player;
 use crate::trouble::Trouble;
 
@@ -42,7 +42,7 @@ impl KeptPage {
         let mut kept = Self {
             url: page.url.to_string(),
             status: page.status.as_u16(),
-            text: page.text.clone(),
+            text: page.text().to_string(),
             encoding: page.encoding.name().to_owned(),
             typed: Vec::new(),
             checked: Vec::new(),
@@ -76,9 +76,8 @@ impl KeptPage {
         let status = StatusCode::from_u16(self.status).ok()?;
         let text = self.text.clone();
         let encoding = Encoding::for_label(self.encoding.as_bytes()).unwrap_or(UTF_8);
-        // A page that was made to be slow must not hold up the other runs on this thread.
-        let parsed = tokio::task::spawn_blocking(move || Page::parse(url, status, text, encoding));
-        let mut page = parsed.await.ok()?.ok()?;
+        let parse = move |text| Page::parse(url, status, text, encoding);
+        let mut page = off_thread(text.len(), move || parse(text)).await.ok()?;
         let elements = elements(&page);
         for (place, checked) in &self.checked {
             page.fields.checked.insert(*elements.get(*place)?, *checked);

@@ -105,7 +105,7 @@ async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() 
 
     assert!(kept.contains("kari") && kept.contains("{{credential.password}}"));
     assert!(!kept.contains("hunter2"), "{kept}");
-    assert_eq!(loaded.text, text);
+    assert_eq!(**loaded.text(), *text);
     assert_eq!(
         loaded.fields.checked.get(&one(&loaded, "#stay")),
         Some(&true)

@@ -1,9 +1,9 @@
-//! The frames that were loaded, as far as there is room for them: a tree takes many times its page.
+//! The frames that were loaded, as far as there is room for them. They sleep while no step acts in them.
 
 use crate::page::Page;
 
-/// How many elements and texts the frames may have together: as many as two pages.
-const MAX_NODES: usize = 1_000_000;
+/// How long the frames' texts may be together: as long as the two longest pages.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Pages by the positions of their frames, from the outermost on.
 #[derive(Default)]
@@ -20,10 +20,11 @@ impl Loaded {
 
     /// Keeps a frame that a step left. Where there are too many, those that were left longest ago go,
     /// and are as their address has them once a step acts in them again.
-    pub(super) fn keep(&mut self, path: Vec<u32>, page: Page) {
+    pub(super) fn keep(&mut self, path: Vec<u32>, mut page: Page) {
+        page.sleep();
         drop(self.take(&path));
         self.pages.push((path, page));
-        self.shed(MAX_NODES);
+        self.shed(MAX_BYTES);
     }
 
     /// Drops the frame, if it is loaded, and those inside it.
@@ -42,7 +43,7 @@ impl Loaded {
     }
 
     fn shed(&mut self, most: usize) {
-        while self.nodes() > most
+        while self.bytes() > most
             && self.pages.len() > 1
             && let Some((oldest, _)) = self.pages.first()
         {
@@ -52,8 +53,8 @@ impl Loaded {
         }
     }
 
-    fn nodes(&self) -> usize {
-        self.pages.iter().map(|(_, page)| page.size()).sum()
+    fn bytes(&self) -> usize {
+        self.pages.iter().map(|(_, page)| page.text().len()).sum()
     }
 }
 
@@ -64,9 +65,9 @@ mod tests {
 
     use super::*;
 
-    fn page(elements: usize) -> Page {
+    fn page(bytes: usize) -> Page {
         let url = Url::parse("https://x.example/").unwrap();
-        let text = "<p>".repeat(elements);
+        let text = "x".repeat(bytes);
         Page::parse(url, StatusCode::OK, text, encoding_rs::UTF_8).unwrap()
     }
 
@@ -78,15 +79,24 @@ mod tests {
     fn frames_beyond_the_bound_go_the_oldest_first() {
         let mut loaded = Loaded::default();
         for position in 0..6 {
-            loaded.keep(vec![position], page(180_000));
+            loaded.keep(vec![position], page(3_000_000));
         }
         assert_eq!(paths(&loaded), [[1], [2], [3], [4], [5]]);
 
         let used = loaded.take(&[1]).unwrap();
         loaded.keep(vec![1], used);
-        loaded.keep(vec![6], page(180_000));
+        loaded.keep(vec![6], page(3_000_000));
 
         assert_eq!(paths(&loaded), [[3], [4], [5], [1], [6]]);
+    }
+
+    #[test]
+    fn a_frame_that_a_step_left_sleeps() {
+        let mut loaded = Loaded::default();
+
+        loaded.keep(vec![0], page(10));
+
+        assert!(loaded.take(&[0]).unwrap().sleeps());
     }
 
     #[test]
@@ -96,8 +106,7 @@ mod tests {
             loaded.keep(path, page(10));
         }
 
-        let two = 2 * loaded.pages[0].1.size();
-        loaded.shed(two);
+        loaded.shed(20);
 
         assert_eq!(paths(&loaded), [[1], [2]]);
     }

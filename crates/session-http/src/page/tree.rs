@@ -1,0 +1,182 @@
+//! The elements of a page, parsed from its text: bounded in depth, number and time, and let go of while
+//! nobody looks at them.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ego_tree::iter::Edge;
+use ego_tree::{NodeId, NodeRef};
+use html5ever::driver::{self, ParseOpts};
+use html5ever::tendril::{StrTendril, TendrilSink};
+use scraper::{Html, HtmlTreeSink, Node};
+
+/// How deep elements may be nested; Chromium flattens what is deeper. The parser's work grows with
+/// the depth for each element.
+const MAX_DEPTH: usize = 512;
+
+/// How many elements and texts a page may have: badly nested formatting multiplies them.
+const MAX_NODES: usize = 500_000;
+
+/// How long one page may take to parse; real ones take milliseconds.
+const PARSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much is parsed between two looks at these limits.
+pub(super) const CHUNK_BYTES: usize = 1024;
+
+/// A page that is parsed in less time than it takes to hand it to another thread and back.
+const SMALL_PAGE_BYTES: usize = 32 * 1024;
+
+/// A page that is not worth its parsing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TooMuch {
+    Depth,
+    Nodes,
+    Time,
+    /// The parser broke down over it.
+    Broken,
+}
+
+impl TooMuch {
+    pub(crate) fn message(self) -> String {
+        match self {
+            Self::Depth => format!("the page nests its elements deeper than {MAX_DEPTH} levels"),
+            Self::Nodes => format!("the page has more than {MAX_NODES} elements"),
+            Self::Time => format!(
+                "the page takes more than {} s to parse",
+                PARSE_TIMEOUT.as_secs()
+            ),
+            Self::Broken => "the page cannot be parsed".to_owned(),
+        }
+    }
+}
+
+/// A page's text, and its elements while they are looked at.
+pub(super) struct Tree {
+    text: Arc<str>,
+    html: OnceCell<Html>,
+}
+
+impl Tree {
+    pub(super) fn parse(text: Arc<str>) -> Result<Self, TooMuch> {
+        let html = OnceCell::from(parse(&text, PARSE_TIMEOUT)?);
+        Ok(Self { text, html })
+    }
+
+    pub(super) fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// The elements. Whoever may meet a page that sleeps wakes it before: here it is parsed on this
+    /// thread.
+    pub(super) fn html(&self) -> &Html {
+        self.html.get_or_init(|| {
+            // It was parsed before within all bounds, and only that of time could be another now.
+            parse(&self.text, Duration::MAX).unwrap_or_else(|_| Html::new_document())
+        })
+    }
+
+    pub(super) fn sleep(&mut self) {
+        self.html.take();
+    }
+
+    /// Parses the text again. The same text has the same elements under the same ids.
+    pub(super) async fn wake(&mut self) -> Result<(), TooMuch> {
+        if self.html.get().is_some() {
+            return Ok(());
+        }
+        let text = Arc::clone(&self.text);
+        let parsed = off_thread(self.text.len(), move || parse(&text, PARSE_TIMEOUT)).await;
+        self.html = OnceCell::from(parsed?);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn sleeps(&self) -> bool {
+        self.html.get().is_none()
+    }
+}
+
+/// Parses here what is small. A page that was made to be slow must not hold up the other runs on this
+/// thread.
+pub(crate) async fn off_thread<Parsed: Send + 'static>(
+    bytes: usize,
+    parse: impl FnOnce() -> Result<Parsed, TooMuch> + Send + 'static,
+) -> Result<Parsed, TooMuch> {
+    if bytes <= SMALL_PAGE_BYTES {
+        return parse();
+    }
+    let parsed = tokio::task::spawn_blocking(parse).await;
+    parsed.unwrap_or(Err(TooMuch::Broken))
+}
+
+/// Takes out what stands in templates: it is no part of the page until a script takes it up.
+fn drop_templates(html: &mut Html) {
+    let root = html.tree.root().id();
+    let contents: Vec<NodeId> = html
+        .tree
+        .nodes()
+        .filter(|node| node.value().is_fragment() && node.id() != root)
+        .map(|node| node.id())
+        .collect();
+    for id in contents {
+        if let Some(mut node) = html.tree.get_mut(id) {
+            node.detach();
+        }
+    }
+}
+
+/// Parses in small pieces and gives up on what grows beyond its text.
+fn parse(text: &str, within: Duration) -> Result<Html, TooMuch> {
+    let sink = HtmlTreeSink::new(Html::new_document());
+    let mut parser = driver::parse_document(sink, ParseOpts::default());
+    let started = Instant::now();
+    let mut rest = text;
+    let mut nodes_before = 0;
+    while !rest.is_empty() {
+        let (chunk, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES));
+        parser.process(StrTendril::from(chunk));
+        rest = after;
+        let html = parser.tokenizer.sink.sink.0.borrow();
+        let nodes = html.tree.nodes().len();
+        if nodes > MAX_NODES {
+            return Err(TooMuch::Nodes);
+        }
+        // The parser puts some elements elsewhere than at the end: before a table, for one.
+        let mut new = html.tree.nodes().rev().take(nodes - nodes_before);
+        if new.any(is_too_deep) {
+            return Err(TooMuch::Depth);
+        }
+        if started.elapsed() > within {
+            return Err(TooMuch::Time);
+        }
+        nodes_before = nodes;
+    }
+    let mut html = parser.finish();
+    // It moves elements, too, and all in them, when it mends what is nested badly.
+    match depth(&html) > MAX_DEPTH {
+        true => Err(TooMuch::Depth),
+        false => {
+            drop_templates(&mut html);
+            Ok(html)
+        }
+    }
+}
+
+fn is_too_deep(node: NodeRef<Node>) -> bool {
+    node.ancestors().nth(MAX_DEPTH).is_some()
+}
+
+/// How deep the deepest node is nested. It does not call itself: the stack is what is at stake.
+fn depth(html: &Html) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    for edge in html.tree.root().traverse() {
+        match edge {
+            Edge::Open(_) => depth += 1,
+            Edge::Close(_) => depth -= 1,
+        }
+        deepest = deepest.max(depth);
+    }
+    // The root is no level.
+    deepest.saturating_sub(1)
+}
