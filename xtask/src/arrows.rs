@@ -100,6 +100,11 @@ const STANDS: &[Stand] = &[
         because: "what is simulated is the use cases, over a store in memory",
     },
     Stand {
+        of: "bench",
+        may_know: &["domain", "egress", "session-http", "worker"],
+        because: "what is measured is the binary, and the tier alone beside it",
+    },
+    Stand {
         of: "demo-site",
         may_know: &[],
         because: "the demo's website is a stranger to Windlass, as a real one is",

@@ -1,11 +1,12 @@
 //! The project's chores: `cargo xtask test`, `cargo xtask services`, `cargo xtask ci`,
-//! `cargo xtask openapi` and `cargo xtask fuzz`.
+//! `cargo xtask openapi`, `cargo xtask bench` and `cargo xtask fuzz`.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 mod arrows;
+mod bench;
 mod checks;
 mod dependencies;
 mod fuzz;
@@ -46,6 +47,15 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Measures the binary in a release build, and prints rows of docs/performance.md.
+    Bench {
+        /// The cargo profile: `profiling` builds faster, and a profiler can read it.
+        #[arg(long, default_value = "release")]
+        profile: String,
+        /// Handed on to the bench: --only ROW,ROW --runs N --readings N.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Feeds a parser of outside input with what libFuzzer finds; see docs/testing.md.
     Fuzz {
         /// One of fuzz/fuzz_targets.
@@ -79,6 +89,7 @@ fn main() -> ExitCode {
         },
         Chore::Ci => checks::run(),
         Chore::Openapi { check } => openapi::run(check),
+        Chore::Bench { profile, arguments } => bench::run(&profile, &arguments),
         Chore::Fuzz { target, seconds } => fuzz::run(&target, seconds),
     };
     match outcome {

@@ -1,0 +1,21 @@
+//! What `cargo xtask bench` measures. Source: docs/performance.md.
+//!
+//! A row is what one target is held against. [`ROWS`] has them all: a new one is a file with a function
+//! that measures, and a line there. Everything stands on loopback: the built binary as a user starts it
+//! ([`server`]), and a website that costs next to nothing ([`site`]).
+
+mod floor;
+mod http_tier;
+mod idle;
+mod machine;
+mod memory;
+mod process;
+mod row;
+mod server;
+mod site;
+mod tier_alone;
+mod walk;
+mod world;
+
+pub use self::machine::machine;
+pub use self::row::{Figure, ROWS, Row, Size};
