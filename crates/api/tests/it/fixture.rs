@@ -28,6 +28,7 @@ use windlass_store_sqlite::{SqliteStore, SystemClock};
 use windlass_vault::{KeyVault, MasterKey};
 
 use crate::documented;
+use crate::tables::{Tables, tables};
 
 /// Tests make more calls than anybody.
 const UNCOUNTED: CallLimits = CallLimits {
@@ -44,7 +45,7 @@ pub(crate) struct Fixture {
     pub(crate) reader: String,
     pub(crate) worker: String,
     pub(crate) stranger: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a call answered.
@@ -174,7 +175,7 @@ impl Fixture {
             router: router(Arc::clone(&application), config),
             application,
             drain,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -183,6 +184,11 @@ impl Fixture {
         let key = SecretString::from(self.key.clone());
         let caller = self.application.authenticate.execute(&key).await;
         caller.expect("a key").organization
+    }
+
+    /// All that the store holds.
+    pub(crate) async fn tables(&self) -> Tables {
+        tables(&self.folder.path().join("windlass.db")).await
     }
 
     /// All calls.

@@ -19,4 +19,6 @@ mod reviews;
 mod runs;
 mod serving;
 mod shapes;
+mod tables;
+mod tenancy;
 mod work;
