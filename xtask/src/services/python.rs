@@ -1,4 +1,4 @@
-//! The Python that serves the websites of the tests, with their packages.
+//! The Python of the tests: it serves their websites, and tests the API from its document.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,15 @@ use crate::place;
 /// # Errors
 /// It cannot be made: there is no Python, or its packages cannot be had.
 pub(super) fn environment() -> anyhow::Result<PathBuf> {
-    let wanted = Path::new(WEBSITES).join("requirements.txt");
-    let requirements = fs::read_to_string(&wanted).context("failed to read the requirements")?;
+    let wanted = [
+        Path::new(WEBSITES).join("requirements.txt"),
+        place::root().join("tests/tests/contract/requirements.txt"),
+    ];
+    let mut requirements = String::new();
+    for wanted in &wanted {
+        let read = fs::read_to_string(wanted).context("failed to read the requirements")?;
+        requirements.push_str(&read);
+    }
     let folder = place::target()?.join("test-python");
     let python = folder.join("bin/python");
     // Written last: what an interrupted installation left is made anew.
@@ -25,22 +32,19 @@ pub(super) fn environment() -> anyhow::Result<PathBuf> {
         return Ok(python);
     }
     eprintln!(
-        "installing the websites of the tests into {}",
+        "installing the Python packages of the tests into {}",
         folder.display()
     );
     run(Command::new(programs::find(PYTHON)?)
         .args(["-m", "venv", "--clear"])
         .arg(&folder))?;
-    run(Command::new(&python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
-        .arg("--requirement")
-        .arg(&wanted))?;
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet"]);
+    install.arg("--disable-pip-version-check");
+    for wanted in &wanted {
+        install.arg("--requirement").arg(wanted);
+    }
+    run(&mut install)?;
     fs::write(&installed, requirements)?;
     Ok(python)
 }

@@ -1,0 +1,3 @@
+//! The contract from outside: what others make of the OpenAPI document works on the built binary.
+
+mod schemathesis;
