@@ -66,7 +66,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 #[utoipa::path(post, path = "/v2/tasks/{task_id}/run", tag = "task runs",
     params(("task_id" = String, Path), ("Prefer" = Option<String>, Header, description = "`wait=N` with N from 1 to 60")),
     request_body = StartRunBody, responses((status = 201, body = RunBody)),
-    extensions(("x-errors" = json!(["credential_not_found", "session_not_found", "source_invalid", "session_mismatch", "session_ended", "credential_deleted", "session_limit_exceeded", "queue_limit_exceeded"]))))]
+    extensions(("x-body-optional" = json!(true)), ("x-errors" = json!(["credential_not_found", "session_not_found", "source_invalid", "session_mismatch", "session_ended", "credential_deleted", "session_limit_exceeded", "queue_limit_exceeded"]))))]
 async fn start_run(
     State(api): State<Api>,
     Path(task_id): Path<TaskId>,

@@ -1,3 +1,4 @@
 //! The contract from outside: what others make of the OpenAPI document works on the built binary.
 
+mod generated_client;
 mod schemathesis;

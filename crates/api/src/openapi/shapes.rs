@@ -7,6 +7,9 @@ use super::Call;
 /// What the schema of a page is called by `utoipa`, before the name of its items'.
 const PAGE: &str = "PageBody_";
 
+/// Where a handler says that its call takes no body as well.
+const OPTIONAL: &str = "x-body-optional";
+
 /// Gives pages short names and their items' schemas, and takes null from what is never null: an
 /// optional field of an answer is left out where there is none.
 pub(super) fn tidy(document: &mut Value) {
@@ -96,6 +99,9 @@ pub(super) fn describe(call: &mut Call<'_>) {
     let summary = summary.to_owned();
     call.operation.insert("summary".to_owned(), summary.into());
     call.operation.insert("description".to_owned(), text.into());
+    if call.operation.remove(OPTIONAL).is_some() {
+        call.operation["requestBody"]["required"] = Value::Bool(false);
+    }
     let parameters = call.operation.get_mut("parameters");
     let parameters = parameters.and_then(Value::as_array_mut);
     for parameter in parameters.into_iter().flatten() {
