@@ -6,9 +6,10 @@ use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use windlass_application::create_agent::NewAgent;
+use windlass_application::update_agent::AgentChange;
 use windlass_application::{Key, OrganizationContext, Resource};
 use windlass_domain::id::AgentId;
-use windlass_wire::agent::{AgentBody, NewAgentBody};
+use windlass_wire::agent::{AgentBody, AgentChangeBody, NewAgentBody};
 use windlass_wire::answer::{Answer, DeletedBody, PageBody};
 use windlass_wire::parameters::PageParameters;
 
@@ -24,11 +25,17 @@ use crate::request::{Received, json};
 use crate::state::Api;
 
 request_body!(NewAgentBody, "an agent");
+request_body!(
+    AgentChangeBody,
+    "an agent",
+    const CLEARED: &'static [&'static str] = &["description"];,
+    const FIXED: &'static [&'static str] = &["id"];
+);
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(create_agent, list_agents))
-        .routes(routes!(read_agent, delete_agent))
+        .routes(routes!(read_agent, update_agent, delete_agent))
 }
 
 /// Makes an agent.
@@ -106,6 +113,30 @@ async fn read_agent(
     let agent = agent.ok_or_else(|| not_found(Resource::Agent))?;
     let body = AgentBody::from(&agent).answering(received.request_id.to_string());
     Ok(json(StatusCode::OK, &body))
+}
+
+/// Changes an agent.
+#[utoipa::path(patch, path = "/v2/agents/{agent_id}", tag = "agents",
+    params(("agent_id" = String, Path)), request_body = AgentChangeBody,
+    responses((status = 200, body = AgentBody)))]
+async fn update_agent(
+    State(api): State<Api>,
+    Path(id): Path<AgentId>,
+    Proposed {
+        change,
+        body,
+        wrong,
+    }: Proposed<AgentChangeBody>,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let change = AgentChange {
+        name: body.name,
+        description: body.description,
+        wrong,
+    };
+    let update = &api.application.update_agent;
+    let written = update.execute(write, &id, change).await?;
+    answering.answer(&written)
 }
 
 /// Deletes an agent that has no tasks.

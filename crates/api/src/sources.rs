@@ -7,11 +7,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use windlass_application::create_source::NewSource;
 use windlass_application::ports::sources::SourceFilter;
+use windlass_application::update_source::SourceChange;
 use windlass_application::{Key, OrganizationContext, Resource};
 use windlass_domain::id::SourceId;
 use windlass_wire::answer::{Answer, DeletedBody, PageBody};
 use windlass_wire::parameters::{PageParameters, SourceParameters};
-use windlass_wire::source::{NewSourceBody, SourceBody};
+use windlass_wire::source::{NewSourceBody, SourceBody, SourceChangeBody};
 
 use crate::authentication::Authenticated;
 use crate::change::{Change, Proposed};
@@ -25,11 +26,17 @@ use crate::request::{Received, json};
 use crate::state::Api;
 
 request_body!(NewSourceBody, "a source");
+request_body!(
+    SourceChangeBody,
+    "a source",
+    const CLEARED: &'static [&'static str] = &["name"];,
+    const FIXED: &'static [&'static str] = &["id", "type"];
+);
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(create_source, list_sources))
-        .routes(routes!(read_source, delete_source))
+        .routes(routes!(read_source, update_source, delete_source))
 }
 
 /// Makes a source.
@@ -114,6 +121,30 @@ async fn read_source(
     let source = source.ok_or_else(|| not_found(Resource::Source))?;
     let body = SourceBody::from(&source).answering(received.request_id.to_string());
     Ok(json(StatusCode::OK, &body))
+}
+
+/// Changes a source.
+#[utoipa::path(patch, path = "/v2/sources/{source_id}", tag = "sources",
+    params(("source_id" = String, Path)), request_body = SourceChangeBody,
+    responses((status = 200, body = SourceBody)))]
+async fn update_source(
+    State(api): State<Api>,
+    Path(id): Path<SourceId>,
+    Proposed {
+        change,
+        body,
+        wrong,
+    }: Proposed<SourceChangeBody>,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let change = SourceChange {
+        name: body.name,
+        url: body.website.map(|website| website.url),
+        wrong,
+    };
+    let update = &api.application.update_source;
+    let written = update.execute(write, &id, change).await?;
+    answering.answer(&written)
 }
 
 /// Deletes a source that nothing needs.

@@ -7,13 +7,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use windlass_application::create_task::NewTask;
 use windlass_application::ports::tasks::TaskFilter;
-use windlass_application::task_settings::NewTaskSettings;
+use windlass_application::task_settings::{NewConcurrency, NewTaskSettings};
+use windlass_application::update_task::TaskChange;
 use windlass_application::{Key, OrganizationContext, Problem, ProblemKind, Resource};
+use windlass_domain::edit::Edit;
 use windlass_domain::id::{AgentId, TaskId};
 use windlass_domain::task::{StorageSettings, TaskStatus};
 use windlass_wire::answer::{Answer, DeletedBody, PageBody};
 use windlass_wire::parameters::{PageParameters, TaskParameters};
-use windlass_wire::task::{NewTaskBody, NewTaskSettingsBody, NewTaskStorageBody, TaskBody};
+use windlass_wire::task::{
+    NewTaskBody, NewTaskSettingsBody, NewTaskStorageBody, TaskBody, TaskChangeBody,
+};
 
 use crate::authentication::Authenticated;
 use crate::change::{Change, Proposed};
@@ -27,11 +31,19 @@ use crate::request::{Received, json};
 use crate::state::Api;
 
 request_body!(NewTaskBody, "a task");
+request_body!(
+    TaskChangeBody,
+    "a task",
+    const CLEARED: &'static [&'static str] =
+        &["input_schema", "output_schema", "prompt", "storage"];,
+    const FIXED: &'static [&'static str] = &["agent_id", "id"];
+);
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(create_task, list_tasks))
-        .routes(routes!(read_task, delete_task))
+        .routes(routes!(read_task, update_task, delete_task))
+        .routes(routes!(reset_task))
 }
 
 /// Makes a task.
@@ -71,25 +83,13 @@ fn storage(
     extraction: Option<bool>,
 ) -> Result<Option<StorageSettings>, Problem> {
     let Some(storage) = given else {
-        return Ok(extraction
-            .filter(|is_on| *is_on)
-            .map(|extraction| StorageSettings {
-                enabled: true,
-                extraction,
-                extraction_schema: None,
-                extraction_prompt: None,
-                deduplication: false,
-                deduplication_schema: None,
-            }));
+        let extraction = extraction.unwrap_or(false);
+        return Ok(StorageSettings::extracting(None, extraction));
     };
     if let (Some(inner), Some(outer)) = (storage.extraction, extraction)
         && inner != outer
     {
-        return Err(Problem::of(
-            ProblemKind::Invalid,
-            "extraction",
-            "`extraction` is another name of `storage.extraction`; give one of them.",
-        ));
+        return Err(contradiction());
     }
     Ok(Some(StorageSettings {
         enabled: storage.enabled,
@@ -101,8 +101,31 @@ fn storage(
     }))
 }
 
+fn contradiction() -> Problem {
+    Problem::of(
+        ProblemKind::Invalid,
+        "extraction",
+        "`extraction` is another name of `storage.extraction`; give one of them.",
+    )
+}
+
+/// The same of a change: `extraction` alone changes nothing else of `storage`.
+fn storage_change(
+    given: Edit<NewTaskStorageBody>,
+    extraction: Option<bool>,
+) -> Result<(Edit<StorageSettings>, Option<bool>), Problem> {
+    match given {
+        Edit::Keep => Ok((Edit::Keep, extraction)),
+        Edit::Clear if extraction == Some(true) => Err(contradiction()),
+        Edit::Clear => Ok((Edit::Clear, None)),
+        Edit::Set(given) => {
+            let given = storage(Some(given), extraction)?;
+            Ok((given.map_or(Edit::Keep, Edit::Set), None))
+        }
+    }
+}
+
 fn settings(given: NewTaskSettingsBody) -> NewTaskSettings {
-    let concurrency = given.concurrency.as_ref();
     NewTaskSettings {
         inactivity_timeout_seconds: given.inactivity_timeout_seconds,
         timeout_seconds: given.timeout_seconds,
@@ -113,8 +136,10 @@ fn settings(given: NewTaskSettingsBody) -> NewTaskSettings {
         pool: given.pool,
         max_attempts: given.max_attempts,
         priority: given.priority,
-        per_credential: concurrency.and_then(|limits| limits.per_credential),
-        per_source: concurrency.and_then(|limits| limits.per_source),
+        concurrency: given.concurrency.map(|limits| NewConcurrency {
+            per_credential: limits.per_credential,
+            per_source: limits.per_source,
+        }),
         keep_login: given.keep_login,
         session_idle_seconds: given.session_idle_seconds,
         source: given.source.map(|name| name.as_str().to_owned()),
@@ -181,6 +206,53 @@ async fn read_task(
     let task = task.ok_or_else(|| not_found(Resource::Task))?;
     let body = TaskBody::from(&task).answering(received.request_id.to_string());
     Ok(json(StatusCode::OK, &body))
+}
+
+/// Changes a task. Runs that were started go on with the version that they have.
+#[utoipa::path(patch, path = "/v2/tasks/{task_id}", tag = "tasks",
+    params(("task_id" = String, Path)), request_body = TaskChangeBody,
+    responses((status = 200, body = TaskBody)))]
+async fn update_task(
+    State(api): State<Api>,
+    Path(id): Path<TaskId>,
+    Proposed {
+        change,
+        body,
+        mut wrong,
+    }: Proposed<TaskChangeBody>,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let (storage, extraction) =
+        storage_change(body.storage, body.extraction).unwrap_or_else(|problem| {
+            wrong.push(problem);
+            (Edit::Keep, None)
+        });
+    let change = TaskChange {
+        name: body.name,
+        prompt: body.prompt,
+        input_schema: body.input_schema,
+        output_schema: body.output_schema,
+        storage,
+        extraction,
+        settings: settings(body.settings.unwrap_or_default()),
+        wrong,
+    };
+    let update = &api.application.update_task;
+    let written = update.execute(write, &id, change).await?;
+    answering.answer(&written)
+}
+
+/// Drops what was learned of a task: it is `learning` again.
+#[utoipa::path(post, path = "/v2/tasks/{task_id}/reset", tag = "tasks",
+    params(("task_id" = String, Path)), responses((status = 200, body = TaskBody)))]
+async fn reset_task(
+    State(api): State<Api>,
+    Path(id): Path<TaskId>,
+    change: Change,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let written = api.application.ports.tasks.reset(write, &id).await;
+    answering.answer(&written.map_err(of_write(Resource::Task))?)
 }
 
 /// Deletes a task that has no live runs, with its playbooks.

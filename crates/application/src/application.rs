@@ -28,6 +28,9 @@ use crate::review_run::ReviewRun;
 use crate::schema::Schemas;
 use crate::start_run::StartRun;
 use crate::sweep::Sweeper;
+use crate::update_agent::UpdateAgent;
+use crate::update_source::UpdateSource;
+use crate::update_task::UpdateTask;
 use crate::wait_for_run::WaitForRun;
 
 /// What the use cases need from the outside. Plain reads are asked of a port itself.
@@ -90,10 +93,13 @@ pub struct Application {
     pub authenticate: Authenticate,
     pub issue_key: IssueKey,
     pub create_agent: CreateAgent,
+    pub update_agent: UpdateAgent,
     pub create_source: CreateSource,
+    pub update_source: UpdateSource,
     pub create_credential: CreateCredential,
     pub read_credentials: ReadCredentials,
     pub create_task: CreateTask,
+    pub update_task: UpdateTask,
     pub put_playbook: PutPlaybook,
     pub create_destination: CreateDestination,
     pub start_run: StartRun,
@@ -124,10 +130,17 @@ impl Application {
                 agents: ports.agents.clone(),
                 clock: ports.clock.clone(),
             },
+            update_agent: UpdateAgent {
+                agents: ports.agents.clone(),
+            },
             create_source: CreateSource {
                 sources: ports.sources.clone(),
                 egress: ports.egress.clone(),
                 clock: ports.clock.clone(),
+            },
+            update_source: UpdateSource {
+                sources: ports.sources.clone(),
+                egress: ports.egress.clone(),
             },
             create_credential: CreateCredential {
                 credentials: ports.credentials.clone(),
@@ -143,6 +156,9 @@ impl Application {
                 tasks: ports.tasks.clone(),
                 agents: ports.agents.clone(),
                 clock: ports.clock.clone(),
+            },
+            update_task: UpdateTask {
+                tasks: ports.tasks.clone(),
             },
             put_playbook: PutPlaybook {
                 playbooks: ports.playbooks.clone(),

@@ -14,7 +14,7 @@ use crate::random::random;
 use crate::write::{Write, Written};
 
 /// The longest description, in characters.
-const MAX_DESCRIPTION_CHARACTERS: usize = 4_096;
+pub(crate) const MAX_DESCRIPTION_CHARACTERS: usize = 4_096;
 
 /// An agent as its caller gives it.
 #[derive(Debug, Clone, Default)]

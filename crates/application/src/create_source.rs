@@ -48,19 +48,7 @@ impl CreateSource {
         let name = new
             .name
             .map(|name| field::name("name", &name, &mut problems));
-        match source::website(new.url.trim()) {
-            Ok(url) => problems.extend(refused(&*self.egress, "website.url", &url).await),
-            Err(_) if new.url.trim().is_empty() => problems.push(Problem::of(
-                ProblemKind::Missing,
-                "website.url",
-                "`website.url` is missing; give the address of the website.",
-            )),
-            Err(error) => problems.push(Problem::of(
-                ProblemKind::Invalid,
-                "website.url",
-                format!("`website.url` {error}."),
-            )),
-        }
+        check_website(&*self.egress, &new.url, &mut problems).await;
         let problems = with_form(new.wrong, problems);
         if !problems.is_empty() {
             return Err(CallError::Invalid(problems));
@@ -77,6 +65,28 @@ impl CreateSource {
             .create(write, source)
             .await
             .map_err(|error| CallError::of_write(error, Resource::Source))
+    }
+}
+
+/// The address of a source: one of a website, which the egress policy lets through.
+pub(crate) async fn check_website(
+    egress: &dyn EgressPolicy,
+    given: &str,
+    problems: &mut Vec<Problem>,
+) {
+    const FIELD: &str = "website.url";
+    match source::website(given.trim()) {
+        Ok(url) => problems.extend(refused(egress, FIELD, &url).await),
+        Err(_) if given.trim().is_empty() => problems.push(Problem::of(
+            ProblemKind::Missing,
+            FIELD,
+            "`website.url` is missing; give the address of the website.",
+        )),
+        Err(error) => problems.push(Problem::of(
+            ProblemKind::Invalid,
+            FIELD,
+            format!("`{FIELD}` {error}."),
+        )),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use windlass_domain::id::{AgentId, TaskId};
-use windlass_domain::task::{MAX_PROMPT_BYTES, StorageSettings, Task, TaskStatus};
+use windlass_domain::task::{MAX_PROMPT_BYTES, StorageSettings, Task, TaskSettings, TaskStatus};
 
 use crate::error::CallError;
 use crate::field;
@@ -70,8 +70,9 @@ impl CreateTask {
         {
             problems.push(field::unknown("agent_id", Resource::Agent));
         }
-        check_prompts(&new, &mut problems);
-        problems.extend(check_schemas(&new).await);
+        check_prompts(new.prompt.as_deref(), new.storage.as_ref(), &mut problems);
+        let (input, output) = (new.input_schema.as_ref(), new.output_schema.as_ref());
+        problems.extend(check_schemas(input, output, new.storage.as_ref()).await);
         let settings = task_settings::read(&new.settings, &mut problems);
         let problems = with_form(new.wrong, problems);
         let (Some(agent_id), true) = (agent_id, problems.is_empty()) else {
@@ -88,7 +89,7 @@ impl CreateTask {
             input_schema: new.input_schema,
             output_schema: new.output_schema,
             storage: new.storage,
-            settings,
+            settings: settings.over(&TaskSettings::default()),
             created_at: now,
             updated_at: now,
         };
@@ -100,11 +101,14 @@ impl CreateTask {
 }
 
 /// Checks off the threads that serve others: the patterns of one schema take up to seconds to compile.
-async fn check_schemas(new: &NewTask) -> Vec<Problem> {
-    let storage = new.storage.as_ref();
+pub(crate) async fn check_schemas(
+    input: Option<&Value>,
+    output: Option<&Value>,
+    storage: Option<&StorageSettings>,
+) -> Vec<Problem> {
     let schemas = [
-        ("input_schema", new.input_schema.as_ref()),
-        ("output_schema", new.output_schema.as_ref()),
+        ("input_schema", input),
+        ("output_schema", output),
         (
             "storage.extraction_schema",
             storage.and_then(|storage| storage.extraction_schema.as_ref()),
@@ -133,9 +137,13 @@ async fn check_schemas(new: &NewTask) -> Vec<Problem> {
     })
 }
 
-fn check_prompts(new: &NewTask, problems: &mut Vec<Problem>) {
-    check_prompt("prompt", new.prompt.as_deref(), problems);
-    let storage = new.storage.as_ref();
+/// The prompts of a task and of its storage.
+pub(crate) fn check_prompts(
+    prompt: Option<&str>,
+    storage: Option<&StorageSettings>,
+    problems: &mut Vec<Problem>,
+) {
+    check_prompt("prompt", prompt, problems);
     let prompt = storage.and_then(|storage| storage.extraction_prompt.as_deref());
     check_prompt("storage.extraction_prompt", prompt, problems);
 }
@@ -160,14 +168,11 @@ mod tests {
     #[tokio::test]
     async fn while_schemas_are_checked_others_are_served() {
         let patterns = vec![json!({"pattern": "\\w{99}"}); 100];
-        let new = NewTask {
-            input_schema: Some(json!({"allOf": patterns})),
-            ..NewTask::default()
-        };
+        let schema = json!({"allOf": patterns});
 
         tokio::select! {
             biased;
-            _ = check_schemas(&new) => panic!("the thread was held until the check was over"),
+            _ = check_schemas(Some(&schema), None, None) => panic!("the thread was held until the check was over"),
             () = std::future::ready(()) => {}
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use windlass_domain::edit::Edit;
 use windlass_domain::id::MalformedId;
 use windlass_domain::text;
 
@@ -17,6 +18,16 @@ pub(crate) fn name(field: &str, given: &str, problems: &mut Vec<Problem>) -> Str
         problems.push(Problem::of(kind, field, format!("`{field}` {error}.")));
         String::new()
     })
+}
+
+/// What a change says of an optional field that a rule reads.
+pub(crate) fn edited<T, U>(given: Edit<T>, rule: impl FnOnce(T) -> Option<U>) -> Edit<U> {
+    match given {
+        Edit::Keep => Edit::Keep,
+        Edit::Clear => Edit::Clear,
+        // What breaks the rule is told, and nothing is changed.
+        Edit::Set(value) => rule(value).map_or(Edit::Keep, Edit::Set),
+    }
 }
 
 /// An id of the caller's choice.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use windlass_domain::edit::Edit;
 use windlass_domain::pool::Pool;
 use windlass_domain::task::{
-    Concurrency, Engine, Priority, Review, SourceRequirement, TaskSettings,
+    Concurrency, Engine, Priority, Review, SourceRequirement, TaskSettingsEdit,
 };
 
 use crate::field;
@@ -40,10 +41,8 @@ pub struct NewTaskSettings {
     pub max_attempts: Option<u64>,
     /// 0 to 9.
     pub priority: Option<u64>,
-    /// 1 to 10,000.
-    pub per_credential: Option<u64>,
-    /// 1 to 10,000.
-    pub per_source: Option<u64>,
+    /// How many runs may be live at once; replaces what was, as a whole.
+    pub concurrency: Option<NewConcurrency>,
     /// Whether the login state is kept.
     pub keep_login: Option<bool>,
     /// 0 seconds to a day.
@@ -54,9 +53,17 @@ pub struct NewTaskSettings {
     pub engine: Option<String>,
 }
 
-/// These settings over the defaults.
-pub(crate) fn read(new: &NewTaskSettings, problems: &mut Vec<Problem>) -> TaskSettings {
-    let default = TaskSettings::default();
+/// How many runs may be live at once, as a caller gives it; what is None has no limit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NewConcurrency {
+    /// 1 to 10,000.
+    pub per_credential: Option<u64>,
+    /// 1 to 10,000.
+    pub per_source: Option<u64>,
+}
+
+/// What these settings change.
+pub(crate) fn read(new: &NewTaskSettings, problems: &mut Vec<Problem>) -> TaskSettingsEdit {
     let mut clock = |name: &str, given: Option<u64>| -> Option<Duration> {
         field::seconds(
             &format!("settings.{name}"),
@@ -100,24 +107,22 @@ pub(crate) fn read(new: &NewTaskSettings, problems: &mut Vec<Problem>) -> TaskSe
         0..=MAX_IDLE_SECONDS,
         problems,
     );
-    TaskSettings {
-        inactivity_timeout: inactivity.unwrap_or(default.inactivity_timeout),
+    TaskSettingsEdit {
+        inactivity_timeout: inactivity,
         timeout,
-        interaction_timeout: interaction.unwrap_or(default.interaction_timeout),
-        queue_timeout: queue.unwrap_or(default.queue_timeout),
+        interaction_timeout: interaction,
+        queue_timeout: queue,
         review_timeout,
-        review: review.unwrap_or(default.review),
+        review,
         pool: pool(new.pool.as_deref(), problems),
-        max_attempts: small("max_attempts", new.max_attempts, 1..=MAX_ATTEMPTS, problems)
-            .unwrap_or(default.max_attempts),
+        max_attempts: small("max_attempts", new.max_attempts, 1..=MAX_ATTEMPTS, problems),
         priority: small("priority", new.priority, 0..=9, problems)
-            .and_then(|level| Priority::new(u8::try_from(level).ok()?))
-            .unwrap_or(default.priority),
-        concurrency: concurrency(new, problems),
-        keep_login: new.keep_login.unwrap_or(default.keep_login),
-        session_idle: session_idle.unwrap_or(default.session_idle),
-        source: source.unwrap_or(default.source),
-        engine: engine.unwrap_or(default.engine),
+            .and_then(|level| Priority::new(u8::try_from(level).ok()?)),
+        concurrency: concurrency(new.concurrency, problems),
+        keep_login: new.keep_login,
+        session_idle,
+        source,
+        engine,
     }
 }
 
@@ -131,7 +136,11 @@ fn small(
         .and_then(|number| u32::try_from(number).ok())
 }
 
-fn concurrency(new: &NewTaskSettings, problems: &mut Vec<Problem>) -> Option<Concurrency> {
+/// Both limits left out are no limit.
+fn concurrency(given: Option<NewConcurrency>, problems: &mut Vec<Problem>) -> Edit<Concurrency> {
+    let Some(given) = given else {
+        return Edit::Keep;
+    };
     let mut limit = |name: &str, given: Option<u64>| {
         small(
             &format!("concurrency.{name}"),
@@ -140,9 +149,12 @@ fn concurrency(new: &NewTaskSettings, problems: &mut Vec<Problem>) -> Option<Con
             problems,
         )
     };
-    let per_credential = limit("per_credential", new.per_credential);
-    let per_source = limit("per_source", new.per_source);
-    (per_credential.is_some() || per_source.is_some()).then_some(Concurrency {
+    let per_credential = limit("per_credential", given.per_credential);
+    let per_source = limit("per_source", given.per_source);
+    if per_credential.is_none() && per_source.is_none() {
+        return Edit::Clear;
+    }
+    Edit::Set(Concurrency {
         per_credential,
         per_source,
     })
@@ -165,12 +177,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_out_has_its_default() {
+    fn what_is_left_out_stays() {
         let mut problems = Vec::new();
 
         let settings = read(&NewTaskSettings::default(), &mut problems);
 
-        assert_eq!(settings, TaskSettings::default());
+        assert_eq!(settings, TaskSettingsEdit::default());
         assert!(problems.is_empty());
     }
 
@@ -181,7 +193,10 @@ mod tests {
             inactivity_timeout_seconds: Some(0),
             max_attempts: Some(101),
             priority: Some(10),
-            per_source: Some(0),
+            concurrency: Some(NewConcurrency {
+                per_source: Some(0),
+                ..NewConcurrency::default()
+            }),
             pool: Some("A pool".to_owned()),
             review: Some("maybe".to_owned()),
             session_idle_seconds: Some(86_401),

@@ -59,6 +59,19 @@ macro_rules! store_promises {
         );
         $crate::promises!(
             $open,
+            changes,
+            [
+                a_changed_agent_is_read_back,
+                a_changed_source_is_read_back,
+                a_changed_task_is_its_next_version,
+                a_reset_task_learns_again,
+                what_changes_nothing_writes_nothing,
+                nobody_changes_what_is_anothers,
+                changes_at_once_are_all_kept,
+            ]
+        );
+        $crate::promises!(
+            $open,
             playbooks,
             [
                 a_playbook_is_kept_in_versions,

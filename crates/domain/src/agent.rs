@@ -1,5 +1,6 @@
 //! Agents: groups of tasks.
 
+use crate::edit::Edit;
 use crate::id::AgentId;
 use crate::task::TaskSummary;
 use crate::time::Timestamp;
@@ -26,4 +27,29 @@ pub struct AgentWithTasks {
     pub agent: Agent,
     /// Its tasks, oldest first.
     pub tasks: Vec<TaskSummary>,
+}
+
+/// What a caller changes of an agent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AgentEdit {
+    /// Its name, where that changes.
+    pub name: Option<String>,
+    /// What the caller says of it.
+    pub description: Edit<String>,
+}
+
+impl Agent {
+    /// The agent after a change; None where that changes nothing.
+    #[must_use]
+    pub fn edited(&self, edit: &AgentEdit, now: Timestamp) -> Option<Self> {
+        let edited = Self {
+            name: edit.name.clone().unwrap_or_else(|| self.name.clone()),
+            description: edit.description.over(&self.description),
+            ..self.clone()
+        };
+        (edited != *self).then(|| Self {
+            updated_at: now.following(self.updated_at),
+            ..edited
+        })
+    }
 }

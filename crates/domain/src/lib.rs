@@ -10,6 +10,7 @@ pub mod agent;
 pub mod credential;
 pub mod delivery;
 pub mod destination;
+pub mod edit;
 pub mod event;
 pub mod file;
 pub mod id;

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use crate::edit::Edit;
 use crate::id::SourceId;
 use crate::time::Timestamp;
 
@@ -19,6 +20,31 @@ pub struct Source {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// What a caller changes of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SourceEdit {
+    /// What the caller calls it.
+    pub name: Edit<String>,
+    /// Where work starts, where that changes; already checked.
+    pub url: Option<String>,
+}
+
+impl Source {
+    /// The source after a change; None where that changes nothing.
+    #[must_use]
+    pub fn edited(&self, edit: &SourceEdit, now: Timestamp) -> Option<Self> {
+        let edited = Self {
+            name: edit.name.over(&self.name),
+            url: edit.url.clone().unwrap_or_else(|| self.url.clone()),
+            ..self.clone()
+        };
+        (edited != *self).then(|| Self {
+            updated_at: now.following(self.updated_at),
+            ..edited
+        })
+    }
 }
 
 /// A text is not the address of a website.

@@ -1,10 +1,13 @@
 //! Tasks: what to do, and the settings of how.
 
+mod edit;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
+pub use self::edit::{TaskEdit, TaskSettingsEdit};
 use crate::id::{AgentId, TaskId};
 use crate::pool::Pool;
 use crate::time::Timestamp;

@@ -8,7 +8,7 @@ use windlass_application::problem::Resource;
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::agent::{Agent, AgentWithTasks};
+use windlass_domain::agent::{Agent, AgentEdit, AgentWithTasks};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{AgentId, OrganizationId};
 use windlass_records::columns::{At, Id};
@@ -81,6 +81,15 @@ impl Agents for PostgresStore {
         })
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: &AgentId,
+        edit: AgentEdit,
+    ) -> Result<Written<AgentWithTasks>, WriteError> {
+        retrying(|| self.update_agent(write.clone(), id, edit.clone())).await
+    }
+
     async fn delete(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {
         retrying(|| self.delete_agent(write.clone(), id)).await
     }
@@ -125,6 +134,44 @@ impl PostgresStore {
             .commit(Outcome::Agent(&created), Some(audited))
             .await?;
         Ok(Written::Done(created))
+    }
+
+    async fn update_agent(
+        &self,
+        write: Write,
+        id: &AgentId,
+        edit: AgentEdit,
+    ) -> Result<Written<AgentWithTasks>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = lock(transaction.connection(), organization_id, id).await?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(agent) = &edited {
+            sqlx::query(
+                "UPDATE agent
+                 SET name = $1, description = $2, updated_at = $3
+                 WHERE organization_id = $4 AND id = $5",
+            )
+            .bind(&agent.name)
+            .bind(&agent.description)
+            .bind(At(agent.updated_at))
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+            let event = EventData::Agent(agent.clone());
+            transaction.emit(EventType::AgentUpdated, agent.updated_at, event);
+        }
+        let audited = edited.is_some().then(|| Audited::new("agent.update", id));
+        let agents = vec![edited.unwrap_or(before)];
+        let mut agents = load_tasks(transaction.connection(), organization_id, agents).await?;
+        let agent = agents.pop().ok_or(WriteError::NotFound)?;
+        transaction.commit(Outcome::Agent(&agent), audited).await?;
+        Ok(Written::Done(agent))
     }
 
     async fn delete_agent(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {

@@ -10,7 +10,7 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{OrganizationId, SourceId};
-use windlass_domain::source::Source;
+use windlass_domain::source::{Source, SourceEdit};
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::SourceRow;
 use windlass_records::{Audited, page, refuse_in_use};
@@ -64,6 +64,15 @@ impl Sources for PostgresStore {
         page::cut(rows, &page).read(read)
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: &SourceId,
+        edit: SourceEdit,
+    ) -> Result<Written<Source>, WriteError> {
+        retrying(|| self.update_source(write.clone(), id, edit.clone())).await
+    }
+
     async fn delete(&self, write: Write, id: &SourceId) -> Result<Written<()>, WriteError> {
         // It takes playbooks along, which a task that is deleted at the same moment takes too.
         retrying(|| self.delete_source(write.clone(), id)).await
@@ -103,6 +112,44 @@ impl PostgresStore {
         let audited = Audited::new("source.create", &source.id);
         transaction
             .commit(Outcome::Source(&source), Some(audited))
+            .await?;
+        Ok(Written::Done(source))
+    }
+
+    async fn update_source(
+        &self,
+        write: Write,
+        id: &SourceId,
+        edit: SourceEdit,
+    ) -> Result<Written<Source>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = lock(transaction.connection(), organization_id, id).await?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(source) = &edited {
+            sqlx::query(
+                "UPDATE source
+                 SET name = $1, url = $2, updated_at = $3
+                 WHERE organization_id = $4 AND id = $5",
+            )
+            .bind(&source.name)
+            .bind(&source.url)
+            .bind(At(source.updated_at))
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+            let event = EventData::Source(source.clone());
+            transaction.emit(EventType::SourceUpdated, source.updated_at, event);
+        }
+        let audited = edited.is_some().then(|| Audited::new("source.update", id));
+        let source = edited.unwrap_or(before);
+        transaction
+            .commit(Outcome::Source(&source), audited)
             .await?;
         Ok(Written::Done(source))
     }

@@ -9,13 +9,13 @@ use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
 use windlass_domain::id::{OrganizationId, TaskId};
-use windlass_domain::task::Task;
+use windlass_domain::task::{Task, TaskEdit};
 use windlass_records::columns::{At, Count, Id};
 use windlass_records::rows::TaskRow;
 use windlass_records::{Audited, StorageSettingsRecord, TaskSettingsRecord, page, refuse_in_use};
 
 use crate::agents;
-use crate::error::{read, store_error};
+use crate::error::{corrupt, read, store_error};
 use crate::open::Role;
 use crate::playbooks;
 use crate::retry::retrying;
@@ -83,6 +83,19 @@ impl Tasks for PostgresStore {
         page::cut(rows, &page).read(read)
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: &TaskId,
+        edit: TaskEdit,
+    ) -> Result<Written<Task>, WriteError> {
+        retrying(|| self.update_task(write.clone(), id, edit.clone())).await
+    }
+
+    async fn reset(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError> {
+        retrying(|| self.reset_task(write.clone(), id)).await
+    }
+
     async fn delete(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
         // It takes playbooks along, which a source that is deleted at the same moment takes too.
         retrying(|| self.delete_task(write.clone(), id)).await
@@ -109,6 +122,62 @@ impl PostgresStore {
         let event = EventData::Task(TaskEventSummary::from(&task));
         transaction.emit(EventType::TaskCreated, task.created_at, event);
         let audited = Audited::new("task.create", &task.id);
+        transaction
+            .commit(Outcome::Task(&task), Some(audited))
+            .await?;
+        Ok(Written::Done(task))
+    }
+
+    async fn update_task(
+        &self,
+        write: Write,
+        id: &TaskId,
+        edit: TaskEdit,
+    ) -> Result<Written<Task>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        if !lock_for_change(connection, organization_id, id).await? {
+            return Err(WriteError::NotFound);
+        }
+        // Read after the lock, so that versions follow one another.
+        let before = load(connection, organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(task) = &edited {
+            keep_version(transaction.connection(), organization_id, task).await?;
+            let event = EventData::Task(TaskEventSummary::from(task));
+            transaction.emit(EventType::TaskUpdated, task.updated_at, event);
+        }
+        let audited = edited.is_some().then(|| Audited::new("task.update", id));
+        let task = edited.unwrap_or(before);
+        transaction.commit(Outcome::Task(&task), audited).await?;
+        Ok(Written::Done(task))
+    }
+
+    async fn reset_task(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let connection = transaction.connection();
+        if !lock_for_change(connection, organization_id, id).await? {
+            return Err(WriteError::NotFound);
+        }
+        // Read after the lock, so that versions follow one another.
+        let before = load(connection, organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let task = before.reset(transaction.at());
+        keep_version(transaction.connection(), organization_id, &task).await?;
+        let event = EventData::Task(TaskEventSummary::from(&task));
+        transaction.emit(EventType::TaskReset, task.updated_at, event);
+        let audited = Audited::new("task.reset", id);
         transaction
             .commit(Outcome::Task(&task), Some(audited))
             .await?;
@@ -232,6 +301,27 @@ async fn lock(
     Ok(locked.is_some())
 }
 
+/// Whether the task is there; it changes in this transaction alone until its end, and runs of it
+/// are started meanwhile.
+async fn lock_for_change(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<bool, StoreError> {
+    let locked: Option<i64> = sqlx::query_scalar(
+        "SELECT version
+         FROM task
+         WHERE organization_id = $1 AND id = $2
+         FOR NO KEY UPDATE",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(locked.is_some())
+}
+
 /// Above every version that is kept: runs of a deleted task keep theirs, and its id may be taken
 /// again.
 async fn next_version(
@@ -252,8 +342,8 @@ async fn next_version(
     Ok(next.0)
 }
 
-/// Keeps a new task in its version; says whether its id was free.
-async fn insert(
+/// Keeps a version of a task; says whether its number was free.
+async fn insert_version(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
     task: &Task,
@@ -281,10 +371,19 @@ async fn insert(
     )))
     .bind(At(task.created_at))
     .bind(At(task.updated_at))
-    .execute(&mut *connection)
+    .execute(connection)
     .await
     .map_err(store_error)?;
-    if inserted.rows_affected() == 0 {
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Keeps a new task in its version; says whether its id was free.
+async fn insert(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    task: &Task,
+) -> Result<bool, StoreError> {
+    if !insert_version(connection, organization_id, task).await? {
         return Ok(false);
     }
     let inserted = sqlx::query(
@@ -301,6 +400,26 @@ async fn insert(
     .await
     .map_err(store_error)?;
     Ok(inserted.rows_affected() == 1)
+}
+
+/// Keeps the next version of a task, which is locked and whose newest this is from now on.
+async fn keep_version(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    task: &Task,
+) -> Result<(), StoreError> {
+    if !insert_version(connection, organization_id, task).await? {
+        let rule = "its newest version has the highest number";
+        return Err(corrupt("task", &task.id, &rule));
+    }
+    sqlx::query("UPDATE task SET version = $1 WHERE organization_id = $2 AND id = $3")
+        .bind(Count(task.version))
+        .bind(Id(organization_id.uuid()))
+        .bind(task.id.as_str())
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
 }
 
 /// Drops a task; its versions, and those of its playbooks, stay while it has runs. No run is being

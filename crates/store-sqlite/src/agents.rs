@@ -7,7 +7,7 @@ use windlass_application::ports::{Agents, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::agent::{Agent, AgentWithTasks};
+use windlass_domain::agent::{Agent, AgentEdit, AgentWithTasks};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{AgentId, OrganizationId};
 use windlass_records::columns::{At, Id};
@@ -100,6 +100,46 @@ impl Agents for SqliteStore {
             items: load_tasks(&mut snapshot, organization_id, page.items).await?,
             has_more: page.has_more,
         })
+    }
+
+    async fn update(
+        &self,
+        write: Write,
+        id: &AgentId,
+        edit: AgentEdit,
+    ) -> Result<Written<AgentWithTasks>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(agent) = &edited {
+            sqlx::query(
+                "UPDATE agent
+                 SET name = ?, description = ?, updated_at = ?
+                 WHERE organization_id = ? AND id = ?",
+            )
+            .bind(&agent.name)
+            .bind(&agent.description)
+            .bind(At(agent.updated_at))
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+            let event = EventData::Agent(agent.clone());
+            transaction.emit(EventType::AgentUpdated, agent.updated_at, event);
+        }
+        let audited = edited.is_some().then(|| Audited::new("agent.update", id));
+        let agents = vec![edited.unwrap_or(before)];
+        let mut agents = load_tasks(transaction.connection(), organization_id, agents).await?;
+        let agent = agents.pop().ok_or(WriteError::NotFound)?;
+        transaction.commit(Outcome::Agent(&agent), audited).await?;
+        Ok(Written::Done(agent))
     }
 
     async fn delete(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {

@@ -9,7 +9,7 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{OrganizationId, SourceId};
-use windlass_domain::source::Source;
+use windlass_domain::source::{Source, SourceEdit};
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::SourceRow;
 use windlass_records::{Audited, page, refuse_in_use};
@@ -86,6 +86,46 @@ impl Sources for SqliteStore {
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)
+    }
+
+    async fn update(
+        &self,
+        write: Write,
+        id: &SourceId,
+        edit: SourceEdit,
+    ) -> Result<Written<Source>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(source) = &edited {
+            sqlx::query(
+                "UPDATE source
+                 SET name = ?, url = ?, updated_at = ?
+                 WHERE organization_id = ? AND id = ?",
+            )
+            .bind(&source.name)
+            .bind(&source.url)
+            .bind(At(source.updated_at))
+            .bind(Id(organization_id.uuid()))
+            .bind(id.as_str())
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
+            let event = EventData::Source(source.clone());
+            transaction.emit(EventType::SourceUpdated, source.updated_at, event);
+        }
+        let audited = edited.is_some().then(|| Audited::new("source.update", id));
+        let source = edited.unwrap_or(before);
+        transaction
+            .commit(Outcome::Source(&source), audited)
+            .await?;
+        Ok(Written::Done(source))
     }
 
     async fn delete(&self, write: Write, id: &SourceId) -> Result<Written<()>, WriteError> {

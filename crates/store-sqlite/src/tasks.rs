@@ -9,7 +9,7 @@ use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
 use windlass_domain::id::{OrganizationId, TaskId};
-use windlass_domain::task::Task;
+use windlass_domain::task::{Task, TaskEdit};
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::TaskRow;
 use windlass_records::{Audited, StorageSettingsRecord, TaskSettingsRecord, page, refuse_in_use};
@@ -103,6 +103,52 @@ impl Tasks for SqliteStore {
         page::cut(rows, &page).read(read)
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: &TaskId,
+        edit: TaskEdit,
+    ) -> Result<Written<Task>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(task) = &edited {
+            keep_version(transaction.connection(), organization_id, task).await?;
+            let event = EventData::Task(TaskEventSummary::from(task));
+            transaction.emit(EventType::TaskUpdated, task.updated_at, event);
+        }
+        let audited = edited.is_some().then(|| Audited::new("task.update", id));
+        let task = edited.unwrap_or(before);
+        transaction.commit(Outcome::Task(&task), audited).await?;
+        Ok(Written::Done(task))
+    }
+
+    async fn reset(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let task = before.reset(transaction.at());
+        keep_version(transaction.connection(), organization_id, &task).await?;
+        let event = EventData::Task(TaskEventSummary::from(&task));
+        transaction.emit(EventType::TaskReset, task.updated_at, event);
+        let audited = Audited::new("task.reset", id);
+        transaction
+            .commit(Outcome::Task(&task), Some(audited))
+            .await?;
+        Ok(Written::Done(task))
+    }
+
     async fn delete(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
         let mut transaction = match self.begin_write(write).await? {
             Begun::Fresh(transaction) => transaction,
@@ -185,7 +231,7 @@ async fn next_version(
     .map_err(store_error)
 }
 
-async fn insert(
+async fn insert_version(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     task: &Task,
@@ -212,9 +258,18 @@ async fn insert(
     )))
     .bind(At(task.created_at))
     .bind(At(task.updated_at))
-    .execute(&mut *connection)
+    .execute(connection)
     .await
     .map_err(store_error)?;
+    Ok(())
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    task: &Task,
+) -> Result<(), StoreError> {
+    insert_version(connection, organization_id, task).await?;
     sqlx::query(
         "INSERT INTO task (organization_id, id, agent_id, version, created_at)
          VALUES (?, ?, ?, ?, ?)",
@@ -227,6 +282,23 @@ async fn insert(
     .execute(connection)
     .await
     .map_err(store_error)?;
+    Ok(())
+}
+
+/// Keeps the next version of a task, which is its newest from now on.
+async fn keep_version(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    task: &Task,
+) -> Result<(), StoreError> {
+    insert_version(connection, organization_id, task).await?;
+    sqlx::query("UPDATE task SET version = ? WHERE organization_id = ? AND id = ?")
+        .bind(task.version)
+        .bind(Id(organization_id.uuid()))
+        .bind(task.id.as_str())
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
     Ok(())
 }
 

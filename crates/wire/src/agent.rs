@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use windlass_domain::agent::AgentWithTasks;
+use windlass_domain::edit::Edit;
 use windlass_domain::task::TaskSummary;
+
+use crate::edit::said;
 
 /// An agent to be made.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -16,6 +19,19 @@ pub struct NewAgentBody {
     pub description: Option<String>,
     /// An id of your choice: `agt_` and 1 to 250 letters, digits, `_` or `-`.
     pub id: Option<String>,
+}
+
+/// What changes of an agent; what is left out stays.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"description": "Bills of three suppliers"}))]
+pub struct AgentChangeBody {
+    /// 1 to 255 characters.
+    pub name: Option<String>,
+    /// What you want to say of it; null clears it.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    pub description: Edit<String>,
 }
 
 /// A group of tasks.

@@ -9,6 +9,7 @@ pub mod answer;
 pub mod credential;
 pub mod delivery;
 pub mod destination;
+mod edit;
 pub mod event;
 pub mod parameters;
 pub mod playbook;

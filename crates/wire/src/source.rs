@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use windlass_domain::edit::Edit;
 use windlass_domain::source::Source;
+
+use crate::edit::said;
 
 /// A source to be made.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -18,6 +21,19 @@ pub struct NewSourceBody {
     pub name: Option<String>,
     /// An id of your choice: `src_` and 1 to 250 letters, digits, `_` or `-`.
     pub id: Option<String>,
+}
+
+/// What changes of a source; what is left out stays.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": null}))]
+pub struct SourceChangeBody {
+    /// 1 to 255 characters; null clears it.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    pub name: Edit<String>,
+    /// The website.
+    pub website: Option<NewWebsiteBody>,
 }
 
 /// What a source is.

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use windlass_domain::edit::Edit;
 use windlass_domain::task::{Concurrency, StorageSettings, Task, TaskSettings};
+
+use crate::edit::said;
 
 /// A task to be made.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -29,6 +32,35 @@ pub struct NewTaskBody {
     /// The older name of `storage.extraction`.
     pub extraction: Option<bool>,
     /// How its runs are done.
+    pub settings: Option<NewTaskSettingsBody>,
+}
+
+/// What changes of a task; what is left out stays. Runs that were started keep what they have.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"settings": {"timeout_seconds": 600}}))]
+pub struct TaskChangeBody {
+    /// 1 to 255 characters.
+    pub name: Option<String>,
+    /// What a model is told to do; at most 32 KiB; null clears it.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    pub prompt: Edit<String>,
+    /// What a run's input must match: JSON Schema 2020-12; null takes any JSON.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<Value>)]
+    pub input_schema: Edit<Value>,
+    /// What a run's output must match: JSON Schema 2020-12; null gives any JSON.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<Value>)]
+    pub output_schema: Edit<Value>,
+    /// What becomes of files, in place of all that was set of it; null clears it.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<NewTaskStorageBody>)]
+    pub storage: Edit<NewTaskStorageBody>,
+    /// The older name of `storage.extraction`.
+    pub extraction: Option<bool>,
+    /// How its runs are done, field by field: what is left out or null stays.
     pub settings: Option<NewTaskSettingsBody>,
 }
 

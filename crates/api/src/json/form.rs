@@ -29,6 +29,10 @@ pub(crate) trait RequestBody: DeserializeOwned + ToSchema + Send + 'static {
     const NOUN: &'static str;
     /// Whether the call takes none as well.
     const OPTIONAL: bool = false;
+    /// Which of its fields null clears; anywhere else null means left out.
+    const CLEARED: &'static [&'static str] = &[];
+    /// Which fields the resource has from its creation on, and this body cannot change.
+    const FIXED: &'static [&'static str] = &[];
 
     /// Its form, made once.
     fn form() -> &'static Form;
@@ -66,7 +70,7 @@ pub(crate) struct Form {
 
 impl Form {
     /// The form of a type's bodies.
-    pub(crate) fn of<T: ToSchema>() -> Self {
+    pub(crate) fn of<T: RequestBody>() -> Self {
         let mut named = Vec::new();
         T::schemas(&mut named);
         let named: Map<String, Value> = named
@@ -74,7 +78,11 @@ impl Form {
             .filter_map(|(name, schema)| Some((name, serde_json::to_value(schema).ok()?)))
             .collect();
         let own = serde_json::to_value(T::schema()).unwrap_or_default();
-        let schema = plain(own, &named);
+        let mut schema = plain(own, &named);
+        for name in T::CLEARED {
+            let property = &mut schema["properties"][*name];
+            property["type"] = or_null(&property["type"]);
+        }
         let validator = jsonschema::validator_for(&schema).expect(
             "utoipa writes valid JSON Schema, which `every_form_is_one` tests of each body",
         );
@@ -83,7 +91,10 @@ impl Form {
 
     /// All that is wrong with this value, and the value without the nulls that mean left out.
     pub(crate) fn check<T: RequestBody>(&self, value: Value) -> (Value, Vec<Finding>) {
-        let value = without_nulls(value, &self.schema);
+        let mut value = without_nulls(value, &self.schema);
+        if let Value::Object(members) = &mut value {
+            members.retain(|name, member| !member.is_null() || !T::FIXED.contains(&name.as_str()));
+        }
         let mut findings: Vec<Finding> = Vec::new();
         for error in self.validator.iter_errors(&value) {
             for finding in self.findings::<T>(&error) {
@@ -192,6 +203,9 @@ impl Form {
                 unexpected
                     .iter()
                     .map(|name| {
+                        if path.is_empty() && T::FIXED.contains(&name.as_str()) {
+                            return fixed::<T>(name);
+                        }
                         let meant = nearest(name, known.iter().copied()).map(&inside);
                         unknown::<T>(&inside(name), meant)
                     })
@@ -307,6 +321,12 @@ fn unknown<T: RequestBody>(field: &str, meant: Option<String>) -> Finding {
         None => format!("`{field}` is not a field of {noun}."),
     };
     Finding::of(ErrorCode::InputUnknown, field, message)
+}
+
+fn fixed<T: RequestBody>(field: &str) -> Finding {
+    let noun = T::NOUN;
+    let message = format!("`{field}` of {noun} cannot change; leave it out.");
+    Finding::of(ErrorCode::InputInvalid, field, message)
 }
 
 /// What a value must be, after its name.
@@ -427,13 +447,27 @@ fn plain(schema: Value, named: &Map<String, Value>) -> Value {
 
 /// The schema of a map's values. Here null leaves nothing out: where it is a value, it stays one.
 fn of_map(schema: Value, named: &Map<String, Value>) -> Value {
-    let types = schema["type"].as_array();
-    let takes_null = types.is_some_and(|types| types.iter().any(|name| name == "null"));
+    let takes_null = takes_null(&schema);
     let mut schema = plain(schema, named);
     if takes_null {
-        schema["type"] = json!([schema["type"], "null"]);
+        schema["type"] = or_null(&schema["type"]);
     }
     schema
+}
+
+/// A type, or null beside it. A schema without a type takes values of every one.
+fn or_null(json_type: &Value) -> Value {
+    match json_type {
+        Value::Null => json!([
+            "array", "boolean", "integer", "number", "object", "string", "null"
+        ]),
+        json_type => json!([json_type, "null"]),
+    }
+}
+
+fn takes_null(schema: &Value) -> bool {
+    let types = schema["type"].as_array();
+    types.is_some_and(|types| types.iter().any(|name| name == "null"))
 }
 
 /// The value without nulls in optional fields: null for one of them means left out. A whole number
@@ -448,7 +482,11 @@ fn without_nulls(value: Value, schema: &Value) -> Value {
             let members = members
                 .into_iter()
                 .filter_map(|(name, member)| match schema["properties"].get(&name) {
-                    Some(_) if member.is_null() && !is_required(&name) => None,
+                    Some(inner)
+                        if member.is_null() && !is_required(&name) && !takes_null(inner) =>
+                    {
+                        None
+                    }
                     Some(inner) => Some((name, without_nulls(member, inner))),
                     None => Some((name, member)),
                 })

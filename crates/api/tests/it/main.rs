@@ -9,6 +9,7 @@ mod authorization;
 mod bad_input;
 mod call_limits;
 mod caps;
+mod changes;
 mod document;
 mod documented;
 mod fixture;

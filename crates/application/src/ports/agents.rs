@@ -1,7 +1,7 @@
 //! Agents, kept.
 
 use async_trait::async_trait;
-use windlass_domain::agent::{Agent, AgentWithTasks};
+use windlass_domain::agent::{Agent, AgentEdit, AgentWithTasks};
 use windlass_domain::id::AgentId;
 
 use crate::page::{Created, Page, PageRequest};
@@ -36,6 +36,14 @@ pub trait Agents: Send + Sync {
         created: Created,
         page: PageRequest,
     ) -> Result<Page<AgentWithTasks>, StoreError>;
+
+    /// Changes an agent; what changes nothing writes nothing, and answers it as it is.
+    async fn update(
+        &self,
+        write: Write,
+        id: &AgentId,
+        edit: AgentEdit,
+    ) -> Result<Written<AgentWithTasks>, WriteError>;
 
     /// Drops an agent.
     ///

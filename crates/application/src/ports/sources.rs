@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use windlass_domain::id::SourceId;
-use windlass_domain::source::Source;
+use windlass_domain::source::{Source, SourceEdit};
 
 use crate::page::{Created, Page, PageRequest};
 use crate::ports::error::{StoreError, WriteError};
@@ -41,6 +41,14 @@ pub trait Sources: Send + Sync {
         filter: SourceFilter,
         page: PageRequest,
     ) -> Result<Page<Source>, StoreError>;
+
+    /// Changes a source; what changes nothing writes nothing, and answers it as it is.
+    async fn update(
+        &self,
+        write: Write,
+        id: &SourceId,
+        edit: SourceEdit,
+    ) -> Result<Written<Source>, WriteError>;
 
     /// Drops a source and the playbooks that lead through it.
     ///

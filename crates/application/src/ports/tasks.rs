@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use windlass_domain::id::{AgentId, TaskId};
-use windlass_domain::task::{Task, TaskStatus};
+use windlass_domain::task::{Task, TaskEdit, TaskStatus};
 
 use crate::page::{Created, Page, PageRequest};
 use crate::ports::error::{StoreError, WriteError};
@@ -52,6 +52,18 @@ pub trait Tasks: Send + Sync {
         filter: TaskFilter,
         page: PageRequest,
     ) -> Result<Page<Task>, StoreError>;
+
+    /// Changes a task, which makes its next version: a run keeps the one that it started with. What
+    /// changes nothing writes nothing, and answers the task as it is.
+    async fn update(
+        &self,
+        write: Write,
+        id: &TaskId,
+        edit: TaskEdit,
+    ) -> Result<Written<Task>, WriteError>;
+
+    /// Drops what was learned of a task: its next version learns again.
+    async fn reset(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError>;
 
     /// Drops a task and its playbooks; its versions stay as long as its runs.
     ///

@@ -5,7 +5,7 @@ use windlass_application::ports::{Agents, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::agent::{Agent, AgentWithTasks};
+use windlass_domain::agent::{Agent, AgentEdit, AgentWithTasks};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{AgentId, OrganizationId};
 use windlass_domain::task::{Task, TaskSummary};
@@ -64,6 +64,30 @@ impl Agents for MemoryStore {
             page::newest_first(own, key, created, &page)
         })
         .await
+    }
+
+    async fn update(
+        &self,
+        write: Write,
+        id: &AgentId,
+        edit: AgentEdit,
+    ) -> Result<Written<AgentWithTasks>, WriteError> {
+        let act = |change: super::write::Change<'_>| {
+            let owner = change.organization_id;
+            let key = (owner, id.clone());
+            let agent = change.state.agents.get(&key);
+            let agent = agent.ok_or(WriteError::NotFound)?;
+            let Some(edited) = agent.edited(&edit, change.at) else {
+                return Ok(with_tasks(change.state, owner, agent));
+            };
+            let shown = with_tasks(change.state, owner, &edited);
+            change.state.agents.insert(key, edited.clone());
+            let at = edited.updated_at;
+            change.emit(EventType::AgentUpdated, at, EventData::Agent(edited));
+            Ok(shown)
+        };
+        self.write("Agents::update", write, act, |agent| Outcome::Agent(agent))
+            .await
     }
 
     async fn delete(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {

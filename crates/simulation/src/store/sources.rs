@@ -7,7 +7,7 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::SourceId;
-use windlass_domain::source::Source;
+use windlass_domain::source::{Source, SourceEdit};
 
 use super::MemoryStore;
 use super::page;
@@ -57,6 +57,30 @@ impl Sources for MemoryStore {
             let wanted = wanted.map(|(_, source)| source.clone());
             let key = |source: &Source| (source.created_at, source.id.to_string());
             page::newest_first(wanted, key, filter.created, &page)
+        })
+        .await
+    }
+
+    async fn update(
+        &self,
+        write: Write,
+        id: &SourceId,
+        edit: SourceEdit,
+    ) -> Result<Written<Source>, WriteError> {
+        let act = |change: Change<'_>| {
+            let key = (change.organization_id, id.clone());
+            let source = change.state.sources.get_mut(&key);
+            let source = source.ok_or(WriteError::NotFound)?;
+            let Some(edited) = source.edited(&edit, change.at) else {
+                return Ok(source.clone());
+            };
+            source.clone_from(&edited);
+            let event = EventData::Source(edited.clone());
+            change.emit(EventType::SourceUpdated, edited.updated_at, event);
+            Ok(edited)
+        };
+        self.write("Sources::update", write, act, |source| {
+            Outcome::Source(source)
         })
         .await
     }

@@ -8,7 +8,7 @@ use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Writ
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
 use windlass_domain::id::{OrganizationId, TaskId};
 use windlass_domain::run::Run;
-use windlass_domain::task::Task;
+use windlass_domain::task::{Task, TaskEdit};
 
 use super::page;
 use super::write::{Change, refuse_in_use};
@@ -89,6 +89,34 @@ impl Tasks for MemoryStore {
         .await
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: &TaskId,
+        edit: TaskEdit,
+    ) -> Result<Written<Task>, WriteError> {
+        let act = |change: Change<'_>| {
+            let task = change.state.newest_task(change.organization_id, id);
+            let task = task.ok_or(WriteError::NotFound)?.clone();
+            match task.edited(&edit, change.at) {
+                None => Ok(task),
+                Some(next) => Ok(keep_version(change, next, EventType::TaskUpdated)),
+            }
+        };
+        self.write("Tasks::update", write, act, |task| Outcome::Task(task))
+            .await
+    }
+
+    async fn reset(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError> {
+        let act = |change: Change<'_>| {
+            let task = change.state.newest_task(change.organization_id, id);
+            let next = task.ok_or(WriteError::NotFound)?.reset(change.at);
+            Ok(keep_version(change, next, EventType::TaskReset))
+        };
+        self.write("Tasks::reset", write, act, |task| Outcome::Task(task))
+            .await
+    }
+
     async fn delete(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
         let act = |change: Change<'_>| {
             let owner = change.organization_id;
@@ -116,6 +144,20 @@ impl Tasks for MemoryStore {
         self.write("Tasks::delete", write, act, |()| Outcome::Deleted)
             .await
     }
+}
+
+/// Keeps the next version of a task, which is the newest from now on.
+fn keep_version(change: Change<'_>, next: Task, event_type: EventType) -> Task {
+    let owner = change.organization_id;
+    let version = (owner, next.id.clone(), next.version);
+    change.state.task_versions.insert(version, next.clone());
+    change
+        .state
+        .tasks
+        .insert((owner, next.id.clone()), next.version);
+    let event = EventData::Task(TaskEventSummary::from(&next));
+    change.emit(event_type, next.updated_at, event);
+    next
 }
 
 impl State {
