@@ -7,12 +7,15 @@ use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use windlass_application::Resource;
-use windlass_application::create_credential::NewCredential;
+use windlass_application::create_credential::{NewContents, NewCredential};
 use windlass_application::ports::credentials::CredentialFilter;
+use windlass_application::update_credential::CredentialChange;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::CredentialId;
 use windlass_wire::answer::{Answer, DeletedBody, PageBody};
-use windlass_wire::credential::{CredentialBody, NewCredentialBody};
+use windlass_wire::credential::{
+    CredentialBody, CredentialChangeBody, NewAuthCredentialsBody, NewCredentialBody,
+};
 use windlass_wire::parameters::{CredentialParameters, PageParameters};
 
 use crate::authentication::Authenticated;
@@ -27,11 +30,21 @@ use crate::request::{Received, json};
 use crate::state::Api;
 
 request_body!(NewCredentialBody, "a credential");
+request_body!(
+    CredentialChangeBody,
+    "a credential",
+    const CLEARED: &'static [&'static str] = &["external_id"];,
+    const FIXED: &'static [&'static str] = &["auth_method", "source_id"];
+);
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(create_credential, list_credentials))
-        .routes(routes!(read_credential, delete_credential))
+        .routes(routes!(
+            read_credential,
+            update_credential,
+            delete_credential
+        ))
 }
 
 /// Makes a credential. Its secrets are sealed and never shown again.
@@ -47,14 +60,10 @@ async fn create_credential(
     }: Proposed<NewCredentialBody>,
 ) -> Result<Response, ApiError> {
     let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
-    let contents = body.auth_credentials.unwrap_or_default();
     let new = NewCredential {
         source_id: body.source_id,
         auth_method: body.auth_method.map(|method| method.as_str().to_owned()),
-        username: contents.username,
-        password: contents.password.map(SecretString::from),
-        totp_secret: contents.totp_secret.map(SecretString::from),
-        source_fields: contents.source_fields.unwrap_or_default(),
+        contents: contents(body.auth_credentials.unwrap_or_default()),
         external_id: body.external_id,
         wrong,
     };
@@ -64,6 +73,15 @@ async fn create_credential(
         .execute(write, new)
         .await?;
     answering.answer(&written)
+}
+
+fn contents(given: NewAuthCredentialsBody) -> NewContents {
+    NewContents {
+        username: given.username,
+        password: given.password.map(SecretString::from),
+        totp_secret: given.totp_secret.map(SecretString::from),
+        source_fields: given.source_fields.unwrap_or_default(),
+    }
 }
 
 /// Lists credentials, newest first, deleted ones too.
@@ -113,6 +131,31 @@ async fn read_credential(
     let view = credentials.get(caller.organization(), id).await?;
     let body = credential(&view).answering(received.request_id.to_string());
     Ok(json(StatusCode::OK, &body))
+}
+
+/// Changes a credential. New secrets replace all that was, and are not verified yet.
+#[utoipa::path(patch, path = "/v2/credentials/{credential_id}", tag = "credentials",
+    params(("credential_id" = String, Path)), request_body = CredentialChangeBody,
+    responses((status = 200, body = CredentialBody)),
+    extensions(("x-errors" = json!(["credential_deleted"]))))]
+async fn update_credential(
+    State(api): State<Api>,
+    Path(id): Path<CredentialId>,
+    Proposed {
+        change,
+        body,
+        wrong,
+    }: Proposed<CredentialChangeBody>,
+) -> Result<Response, ApiError> {
+    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::OK)).await?;
+    let change = CredentialChange {
+        contents: body.auth_credentials.map(contents),
+        external_id: body.external_id,
+        wrong,
+    };
+    let update = &api.application.update_credential;
+    let written = update.execute(write, id, change).await?;
+    answering.answer(&written)
 }
 
 /// Erases a credential's secrets for good; its record stays, as `deleted`.

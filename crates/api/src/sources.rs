@@ -126,7 +126,8 @@ async fn read_source(
 /// Changes a source.
 #[utoipa::path(patch, path = "/v2/sources/{source_id}", tag = "sources",
     params(("source_id" = String, Path)), request_body = SourceChangeBody,
-    responses((status = 200, body = SourceBody)))]
+    responses((status = 200, body = SourceBody)),
+    extensions(("x-errors" = json!(["source_blocked"]))))]
 async fn update_source(
     State(api): State<Api>,
     Path(id): Path<SourceId>,

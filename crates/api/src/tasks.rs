@@ -211,7 +211,8 @@ async fn read_task(
 /// Changes a task. Runs that were started go on with the version that they have.
 #[utoipa::path(patch, path = "/v2/tasks/{task_id}", tag = "tasks",
     params(("task_id" = String, Path)), request_body = TaskChangeBody,
-    responses((status = 200, body = TaskBody)))]
+    responses((status = 200, body = TaskBody)),
+    extensions(("x-errors" = json!(["schema_invalid"]))))]
 async fn update_task(
     State(api): State<Api>,
     Path(id): Path<TaskId>,

@@ -29,6 +29,7 @@ use crate::schema::Schemas;
 use crate::start_run::StartRun;
 use crate::sweep::Sweeper;
 use crate::update_agent::UpdateAgent;
+use crate::update_credential::UpdateCredential;
 use crate::update_source::UpdateSource;
 use crate::update_task::UpdateTask;
 use crate::wait_for_run::WaitForRun;
@@ -97,6 +98,7 @@ pub struct Application {
     pub create_source: CreateSource,
     pub update_source: UpdateSource,
     pub create_credential: CreateCredential,
+    pub update_credential: UpdateCredential,
     pub read_credentials: ReadCredentials,
     pub create_task: CreateTask,
     pub update_task: UpdateTask,
@@ -147,6 +149,10 @@ impl Application {
                 sources: ports.sources.clone(),
                 vault: ports.vault.clone(),
                 clock: ports.clock.clone(),
+            },
+            update_credential: UpdateCredential {
+                credentials: ports.credentials.clone(),
+                vault: ports.vault.clone(),
             },
             read_credentials: ReadCredentials {
                 credentials: ports.credentials.clone(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
 use windlass_domain::credential::{
-    AuthMethod, Credential, CredentialStatus, MAX_EXTERNAL_ID_CHARACTERS, MAX_SOURCE_FIELDS,
-    is_source_field,
+    AuthMethod, Credential, CredentialContents, CredentialStatus, MAX_EXTERNAL_ID_CHARACTERS,
+    MAX_SOURCE_FIELDS, is_source_field,
 };
 use windlass_domain::id::{CredentialId, SourceId};
 
@@ -14,7 +14,7 @@ use crate::contents::{CredentialSecret, CredentialSummary};
 use crate::error::CallError;
 use crate::field;
 use crate::ports::credentials::CredentialView;
-use crate::ports::{Clock, Credentials, Sources, Vault};
+use crate::ports::{Clock, Credentials, OrganizationVault, Sources, Vault};
 use crate::problem::{Problem, ProblemKind, Resource, with_form};
 use crate::random::random;
 use crate::write::{Write, Written};
@@ -29,6 +29,17 @@ pub struct NewCredential {
     pub source_id: String,
     /// How it authenticates; `none` where left out.
     pub auth_method: Option<String>,
+    /// What it authenticates with.
+    pub contents: NewContents,
+    /// The caller's own name for the person.
+    pub external_id: Option<String>,
+    /// What is wrong with the request's form already: told with what the rules find.
+    pub wrong: Vec<Problem>,
+}
+
+/// What a credential authenticates with, as its caller gives it.
+#[derive(Clone, Default)]
+pub struct NewContents {
     /// The user name.
     pub username: Option<String>,
     /// The password.
@@ -37,10 +48,6 @@ pub struct NewCredential {
     pub totp_secret: Option<SecretString>,
     /// What else the source asks for.
     pub source_fields: BTreeMap<String, String>,
-    /// The caller's own name for the person.
-    pub external_id: Option<String>,
-    /// What is wrong with the request's form already: told with what the rules find.
-    pub wrong: Vec<Problem>,
 }
 
 /// Makes a credential.
@@ -89,7 +96,7 @@ impl CreateCredential {
         let method_is_wrong = |problem: &Problem| problem.field.as_deref() == Some("auth_method");
         // Without its method, what a credential must hold is not known.
         if !new.wrong.iter().any(method_is_wrong) {
-            check_contents(auth_method, &new, &mut problems);
+            new.contents.check(auth_method, &mut problems);
         }
         let external_id = field::bounded(
             "external_id",
@@ -105,32 +112,24 @@ impl CreateCredential {
         let vault = self.vault.of(write.organization.organization_id()).await?;
         let now = self.clock.now();
         let id = CredentialId::new(now, random());
-        let summary = CredentialSummary {
-            username: new.username,
-            source_fields: new.source_fields,
-        };
-        let secret = CredentialSecret {
-            password: new.password,
-            totp_secret: new.totp_secret,
-        };
+        let contents = new.contents;
+        let sealed = contents.seal(&*vault, auth_method, id);
         let credential = Credential {
             id,
             source_id,
             auth_method,
             external_id,
             status: CredentialStatus::Unverified,
-            summary: Some(summary.seal(&*vault, id)),
-            secret: match auth_method {
-                AuthMethod::UsernamePassword => Some(secret.seal(&*vault, id)),
-                AuthMethod::None => None,
-            },
+            summary: Some(sealed.summary),
+            secret: sealed.secret,
+            secrets_version: 1,
             created_at: now,
             updated_at: now,
         };
         let view = CredentialView {
             credential,
-            username: summary.username,
-            source_fields: summary.source_fields,
+            username: contents.username,
+            source_fields: contents.source_fields,
         };
         self.credentials
             .create(write, view)
@@ -139,51 +138,78 @@ impl CreateCredential {
     }
 }
 
-fn check_contents(method: AuthMethod, new: &NewCredential, problems: &mut Vec<Problem>) {
-    let secrets = [
-        ("auth_credentials.username", new.username.as_deref()),
-        (
-            "auth_credentials.password",
-            new.password.as_ref().map(ExposeSecret::expose_secret),
-        ),
-    ];
-    for (field, value) in secrets {
-        match (method, value) {
-            (AuthMethod::UsernamePassword, None | Some("")) => problems.push(Problem::of(
-                ProblemKind::Missing,
-                field,
-                format!("`{field}` is missing; `username_password` needs it."),
-            )),
-            (AuthMethod::UsernamePassword, Some(value)) => check_length(field, value, problems),
-            (AuthMethod::None, Some(_)) => problems.push(Problem::of(
-                ProblemKind::Invalid,
-                field,
-                format!("`{field}` goes with `auth_method` `username_password` alone."),
-            )),
-            (AuthMethod::None, None) => {}
+impl NewContents {
+    /// What is wrong with them for this method.
+    pub(crate) fn check(&self, method: AuthMethod, problems: &mut Vec<Problem>) {
+        let secrets = [
+            ("auth_credentials.username", self.username.as_deref()),
+            (
+                "auth_credentials.password",
+                self.password.as_ref().map(ExposeSecret::expose_secret),
+            ),
+        ];
+        for (field, value) in secrets {
+            match (method, value) {
+                (AuthMethod::UsernamePassword, None | Some("")) => problems.push(Problem::of(
+                    ProblemKind::Missing,
+                    field,
+                    format!("`{field}` is missing; `username_password` needs it."),
+                )),
+                (AuthMethod::UsernamePassword, Some(value)) => check_length(field, value, problems),
+                (AuthMethod::None, Some(_)) => problems.push(Problem::of(
+                    ProblemKind::Invalid,
+                    field,
+                    format!("`{field}` goes with `auth_method` `username_password` alone."),
+                )),
+                (AuthMethod::None, None) => {}
+            }
         }
-    }
-    if let Some(secret) = &new.totp_secret {
-        check_totp(method, secret, problems);
-    }
-    if new.source_fields.len() > MAX_SOURCE_FIELDS {
-        problems.push(Problem::of(
-            ProblemKind::Invalid,
-            "auth_credentials.source_fields",
-            format!("`auth_credentials.source_fields` has {MAX_SOURCE_FIELDS} fields at most."),
-        ));
-    }
-    for (key, value) in new.source_fields.iter().take(MAX_SOURCE_FIELDS) {
-        let field = format!("auth_credentials.source_fields.{key}");
-        if !is_source_field(key) {
+        if let Some(secret) = &self.totp_secret {
+            check_totp(method, secret, problems);
+        }
+        if self.source_fields.len() > MAX_SOURCE_FIELDS {
             problems.push(Problem::of(
                 ProblemKind::Invalid,
-                field.clone(),
-                "A source field's name is a lower-case letter and up to 63 of a–z, 0–9 and `_`, \
-                 and none of `username`, `password`, `key`, `totp_secret`, `source_fields`.",
+                "auth_credentials.source_fields",
+                format!("`auth_credentials.source_fields` has {MAX_SOURCE_FIELDS} fields at most."),
             ));
         }
-        check_length(&field, value, problems);
+        for (key, value) in self.source_fields.iter().take(MAX_SOURCE_FIELDS) {
+            let field = format!("auth_credentials.source_fields.{key}");
+            if !is_source_field(key) {
+                problems.push(Problem::of(
+                    ProblemKind::Invalid,
+                    field.clone(),
+                    "A source field's name is a lower-case letter and up to 63 of a–z, 0–9 and `_`, \
+                     and none of `username`, `password`, `key`, `totp_secret`, `source_fields`.",
+                ));
+            }
+            check_length(&field, value, problems);
+        }
+    }
+
+    /// Seals them for their credential.
+    pub(crate) fn seal(
+        &self,
+        vault: &dyn OrganizationVault,
+        method: AuthMethod,
+        id: CredentialId,
+    ) -> CredentialContents {
+        let summary = CredentialSummary {
+            username: self.username.clone(),
+            source_fields: self.source_fields.clone(),
+        };
+        let secret = CredentialSecret {
+            password: self.password.clone(),
+            totp_secret: self.totp_secret.clone(),
+        };
+        CredentialContents {
+            summary: summary.seal(vault, id),
+            secret: match method {
+                AuthMethod::UsernamePassword => Some(secret.seal(vault, id)),
+                AuthMethod::None => None,
+            },
+        }
     }
 }
 

@@ -70,6 +70,7 @@ impl CallError {
             WriteError::IdTaken => Self::IdTaken(resource),
             WriteError::InUse { by } => Self::InUse { by },
             WriteError::ReferenceGone { what } => Self::NotFound(what),
+            WriteError::CredentialDeleted => Self::CredentialDeleted,
             WriteError::Refused(refusal) => Self::Refused(refusal),
             WriteError::Exceeded(exceeded) => Self::Exceeded(exceeded),
             WriteError::IdempotencyKeyReused => Self::IdempotencyKeyReused,

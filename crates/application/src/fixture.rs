@@ -165,6 +165,7 @@ pub(crate) fn asking() -> RunState {
             expires_at: now() + Duration::from_secs(30),
             begun: true,
             checkpoint: None,
+            secrets_version: None,
         },
         interaction: Interaction {
             id: windlass_domain::id::InteractionId::new(now(), Random([7; 10])),

@@ -37,6 +37,7 @@ pub mod start_run;
 pub mod sweep;
 pub mod task_settings;
 pub mod update_agent;
+pub mod update_credential;
 pub mod update_source;
 pub mod update_task;
 pub mod wait_for_run;

@@ -9,6 +9,7 @@ use crate::contents::CredentialSummary;
 use crate::error::CallError;
 use crate::page::{Page, PageRequest};
 use crate::ports::credentials::{CredentialFilter, CredentialView};
+use crate::ports::vault::VaultError;
 use crate::ports::{Credentials, OrganizationVault, Vault};
 use crate::problem::Resource;
 use crate::write::OrganizationContext;
@@ -32,7 +33,7 @@ impl ReadCredentials {
         let credential = self.credentials.get(organization, id).await?;
         let credential = credential.ok_or(CallError::NotFound(Resource::Credential))?;
         let vault = self.vault.of(organization.organization_id()).await?;
-        view(&*vault, credential)
+        Ok(view(&*vault, credential)?)
     }
 
     /// A page of credentials.
@@ -47,7 +48,7 @@ impl ReadCredentials {
     ) -> Result<Page<CredentialView>, CallError> {
         let page = self.credentials.list(organization, filter, page).await?;
         let vault = self.vault.of(organization.organization_id()).await?;
-        let items: Result<Vec<CredentialView>, CallError> = page
+        let items: Result<Vec<CredentialView>, VaultError> = page
             .items
             .into_iter()
             .map(|credential| view(&*vault, credential))
@@ -59,10 +60,11 @@ impl ReadCredentials {
     }
 }
 
-fn view(
+/// A credential as its caller may see it.
+pub(crate) fn view(
     vault: &dyn OrganizationVault,
     credential: Credential,
-) -> Result<CredentialView, CallError> {
+) -> Result<CredentialView, VaultError> {
     let summary = match &credential.summary {
         Some(sealed) => CredentialSummary::open(vault, credential.id, sealed)?,
         None => CredentialSummary::default(),

@@ -67,6 +67,7 @@ impl Fixture {
                 status: CredentialStatus::Unverified,
                 summary: Some(Sealed::from_bytes(b"sealed summary".to_vec())),
                 secret: Some(Sealed::from_bytes(b"sealed secret".to_vec())),
+                secrets_version: 1,
                 created_at: self.now(),
                 updated_at: self.now(),
             },

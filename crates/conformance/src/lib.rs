@@ -7,6 +7,7 @@ pub mod agents;
 pub mod at_once;
 pub mod blobs;
 pub mod catalog;
+pub mod changed_secrets;
 pub mod changes;
 pub mod clock;
 pub mod credentials;

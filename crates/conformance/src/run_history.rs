@@ -401,6 +401,7 @@ async fn credential_of(stage: &Stage<'_>) -> SceneCredential {
     SceneCredential {
         id: credential.id,
         status: credential.status,
+        secrets_version: credential.secrets_version,
         updated_at: credential.updated_at,
     }
 }

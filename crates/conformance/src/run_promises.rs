@@ -119,6 +119,19 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            changed_secrets,
+            [
+                a_changed_credential_is_read_back,
+                a_credentials_name_is_changed_alone,
+                a_credential_that_is_gone_is_not_changed,
+                new_secrets_erase_the_saved_login,
+                a_report_on_old_secrets_says_nothing_of_new_ones,
+                a_report_on_new_secrets_counts,
+                a_report_that_meets_new_secrets_is_not_theirs,
+            ]
+        );
+        $crate::promises!(
+            $open,
             saved_logins,
             [
                 a_success_leaves_its_login,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::edit::Edit;
 use crate::id::{CredentialId, SourceId};
 use crate::sealed::Sealed;
 use crate::time::Timestamp;
@@ -24,10 +25,53 @@ pub struct Credential {
     pub summary: Option<Sealed>,
     /// Password and TOTP secret, sealed; None with [`AuthMethod::None`] and once it is deleted.
     pub secret: Option<Sealed>,
+    /// Counts up from 1 with every replacement of the two: what a run says of those that it began
+    /// with is not said of later ones.
+    pub secrets_version: u32,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// What a caller changes of a credential.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CredentialEdit {
+    /// The caller's own name for the person.
+    pub external_id: Edit<String>,
+    /// What it authenticates with from now on, where that is new.
+    pub contents: Option<CredentialContents>,
+}
+
+/// What a credential authenticates with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialContents {
+    /// User name and source fields, sealed.
+    pub summary: Sealed,
+    /// Password and TOTP secret, sealed; None with [`AuthMethod::None`].
+    pub secret: Option<Sealed>,
+}
+
+impl Credential {
+    /// The credential after a change; None where that changes nothing. New contents are tried by
+    /// nobody yet, also where they are what they were: that cannot be seen.
+    #[must_use]
+    pub fn edited(&self, edit: &CredentialEdit, now: Timestamp) -> Option<Self> {
+        let mut edited = Self {
+            external_id: edit.external_id.over(&self.external_id),
+            ..self.clone()
+        };
+        if let Some(contents) = edit.contents.clone() {
+            edited.status = CredentialStatus::Unverified;
+            edited.summary = Some(contents.summary);
+            edited.secret = contents.secret;
+            edited.secrets_version += 1;
+        }
+        (edited != *self).then(|| Self {
+            updated_at: now.following(self.updated_at),
+            ..edited
+        })
+    }
 }
 
 /// How a credential authenticates.

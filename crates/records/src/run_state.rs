@@ -67,6 +67,8 @@ struct LeaseRecord {
     begun: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checkpoint: Option<SealedText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    secrets_version: Option<u32>,
 }
 
 impl From<&RunState> for RunStateRecord {
@@ -142,6 +144,7 @@ impl From<&Lease> for LeaseRecord {
             expires_at: lease.expires_at.millis(),
             begun: lease.begun,
             checkpoint: SealedText::of(lease.checkpoint.as_ref()),
+            secrets_version: lease.secrets_version,
         }
     }
 }
@@ -156,6 +159,7 @@ impl TryFrom<LeaseRecord> for Lease {
             expires_at: Timestamp::from_millis(record.expires_at),
             begun: record.begun,
             checkpoint: record.checkpoint.map(|checkpoint| checkpoint.0),
+            secrets_version: record.secrets_version,
         })
     }
 }

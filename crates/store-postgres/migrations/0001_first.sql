@@ -88,6 +88,8 @@ CREATE TABLE credential (
     summary bytea,
     secret bytea,
     login bytea,
+    -- Counts what secrets it has had, up from 1.
+    secrets_version bigint NOT NULL,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     CONSTRAINT credential_key PRIMARY KEY (id)

@@ -3,16 +3,16 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use sqlx::postgres::PgConnection;
-use windlass_application::ports::credentials::{CredentialFilter, CredentialView};
+use windlass_application::ports::credentials::{CredentialFilter, CredentialView, Show};
 use windlass_application::ports::{Credentials, StoreError, WriteError};
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
-use windlass_domain::credential::{Credential, CredentialStatus};
+use windlass_domain::credential::{Credential, CredentialEdit, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId};
 use windlass_domain::lifecycle::SavedLogin;
 use windlass_domain::sealed::Sealed;
 use windlass_records::Audited;
-use windlass_records::columns::{At, Id};
+use windlass_records::columns::{At, Count, Id};
 use windlass_records::page::{self, First};
 use windlass_records::rows::CredentialRow;
 
@@ -66,7 +66,7 @@ impl Credentials for PostgresStore {
     ) -> Result<Page<Credential>, StoreError> {
         let mut query = QueryBuilder::new(
             "SELECT id, source_id, auth_method, external_id, status, summary, secret,
-                    created_at, updated_at
+                    secrets_version, created_at, updated_at
              FROM credential
              WHERE organization_id = ",
         );
@@ -98,6 +98,17 @@ impl Credentials for PostgresStore {
         page::cut(rows, &page).read(read)
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: CredentialId,
+        edit: CredentialEdit,
+        show: Show,
+    ) -> Result<Written<CredentialView>, WriteError> {
+        let update = || self.update_credential(write.clone(), id, &edit, &show);
+        retrying(update).await
+    }
+
     async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError> {
         retrying(|| self.delete_credential(write.clone(), id)).await
     }
@@ -120,8 +131,8 @@ impl PostgresStore {
         sqlx::query(
             "INSERT INTO credential
                  (id, organization_id, source_id, auth_method, external_id, status, summary,
-                  secret, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                  secret, secrets_version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(Id(credential.id.uuid()))
         .bind(Id(organization_id.uuid()))
@@ -131,6 +142,7 @@ impl PostgresStore {
         .bind(credential.status.as_str())
         .bind(credential.summary.as_ref().map(Sealed::as_bytes))
         .bind(credential.secret.as_ref().map(Sealed::as_bytes))
+        .bind(Count(credential.secrets_version))
         .bind(At(credential.created_at))
         .bind(At(credential.updated_at))
         .execute(connection)
@@ -141,6 +153,45 @@ impl PostgresStore {
         let audited = Audited::new("credential.create", &credential.id);
         transaction
             .commit(Outcome::Credential(&view), Some(audited))
+            .await?;
+        Ok(Written::Done(view))
+    }
+
+    async fn update_credential(
+        &self,
+        write: Write,
+        id: CredentialId,
+        edit: &CredentialEdit,
+        show: &Show,
+    ) -> Result<Written<CredentialView>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = lock(transaction.connection(), organization_id, id).await?;
+        if before.status == CredentialStatus::Deleted {
+            return Err(WriteError::CredentialDeleted);
+        }
+        let edited = before.edited(edit, transaction.at());
+        if let Some(credential) = &edited {
+            save(transaction.connection(), organization_id, credential).await?;
+            if edit.contents.is_some() {
+                let erased = SavedLogin {
+                    credential_id: id,
+                    login: None,
+                };
+                save_login(transaction.connection(), &erased).await?;
+                let event = EventData::Credential(credential.clone());
+                let at = credential.updated_at;
+                transaction.emit(EventType::CredentialUnverified, at, event);
+            }
+        }
+        let audited = edited.is_some();
+        let audited = audited.then(|| Audited::new("credential.update", &id));
+        let view = show(edited.unwrap_or(before))?;
+        transaction
+            .commit(Outcome::Credential(&view), audited)
             .await?;
         Ok(Written::Done(view))
     }
@@ -191,8 +242,8 @@ pub(crate) async fn load(
     id: CredentialId,
 ) -> Result<Option<Credential>, StoreError> {
     let row: Option<CredentialRow> = sqlx::query_as(
-        "SELECT id, source_id, auth_method, external_id, status, summary, secret, created_at,
-                updated_at
+        "SELECT id, source_id, auth_method, external_id, status, summary, secret,
+                secrets_version, created_at, updated_at
          FROM credential
          WHERE organization_id = $1 AND id = $2",
     )
@@ -202,6 +253,32 @@ pub(crate) async fn load(
     .await
     .map_err(store_error)?;
     row.map(read).transpose()
+}
+
+/// Saves what a change may bring of a credential.
+async fn save(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    credential: &Credential,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE credential
+         SET external_id = $1, status = $2, summary = $3, secret = $4, secrets_version = $5,
+             updated_at = $6
+         WHERE organization_id = $7 AND id = $8",
+    )
+    .bind(&credential.external_id)
+    .bind(credential.status.as_str())
+    .bind(credential.summary.as_ref().map(Sealed::as_bytes))
+    .bind(credential.secret.as_ref().map(Sealed::as_bytes))
+    .bind(Count(credential.secrets_version))
+    .bind(At(credential.updated_at))
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(credential.id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
 }
 
 /// Saves the login of a credential, or erases it. The transaction has its row locked.
@@ -225,8 +302,8 @@ async fn lock(
     id: CredentialId,
 ) -> Result<Credential, WriteError> {
     let row: Option<CredentialRow> = sqlx::query_as(
-        "SELECT id, source_id, auth_method, external_id, status, summary, secret, created_at,
-                updated_at
+        "SELECT id, source_id, auth_method, external_id, status, summary, secret,
+                secrets_version, created_at, updated_at
          FROM credential
          WHERE organization_id = $1 AND id = $2
          FOR UPDATE",

@@ -75,6 +75,7 @@ impl MaybeConflict for WriteError {
             | Self::IdTaken
             | Self::InUse { .. }
             | Self::ReferenceGone { .. }
+            | Self::CredentialDeleted
             | Self::Refused(_)
             | Self::Exceeded(_)
             | Self::IdempotencyKeyReused => false,

@@ -87,6 +87,8 @@ CREATE TABLE credential (
     summary BLOB,
     secret BLOB,
     login BLOB,
+    -- Counts what secrets it has had, up from 1.
+    secrets_version INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     CONSTRAINT credential_key PRIMARY KEY (id)

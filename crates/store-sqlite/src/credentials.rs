@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use windlass_application::ports::credentials::{CredentialFilter, CredentialView};
+use windlass_application::ports::credentials::{CredentialFilter, CredentialView, Show};
 use windlass_application::ports::{Credentials, StoreError, WriteError};
 use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
-use windlass_domain::credential::{Credential, CredentialStatus};
+use windlass_domain::credential::{Credential, CredentialEdit, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId};
 use windlass_domain::lifecycle::SavedLogin;
@@ -44,8 +44,8 @@ impl Credentials for SqliteStore {
         sqlx::query(
             "INSERT INTO credential
                  (id, organization_id, source_id, auth_method, external_id, status, summary,
-                  secret, created_at, updated_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  secret, secrets_version, created_at, updated_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(Id(credential.id.uuid()))
         .bind(Id(organization_id.uuid()))
@@ -55,6 +55,7 @@ impl Credentials for SqliteStore {
         .bind(credential.status.as_str())
         .bind(credential.summary.as_ref().map(Sealed::as_bytes))
         .bind(credential.secret.as_ref().map(Sealed::as_bytes))
+        .bind(credential.secrets_version)
         .bind(At(credential.created_at))
         .bind(At(credential.updated_at))
         .execute(connection)
@@ -101,7 +102,7 @@ impl Credentials for SqliteStore {
     ) -> Result<Page<Credential>, StoreError> {
         let mut query = QueryBuilder::new(
             "SELECT id, source_id, auth_method, external_id, status, summary, secret,
-                    created_at, updated_at
+                    secrets_version, created_at, updated_at
              FROM credential
              WHERE organization_id = ",
         );
@@ -130,6 +131,47 @@ impl Credentials for SqliteStore {
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)
+    }
+
+    async fn update(
+        &self,
+        write: Write,
+        id: CredentialId,
+        edit: CredentialEdit,
+        show: Show,
+    ) -> Result<Written<CredentialView>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        if before.status == CredentialStatus::Deleted {
+            return Err(WriteError::CredentialDeleted);
+        }
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(credential) = &edited {
+            save(transaction.connection(), organization_id, credential).await?;
+            if edit.contents.is_some() {
+                let erased = SavedLogin {
+                    credential_id: id,
+                    login: None,
+                };
+                save_login(transaction.connection(), &erased).await?;
+                let event = EventData::Credential(credential.clone());
+                let at = credential.updated_at;
+                transaction.emit(EventType::CredentialUnverified, at, event);
+            }
+        }
+        let audited = edited.is_some();
+        let audited = audited.then(|| Audited::new("credential.update", &id));
+        let view = show(edited.unwrap_or(before))?;
+        transaction
+            .commit(Outcome::Credential(&view), audited)
+            .await?;
+        Ok(Written::Done(view))
     }
 
     async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError> {
@@ -169,6 +211,32 @@ impl Credentials for SqliteStore {
     }
 }
 
+/// Saves what a change may bring of a credential.
+async fn save(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    credential: &Credential,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE credential
+         SET external_id = ?, status = ?, summary = ?, secret = ?, secrets_version = ?,
+             updated_at = ?
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(&credential.external_id)
+    .bind(credential.status.as_str())
+    .bind(credential.summary.as_ref().map(Sealed::as_bytes))
+    .bind(credential.secret.as_ref().map(Sealed::as_bytes))
+    .bind(credential.secrets_version)
+    .bind(At(credential.updated_at))
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(credential.id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
 /// Saves the login of a credential, or erases it.
 pub(crate) async fn save_login(
     connection: &mut SqliteConnection,
@@ -190,8 +258,8 @@ pub(crate) async fn load(
     id: CredentialId,
 ) -> Result<Option<Credential>, StoreError> {
     let row: Option<CredentialRow> = sqlx::query_as(
-        "SELECT id, source_id, auth_method, external_id, status, summary, secret, created_at,
-                updated_at
+        "SELECT id, source_id, auth_method, external_id, status, summary, secret,
+                secrets_version, created_at, updated_at
          FROM credential
          WHERE organization_id = ? AND id = ?",
     )

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use windlass_domain::credential::Credential;
+use windlass_domain::edit::Edit;
+
+use crate::edit::said;
 
 /// A credential to be made.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -21,6 +24,19 @@ pub struct NewCredentialBody {
     pub auth_credentials: Option<NewAuthCredentialsBody>,
     /// Your own name for the person, at most 255 characters; need not be unique.
     pub external_id: Option<String>,
+}
+
+/// What changes of a credential; what is left out stays.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"external_id": null}))]
+pub struct CredentialChangeBody {
+    /// What it authenticates with from now on, in place of all that was; not verified then.
+    pub auth_credentials: Option<NewAuthCredentialsBody>,
+    /// Your own name for the person, at most 255 characters; null clears it.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>)]
+    pub external_id: Edit<String>,
 }
 
 /// How a credential authenticates.

@@ -235,3 +235,70 @@ async fn what_is_anothers_is_not_there_to_be_changed() {
         assert_ne!(fixture.get(&path).await.body()["name"], "Theirs");
     }
 }
+
+#[tokio::test]
+async fn new_secrets_replace_the_old_ones_and_are_not_verified() {
+    let fixture = Fixture::new().await;
+    let credential = fixture.credential(&fixture.source().await).await;
+    let path = format!("/v2/credentials/{credential}");
+    let before = fixture.get(&path).await.body();
+    let secrets = json!({"username": "kari@new.example", "password": "høst",
+        "source_fields": {"customer": "4711"}});
+
+    let named = patch(&fixture, &path, &json!({"external_id": "person-9"})).await;
+    let renewed = patch(&fixture, &path, &json!({"auth_credentials": secrets})).await;
+    let nulls = json!({"external_id": null, "auth_credentials": null});
+    let cleared = patch(&fixture, &path, &nulls).await;
+
+    assert_eq!(named.status, 200);
+    assert_eq!(named.body()["external_id"], "person-9");
+    assert_eq!(named.body()["auth_credentials"], before["auth_credentials"]);
+    let body = renewed.body();
+    assert_eq!(
+        body["auth_credentials"],
+        json!({"username": "kari@new.example", "key": null, "source_fields": {"customer": "4711"}})
+    );
+    assert_eq!(body["status"], "unverified");
+    assert_eq!(body["external_id"], "person-9");
+    assert_eq!(cleared.body()["external_id"], Value::Null);
+    assert_eq!(cleared.body()["auth_credentials"], body["auth_credentials"]);
+    let types = types(&fixture).await;
+    assert_eq!(types[..2], ["credential.unverified", "credential.created"]);
+    let shown = String::from_utf8(renewed.bytes).unwrap();
+    assert!(!shown.contains("høst"), "{shown}");
+}
+
+#[rstest]
+#[case::fixed(json!({"source_id": "src_2", "auth_method": "none", "status": "verified"}),
+    json!([["input_unknown", "status"], ["input_invalid", "auth_method"], ["input_invalid", "source_id"]]))]
+#[case::no_password(json!({"auth_credentials": {"username": "kari"}, "external_id": 7}),
+    json!([["input_invalid", "external_id"], ["input_missing", "auth_credentials.password"]]))]
+#[case::nothing(json!({"auth_credentials": {}}),
+    json!([["input_missing", "auth_credentials.username"], ["input_missing", "auth_credentials.password"]]))]
+#[tokio::test]
+async fn a_credential_that_cannot_be_stays_as_it_is(#[case] body: Value, #[case] expected: Value) {
+    let fixture = Fixture::new().await;
+    let credential = fixture.credential(&fixture.source().await).await;
+    let path = format!("/v2/credentials/{credential}");
+    let before = types(&fixture).await;
+
+    let refused = patch(&fixture, &path, &body).await;
+
+    assert_eq!(refused.status, 400);
+    assert_eq!(told(&refused), expected);
+    assert_eq!(types(&fixture).await, before);
+}
+
+#[tokio::test]
+async fn a_deleted_credential_is_not_changed() {
+    let fixture = Fixture::new().await;
+    let credential = fixture.credential(&fixture.source().await).await;
+    let path = format!("/v2/credentials/{credential}");
+    fixture.call(Method::DELETE, &path).send().await;
+
+    let refused = patch(&fixture, &path, &json!({"external_id": "person-9"})).await;
+    let unknown = patch(&fixture, "/v2/credentials/cred_no", &json!({})).await;
+
+    assert_eq!(refused.error(), (409, "credential_deleted".to_owned()));
+    assert_eq!(unknown.error(), (404, "credential_not_found".to_owned()));
+}

@@ -36,19 +36,33 @@ fn login() -> NewCredential {
     NewCredential {
         source_id: source_id().to_string(),
         auth_method: Some("username_password".to_owned()),
+        contents: secrets(),
+        ..NewCredential::default()
+    }
+}
+
+fn secrets() -> NewContents {
+    NewContents {
         username: Some("kari".to_owned()),
         password: Some(SecretString::from("vinter")),
-        ..NewCredential::default()
+        ..NewContents::default()
+    }
+}
+
+fn with(contents: NewContents) -> NewCredential {
+    NewCredential {
+        contents,
+        ..login()
     }
 }
 
 #[tokio::test]
 async fn contents_are_sealed_for_the_credential() {
-    let new = NewCredential {
+    let new = with(NewContents {
         totp_secret: Some(SecretString::from("gezd gnbv gy3t qojq")),
         source_fields: [("customer_number".to_owned(), "400812".to_owned())].into(),
-        ..login()
-    };
+        ..secrets()
+    });
 
     let Ok(Written::Done(view)) = create(new).await else {
         panic!("it is a credential");
@@ -65,12 +79,12 @@ async fn contents_are_sealed_for_the_credential() {
 }
 
 #[rstest]
-#[case::no_password(NewCredential { password: None, ..login() }, ProblemKind::Missing, "auth_credentials.password")]
-#[case::an_empty_user_name(NewCredential { username: Some(String::new()), ..login() }, ProblemKind::Missing, "auth_credentials.username")]
-#[case::another_method(NewCredential { auth_method: Some("key".to_owned()), username: None, password: None, ..login() }, ProblemKind::Invalid, "auth_method")]
+#[case::no_password(with(NewContents { password: None, ..secrets() }), ProblemKind::Missing, "auth_credentials.password")]
+#[case::an_empty_user_name(with(NewContents { username: Some(String::new()), ..secrets() }), ProblemKind::Missing, "auth_credentials.username")]
+#[case::another_method(NewCredential { auth_method: Some("key".to_owned()), contents: NewContents::default(), ..login() }, ProblemKind::Invalid, "auth_method")]
 #[case::an_unknown_source(NewCredential { source_id: "src_unknown".to_owned(), ..login() }, ProblemKind::SourceInvalid, "source_id")]
-#[case::no_base32(NewCredential { totp_secret: Some(SecretString::from("0189018901890189")), ..login() }, ProblemKind::Invalid, "auth_credentials.totp_secret")]
-#[case::a_reserved_field(NewCredential { source_fields: [("password".to_owned(), "x".to_owned())].into(), ..login() }, ProblemKind::Invalid, "auth_credentials.source_fields.password")]
+#[case::no_base32(with(NewContents { totp_secret: Some(SecretString::from("0189018901890189")), ..secrets() }), ProblemKind::Invalid, "auth_credentials.totp_secret")]
+#[case::a_reserved_field(with(NewContents { source_fields: [("password".to_owned(), "x".to_owned())].into(), ..secrets() }), ProblemKind::Invalid, "auth_credentials.source_fields.password")]
 #[tokio::test]
 async fn what_is_wrong_is_told_with_its_field(
     #[case] new: NewCredential,

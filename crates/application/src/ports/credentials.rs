@@ -1,9 +1,10 @@
 //! Credentials, kept with sealed contents.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use windlass_domain::credential::{Credential, CredentialStatus};
+use windlass_domain::credential::{Credential, CredentialEdit, CredentialStatus};
 use windlass_domain::id::{CredentialId, SourceId};
 use windlass_domain::sealed::Sealed;
 
@@ -21,6 +22,10 @@ pub struct CredentialView {
     /// What else the source asks for; context, not secrets.
     pub source_fields: BTreeMap<String, String>,
 }
+
+/// Opens what a caller may see of a credential, for the answer that is kept: the store asks inside
+/// its transaction.
+pub type Show = Arc<dyn Fn(Credential) -> Result<CredentialView, StoreError> + Send + Sync>;
 
 /// Which credentials to list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,6 +75,19 @@ pub trait Credentials: Send + Sync {
         filter: CredentialFilter,
         page: PageRequest,
     ) -> Result<Page<Credential>, StoreError>;
+
+    /// Changes a credential; what changes nothing writes nothing, and answers it as it is. With new
+    /// contents it is `unverified`, and its saved login is erased.
+    ///
+    /// # Errors
+    /// `CredentialDeleted`.
+    async fn update(
+        &self,
+        write: Write,
+        id: CredentialId,
+        edit: CredentialEdit,
+        show: Show,
+    ) -> Result<Written<CredentialView>, WriteError>;
 
     /// Erases a credential's contents for good, its saved login among them; its record stays, as `deleted`. A second time
     /// changes nothing.

@@ -47,6 +47,9 @@ pub enum WriteError {
         /// What.
         what: Resource,
     },
+    /// The credential's secrets are erased; nothing of it changes any more.
+    #[error("the credential was deleted")]
+    CredentialDeleted,
     /// The lifecycle refuses the command.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -46,6 +46,7 @@ fn credential(status: CredentialStatus) -> Credential {
         status,
         summary: None,
         secret: None,
+        secrets_version: 1,
         created_at: now(),
         updated_at: now(),
     }

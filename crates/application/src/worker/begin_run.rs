@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{SecretSlice, SecretString};
-use windlass_domain::credential::CredentialStatus;
+use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::id::CredentialId;
 use windlass_domain::run::{Run, WorkerCommand};
 
@@ -12,6 +12,10 @@ use super::held_runs::{Heard, HeldRuns, LeaseCall};
 use crate::contents::{self, CredentialSecret, CredentialSummary};
 use crate::error::CallError;
 use crate::ports::{Credentials, Vault};
+
+/// How often a run begins anew because its credential's secrets were replaced meanwhile. Then it has
+/// them all the same: what it says of them is not taken for what it began with.
+const MAX_TRIES: u32 = 3;
 
 /// Begins a run.
 pub struct BeginRun {
@@ -53,26 +57,47 @@ impl BeginRun {
     /// # Errors
     /// `NotFound`; `Refused(LeaseLost)`; `Vault` where the credential does not open.
     pub async fn execute(&self, call: &LeaseCall) -> Result<Begun, CallError> {
-        let run = self.held.say(call, WorkerCommand::Begin, None).await?;
-        let cancel = Heard::of(&run).cancel;
-        let credential = match run.credential_id {
-            Some(id) if !cancel => self.open(call, &run, id).await?,
-            Some(_) | None => None,
-        };
-        Ok(Begun { credential, cancel })
+        let mut tries = MAX_TRIES;
+        loop {
+            let run = self.held.say(call, WorkerCommand::Begin, None).await?;
+            let cancel = Heard::of(&run).cancel;
+            let credential = match run.credential_id {
+                Some(id) if !cancel => self.find(call, id).await?,
+                Some(_) | None => None,
+            };
+            let Some(credential) = credential else {
+                return Ok(Begun {
+                    credential: None,
+                    cancel,
+                });
+            };
+            tries -= 1;
+            let known = run.state.lease().and_then(|lease| lease.secrets_version);
+            // Its secrets were replaced in between: the run is to know which ones it has.
+            let is_known = known.is_none_or(|known| known == credential.secrets_version);
+            if is_known || tries == 0 {
+                let credential = Some(self.open(call, &run, &credential).await?);
+                return Ok(Begun { credential, cancel });
+            }
+        }
+    }
+
+    async fn find(
+        &self,
+        call: &LeaseCall,
+        id: CredentialId,
+    ) -> Result<Option<Credential>, CallError> {
+        let credential = self.credentials.get(call.organization, id).await?;
+        Ok(credential.filter(|it| it.status != CredentialStatus::Deleted))
     }
 
     async fn open(
         &self,
         call: &LeaseCall,
         run: &Run,
-        id: CredentialId,
-    ) -> Result<Option<OpenedCredential>, CallError> {
-        let credential = self.credentials.get(call.organization, id).await?;
-        let Some(credential) = credential.filter(|it| it.status != CredentialStatus::Deleted)
-        else {
-            return Ok(None);
-        };
+        credential: &Credential,
+    ) -> Result<OpenedCredential, CallError> {
+        let id = credential.id;
         let vault = self.vault.of(call.organization.organization_id()).await?;
         let summary = match &credential.summary {
             Some(sealed) => CredentialSummary::open(&*vault, id, sealed)?,
@@ -88,14 +113,14 @@ impl BeginRun {
             None
         };
         let login = login.map(|sealed| contents::open_login(&*vault, id, &sealed));
-        Ok(Some(OpenedCredential {
+        Ok(OpenedCredential {
             id,
             username: summary.username,
             source_fields: summary.source_fields,
             password: secret.password,
             totp_secret: secret.totp_secret,
             login: login.transpose()?,
-        }))
+        })
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn lease() -> Lease {
         expires_at: now() + Duration::from_secs(30),
         begun: true,
         checkpoint: None,
+        secrets_version: None,
     }
 }
 

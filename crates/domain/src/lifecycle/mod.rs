@@ -19,7 +19,9 @@ use crate::event::EventType;
 use crate::id::{CredentialId, RunId, SessionId};
 use crate::pool::Pool;
 use crate::run::machine::ForSession;
-use crate::run::{self, AfterRun, Holder, Refusal, Run, RunCommand, Waiting};
+use crate::run::{
+    self, AfterRun, Holder, Refusal, Run, RunCommand, RunState, Waiting, WorkerCommand,
+};
 use crate::sealed::Sealed;
 use crate::session::{self, Session, SessionCommand, SessionStatus};
 use crate::time::Timestamp;
@@ -202,7 +204,9 @@ fn command_run(
         .find(|run| run.id == run_id && run.session_id == session.id)
         .ok_or(Refusal::NotInScene)?;
     refuse_from_outside(session, &command)?;
-    let transition = run::machine::apply(run, command, now)?;
+    let begins = is_begin(&command);
+    let mut transition = run::machine::apply(run, command, now)?;
+    note_secrets(&mut transition.run, begins, scene);
     let idle = transition.run.settings.session_idle;
     let for_session = transition.session;
     let (credential, login) = (transition.credential, transition.login.clone());
@@ -219,11 +223,61 @@ fn command_run(
         }
     }
     draft.settle(idle, now)?;
-    if let Some(report) = credential {
-        draft.report_credential(run.credential_id, report, now);
+    // What was learned with secrets that were replaced since is not so of the new ones.
+    if has_present_secrets(run, scene) {
+        if let Some(report) = credential {
+            draft.report_credential(run.credential_id, report, now);
+        }
+        draft.save_login(run.credential_id, credential, login);
     }
-    draft.save_login(run.credential_id, credential, login);
     Ok(draft.into_changes())
+}
+
+/// Whether the run's worker asks for the credential with it.
+fn is_begin(command: &RunCommand) -> bool {
+    match command {
+        RunCommand::Worker { command, .. } => *command == WorkerCommand::Begin,
+        RunCommand::Lease { .. }
+        | RunCommand::Cancel { .. }
+        | RunCommand::Answer { .. }
+        | RunCommand::Decline
+        | RunCommand::Approve { .. }
+        | RunCommand::Reject { .. }
+        | RunCommand::TimedOut(_)
+        | RunCommand::WorkerGone { .. }
+        | RunCommand::SessionEnded { .. }
+        | RunCommand::SessionFailed => false,
+    }
+}
+
+/// A lease that has begun knows with which secrets: the present ones, where it asks for them again.
+fn note_secrets(run: &mut Run, begins: bool, scene: &Scene) {
+    let credential_id = run.credential_id;
+    let credential = scene.credential.filter(|it| Some(it.id) == credential_id);
+    match &mut run.state {
+        RunState::Running { lease, .. } | RunState::InteractionRequired { lease, .. }
+            if lease.begun && (begins || lease.secrets_version.is_none()) =>
+        {
+            lease.secrets_version = credential.map(|credential| credential.secrets_version);
+        }
+        RunState::Queued { .. }
+        | RunState::Running { .. }
+        | RunState::InteractionRequired { .. }
+        | RunState::ReviewRequired { .. }
+        | RunState::Completed
+        | RunState::Failed { .. }
+        | RunState::Canceling { .. }
+        | RunState::Canceled => {}
+    }
+}
+
+/// Whether the credential has the secrets still that the run's lease has begun with.
+fn has_present_secrets(run: &Run, scene: &Scene) -> bool {
+    let known = run.state.lease().and_then(|lease| lease.secrets_version);
+    let present = scene
+        .credential
+        .map(|credential| credential.secrets_version);
+    known.is_none() || known == present
 }
 
 /// What a session says to its runs, nobody else does: the session would know nothing of it.

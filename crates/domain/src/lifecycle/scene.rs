@@ -82,6 +82,8 @@ pub struct SceneCredential {
     pub id: CredentialId,
     /// Where it stands.
     pub status: CredentialStatus,
+    /// Counts its secrets.
+    pub secrets_version: u32,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }

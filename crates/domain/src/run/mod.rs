@@ -150,6 +150,8 @@ pub struct Lease {
     /// Where the agent goes on, until its first word. Goes back to the queue only where the lease
     /// is lost before it has begun.
     pub checkpoint: Option<Sealed>,
+    /// With which secrets of the run's credential it has begun; None before, and without one.
+    pub secrets_version: Option<u32>,
 }
 
 /// One start of a worker.

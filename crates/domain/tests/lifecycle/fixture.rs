@@ -75,6 +75,7 @@ pub(crate) fn lease() -> Lease {
         expires_at: STARTED + seconds(30),
         begun: true,
         checkpoint: None,
+        secrets_version: None,
     }
 }
 

@@ -72,6 +72,7 @@ fn a_finish_says_what_became_of_the_credential() {
         scene.credential = Some(SceneCredential {
             id: credential_id(),
             status: before,
+            secrets_version: 1,
             updated_at: soon() + seconds(5),
         });
         let finish = Finish {
@@ -225,6 +226,7 @@ fn a_login_is_saved_where_it_may_be_and_erased_where_it_was_refused() {
         scene.credential = Some(SceneCredential {
             id: credential_id(),
             status,
+            secrets_version: 1,
             updated_at: soon(),
         });
         let finish = Finish {

@@ -17,6 +17,7 @@ pub(super) struct CredentialDetail {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     external_id: Option<String>,
     status: String,
+    secrets_version: u32,
     created_at: i64,
     updated_at: i64,
 }
@@ -29,6 +30,7 @@ impl From<&Credential> for CredentialDetail {
             auth_method: credential.auth_method.as_str().to_owned(),
             external_id: credential.external_id.clone(),
             status: credential.status.as_str().to_owned(),
+            secrets_version: credential.secrets_version,
             created_at: credential.created_at.millis(),
             updated_at: credential.updated_at.millis(),
         }
@@ -47,6 +49,7 @@ impl TryFrom<CredentialDetail> for Credential {
             status: known("status", &detail.status, CredentialStatus::parse)?,
             summary: None,
             secret: None,
+            secrets_version: detail.secrets_version,
             created_at: Timestamp::from_millis(detail.created_at),
             updated_at: Timestamp::from_millis(detail.updated_at),
         })

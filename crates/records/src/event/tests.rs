@@ -68,6 +68,7 @@ fn credential(status: CredentialStatus) -> Credential {
         status,
         summary: Some(Sealed::from_bytes(b"user name".to_vec())),
         secret: Some(Sealed::from_bytes(b"password".to_vec())),
+        secrets_version: 2,
         created_at: AT,
         updated_at: Timestamp::from_millis(5),
     }

@@ -7,7 +7,7 @@ use windlass_domain::sealed::Sealed;
 
 use super::{Row, known};
 use crate::Impossible;
-use crate::columns::{At, Id};
+use crate::columns::{At, Count, Id};
 
 /// A row of `credential`.
 #[derive(Debug, FromRow)]
@@ -19,6 +19,7 @@ pub struct CredentialRow {
     status: String,
     summary: Option<Vec<u8>>,
     secret: Option<Vec<u8>>,
+    secrets_version: Count,
     created_at: At,
     updated_at: At,
 }
@@ -40,6 +41,7 @@ impl Row for CredentialRow {
             status: known("status", &self.status, CredentialStatus::parse)?,
             summary: self.summary.map(Sealed::from_bytes),
             secret: self.secret.map(Sealed::from_bytes),
+            secrets_version: self.secrets_version.0,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
         })

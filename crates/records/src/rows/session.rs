@@ -30,6 +30,7 @@ pub struct SessionRow {
 pub struct SceneCredentialRow {
     id: Id,
     status: String,
+    secrets_version: Count,
     updated_at: At,
 }
 
@@ -85,6 +86,7 @@ impl Row for SceneCredentialRow {
         Ok(SceneCredential {
             id: CredentialId::from_uuid(self.id.0),
             status: known("status", &self.status, CredentialStatus::parse)?,
+            secrets_version: self.secrets_version.0,
             updated_at: self.updated_at.0,
         })
     }

@@ -24,6 +24,7 @@ fn lease(checkpoint: Option<Sealed>) -> Lease {
         expires_at: at(40_000),
         begun: true,
         checkpoint,
+        secrets_version: None,
     }
 }
 

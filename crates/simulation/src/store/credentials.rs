@@ -1,11 +1,11 @@
 //! Credentials, kept with sealed contents.
 
 use async_trait::async_trait;
-use windlass_application::ports::credentials::{CredentialFilter, CredentialView};
+use windlass_application::ports::credentials::{CredentialFilter, CredentialView, Show};
 use windlass_application::ports::{Credentials, StoreError, WriteError};
 use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
-use windlass_domain::credential::{Credential, CredentialStatus};
+use windlass_domain::credential::{Credential, CredentialEdit, CredentialStatus};
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{CredentialId, OrganizationId};
 use windlass_domain::sealed::Sealed;
@@ -84,6 +84,40 @@ impl Credentials for MemoryStore {
             });
             let key = |it: &Credential| (it.id.created_at(), it.id.to_string());
             page::newest_first(wanted.cloned(), key, filter.created, &page)
+        })
+        .await
+    }
+
+    async fn update(
+        &self,
+        write: Write,
+        id: CredentialId,
+        edit: CredentialEdit,
+        show: Show,
+    ) -> Result<Written<CredentialView>, WriteError> {
+        let act = |change: Change<'_>| {
+            let owner = change.organization_id;
+            let before = change.state.credential(owner, id);
+            let before = before.ok_or(WriteError::NotFound)?.clone();
+            if before.status == CredentialStatus::Deleted {
+                return Err(WriteError::CredentialDeleted);
+            }
+            let Some(edited) = before.edited(&edit, change.at) else {
+                return Ok(show(before)?);
+            };
+            let view = show(edited.clone())?;
+            let kept = (owner, edited.clone());
+            change.state.credentials.insert(id, kept);
+            if edit.contents.is_some() {
+                change.state.logins.remove(&id);
+                let at = edited.updated_at;
+                let event = EventData::Credential(without_contents(edited));
+                change.emit(EventType::CredentialUnverified, at, event);
+            }
+            Ok(view)
+        };
+        self.write("Credentials::update", write, act, |view| {
+            Outcome::Credential(view)
         })
         .await
     }

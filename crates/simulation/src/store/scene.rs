@@ -42,6 +42,7 @@ impl State {
             Some(SceneCredential {
                 id,
                 status: credential.status,
+                secrets_version: credential.secrets_version,
                 updated_at: credential.updated_at,
             })
         });

@@ -136,6 +136,7 @@ fn credential(tenant: &Tenant, now: Timestamp) -> CredentialView {
             status: CredentialStatus::Unverified,
             summary: None,
             secret: None,
+            secrets_version: 1,
             created_at: now,
             updated_at: now,
         },

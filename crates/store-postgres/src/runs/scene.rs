@@ -287,12 +287,13 @@ async fn credentials(
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<SceneCredentialRow> =
-        sqlx::query_as("SELECT id, status, updated_at FROM credential WHERE id = ANY($1)")
-            .bind(ids)
-            .fetch_all(connection)
-            .await
-            .map_err(store_error)?;
+    let rows: Vec<SceneCredentialRow> = sqlx::query_as(
+        "SELECT id, status, secrets_version, updated_at FROM credential WHERE id = ANY($1)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
     rows.into_iter()
         .map(|row| read(row).map(|credential: SceneCredential| (credential.id, credential)))
         .collect()
@@ -303,7 +304,7 @@ async fn lock_credential(
     id: CredentialId,
 ) -> Result<Option<SceneCredential>, StoreError> {
     let row: Option<SceneCredentialRow> = sqlx::query_as(
-        "SELECT id, status, updated_at FROM credential WHERE id = $1 FOR NO KEY UPDATE",
+        "SELECT id, status, secrets_version, updated_at FROM credential WHERE id = $1 FOR NO KEY UPDATE",
     )
     .bind(Id(id.uuid()))
     .fetch_optional(connection)

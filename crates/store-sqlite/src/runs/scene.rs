@@ -190,11 +190,12 @@ async fn credential(
     connection: &mut SqliteConnection,
     id: CredentialId,
 ) -> Result<Option<SceneCredential>, StoreError> {
-    let row: Option<SceneCredentialRow> =
-        sqlx::query_as("SELECT id, status, updated_at FROM credential WHERE id = ?")
-            .bind(Id(id.uuid()))
-            .fetch_optional(connection)
-            .await
-            .map_err(store_error)?;
+    let row: Option<SceneCredentialRow> = sqlx::query_as(
+        "SELECT id, status, secrets_version, updated_at FROM credential WHERE id = ?",
+    )
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
     row.map(read).transpose()
 }

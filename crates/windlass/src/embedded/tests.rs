@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use windlass_application::answer_interaction::Reply;
 use windlass_application::create_agent::NewAgent;
-use windlass_application::create_credential::NewCredential;
+use windlass_application::create_credential::{NewContents, NewCredential};
 use windlass_application::create_source::NewSource;
 use windlass_application::create_task::NewTask;
 use windlass_application::issue_key::NewKey;
@@ -240,10 +240,12 @@ impl World {
         let new = NewCredential {
             source_id: done(source.await.unwrap()).id.to_string(),
             auth_method: Some("username_password".to_owned()),
-            username: Some("ada".to_owned()),
-            password: Some(SecretString::from("hunter2")),
-            totp_secret: None,
-            source_fields: BTreeMap::new(),
+            contents: NewContents {
+                username: Some("ada".to_owned()),
+                password: Some(SecretString::from("hunter2")),
+                totp_secret: None,
+                source_fields: BTreeMap::new(),
+            },
             external_id: None,
             wrong: Vec::new(),
         };

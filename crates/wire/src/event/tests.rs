@@ -105,6 +105,7 @@ fn credential() -> Credential {
         status: CredentialStatus::Verified,
         summary: Some(Sealed::from_bytes(b"sentinel-summary".to_vec())),
         secret: Some(Sealed::from_bytes(b"sentinel-secret".to_vec())),
+        secrets_version: 1,
         created_at: moment(MADE),
         updated_at: moment(CHANGED),
     }

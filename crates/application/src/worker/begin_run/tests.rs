@@ -11,7 +11,7 @@ use crate::fixture::{OpenVault, now, source_id, view};
 use crate::ports::WriteError;
 use crate::ports::credentials::MockCredentials;
 use crate::ports::runs::{Commanded, MockRuns};
-use crate::worker::fixture::{canceling, held_runs, lease_call, running};
+use crate::worker::fixture::{canceling, held_runs, lease, lease_call, running};
 use crate::write::Written;
 
 fn credential_id() -> CredentialId {
@@ -36,6 +36,7 @@ fn credential(status: CredentialStatus) -> Credential {
         status,
         summary: is_there.then(|| summary.seal(&OpenVault, credential_id())),
         secret: is_there.then(|| secret.seal(&OpenVault, credential_id())),
+        secrets_version: 1,
         created_at: now(),
         updated_at: now(),
     }
@@ -134,4 +135,30 @@ async fn a_deleted_credential_is_none() {
     let begun = begin(runs, credentials).await.unwrap();
 
     assert!(begun.credential.is_none() && !begun.cancel);
+}
+
+#[tokio::test]
+async fn a_run_knows_the_secrets_that_it_is_given() {
+    let (mut runs, mut credentials) = (MockRuns::new(), MockCredentials::new());
+    for known in [1, 2] {
+        runs.expect_command().once().returning(move |_, _, _, _| {
+            let mut lease = lease();
+            lease.secrets_version = Some(known);
+            Ok(begun(RunState::Running {
+                lease,
+                active_at: now(),
+                answered: None,
+            }))
+        });
+    }
+    credentials.expect_get().times(2).returning(|_, _| {
+        Ok(Some(Credential {
+            secrets_version: 2,
+            ..credential(CredentialStatus::Unverified)
+        }))
+    });
+
+    let begun = begin(runs, credentials).await.unwrap();
+
+    assert!(begun.credential.is_some());
 }

@@ -28,6 +28,7 @@ pub(super) fn apply(
                 expires_at: at + length,
                 begun: false,
                 checkpoint: checkpoint.clone(),
+                secrets_version: None,
             };
             if !explicit_begin {
                 // A worker that says nothing is taken to have touched the source. It still gets
