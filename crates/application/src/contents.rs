@@ -24,6 +24,8 @@ pub const CREDENTIAL_SECRET: &str = "credential.secret";
 pub const CREDENTIAL_LOGIN: &str = "credential.login";
 /// The place of a webhook's signing secrets.
 pub const WEBHOOK_SECRET: &str = "webhook.secret";
+/// The place of the last link of an organization's audit.
+pub const AUDIT_HEAD: &str = "audit.head";
 /// The place of a webhook's further headers.
 pub const WEBHOOK_HEADERS: &str = "webhook.headers";
 

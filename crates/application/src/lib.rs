@@ -6,6 +6,7 @@
 pub mod announce;
 pub mod answer_interaction;
 pub mod application;
+pub mod audit;
 pub mod authenticate;
 pub mod cancel_run;
 mod command;
@@ -23,6 +24,7 @@ mod field;
 #[cfg(test)]
 mod fixture;
 pub mod issue_key;
+pub mod link_audit;
 pub mod page;
 pub mod ports;
 pub mod problem;
@@ -40,6 +42,7 @@ pub mod update_agent;
 pub mod update_credential;
 pub mod update_source;
 pub mod update_task;
+pub mod verify_audit;
 pub mod wait_for_run;
 pub mod worker;
 pub mod write;

@@ -1,10 +1,12 @@
 //! What every adapter of a port must pass.
 //!
 //! Each promise is a function whose name says it. An adapter of the store lists them all by
-//! [`store_promises!`] and [`run_promises!`], and so cannot leave one out.
+//! [`store_promises!`] and [`run_promises!`], one that lasts by [`keeping_promises!`] too, and so cannot
+//! leave one out.
 
 pub mod agents;
 pub mod at_once;
+pub mod audit;
 pub mod blobs;
 pub mod catalog;
 pub mod changed_secrets;
@@ -19,6 +21,8 @@ pub mod events;
 pub mod gone_workers;
 pub mod idempotency;
 pub mod in_use;
+pub mod keeping;
+mod keeping_promises;
 pub mod keys;
 pub mod limits;
 pub mod lists;

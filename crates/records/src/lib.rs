@@ -37,7 +37,7 @@ mod webhook;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use self::audit::{Audited, By, OPERATOR};
+pub use self::audit::{Audited, OPERATOR, chain_end, linked, newest_of, position};
 pub use self::decision::{EnteredStatuses, by_id, credential_told, session_after};
 pub use self::event::{EventDetail, RunFacts, SessionFacts};
 pub use self::event_filter::EventFilterRecord;

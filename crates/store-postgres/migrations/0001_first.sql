@@ -503,8 +503,9 @@ CREATE TABLE idempotency (
 
 CREATE INDEX idempotency_expires_at ON idempotency (organization_id, expires_at);
 
--- Who changed what by which request. Changes by workers and clocks are events instead.
-CREATE TABLE audit (
+-- Who changed what, when, by which request and from where. Changes by workers and clocks are events
+-- instead. Written with the change, and moved into the chain within a second.
+CREATE TABLE unlinked_audit (
     id bigint GENERATED ALWAYS AS IDENTITY,
     organization_id uuid NOT NULL,
     at bigint NOT NULL,
@@ -516,10 +517,37 @@ CREATE TABLE audit (
     action text NOT NULL,
     -- The id of what was changed, as text.
     subject text NOT NULL,
-    CONSTRAINT audit_key PRIMARY KEY (id)
+    CONSTRAINT unlinked_audit_key PRIMARY KEY (id)
+) WITH (
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_threshold = 5000,
+    autovacuum_vacuum_cost_delay = 0
 );
 
-CREATE INDEX audit_by_organization ON audit (organization_id, id);
+CREATE INDEX unlinked_audit_by_organization ON unlinked_audit (organization_id, id);
+
+-- The same as links of the organization's chain: written once, never changed. docs/security.md.
+CREATE TABLE audit (
+    organization_id uuid NOT NULL,
+    -- Counts from 1, without a gap.
+    position bigint NOT NULL,
+    -- SHA-256 over the link before and this entry.
+    hash bytea NOT NULL,
+    at bigint NOT NULL,
+    actor text NOT NULL,
+    request_id uuid NOT NULL,
+    address text,
+    action text NOT NULL,
+    subject text NOT NULL,
+    CONSTRAINT audit_key PRIMARY KEY (organization_id, position)
+);
+
+-- The last link of each chain, sealed as audit.head.
+CREATE TABLE audit_head (
+    organization_id uuid NOT NULL,
+    sealed bytea NOT NULL,
+    CONSTRAINT audit_head_key PRIMARY KEY (organization_id)
+);
 
 -- Row level security: the tenant's role, which reads and changes of what a caller set up run under,
 -- sees the rows of the organization that its transaction names, and no others. The owner of the
@@ -533,7 +561,7 @@ BEGIN
         'api_key', 'data_key', 'agent', 'source', 'credential', 'task', 'task_version', 'playbook',
         'playbook_version', 'worker', 'session', 'run', 'queue', 'parked', 'gate', 'live',
         'review', 'file', 'screenshot', 'event', 'destination', 'deleted_destination', 'delivery',
-        'idempotency', 'audit'
+        'idempotency', 'unlinked_audit', 'audit', 'audit_head'
     ] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format(
@@ -567,7 +595,8 @@ CREATE POLICY tenant ON delivery_attempt TO windlass_tenant
 GRANT SELECT ON organization, session, run, run_input, run_output, queue, parked, live, review,
     timeline, file, screenshot TO windlass_tenant;
 GRANT UPDATE (event_sequence, queued) ON organization TO windlass_tenant;
-GRANT SELECT, INSERT ON event, audit TO windlass_tenant;
+GRANT SELECT, INSERT ON event TO windlass_tenant;
+GRANT INSERT ON unlinked_audit TO windlass_tenant;
 GRANT INSERT ON deleted_destination TO windlass_tenant;
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_key, agent, source, credential, task, task_version,
     playbook, playbook_version, destination, delivery, delivery_attempt, idempotency

@@ -12,6 +12,7 @@
 //! runs runs as the owner of the tables and names the organization in each statement.
 
 mod agents;
+mod audit;
 mod clock;
 mod credentials;
 mod data_keys;

@@ -9,8 +9,9 @@ use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::OrganizationId;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR};
-use windlass_records::{Audited, By, NewEvent};
+use windlass_records::{Audited, NewEvent};
 
+use crate::audit;
 use crate::error::{read, store_error};
 use crate::event_log;
 use crate::open::Role;
@@ -122,8 +123,8 @@ impl WriteTransaction {
         let organization_id = self.organization_id();
         let at = self.at();
         // What workers and clocks change is told by events.
-        if let (Some(by), Some(audited)) = (By::caller(&self.write), audited) {
-            audit(self.connection(), organization_id, at, by, &audited).await?;
+        if let Some(entry) = audited.and_then(|audited| audited.by_caller(&self.write, at)) {
+            audit::keep(self.connection(), &entry).await?;
         }
         if let Some(request) = self.write.idempotency.take() {
             let answer = (request.render)(outcome);
@@ -161,8 +162,8 @@ impl Transaction {
         audited: Audited,
     ) -> Result<(), StoreError> {
         let at = self.at();
-        let by = By::operator(operator);
-        audit(self.connection(), organization_id, at, by, &audited).await?;
+        let entry = audited.by_operator(operator, organization_id, at);
+        audit::keep(self.connection(), &entry).await?;
         self.commit().await
     }
 }
@@ -179,31 +180,6 @@ fn lock_number(organization_id: OrganizationId, request: &IdempotencyRequest) ->
     }
     let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(digest.finalize());
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// Keeps a change in the audit.
-async fn audit(
-    connection: &mut PgConnection,
-    organization_id: OrganizationId,
-    at: Timestamp,
-    by: By,
-    audited: &Audited,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO audit (organization_id, at, actor, request_id, address, action, subject)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(At(at))
-    .bind(by.actor)
-    .bind(Id(by.request_id.uuid()))
-    .bind(by.address)
-    .bind(audited.action)
-    .bind(&audited.subject)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
 }
 
 async fn remembered(

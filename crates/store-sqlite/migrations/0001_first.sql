@@ -487,9 +487,10 @@ CREATE TABLE idempotency (
 
 CREATE INDEX idempotency_expires_at ON idempotency (expires_at);
 
--- Who changed what by which request. Changes by workers and clocks are events instead.
-CREATE TABLE audit (
-    id INTEGER PRIMARY KEY,
+-- Who changed what, when, by which request and from where. Changes by workers and clocks are events
+-- instead. Written with the change, and moved into the chain within a second.
+CREATE TABLE unlinked_audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     organization_id BLOB NOT NULL,
     at INTEGER NOT NULL,
     -- The id of the key that a caller showed, or `operator`.
@@ -502,4 +503,27 @@ CREATE TABLE audit (
     subject TEXT NOT NULL
 );
 
-CREATE INDEX audit_by_organization ON audit (organization_id, id);
+CREATE INDEX unlinked_audit_by_organization ON unlinked_audit (organization_id, id);
+
+-- The same as links of the organization's chain: written once, never changed. docs/security.md.
+CREATE TABLE audit (
+    organization_id BLOB NOT NULL,
+    -- Counts from 1, without a gap.
+    position INTEGER NOT NULL,
+    -- SHA-256 over the link before and this entry.
+    hash BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    request_id BLOB NOT NULL,
+    address TEXT,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    CONSTRAINT audit_key PRIMARY KEY (organization_id, position)
+) WITHOUT ROWID;
+
+-- The last link of each chain, sealed as audit.head.
+CREATE TABLE audit_head (
+    organization_id BLOB NOT NULL,
+    sealed BLOB NOT NULL,
+    CONSTRAINT audit_head_key PRIMARY KEY (organization_id)
+) WITHOUT ROWID;

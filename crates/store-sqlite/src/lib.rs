@@ -6,6 +6,7 @@
 //! One connection writes, so that transactions follow one another; a few others read.
 
 mod agents;
+mod audit;
 mod clock;
 mod credentials;
 mod data_keys;

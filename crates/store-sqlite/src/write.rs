@@ -8,8 +8,9 @@ use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::OrganizationId;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR};
-use windlass_records::{Audited, By, NewEvent};
+use windlass_records::{Audited, NewEvent};
 
+use crate::audit;
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
@@ -86,8 +87,8 @@ impl WriteTransaction {
         let organization_id = self.organization_id();
         let at = self.at();
         // What workers and clocks change is told by events.
-        if let (Some(by), Some(audited)) = (By::caller(&self.write), audited) {
-            audit(self.connection(), organization_id, at, by, &audited).await?;
+        if let Some(entry) = audited.and_then(|audited| audited.by_caller(&self.write, at)) {
+            audit::keep(self.connection(), &entry).await?;
         }
         if let Some(request) = self.write.idempotency.take() {
             let answer = (request.render)(outcome);
@@ -113,35 +114,10 @@ impl Transaction {
         audited: Audited,
     ) -> Result<(), StoreError> {
         let at = self.at();
-        let by = By::operator(operator);
-        audit(self.connection(), organization_id, at, by, &audited).await?;
+        let entry = audited.by_operator(operator, organization_id, at);
+        audit::keep(self.connection(), &entry).await?;
         self.commit().await
     }
-}
-
-/// Keeps a change in the audit.
-async fn audit(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    at: Timestamp,
-    by: By,
-    audited: &Audited,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO audit (organization_id, at, actor, request_id, address, action, subject)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(At(at))
-    .bind(by.actor)
-    .bind(Id(by.request_id.uuid()))
-    .bind(by.address)
-    .bind(audited.action)
-    .bind(&audited.subject)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
 }
 
 async fn remembered(

@@ -4,15 +4,19 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 use windlass_application::ports::Clock;
 use windlass_conformance::clock::VirtualClock;
+use windlass_conformance::keeping::{Keeping, Outside};
 use windlass_conformance::store::{Fixture, Ports};
 use windlass_domain::slot::Caps;
 use windlass_store_sqlite::SqliteStore;
 
 windlass_conformance::store_promises!(crate::open);
 windlass_conformance::run_promises!(crate::open);
+windlass_conformance::keeping_promises!(crate::open_keeping);
 
 async fn open() -> (Fixture, TempDir) {
     let folder = TempDir::new().expect("a temporary folder");
@@ -31,4 +35,21 @@ async fn open() -> (Fixture, TempDir) {
 async fn open_at(path: PathBuf, clock: Arc<VirtualClock>, caps: Caps) -> Ports {
     let store = SqliteStore::open(&path, clock as Arc<dyn Clock>).await;
     Ports::of(&Arc::new(store.expect("a file").with_caps(caps)))
+}
+
+async fn open_keeping() -> (Keeping, TempDir) {
+    let (fixture, folder) = open().await;
+    let path = folder.path().join("windlass.db");
+    let clock = Arc::clone(&fixture.clock) as Arc<dyn Clock>;
+    let store = SqliteStore::open(&path, clock).await.expect("a file");
+    let options = SqliteConnectOptions::new().filename(path);
+    let pool = SqlitePool::connect_with(options).await.expect("the file");
+    let outside: Outside = Box::new(move |statement| {
+        let pool = pool.clone();
+        Box::pin(async move {
+            let done = sqlx::raw_sql(statement).execute(&pool).await;
+            done.expect("a statement of the test");
+        })
+    });
+    (Keeping::new(fixture, &Arc::new(store), outside), folder)
 }

@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::FromRow;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use tempfile::TempDir;
+use windlass_application::Written;
 use windlass_application::ports::runs::Leased;
 use windlass_application::ports::{Clock, Organizations};
-use windlass_application::{Actor, Written};
 use windlass_conformance::clock::VirtualClock;
 use windlass_conformance::stage::{Stage, seconds};
 use windlass_conformance::store::{Fixture, Ports, done};
@@ -40,16 +39,6 @@ impl Opened {
         let options = SqliteConnectOptions::new().filename(self.folder.path().join("windlass.db"));
         SqlitePool::connect_with(options).await.expect("the file")
     }
-}
-
-#[derive(Debug, PartialEq, FromRow)]
-struct AuditRow {
-    action: String,
-    subject: String,
-    actor: String,
-    request_id: Vec<u8>,
-    address: Option<String>,
-    at: i64,
 }
 
 async fn open(folder: &Path, clock: &Arc<VirtualClock>) -> Result<SqliteStore, OpenError> {
@@ -168,57 +157,6 @@ async fn a_file_whose_migration_was_another_is_refused() {
         panic!("it is refused");
     };
     assert!(error.to_string().contains("windlass.db"), "{error}");
-}
-
-#[tokio::test]
-async fn each_change_of_a_caller_is_in_the_audit_once() {
-    let opened = Opened::new().await;
-    let fixture = &opened.fixture;
-    let agents = &fixture.ports.agents;
-    let mut by_caller = fixture.write_once("k", "body");
-    by_caller.address = Some([192, 0, 2, 1].into());
-    let request_id = by_caller.request_id;
-    let agent = fixture.new_agent("agt_billing");
-    let created = agents.create(by_caller, agent.clone()).await;
-    done(created.expect("it is new"));
-    let mut by_worker = fixture.write();
-    by_worker.actor = Actor::Server;
-
-    let repeated = agents
-        .create(fixture.write_once("k", "body"), agent.clone())
-        .await;
-    let refused = agents.create(fixture.write(), agent).await;
-    let unasked = agents
-        .create(by_worker, fixture.new_agent("agt_other"))
-        .await;
-
-    repeated.expect("the first answer");
-    refused.expect_err("the id is taken");
-    done(unasked.expect("it is new"));
-    let audit: Vec<AuditRow> = sqlx::query_as(
-        "SELECT action, subject, actor, request_id, address, at
-         FROM audit
-         WHERE organization_id = ?
-         ORDER BY id",
-    )
-    .bind(&fixture.organization.organization_id().uuid().as_bytes()[..])
-    .fetch_all(&opened.outside().await)
-    .await
-    .expect("the audit");
-    let by_operator = audit.first().expect("the fixture's own");
-    assert_eq!(by_operator.action, "organization.create");
-    assert_eq!(by_operator.actor, "operator");
-    assert_eq!(
-        audit[1..],
-        [AuditRow {
-            action: "agent.create".to_owned(),
-            subject: "agt_billing".to_owned(),
-            actor: fixture.key_id.to_string(),
-            request_id: request_id.uuid().as_bytes().to_vec(),
-            address: Some("192.0.2.1".to_owned()),
-            at: fixture.now().millis(),
-        }]
-    );
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::audit::AuditArguments;
 use crate::config::ServeArguments;
 use crate::demo::DemoArguments;
 use crate::keys::KeysArguments;
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Keys(KeysArguments),
     /// Makes, lists, suspends and resumes organizations, also beside a running server.
     Organizations(OrganizationsArguments),
+    /// Lists who changed what, and verifies that nothing of it was changed or taken out since.
+    Audit(AuditArguments),
     /// Checks a playbook before it is written, and prints the schema of playbooks. Needs no server.
     Playbook(PlaybookArguments),
     /// Shows the whole of it in half a minute: a server, a website, a run, its webhooks. Leaves

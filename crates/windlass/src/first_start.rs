@@ -51,6 +51,21 @@ pub(crate) async fn store(
     Ok(store)
 }
 
+/// The key of a database that has one, for an operator's command.
+///
+/// # Errors
+/// It is missing, or is another one.
+pub(crate) async fn existing_key(
+    data: &DataConfig,
+    config: &MasterKeyConfig,
+    keys: &dyn DataKeys,
+) -> anyhow::Result<MasterKey> {
+    let canary = keys.canary().await.context("failed to read the canary")?;
+    canary.context("nothing was started on this database yet")?;
+    let folder = DataFolder::open(data)?;
+    master_key(&folder, config, keys).await
+}
+
 /// Finds the key, or makes it where nothing is sealed yet, and proves that it belongs to the database.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use clap::Parser;
 use tokio::runtime::Runtime;
 
 mod address;
+mod audit;
 mod background;
 mod command_line;
 mod config;
@@ -62,6 +63,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(arguments) => Box::pin(serve::run(&arguments)).await,
         Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
         Command::Organizations(arguments) => Box::pin(organizations::run(arguments)).await,
+        Command::Audit(arguments) => Box::pin(audit::run(arguments)).await,
         Command::Playbook(arguments) => playbook::run(&arguments),
         Command::Demo(arguments) => {
             let stop = StopSignal::listen()?;

@@ -106,6 +106,11 @@ impl Server {
         serve_on(&mut front, "API", api_listener, api, &front_drain, drain);
         let mut loops = Background::new();
         start_loops(&mut loops, &application);
+        let link_audit = wiring::link_audit(&store, &application);
+        loops.start("chainer of the audit", |stop| async move {
+            link_audit.run_until(&stop).await;
+            Ok(())
+        });
         let mut ops = Background::new();
         serve_on(
             &mut ops,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use async_trait::async_trait;
 use windlass_application::ports::{
-    Agents, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
+    Agents, Audit, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
     Organizations, Playbooks, Runs, Screenshots, Sessions, Sources, Tasks, Workers,
 };
 use windlass_domain::slot::Caps;
@@ -19,6 +19,7 @@ use crate::data_folder::DataFolder;
 #[async_trait]
 pub(crate) trait Store:
     Agents
+    + Audit
     + Credentials
     + DataKeys
     + Deliveries

@@ -6,6 +6,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use url::Url;
 use windlass_api::{ApiConfig, CallLimits, Drain, SigningKey};
+use windlass_application::link_audit::LinkAudit;
 use windlass_application::ports::{Clock, DestinationSender, Limits, Queue, Signals};
 use windlass_application::{Application, Ports, Settings};
 use windlass_blobs::Folder;
@@ -72,6 +73,11 @@ pub(crate) fn application(
         cancel_grace: config.clocks.cancel_grace(),
     };
     Ok(Arc::new(Application::new(ports, settings)))
+}
+
+/// What links the audit's entries.
+pub(crate) fn link_audit(store: &Arc<dyn Store>, application: &Application) -> LinkAudit {
+    LinkAudit::new(store.clone(), application.ports.vault.clone())
 }
 
 #[cfg(feature = "webhook")]

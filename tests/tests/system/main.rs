@@ -1,5 +1,6 @@
 //! What a caller and an operator live through, on the built binary.
 
+mod audit;
 mod cancel;
 mod caps;
 mod checkpoint;

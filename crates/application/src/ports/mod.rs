@@ -3,6 +3,7 @@
 //! not at all.
 
 pub mod agents;
+pub mod audit;
 pub mod blobs;
 pub mod clock;
 pub mod credentials;
@@ -27,6 +28,7 @@ pub mod vault;
 pub mod workers;
 
 pub use agents::Agents;
+pub use audit::Audit;
 pub use blobs::Blobs;
 pub use clock::Clock;
 pub use credentials::Credentials;

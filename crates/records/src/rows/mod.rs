@@ -4,6 +4,7 @@
 //! them. A row turns into what it keeps, or says which rule it breaks.
 
 mod agent;
+mod audit;
 mod credential;
 mod data_key;
 mod delivery;
@@ -27,6 +28,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use self::agent::{AgentRow, AgentTaskRow, with_tasks};
+pub use self::audit::{AuditRow, UnlinkedRow};
 pub use self::credential::CredentialRow;
 pub use self::data_key::DataKeyRow;
 pub use self::delivery::{AttemptRow, DeliveryMoments, DeliveryRow, with_attempts};

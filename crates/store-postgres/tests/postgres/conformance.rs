@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use windlass_application::ports::Clock;
 use windlass_conformance::clock::VirtualClock;
+use windlass_conformance::keeping::{Keeping, Outside};
 use windlass_conformance::store::{Fixture, Ports};
 use windlass_domain::slot::Caps;
 use windlass_store_postgres::PostgresStore;
@@ -13,12 +14,29 @@ use crate::server::Database;
 
 windlass_conformance::store_promises!(crate::conformance::open);
 windlass_conformance::run_promises!(crate::conformance::open);
+windlass_conformance::keeping_promises!(crate::conformance::open_keeping);
 
 /// The fixture ends before its database is dropped.
 pub(crate) async fn open() -> (Fixture, Database) {
     let database = Database::migrated().await;
     let fixture = open_at(database.url()).await;
     (fixture, database)
+}
+
+async fn open_keeping() -> (Keeping, Database) {
+    let (fixture, database) = open().await;
+    let clock = Arc::clone(&fixture.clock) as Arc<dyn Clock>;
+    let store = PostgresStore::connect(database.url(), Some(clock)).await;
+    let pool = database.outside().clone();
+    let outside: Outside = Box::new(move |statement| {
+        let pool = pool.clone();
+        Box::pin(async move {
+            let done = sqlx::raw_sql(statement).execute(&pool).await;
+            done.expect("a statement of the test");
+        })
+    });
+    let store = Arc::new(store.expect("a database"));
+    (Keeping::new(fixture, &store, outside), database)
 }
 
 /// A fixture on the empty database at this URL.

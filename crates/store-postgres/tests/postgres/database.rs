@@ -201,7 +201,7 @@ async fn fill(outside: &PgPool, organization_id: &str) {
         "INSERT INTO source VALUES ($1::uuid, 'src_a', NULL, 'https://a.example', 0, 0)",
         "INSERT INTO event (id, organization_id, sequence, type, created_at)
          VALUES (gen_random_uuid(), $1::uuid, 1, 'agent.created', 0)",
-        "INSERT INTO audit (organization_id, at, actor, request_id, action, subject)
+        "INSERT INTO unlinked_audit (organization_id, at, actor, request_id, action, subject)
          VALUES ($1::uuid, 0, 'operator', $1::uuid, 'agent.create', 'agt_a')",
     ] {
         let inserted = sqlx::query(statement)

@@ -1,0 +1,23 @@
+//! Every promise of a store that lasts, for adapters to list as tests.
+
+/// A test for every promise of keeping. `$open` is an async function that gives a
+/// [`Keeping`](crate::keeping::Keeping) on an empty store, and what keeps that store alive.
+#[macro_export]
+macro_rules! keeping_promises {
+    ($open:path) => {
+        $crate::promises!(
+            $open,
+            audit,
+            [
+                each_change_that_somebody_asked_for_is_in_it_once,
+                what_an_operator_does_is_in_it,
+                entries_are_linked_in_the_order_of_writing,
+                chainers_at_once_make_one_chain,
+                the_newest_are_listed_first,
+                what_is_done_to_the_chain_is_found,
+                an_end_that_is_cut_with_its_head_is_found_by_an_anchor,
+                a_chain_without_its_head_is_not_gone_on_with,
+            ]
+        );
+    };
+}
