@@ -5,6 +5,7 @@ pub mod calls;
 pub mod client;
 pub mod ground;
 pub mod history;
+pub mod outside;
 pub mod server;
 pub mod table;
 pub mod world;

@@ -1,5 +1,5 @@
 //! The project's chores: `cargo xtask test`, `cargo xtask services`, `cargo xtask ci`,
-//! `cargo xtask openapi`, `cargo xtask bench` and `cargo xtask fuzz`.
+//! `cargo xtask openapi`, `cargo xtask conformance`, `cargo xtask bench` and `cargo xtask fuzz`.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 mod arrows;
 mod bench;
 mod checks;
+mod conformance;
 mod dependencies;
 mod fuzz;
 mod openapi;
@@ -56,6 +57,16 @@ enum Chore {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Checks a running server, whoever's it is, against the contract, and prints a table. What it
+    /// makes there it deletes; runs that it starts it cancels.
+    Conformance {
+        /// Where the API is served, such as http://localhost:8080.
+        #[arg(long)]
+        url: String,
+        /// A key that reaches everything.
+        #[arg(long, env = "WINDLASS_KEY", hide_env_values = true)]
+        key: String,
+    },
     /// Feeds a parser of outside input with what libFuzzer finds; see docs/testing.md.
     Fuzz {
         /// One of fuzz/fuzz_targets.
@@ -88,6 +99,7 @@ fn main() -> ExitCode {
             ServicesChore::Keep { name, wanted } => services::keeper::keep(&name, &wanted),
         },
         Chore::Ci => checks::run(),
+        Chore::Conformance { url, key } => conformance::run(&url, &key),
         Chore::Openapi { check } => openapi::run(check),
         Chore::Bench { profile, arguments } => bench::run(&profile, &arguments),
         Chore::Fuzz { target, seconds } => fuzz::run(&target, seconds),

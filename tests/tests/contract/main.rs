@@ -1,4 +1,5 @@
 //! The contract from outside: what others make of the OpenAPI document works on the built binary.
 
 mod generated_client;
+mod outside;
 mod schemathesis;
