@@ -59,7 +59,11 @@ pub(crate) async fn authenticate(
     if let Some(open) = &admitted.open {
         request.extensions_mut().insert(Arc::clone(open));
     }
+    let may_write = is_write(request.method());
     let response = next.run(request).await;
+    if may_write && response.status().is_success() {
+        api.application.follow_events.stir();
+    }
     Ok(admitted.answer(response))
 }
 
@@ -83,7 +87,8 @@ fn scope_insufficient(scope: Scope) -> ApiError {
     )
 }
 
-fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+/// The key that a request shows.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<SecretString> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;

@@ -13,6 +13,7 @@ use windlass_domain::id::OrganizationId;
 
 use crate::error::ApiError;
 use crate::error_code::ErrorCode;
+use crate::event_stream::is_stream;
 use crate::state::Api;
 use crate::wait::asked_wait;
 
@@ -49,11 +50,11 @@ pub(crate) struct Kind {
 impl Kind {
     /// What this request asks for.
     pub(crate) fn of(request: &Request) -> Self {
-        let waits = asked_wait(request).is_some();
+        let stays_open = asked_wait(request).is_some() || is_stream(request);
         Self {
             // A start is a start, however long its caller waits for what comes of it.
-            is_counted: !(waits && request.method().is_safe()),
-            stays_open: waits,
+            is_counted: !(stays_open && request.method().is_safe()),
+            stays_open,
         }
     }
 }

@@ -22,13 +22,18 @@ use crate::request::{Received, json};
 use crate::state::Api;
 
 /// What a filter of event types takes.
-pub(crate) const TYPES: &str = "types of events, as `GET /v2/event-types` lists them";
+pub(crate) const TYPES: &str = "types of events, as `GET /v2/event-types` lists them, or all of a resource, such as `task_run.*`";
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .routes(routes!(list_events))
         .routes(routes!(read_event))
         .routes(routes!(list_event_types))
+}
+
+/// The types that are asked for; none where all are.
+pub(crate) fn types(query: &mut Query) -> Vec<EventType> {
+    query.name_filter("type", EventType::named, TYPES).concat()
 }
 
 /// Lists events, newest first.
@@ -43,7 +48,7 @@ async fn list_events(
     let cursor = query.list(&api, organization);
     let run = query.one_id_filter::<RunId>("task_run_id");
     let filter = EventFilter {
-        types: query.name_filter("type", EventType::parse, TYPES),
+        types: types(&mut query),
         run_id: run.id,
         created: query.created(),
     };

@@ -14,6 +14,7 @@ mod destinations;
 mod drain;
 mod error;
 mod error_code;
+mod event_stream;
 mod events;
 mod files;
 mod json;

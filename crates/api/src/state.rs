@@ -1,6 +1,7 @@
 //! What every handler has at hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 use windlass_application::Application;
@@ -20,6 +21,8 @@ pub struct ApiConfig {
     pub file_key: SigningKey,
     /// What each organization may do.
     pub limits: CallLimits,
+    /// How often a stream that has nothing to say shows that it lives.
+    pub heartbeat: Duration,
     /// Tells when the server stops.
     pub drain: Drain,
     /// The JSON Schema of playbooks, as it is served.

@@ -14,6 +14,7 @@ use crate::create_source::CreateSource;
 use crate::create_task::CreateTask;
 use crate::dispatch::Dispatcher;
 use crate::end_session::EndSession;
+use crate::follow_events::FollowEvents;
 use crate::issue_key::IssueKey;
 use crate::ports::workers::GONE_AFTER;
 use crate::ports::{
@@ -110,6 +111,7 @@ pub struct Application {
     pub answer_interaction: AnswerInteraction,
     pub review_run: ReviewRun,
     pub wait_for_run: WaitForRun,
+    pub follow_events: Arc<FollowEvents>,
     pub read_run_input: ReadRunInput,
     pub sweeper: Sweeper,
     /// None where nothing can be sent: another replica, or a later start, finds the deliveries.
@@ -213,6 +215,10 @@ impl Application {
                 announcer: announcer.clone(),
             },
             wait_for_run: WaitForRun::new(ports.runs.clone(), ports.signals.clone()),
+            follow_events: Arc::new(FollowEvents::new(
+                ports.events.clone(),
+                ports.signals.clone(),
+            )),
             read_run_input: ReadRunInput {
                 runs: ports.runs.clone(),
                 vault: ports.vault.clone(),

@@ -23,6 +23,7 @@ pub mod error;
 mod field;
 #[cfg(test)]
 mod fixture;
+pub mod follow_events;
 pub mod issue_key;
 pub mod link_audit;
 pub mod page;

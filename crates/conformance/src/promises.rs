@@ -103,6 +103,9 @@ macro_rules! store_promises {
                 an_event_outlives_what_it_is_about,
                 events_are_listed_by_type_from_either_end,
                 a_range_of_events_excludes_its_ends,
+                events_follow_each_other_behind_a_number,
+                what_is_new_is_told_by_organization,
+                whoever_follows_events_misses_none_that_commits_meanwhile,
             ]
         );
         $crate::promises!(

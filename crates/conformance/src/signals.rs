@@ -27,6 +27,7 @@ pub async fn check_queue(queue: &dyn Queue) {
 /// Everything that [`Signals`] promise.
 pub async fn check_signals(signals: &dyn Signals) {
     each_signal_reaches_its_topic_alone(signals).await;
+    what_is_an_event_wakes_who_follows_events(signals).await;
     a_signal_before_the_wait_is_not_lost(signals).await;
     a_dropped_wait_loses_no_signal(signals).await;
     each_listener_hears_by_itself(signals).await;
@@ -100,6 +101,28 @@ async fn each_signal_reaches_its_topic_alone(signals: &dyn Signals) {
                 silent(&mut *listener, &what).await;
             }
         }
+    }
+}
+
+async fn what_is_an_event_wakes_who_follows_events(signals: &dyn Signals) {
+    for (signal, is_event) in [
+        (Signal::RunChanged { run_id: run(1) }, true),
+        (
+            Signal::SessionChanged {
+                session_id: session(1),
+            },
+            true,
+        ),
+        (stop(worker(1)), false),
+        (Signal::Ready { pool: pool("one") }, false),
+    ] {
+        let mut listener = signals.listen(&[Topic::Events]);
+        let what = format!("who follows events, of {signal:?}");
+        signals.send(&[signal.clone(), signal]).await;
+        if is_event {
+            heard(&mut *listener, &what).await;
+        }
+        silent(&mut *listener, &what).await;
     }
 }
 

@@ -54,6 +54,23 @@ pub enum EventData {
     Delivery(DeliverySummary),
 }
 
+impl EventData {
+    /// The run that it tells of: its own status, or a file of it.
+    pub fn run_id(&self) -> Option<RunId> {
+        match self {
+            Self::Run(run) => Some(run.id),
+            Self::File(file) => Some(file.run_id),
+            Self::Session(_)
+            | Self::Credential(_)
+            | Self::Agent(_)
+            | Self::Source(_)
+            | Self::Task(_)
+            | Self::Destination(_)
+            | Self::Delivery(_) => None,
+        }
+    }
+}
+
 /// A run as its events show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunSummary {
@@ -213,6 +230,16 @@ impl EventType {
         self.as_str()
             .split_once('.')
             .map_or(self.as_str(), |(family, _)| family)
+    }
+
+    /// The types that a name stands for: one, or with `task_run.*` all of a resource.
+    pub fn named(text: &str) -> Option<Vec<Self>> {
+        let Some(family) = text.strip_suffix(".*") else {
+            return Self::parse(text).map(|one| vec![one]);
+        };
+        let all = Self::ALL.iter().copied();
+        let of_family: Vec<Self> = all.filter(|it| it.family() == family).collect();
+        (!of_family.is_empty()).then_some(of_family)
     }
 
     /// The event of a run that enters `status`.

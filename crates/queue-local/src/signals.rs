@@ -15,8 +15,15 @@ pub struct LocalSignals {
 #[async_trait]
 impl Signals for LocalSignals {
     async fn send(&self, signals: &[Signal]) {
-        for topic in signals.iter().filter_map(topic) {
-            self.bells.ring(&topic);
+        let mut there_are_events = false;
+        for signal in signals {
+            there_are_events |= is_of_event(signal);
+            if let Some(topic) = topic(signal) {
+                self.bells.ring(&topic);
+            }
+        }
+        if there_are_events {
+            self.bells.ring(&Topic::Events);
         }
     }
 
@@ -31,5 +38,13 @@ fn topic(signal: &Signal) -> Option<Topic> {
         Signal::RunChanged { run_id } => Some(Topic::Run(*run_id)),
         Signal::SessionChanged { session_id } => Some(Topic::Session(*session_id)),
         Signal::Stop { holder, .. } => Some(Topic::Worker(holder.worker_id)),
+    }
+}
+
+/// Whether what it tells of is an event, too.
+fn is_of_event(signal: &Signal) -> bool {
+    match signal {
+        Signal::RunChanged { .. } | Signal::SessionChanged { .. } => true,
+        Signal::Ready { .. } | Signal::Stop { .. } => false,
     }
 }

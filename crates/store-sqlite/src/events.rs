@@ -1,16 +1,16 @@
 //! Events, read. They are written with what they tell of.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
-use windlass_application::ports::events::{EventFilter, Order};
+use sqlx::{QueryBuilder, Sqlite};
+use windlass_application::ports::events::{EventFilter, EventPlace, News, Order};
 use windlass_application::ports::{Events, StoreError};
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::event::Event;
 use windlass_domain::id::{EventId, OrganizationId};
 use windlass_records::columns::Id;
 use windlass_records::page::{self, First};
-use windlass_records::rows::EventRow;
+use windlass_records::rows::{EventPlaceRow, EventRow};
 use windlass_records::select_events;
 
 use crate::error::{read, store_error};
@@ -36,12 +36,7 @@ impl Events for SqliteStore {
     ) -> Result<Page<Event>, StoreError> {
         let mut query = QueryBuilder::new(select_events!("WHERE event.organization_id = "));
         query.push_bind(Id(organization.organization_id().uuid()));
-        let types = filter.types.iter().map(ToString::to_string);
-        page::push_one_of(&mut query, "event.type", types);
-        if let Some(run_id) = filter.run_id {
-            query.push(" AND event.run_id = ");
-            query.push_bind(Id(run_id.uuid()));
-        }
+        push_filter(&mut query, &filter);
         let first = match order {
             Order::NewestFirst => First::Newest,
             Order::OldestFirst => First::Oldest,
@@ -54,6 +49,89 @@ impl Events for SqliteStore {
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)
+    }
+
+    async fn end_of_events(
+        &self,
+        organization: OrganizationContext,
+    ) -> Result<EventPlace, StoreError> {
+        let newest: Option<EventPlaceRow> = sqlx::query_as(
+            "SELECT id, sequence
+             FROM event
+             WHERE organization_id = ?
+             ORDER BY sequence DESC
+             LIMIT 1",
+        )
+        .bind(Id(organization.organization_id().uuid()))
+        .fetch_optional(self.readers())
+        .await
+        .map_err(store_error)?;
+        newest.map_or_else(|| Ok(EventPlace::default()), read)
+    }
+
+    async fn after(
+        &self,
+        organization: OrganizationContext,
+        filter: EventFilter,
+        sequence: u64,
+        at_most: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        let mut query = QueryBuilder::new(select_events!("WHERE event.organization_id = "));
+        query.push_bind(Id(organization.organization_id().uuid()));
+        query
+            .push(" AND event.sequence > ")
+            .push_bind(number(sequence));
+        push_filter(&mut query, &filter);
+        query
+            .push(" ORDER BY event.sequence LIMIT ")
+            .push_bind(at_most);
+        let rows: Vec<EventRow> = query
+            .build_query_as()
+            .fetch_all(self.readers())
+            .await
+            .map_err(store_error)?;
+        rows.into_iter().map(read).collect()
+    }
+
+    async fn news(
+        &self,
+        since: &[(OrganizationId, u64)],
+        at_most: u32,
+    ) -> Result<Vec<News>, StoreError> {
+        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut news = Vec::new();
+        for (organization_id, sequence) in since {
+            let rows: Vec<EventRow> = sqlx::query_as(NEWS)
+                .bind(Id(organization_id.uuid()))
+                .bind(number(*sequence))
+                .bind(at_most)
+                .fetch_all(&mut *connection)
+                .await
+                .map_err(store_error)?;
+            if !rows.is_empty() {
+                news.push((*organization_id, rows.into_iter().map(read).collect()));
+            }
+        }
+        Ok(news)
+    }
+}
+
+/// What happened in one organization, in the order of commits.
+pub(crate) const NEWS: &str = select_events!(
+    "WHERE event.organization_id = ? AND event.sequence > ? ORDER BY event.sequence LIMIT ?"
+);
+
+/// A number as a column has it. One beyond all columns is behind every event, as the largest is.
+fn number(sequence: u64) -> i64 {
+    i64::try_from(sequence).unwrap_or(i64::MAX)
+}
+
+fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
+    let types = filter.types.iter().map(ToString::to_string);
+    page::push_one_of(query, "event.type", types);
+    if let Some(run_id) = filter.run_id {
+        query.push(" AND event.run_id = ");
+        query.push_bind(Id(run_id.uuid()));
     }
 }
 

@@ -4,6 +4,7 @@
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
+use crate::events::NEWS;
 use crate::runs::{WAITED_AT, unfinished};
 use crate::undelivered;
 
@@ -72,6 +73,21 @@ async fn who_waits_for_slots_is_found_from_gate_to_gate() {
         ["SCAN parked USING COVERING INDEX parked_by_slot"],
         "for the first alone"
     );
+}
+
+#[tokio::test]
+async fn what_is_new_is_found_by_its_number_alone() {
+    let plan = plan(NEWS).await;
+
+    assert_eq!(
+        plan[0],
+        "SEARCH event USING INDEX event_sequence (organization_id=? AND sequence>?)"
+    );
+    let others: Vec<_> = plan[1..]
+        .iter()
+        .filter(|it| !it.contains("(id=?)"))
+        .collect();
+    assert!(others.is_empty(), "{plan:#?}");
 }
 
 /// The steps of a statement.

@@ -223,4 +223,9 @@ fn start_loops(loops: &mut Background, application: &Arc<Application>) {
         looking.wait_for_run.look_until(&stop).await;
         Ok(())
     });
+    let following = Arc::clone(application);
+    loops.start("look for new events", |stop| async move {
+        following.follow_events.look_until(&stop).await;
+        Ok(())
+    });
 }

@@ -1,6 +1,7 @@
 //! Which adapter stands behind which port.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
@@ -27,6 +28,9 @@ use crate::store::Store;
 /// Runs that the embedded worker does at once. Each waits for its website nearly all the time, and
 /// keeps a page of it in memory.
 const CAPACITY: u32 = 64;
+
+/// Between two heartbeats of a stream: proxies close a connection that is silent for a minute.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The use cases over a database, the local adapters, and what the settings say.
 ///
@@ -172,6 +176,7 @@ pub(crate) fn api_config(
         cursor_key: key("cursor"),
         file_key: key("file-url"),
         limits,
+        heartbeat: HEARTBEAT,
         drain,
         playbook_schema: windlass_playbook::SCHEMA,
     }

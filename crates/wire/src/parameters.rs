@@ -109,7 +109,7 @@ pub struct StorageParameters {
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct EventParameters {
-    /// Of one of these types.
+    /// Of one of these types, or of all of a resource, such as `task_run.*`.
     #[serde(rename = "type")]
     pub event_type: Option<Vec<String>>,
     /// Of this run: its own and its files'.

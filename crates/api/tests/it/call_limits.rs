@@ -147,6 +147,28 @@ async fn waits_are_no_requests_but_as_many_are_open_as_may() {
 }
 
 #[tokio::test]
+async fn a_wait_beyond_those_that_may_be_open_is_refused() {
+    let fixture = Fixture::with_limits(CallLimits {
+        requests: REQUESTS,
+        open_calls: 0,
+    })
+    .await;
+
+    let refused = fixture.get("/v2/task-runs/trun_none?wait=60").await;
+    let no_wait = fixture.get("/v2/task-runs/trun_none?wait=61").await;
+    let elsewhere = fixture
+        .call(Method::GET, "/v2/agents")
+        .header("prefer", "wait=60")
+        .send()
+        .await;
+
+    assert_eq!(refused.error(), (429, "rate_limit_exceeded".to_owned()));
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert_eq!(remaining(&no_wait), REQUESTS - 1);
+    assert_eq!(remaining(&elsewhere), REQUESTS - 2, "a request as any");
+}
+
+#[tokio::test]
 async fn a_start_that_waits_is_a_request_and_open() {
     let fixture = Fixture::with_limits(CallLimits {
         requests: REQUESTS,

@@ -1,11 +1,12 @@
 //! A server without sockets: two organizations, their keys, and calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -103,18 +104,24 @@ impl Call<'_> {
         self
     }
 
-    pub(crate) async fn send(self) -> Answered {
+    /// The answer, of which the body is yet to come.
+    pub(crate) async fn begin(self) -> Response<Body> {
         let request = self.request.body(self.body).expect("a request");
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.fixture.router.clone().oneshot(request).await;
-        let (head, body) = response.expect("an answer").into_parts();
+        response.expect("an answer")
+    }
+
+    pub(crate) async fn send(self) -> Answered {
+        let method = self.request.method_ref().cloned().unwrap_or_default();
+        let uri = self.request.uri_ref().cloned().unwrap_or_default();
+        let (head, body) = self.begin().await.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.expect("a whole body");
         let answered = Answered {
             status: head.status,
             headers: head.headers,
             bytes: bytes.to_vec(),
         };
-        documented::check(&method, &path, &answered);
+        documented::check(&method, uri.path(), &answered);
         answered
     }
 }
@@ -152,6 +159,7 @@ impl Fixture {
             cursor_key: SigningKey::new([1; 32]),
             file_key: SigningKey::new([2; 32]),
             limits,
+            heartbeat: Duration::from_millis(50),
             drain: drain.clone(),
             playbook_schema: r#"{"title": "A playbook"}"#,
         };

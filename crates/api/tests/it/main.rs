@@ -12,6 +12,7 @@ mod caps;
 mod changes;
 mod document;
 mod documented;
+mod event_stream;
 mod fixture;
 mod held;
 mod idempotency;

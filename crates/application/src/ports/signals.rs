@@ -36,6 +36,8 @@ pub enum Topic {
     Session(SessionId),
     /// A worker should stop one of its runs.
     Worker(WorkerId),
+    /// Some run or session of anybody changed its status, so that there are new events.
+    Events,
 }
 
 /// Hears what was told since it was made.

@@ -1,6 +1,7 @@
 //! An event in its row, joined with what it is about.
 
 use sqlx::FromRow;
+use windlass_application::ports::events::EventPlace;
 use windlass_domain::event::{Event, EventData, EventType};
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::{
@@ -75,6 +76,36 @@ pub struct EventRow {
     file_expired_at: Option<At>,
 }
 
+/// A place in the order of events: the event before it.
+#[derive(Debug, FromRow)]
+pub struct EventPlaceRow {
+    id: Id,
+    sequence: i64,
+}
+
+impl Row for EventPlaceRow {
+    type Kept = EventPlace;
+    const TABLE: &'static str = "event";
+
+    fn name(&self) -> String {
+        EventId::from_uuid(self.id.0).to_string()
+    }
+
+    fn kept(self) -> Result<EventPlace, Impossible> {
+        Ok(EventPlace {
+            sequence: number(self.sequence)?,
+            id: Some(EventId::from_uuid(self.id.0)),
+        })
+    }
+}
+
+impl EventRow {
+    /// Which event it is.
+    pub fn id(&self) -> EventId {
+        EventId::from_uuid(self.id.0)
+    }
+}
+
 impl Row for EventRow {
     type Kept = Event;
     const TABLE: &'static str = "event";
@@ -85,8 +116,7 @@ impl Row for EventRow {
 
     fn kept(self) -> Result<Event, Impossible> {
         let event_type = known("type", &self.event_type, EventType::parse)?;
-        let sequence = u64::try_from(self.sequence)
-            .map_err(|_| Impossible::new("a sequence counts up from 1"))?;
+        let sequence = number(self.sequence)?;
         Ok(Event {
             id: EventId::from_uuid(self.id.0),
             event_type,
@@ -95,6 +125,10 @@ impl Row for EventRow {
             data: self.data(event_type)?,
         })
     }
+}
+
+fn number(sequence: i64) -> Result<u64, Impossible> {
+    u64::try_from(sequence).map_err(|_| Impossible::new("a sequence counts up from 1"))
 }
 
 impl EventRow {

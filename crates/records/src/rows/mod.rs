@@ -33,7 +33,7 @@ pub use self::credential::CredentialRow;
 pub use self::data_key::DataKeyRow;
 pub use self::delivery::{AttemptRow, DeliveryMoments, DeliveryRow, with_attempts};
 pub use self::destination::{ActiveDestination, ActiveDestinationRow, DestinationRow};
-pub use self::event::EventRow;
+pub use self::event::{EventPlaceRow, EventRow};
 pub use self::file::FileRow;
 pub use self::gate::GateRow;
 pub use self::idempotency::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR, Remembered};
