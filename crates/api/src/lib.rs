@@ -11,6 +11,7 @@ mod change;
 mod credentials;
 mod cursor;
 mod destinations;
+mod docs;
 mod drain;
 mod error;
 mod error_code;

@@ -12,6 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use windlass_application::Application;
 
 use crate::authentication::authenticate;
+use crate::docs::Page;
 use crate::openapi;
 use crate::request::{answer, json_bytes, json_of, no_such_call, no_such_method};
 use crate::state::{Api, ApiConfig};
@@ -40,14 +41,16 @@ fn keyed() -> OpenApiRouter<Api> {
         .merge(events::router())
 }
 
-/// The API: every call, `/openapi.json` and `/playbook.schema.json`.
+/// The API: every call, `/openapi.json`, `/docs` and `/playbook.schema.json`.
 pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
     let api = Api {
         application,
         config: Arc::new(config),
         open_calls: Arc::default(),
     };
-    let document = json_bytes(&document());
+    let document = document();
+    let page = Page::of(&document);
+    let document = json_bytes(&document);
     let playbook_schema = api.config.playbook_schema;
     let keyed: Router<Api> = keyed().into();
     let keyed = keyed.route_layer(from_fn_with_state(api.clone(), authenticate));
@@ -58,6 +61,7 @@ pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
             "/openapi.json",
             get(|| async move { document_answer(document.clone()) }),
         )
+        .route("/docs", get(|| async move { page.clone().answer() }))
         .route(
             "/playbook.schema.json",
             get(move || async move { document_answer(playbook_schema.into()) }),

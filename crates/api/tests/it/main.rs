@@ -17,6 +17,7 @@ mod fixture;
 mod held;
 mod idempotency;
 mod lists;
+mod page;
 mod reviews;
 mod runs;
 mod serving;
