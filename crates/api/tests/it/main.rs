@@ -15,6 +15,7 @@ mod documented;
 mod event_stream;
 mod fixture;
 mod held;
+mod hostile;
 mod idempotency;
 mod lists;
 mod page;

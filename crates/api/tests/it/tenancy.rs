@@ -15,10 +15,10 @@ use crate::held::Held;
 const EXCEPTIONS: [&str; 0] = [];
 
 /// Ids of one organization, by what paths, bodies and filters call them.
-type Ids = BTreeMap<String, String>;
+pub(crate) type Ids = BTreeMap<String, String>;
 
 /// One of everything, with a run that a worker holds.
-async fn everything(fixture: &Fixture) -> Ids {
+pub(crate) async fn everything(fixture: &Fixture) -> Ids {
     let destination_id = fixture.destination().await;
     let source_id = fixture.source().await;
     let credential_id = fixture.credential(&source_id).await;
@@ -119,7 +119,7 @@ fn unknown() -> Ids {
 }
 
 /// The path with these ids; None where one is not among them.
-fn filled(path: &str, ids: &Ids) -> Option<String> {
+pub(crate) fn filled(path: &str, ids: &Ids) -> Option<String> {
     let path = ids.iter().fold(path.to_owned(), |path, (name, id)| {
         path.replace(&format!("{{{name}}}"), id)
     });
@@ -127,7 +127,7 @@ fn filled(path: &str, ids: &Ids) -> Option<String> {
 }
 
 /// What the document shows as a body of this call.
-fn body(call: &Documented) -> Value {
+pub(crate) fn body(call: &Documented) -> Value {
     let content = &call.operation["requestBody"]["content"]["application/json"];
     match &content["example"] {
         Value::Null => json!({}),
