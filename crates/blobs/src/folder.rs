@@ -14,7 +14,7 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
-use windlass_application::ports::blobs::{BlobError, BlobFacts, BlobId, Blobs};
+use windlass_application::ports::blobs::{BlobError, BlobFacts, BlobId, Blobs, OwnedBlob};
 use windlass_domain::id::OrganizationId;
 
 /// What is held in memory of each content that is on its way to the disk.
@@ -119,6 +119,18 @@ impl Blobs for Folder {
             Err(error) => Err(failed(error)),
         }
     }
+
+    fn all(&self) -> BoxStream<'static, Result<OwnedBlob, BlobError>> {
+        let listed = self.store.list(None);
+        let named = listed.filter_map(|listed| async {
+            match listed {
+                // What else lies there is not ours.
+                Ok(listed) => owned(&listed.location).map(Ok),
+                Err(error) => Some(Err(failed(error))),
+            }
+        });
+        named.boxed()
+    }
 }
 
 async fn copy(
@@ -148,6 +160,15 @@ async fn copy(
 /// Nothing of it comes from a caller: both parts are a prefix and letters and digits.
 fn key(organization_id: OrganizationId, id: BlobId) -> Key {
     Key::from_iter([organization_id.to_string(), id.to_string()])
+}
+
+/// Whose content has this key, if one can have it.
+fn owned(key: &Key) -> Option<OwnedBlob> {
+    let mut parts = key.parts();
+    let (organization, id) = (parts.next()?, parts.next()?);
+    let organization_id = OrganizationId::parse(organization.as_ref()).ok()?;
+    let id = BlobId::parse(id.as_ref())?;
+    parts.next().is_none().then_some((organization_id, id))
 }
 
 fn failed(error: object_store::Error) -> BlobError {

@@ -23,6 +23,7 @@ pub async fn check(blobs: &dyn Blobs) {
     another_organization_has_other_contents(blobs).await;
     deleting_is_done_once_or_twice(blobs).await;
     puts_at_the_same_time_do_not_mix(blobs).await;
+    all_that_is_stored_is_listed(blobs).await;
 }
 
 async fn a_content_reads_back_as_it_was_stored(blobs: &dyn Blobs) {
@@ -39,6 +40,22 @@ async fn a_content_reads_back_as_it_was_stored(blobs: &dyn Blobs) {
         assert_eq!(facts.sha256, sha256);
         assert_eq!(read(blobs, organization(1), id, None).await, content);
     }
+}
+
+async fn all_that_is_stored_is_listed(blobs: &dyn Blobs) {
+    let (kept, deleted) = (file(90, 0), file(90, 1));
+    for (owner, id) in [(1, kept), (2, kept), (1, deleted)] {
+        store(blobs, organization(owner), id, b"content").await;
+    }
+    let gone = blobs.delete(organization(1), deleted).await;
+    gone.expect("it is there");
+
+    let listed: Vec<_> = blobs.all().try_collect().await.expect("a list");
+
+    let of = |id| listed.iter().filter(|(_, listed)| *listed == id).count();
+    assert_eq!((of(kept), of(deleted)), (2, 0));
+    assert!(listed.contains(&(organization(1), kept)), "{listed:?}");
+    assert!(listed.contains(&(organization(2), kept)), "{listed:?}");
 }
 
 async fn a_range_is_cut_to_what_there_is(blobs: &dyn Blobs) {

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use secrecy::SecretSlice;
 use windlass_application::audit::HeadSeal;
-use windlass_application::ports::Audit;
 use windlass_application::ports::vault::{OrganizationVault, Place, Vault, VaultError};
+use windlass_application::ports::{Audit, Retention};
 use windlass_domain::id::OrganizationId;
 use windlass_domain::sealed::Sealed;
 
 use crate::store::Fixture;
 
-/// Runs a statement in the database, as somebody does who has got at it past Windlass.
-pub type Outside =
-    Box<dyn Fn(&'static str) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+/// Runs a statement in the database, as somebody does who has got at it past Windlass; the number in
+/// the first column of what it answers, or 0.
+pub type Outside = Box<dyn Fn(String) -> Pin<Box<dyn Future<Output = i64> + Send>> + Send + Sync>;
 
 /// A store with two organizations in it, and its ports of keeping.
 pub struct Keeping {
@@ -23,6 +23,8 @@ pub struct Keeping {
     pub fixture: Fixture,
     /// Its audit.
     pub audit: Arc<dyn Audit>,
+    /// What of it is dropped.
+    pub retention: Arc<dyn Retention>,
     outside: Outside,
 }
 
@@ -30,18 +32,24 @@ impl Keeping {
     /// The ports of keeping of the store that the fixture is on.
     pub fn new<S>(fixture: Fixture, store: &Arc<S>, outside: Outside) -> Self
     where
-        S: Audit + 'static,
+        S: Audit + Retention + 'static,
     {
         Self {
             fixture,
             audit: Arc::clone(store) as Arc<dyn Audit>,
+            retention: Arc::clone(store) as Arc<dyn Retention>,
             outside,
         }
     }
 
     /// Runs a statement in the database, past Windlass.
     pub async fn outside(&self, statement: &'static str) {
-        (self.outside)(statement).await;
+        (self.outside)(statement.to_owned()).await;
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        (self.outside)(format!("SELECT count(*) FROM {table}")).await
     }
 
     /// The organization that the test is about.

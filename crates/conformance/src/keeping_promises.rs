@@ -19,5 +19,20 @@ macro_rules! keeping_promises {
                 a_chain_without_its_head_is_not_gone_on_with,
             ]
         );
+        $crate::promises!(
+            $open,
+            retention,
+            [
+                contents_expire_by_their_age,
+                ended_runs_go_with_all_that_is_theirs,
+                runs_are_gone_through_in_steps,
+                a_session_goes_after_its_runs,
+                a_deleted_tasks_versions_go_with_its_last_run,
+                events_and_deliveries_go_by_their_age,
+                forgotten_answers_go,
+                silent_workers_that_hold_nothing_go,
+                contents_without_a_row_are_orphans,
+            ]
+        );
     };
 }

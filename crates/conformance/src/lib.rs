@@ -29,6 +29,7 @@ pub mod lists;
 pub mod organizations;
 pub mod playbooks;
 mod promises;
+pub mod retention;
 pub mod run_activities;
 pub mod run_caps;
 pub mod run_commands;

@@ -152,7 +152,7 @@ pub async fn a_renewal_moves_the_lease_alone(fixture: &Fixture) {
 }
 
 /// A file that is not kept yet.
-fn new_file(stage: &Stage<'_>, run_id: RunId) -> StoredFile {
+pub(crate) fn new_file(stage: &Stage<'_>, run_id: RunId) -> StoredFile {
     let now = stage.fixture.now();
     StoredFile {
         id: StorageId::new(now, random()),

@@ -151,7 +151,7 @@ pub async fn a_runs_screenshots_are_counted(fixture: &Fixture) {
 }
 
 /// A screenshot that is not kept yet; the content differs by step.
-fn new_screenshot(stage: &Stage<'_>, run_id: RunId, step: u8) -> Screenshot {
+pub(crate) fn new_screenshot(stage: &Stage<'_>, run_id: RunId, step: u8) -> Screenshot {
     let now = stage.fixture.now();
     Screenshot {
         id: ScreenshotId::new(now, random()),

@@ -206,6 +206,8 @@ CREATE INDEX session_check_at ON session (check_at) WHERE check_at IS NOT NULL;
 CREATE TABLE run (
     id uuid NOT NULL,
     organization_id uuid NOT NULL,
+    -- Refers to a session without a constraint: its check would look for runs of each session that
+    -- retention drops, by an index that nothing else needs.
     session_id uuid NOT NULL,
     opened_session boolean NOT NULL,
     task_id text COLLATE "C" NOT NULL,
@@ -230,8 +232,7 @@ CREATE TABLE run (
     finished_epoch bigint,
     finished_digest bytea,
     updated_at bigint NOT NULL,
-    CONSTRAINT run_key PRIMARY KEY (id),
-    CONSTRAINT run_session FOREIGN KEY (session_id) REFERENCES session (id)
+    CONSTRAINT run_key PRIMARY KEY (id)
 ) WITH (fillfactor = 45);
 
 CREATE INDEX run_by_organization ON run (organization_id, id);
@@ -379,6 +380,8 @@ CREATE TABLE file (
     CONSTRAINT file_key PRIMARY KEY (id)
 );
 
+-- The oldest whose content is still there.
+CREATE INDEX file_by_age ON file (id) WHERE expired_at IS NULL;
 CREATE INDEX file_by_organization ON file (organization_id, id);
 CREATE INDEX file_by_run ON file (organization_id, run_id, id);
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
@@ -400,6 +403,8 @@ CREATE TABLE screenshot (
     CONSTRAINT screenshot_key PRIMARY KEY (id)
 );
 
+-- The oldest whose content is still there.
+CREATE INDEX screenshot_by_age ON screenshot (id) WHERE expired_at IS NULL;
 CREATE INDEX screenshot_by_run ON screenshot (organization_id, run_id, id);
 
 -- Narrow where there are many: what cannot change of a run, a session or a file is read from its

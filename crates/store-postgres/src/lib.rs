@@ -28,6 +28,7 @@ mod migrate;
 mod open;
 mod organizations;
 mod playbooks;
+mod retention;
 mod retry;
 mod rollbacks;
 mod runs;

@@ -363,6 +363,8 @@ CREATE TABLE file (
     CONSTRAINT file_key PRIMARY KEY (id)
 ) WITHOUT ROWID;
 
+-- The oldest whose content is still there.
+CREATE INDEX file_by_age ON file (id) WHERE expired_at IS NULL;
 CREATE INDEX file_by_organization ON file (organization_id, id);
 CREATE INDEX file_by_run ON file (run_id, id);
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
@@ -384,6 +386,8 @@ CREATE TABLE screenshot (
     CONSTRAINT screenshot_key PRIMARY KEY (id)
 ) WITHOUT ROWID;
 
+-- The oldest whose content is still there.
+CREATE INDEX screenshot_by_age ON screenshot (id) WHERE expired_at IS NULL;
 CREATE INDEX screenshot_by_run ON screenshot (run_id, id);
 
 -- Narrow where there are many: what cannot change of a run, a session or a file is read from its

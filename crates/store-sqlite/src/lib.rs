@@ -21,6 +21,7 @@ mod organizations;
 #[cfg(test)]
 mod plans;
 mod playbooks;
+mod retention;
 mod runs;
 mod screenshots;
 mod sessions;

@@ -6,7 +6,7 @@ use sqlx::{Connection, Row};
 
 use crate::events::NEWS;
 use crate::runs::{WAITED_AT, unfinished};
-use crate::undelivered;
+use crate::{retention, undelivered};
 
 #[tokio::test]
 async fn what_a_deleted_destination_left_is_found_by_indexes_of_nothing_else() {
@@ -88,6 +88,37 @@ async fn what_is_new_is_found_by_its_number_alone() {
         .filter(|it| !it.contains("(id=?)"))
         .collect();
     assert!(others.is_empty(), "{plan:#?}");
+}
+
+#[tokio::test]
+async fn what_is_over_is_found_by_its_age_alone() {
+    for (statement, step) in [
+        (
+            retention::EXPIRE_FILES,
+            "SEARCH file USING INDEX file_by_age (id<?)",
+        ),
+        (
+            retention::EXPIRE_SCREENSHOTS,
+            "SEARCH screenshot USING INDEX screenshot_by_age (id<?)",
+        ),
+        (
+            retention::OLD_DELIVERIES,
+            "SEARCH delivery USING PRIMARY KEY (id<?)",
+        ),
+        (
+            retention::OLD_EVENTS,
+            "SEARCH event USING PRIMARY KEY (id<?)",
+        ),
+        (
+            retention::FORGOTTEN_ANSWERS,
+            "SEARCH idempotency USING INDEX idempotency_expires_at (expires_at<?)",
+        ),
+    ] {
+        let plan = plan(statement).await;
+        let goes_by = |it: &String| it.replace("COVERING ", "") == step;
+        assert!(plan.iter().any(goes_by), "{step}: {plan:#?}");
+        assert!(!plan.iter().any(|it| it.contains("SCAN")), "{plan:#?}");
+    }
 }
 
 /// The steps of a statement.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Row, SqlitePool};
 use tempfile::TempDir;
 use windlass_application::ports::Clock;
 use windlass_conformance::clock::VirtualClock;
@@ -47,8 +47,11 @@ async fn open_keeping() -> (Keeping, TempDir) {
     let outside: Outside = Box::new(move |statement| {
         let pool = pool.clone();
         Box::pin(async move {
-            let done = sqlx::raw_sql(statement).execute(&pool).await;
-            done.expect("a statement of the test");
+            let row = sqlx::raw_sql(AssertSqlSafe(statement))
+                .fetch_optional(&pool)
+                .await
+                .expect("a statement of the test");
+            row.and_then(|row| row.try_get(0).ok()).unwrap_or(0)
         })
     });
     (Keeping::new(fixture, &Arc::new(store), outside), folder)

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
 use windlass_api::CallLimits;
+use windlass_application::retain::Periods;
 use windlass_domain::slot::{Caps, Overflow};
 use windlass_egress::Policy;
 
@@ -44,6 +45,8 @@ pub(crate) struct ServeConfig {
     pub(crate) caps: CapConfig,
     #[command(flatten)]
     pub(crate) calls: CallConfig,
+    #[command(flatten)]
+    pub(crate) retention: RetentionConfig,
     #[command(flatten)]
     pub(crate) egress: EgressConfig,
     #[command(flatten)]
@@ -232,6 +235,58 @@ impl CallConfig {
             requests: self.rate_limit,
             open_calls: self.open_calls,
         }
+    }
+}
+
+/// How long what is kept.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Retention")]
+pub(crate) struct RetentionConfig {
+    /// Days that a run is kept once it has ended, with all that belongs to it, and its session. No
+    /// fewer than --retention-events-days.
+    #[arg(long, env = "WINDLASS_RETENTION_RUNS_DAYS", default_value_t = 90)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) retention_runs_days: u32,
+
+    /// Days that the content of a file is kept. It goes no later than its run.
+    #[arg(long, env = "WINDLASS_RETENTION_FILES_DAYS", default_value_t = 90)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) retention_files_days: u32,
+
+    /// Days that the content of a screenshot is kept. It goes no later than its run.
+    #[arg(
+        long,
+        env = "WINDLASS_RETENTION_SCREENSHOTS_DAYS",
+        default_value_t = 15
+    )]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) retention_screenshots_days: u32,
+
+    /// Days that an event and its deliveries are kept.
+    #[arg(long, env = "WINDLASS_RETENTION_EVENTS_DAYS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(4..=36_500))]
+    pub(crate) retention_events_days: u32,
+}
+
+impl RetentionConfig {
+    /// How long what is kept.
+    ///
+    /// # Errors
+    /// Runs would go before the events that are shown with them.
+    pub(crate) fn periods(&self) -> anyhow::Result<Periods> {
+        let (runs, events) = (self.retention_runs_days, self.retention_events_days);
+        anyhow::ensure!(
+            runs >= events,
+            "--retention-runs-days is {runs}: it must be no less than --retention-events-days, \
+             which is {events}, since an event is shown with what its run says"
+        );
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 24 * 3600);
+        Ok(Periods {
+            runs: days(runs),
+            files: days(self.retention_files_days),
+            screenshots: days(self.retention_screenshots_days),
+            events: days(events),
+        })
     }
 }
 

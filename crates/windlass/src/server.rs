@@ -55,6 +55,7 @@ impl Server {
     /// The folder is taken, the key is missing or wrong, the database does not open, or an address
     /// is taken.
     pub(crate) async fn start(config: &ServeConfig) -> anyhow::Result<Self> {
+        let periods = config.retention.periods()?;
         let folder = DataFolder::open(&config.data)?;
         let database = match &config.data.database {
             Some(database) => database.clone(),
@@ -106,6 +107,11 @@ impl Server {
         serve_on(&mut front, "API", api_listener, api, &front_drain, drain);
         let mut loops = Background::new();
         start_loops(&mut loops, &application);
+        let retain = wiring::retain(&store, &application, periods);
+        loops.start("retention", |stop| async move {
+            retain.run_until(&stop).await;
+            Ok(())
+        });
         let link_audit = wiring::link_audit(&store, &application);
         loops.start("chainer of the audit", |stop| async move {
             link_audit.run_until(&stop).await;

@@ -7,7 +7,7 @@ use anyhow::Context;
 use async_trait::async_trait;
 use windlass_application::ports::{
     Agents, Audit, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
-    Organizations, Playbooks, Runs, Screenshots, Sessions, Sources, Tasks, Workers,
+    Organizations, Playbooks, Retention, Runs, Screenshots, Sessions, Sources, Tasks, Workers,
 };
 use windlass_domain::slot::Caps;
 
@@ -30,6 +30,7 @@ pub(crate) trait Store:
     + Keys
     + Organizations
     + Playbooks
+    + Retention
     + Runs
     + Sessions
     + Sources

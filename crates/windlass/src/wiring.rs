@@ -9,6 +9,7 @@ use url::Url;
 use windlass_api::{ApiConfig, CallLimits, Drain, SigningKey};
 use windlass_application::link_audit::LinkAudit;
 use windlass_application::ports::{Clock, DestinationSender, Limits, Queue, Signals};
+use windlass_application::retain::{Periods, Retain};
 use windlass_application::{Application, Ports, Settings};
 use windlass_blobs::Folder;
 use windlass_domain::pool::Pool;
@@ -82,6 +83,20 @@ pub(crate) fn application(
 /// What links the audit's entries.
 pub(crate) fn link_audit(store: &Arc<dyn Store>, application: &Application) -> LinkAudit {
     LinkAudit::new(store.clone(), application.ports.vault.clone())
+}
+
+/// What drops what is over.
+pub(crate) fn retain(
+    store: &Arc<dyn Store>,
+    application: &Application,
+    periods: Periods,
+) -> Retain {
+    Retain {
+        retention: store.clone(),
+        blobs: application.ports.blobs.clone(),
+        clock: store.clock(),
+        periods,
+    }
 }
 
 #[cfg(feature = "webhook")]

@@ -7,6 +7,7 @@ use std::ops::Range;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, ScreenshotId, StorageId};
 
 /// Whose content it is.
@@ -16,6 +17,26 @@ pub enum BlobId {
     File(StorageId),
     /// A screenshot's.
     Screenshot(ScreenshotId),
+}
+
+/// A content's id and whose it is.
+pub type OwnedBlob = (OrganizationId, BlobId);
+
+impl BlobId {
+    /// The id of this text, if it is one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let file = StorageId::parse(text).map(Self::File);
+        file.or_else(|_| ScreenshotId::parse(text).map(Self::Screenshot))
+            .ok()
+    }
+
+    /// The moment that the id carries.
+    pub fn created_at(self) -> Timestamp {
+        match self {
+            Self::File(id) => id.created_at(),
+            Self::Screenshot(id) => id.created_at(),
+        }
+    }
 }
 
 impl fmt::Display for BlobId {
@@ -91,4 +112,7 @@ pub trait Blobs: Send + Sync {
 
     /// Drops a content; one that is gone already is no error.
     async fn delete(&self, organization_id: OrganizationId, id: BlobId) -> Result<(), BlobError>;
+
+    /// Every content that is stored, in no order; what is stored meanwhile may be among it.
+    fn all(&self) -> BoxStream<'static, Result<OwnedBlob, BlobError>>;
 }

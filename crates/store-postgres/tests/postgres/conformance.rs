@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use sqlx::{AssertSqlSafe, Row};
 use windlass_application::ports::Clock;
 use windlass_conformance::clock::VirtualClock;
 use windlass_conformance::keeping::{Keeping, Outside};
@@ -31,8 +32,11 @@ async fn open_keeping() -> (Keeping, Database) {
     let outside: Outside = Box::new(move |statement| {
         let pool = pool.clone();
         Box::pin(async move {
-            let done = sqlx::raw_sql(statement).execute(&pool).await;
-            done.expect("a statement of the test");
+            let row = sqlx::raw_sql(AssertSqlSafe(statement))
+                .fetch_optional(&pool)
+                .await
+                .expect("a statement of the test");
+            row.and_then(|row| row.try_get(0).ok()).unwrap_or(0)
         })
     });
     let store = Arc::new(store.expect("a database"));

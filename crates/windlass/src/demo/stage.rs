@@ -17,7 +17,7 @@ use super::screen::Screen;
 use crate::address::Signals;
 use crate::config::{
     CallConfig, CapConfig, ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig,
-    MasterKeyConfig, ReplicaConfig, ServeConfig, SessionOverflow,
+    MasterKeyConfig, ReplicaConfig, RetentionConfig, ServeConfig, SessionOverflow,
 };
 use crate::log;
 use crate::server::Server;
@@ -177,6 +177,12 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
         calls: CallConfig {
             rate_limit: 0,
             open_calls: 100,
+        },
+        retention: RetentionConfig {
+            retention_runs_days: 1,
+            retention_files_days: 1,
+            retention_screenshots_days: 1,
+            retention_events_days: 1,
         },
         egress: EgressConfig {
             egress_allow: Policy::new([loopback()]),
