@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::response::Response;
 use http::{HeaderName, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use windlass_application::contents::{IDEMPOTENCY_ANSWER, answer_row};
 use windlass_application::ports::credentials::CredentialView;
 use windlass_application::ports::runs::RunView;
 use windlass_application::ports::sessions::SessionView;
@@ -32,9 +33,6 @@ use windlass_wire::task::TaskBody;
 use crate::error::ApiError;
 use crate::error_code::ErrorCode;
 use crate::request::{json_bytes, json_of};
-
-/// The place of kept answers in the vault.
-const PLACE: &str = "idempotency.answer";
 
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
@@ -189,7 +187,7 @@ impl Answering {
         let row = self.row();
         let opened = self.vault.open(
             Place {
-                name: PLACE,
+                name: IDEMPOTENCY_ANSWER,
                 row: &row,
             },
             &kept.body,
@@ -207,7 +205,7 @@ impl Answering {
         let row = self.row();
         let body = self.vault.seal(
             Place {
-                name: PLACE,
+                name: IDEMPOTENCY_ANSWER,
                 row: &row,
             },
             &bytes,
@@ -222,7 +220,7 @@ impl Answering {
     /// A kept answer opens for its own request alone.
     fn row(&self) -> String {
         self.keyed.as_ref().map_or_else(String::new, |keyed| {
-            format!("{} {} {}", keyed.method, keyed.path, keyed.key)
+            answer_row(&keyed.method, &keyed.path, &keyed.key)
         })
     }
 

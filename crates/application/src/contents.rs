@@ -29,6 +29,14 @@ pub const AUDIT_HEAD: &str = "audit.head";
 /// The place of a webhook's further headers.
 pub const WEBHOOK_HEADERS: &str = "webhook.headers";
 
+/// The place of a kept answer to an idempotency key.
+pub const IDEMPOTENCY_ANSWER: &str = "idempotency.answer";
+
+/// The row that a kept answer is bound to: it opens for its own request alone.
+pub fn answer_row(method: &str, path: &str, key: &str) -> String {
+    format!("{method} {path} {key}")
+}
+
 /// What a credential's caller may see of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CredentialSummary {

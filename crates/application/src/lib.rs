@@ -33,6 +33,7 @@ pub mod put_playbook;
 pub mod random;
 pub mod read_credentials;
 pub mod read_run_input;
+pub mod reseal;
 pub mod retain;
 pub mod review_run;
 pub mod schema;

@@ -53,5 +53,6 @@ fn key(version: u32, text: &str) -> WrappedKey {
     WrappedKey {
         version,
         wrapped: Sealed::from_bytes(text.as_bytes().to_vec()),
+        seals: true,
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use secrecy::SecretSlice;
 use windlass_application::audit::HeadSeal;
 use windlass_application::ports::vault::{OrganizationVault, Place, Vault, VaultError};
-use windlass_application::ports::{Audit, Retention};
+use windlass_application::ports::{Audit, Retention, SealedValues};
 use windlass_domain::id::OrganizationId;
 use windlass_domain::sealed::Sealed;
 
@@ -23,6 +23,8 @@ pub struct Keeping {
     pub fixture: Fixture,
     /// Its audit.
     pub audit: Arc<dyn Audit>,
+    /// All that is sealed in it.
+    pub sealed_values: Arc<dyn SealedValues>,
     /// What of it is dropped.
     pub retention: Arc<dyn Retention>,
     outside: Outside,
@@ -32,11 +34,12 @@ impl Keeping {
     /// The ports of keeping of the store that the fixture is on.
     pub fn new<S>(fixture: Fixture, store: &Arc<S>, outside: Outside) -> Self
     where
-        S: Audit + Retention + 'static,
+        S: Audit + Retention + SealedValues + 'static,
     {
         Self {
             fixture,
             audit: Arc::clone(store) as Arc<dyn Audit>,
+            sealed_values: Arc::clone(store) as Arc<dyn SealedValues>,
             retention: Arc::clone(store) as Arc<dyn Retention>,
             outside,
         }
@@ -84,14 +87,15 @@ impl PlainVault {
 
 impl OrganizationVault for PlainVault {
     fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Sealed {
-        let mut sealed = vec![self.version];
+        // As the vault's own: the form's version, then that of the key.
+        let mut sealed = vec![1, 0, 0, 0, self.version];
         sealed.extend(Self::prefix(place));
         sealed.extend(plaintext);
         Sealed::from_bytes(sealed)
     }
 
     fn open(&self, place: Place<'_>, sealed: &Sealed) -> Result<SecretSlice<u8>, VaultError> {
-        let versionless = sealed.as_bytes().get(1..).unwrap_or_default();
+        let versionless = sealed.as_bytes().get(5..).unwrap_or_default();
         match versionless.strip_prefix(&*Self::prefix(place)) {
             Some(plaintext) => Ok(SecretSlice::from(plaintext.to_vec())),
             None => Err(VaultError::DoesNotOpen { name: place.name }),

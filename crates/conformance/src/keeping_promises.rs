@@ -34,5 +34,16 @@ macro_rules! keeping_promises {
                 contents_without_a_row_are_orphans,
             ]
         );
+        $crate::promises!(
+            $open,
+            sealed_values,
+            [
+                all_that_is_sealed_is_sealed_anew,
+                what_has_changed_is_left_alone,
+                a_new_data_key_opens_before_it_seals,
+                a_data_key_is_wrapped_anew_once,
+                a_canary_is_replaced_once,
+            ]
+        );
     };
 }

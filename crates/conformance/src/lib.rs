@@ -44,6 +44,7 @@ pub mod run_sweeps;
 pub mod runs_at_once;
 pub mod saved_logins;
 pub mod screenshots;
+pub mod sealed_values;
 pub mod sessions;
 pub mod signals;
 pub mod sources;

@@ -40,6 +40,8 @@ CREATE TABLE data_key (
     organization_id uuid NOT NULL,
     version bigint NOT NULL,
     wrapped bytea NOT NULL,
+    -- From when on values are sealed with it; it opens them before, so that all know it by then.
+    seals_from bigint NOT NULL,
     CONSTRAINT data_key_key PRIMARY KEY (organization_id, version),
     CONSTRAINT data_key_organization FOREIGN KEY (organization_id) REFERENCES organization (id)
 );

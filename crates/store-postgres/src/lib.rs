@@ -33,6 +33,7 @@ mod retry;
 mod rollbacks;
 mod runs;
 mod screenshots;
+mod sealed_values;
 mod sessions;
 mod sources;
 mod store;

@@ -39,6 +39,8 @@ CREATE TABLE data_key (
     organization_id BLOB NOT NULL,
     version INTEGER NOT NULL,
     wrapped BLOB NOT NULL,
+    -- From when on values are sealed with it; it opens them before, so that all know it by then.
+    seals_from INTEGER NOT NULL,
     CONSTRAINT data_key_key PRIMARY KEY (organization_id, version),
     CONSTRAINT data_key_organization FOREIGN KEY (organization_id) REFERENCES organization (id)
 ) WITHOUT ROWID;

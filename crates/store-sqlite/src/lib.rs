@@ -24,6 +24,7 @@ mod playbooks;
 mod retention;
 mod runs;
 mod screenshots;
+mod sealed_values;
 mod sessions;
 mod sources;
 mod store;

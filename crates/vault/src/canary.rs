@@ -1,6 +1,8 @@
 //! The canary: a known value, sealed with the master key, that every start opens before anything
 //! is served. A wrong key stops the start instead of failing run by run.
 
+use std::sync::Arc;
+
 use secrecy::ExposeSecret;
 use windlass_application::ports::error::StoreError;
 use windlass_application::ports::vault::DataKeys;
@@ -8,6 +10,7 @@ use windlass_domain::sealed::Sealed;
 
 use crate::cipher::Belonging;
 use crate::master_key::MasterKey;
+use crate::master_keys::MasterKeys;
 
 const VALUE: &[u8] = b"windlass";
 
@@ -31,27 +34,41 @@ pub enum CanaryError {
     Store(#[source] StoreError),
 }
 
-/// Opens the database's canary with the key; a new database gets its canary first.
+/// Opens the database's canary with one of the keys, and says which; a new database gets its canary
+/// first, sealed with the newest.
 ///
 /// # Errors
-/// [`CanaryError::WrongKey`] where it does not open.
-pub async fn prove(master_key: &MasterKey, keys: &dyn DataKeys) -> Result<(), CanaryError> {
+/// [`CanaryError::WrongKey`] where none opens it.
+pub async fn prove(
+    master_keys: &MasterKeys,
+    keys: &dyn DataKeys,
+) -> Result<Arc<MasterKey>, CanaryError> {
+    let newest = master_keys.known().into_iter().next();
+    let newest = newest.ok_or(CanaryError::WrongKey)?;
     let canary = match keys.canary().await.map_err(CanaryError::Store)? {
         Some(canary) => canary,
         // Another start may have planted one meanwhile: whichever stays has to open.
         None => keys
-            .plant_canary(master_key.cipher().seal(BELONGING, VALUE))
+            .plant_canary(sealed_with(&newest))
             .await
             .map_err(CanaryError::Store)?,
     };
-    if opens(master_key, &canary) {
-        Ok(())
-    } else {
-        Err(CanaryError::WrongKey)
-    }
+    opened_by(master_keys, &canary).ok_or(CanaryError::WrongKey)
 }
 
-fn opens(master_key: &MasterKey, canary: &Sealed) -> bool {
+/// The key that a canary is sealed with.
+pub(crate) fn opened_by(master_keys: &MasterKeys, canary: &Sealed) -> Option<Arc<MasterKey>> {
+    let (key, opened) = master_keys.open(BELONGING, canary)?;
+    (opened.expose_secret() == VALUE).then_some(key)
+}
+
+/// A canary of this key.
+pub(crate) fn sealed_with(master_key: &MasterKey) -> Sealed {
+    master_key.cipher().seal(BELONGING, VALUE)
+}
+
+/// Whether a canary is sealed with this key.
+pub(crate) fn opens(master_key: &MasterKey, canary: &Sealed) -> bool {
     match master_key.cipher().open(BELONGING, canary) {
         Ok(opened) => opened.expose_secret() == VALUE,
         Err(_) => false,
@@ -63,9 +80,13 @@ mod tests {
     use super::*;
     use crate::vault::kept::Kept;
 
+    fn generated() -> MasterKeys {
+        MasterKeys::given(MasterKey::generate(), None)
+    }
+
     #[tokio::test]
     async fn the_key_of_the_first_start_is_taken_again() {
-        let (kept, key) = (Kept::default(), MasterKey::generate());
+        let (kept, key) = (Kept::default(), generated());
 
         prove(&key, &kept).await.unwrap();
         let planted = kept.canary().await.unwrap();
@@ -78,10 +99,10 @@ mod tests {
     #[tokio::test]
     async fn another_key_is_refused_and_changes_nothing() {
         let kept = Kept::default();
-        prove(&MasterKey::generate(), &kept).await.unwrap();
+        prove(&generated(), &kept).await.unwrap();
         let planted = kept.canary().await.unwrap();
 
-        let refused = prove(&MasterKey::generate(), &kept).await;
+        let refused = prove(&generated(), &kept).await.map(|_| ());
 
         assert!(matches!(refused, Err(CanaryError::WrongKey)), "{refused:?}");
         assert_eq!(kept.canary().await.unwrap(), planted);
@@ -89,11 +110,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_damaged_canary_is_refused() {
-        let (kept, key) = (Kept::default(), MasterKey::generate());
+        let (kept, key) = (Kept::default(), generated());
         let damaged = Sealed::from_bytes(b"hunter2".to_vec());
         kept.plant_canary(damaged).await.unwrap();
 
-        let refused = prove(&key, &kept).await;
+        let refused = prove(&key, &kept).await.map(|_| ());
 
         assert!(matches!(refused, Err(CanaryError::WrongKey)), "{refused:?}");
     }
@@ -101,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn of_two_first_starts_with_two_keys_one_is_refused() {
         let kept = Kept::default();
-        let (one, other) = (MasterKey::generate(), MasterKey::generate());
+        let (one, other) = (generated(), generated());
 
         let outcomes = tokio::join!(prove(&one, &kept), prove(&other, &kept));
 

@@ -66,13 +66,13 @@ pub enum KeyFileError {
 }
 
 /// Reads the key file, or makes it where the database is new: the start of two at once gives both
-/// the same key.
+/// the same key. It holds one key, and while that is rotated the one before it on a second line.
 ///
 /// # Errors
 /// [`KeyFileError`]; above all, [`KeyFileError::Missing`] where the database is not new.
-pub fn open(path: &Path, database: Database) -> Result<MasterKey, KeyFileError> {
-    if let Some(key) = read(path)? {
-        return Ok(key);
+pub fn open(path: &Path, database: Database) -> Result<Vec<MasterKey>, KeyFileError> {
+    if let Some(keys) = read(path)? {
+        return Ok(keys);
     }
     match database {
         Database::Existing => Err(KeyFileError::Missing {
@@ -82,7 +82,28 @@ pub fn open(path: &Path, database: Database) -> Result<MasterKey, KeyFileError> 
     }
 }
 
-fn read(path: &Path) -> Result<Option<MasterKey>, KeyFileError> {
+/// Writes these keys in place of those that are there, the newest first: whole or not at all.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn replace(path: &Path, keys: &[&MasterKey]) -> Result<(), KeyFileError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let unique = u64::from_be_bytes(random::bytes());
+    let temporary = folder.join(format!(".key-{unique:016x}.tmp"));
+    write_new(&temporary, keys)
+        .and_then(|()| fs::rename(&temporary, path))
+        .and_then(|()| File::open(folder)?.sync_all())
+        .map_err(|source| KeyFileError::Make {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// The keys of the file, the newest first; None where there is no file.
+///
+/// # Errors
+/// It cannot be read, or holds something else.
+pub fn read(path: &Path) -> Result<Option<Vec<MasterKey>>, KeyFileError> {
     let bytes = match fs::read(path) {
         Ok(bytes) => Zeroizing::new(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -95,7 +116,7 @@ fn read(path: &Path) -> Result<Option<MasterKey>, KeyFileError> {
     };
     std::str::from_utf8(&bytes)
         .map_err(|_| NotAMasterKey)
-        .and_then(|text| MasterKey::from_base64(&SecretString::from(text)))
+        .and_then(parse)
         .map(Some)
         .map_err(|source| KeyFileError::Malformed {
             path: path.to_owned(),
@@ -103,14 +124,25 @@ fn read(path: &Path) -> Result<Option<MasterKey>, KeyFileError> {
         })
 }
 
-fn make(path: &Path) -> Result<MasterKey, KeyFileError> {
+fn parse(text: &str) -> Result<Vec<MasterKey>, NotAMasterKey> {
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let keys: Vec<MasterKey> = lines
+        .map(|line| MasterKey::from_base64(&SecretString::from(line)))
+        .collect::<Result<_, _>>()?;
+    match keys.len() {
+        1 | 2 => Ok(keys),
+        _ => Err(NotAMasterKey),
+    }
+}
+
+fn make(path: &Path) -> Result<Vec<MasterKey>, KeyFileError> {
     let failed = |source| KeyFileError::Make {
         path: path.to_owned(),
         source,
     };
     let key = MasterKey::generate();
     match write(path, &key) {
-        Ok(()) => Ok(key),
+        Ok(()) => Ok(vec![key]),
         // Another start was first: its key is the one that stays.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             read(path)?.ok_or_else(|| failed(error))
@@ -125,7 +157,7 @@ fn write(path: &Path, key: &MasterKey) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let unique = u64::from_be_bytes(random::bytes());
     let temporary = folder.join(format!(".key-{unique:016x}.tmp"));
-    let written = write_new(&temporary, key).and_then(|()| fs::hard_link(&temporary, path));
+    let written = write_new(&temporary, &[key]).and_then(|()| fs::hard_link(&temporary, path));
     let removed = match fs::remove_file(&temporary) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),
@@ -135,14 +167,16 @@ fn write(path: &Path, key: &MasterKey) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn write_new(path: &Path, key: &MasterKey) -> io::Result<()> {
+fn write_new(path: &Path, keys: &[&MasterKey]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(MODE)
         .open(path)?;
-    file.write_all(key.to_base64().expose_secret().as_bytes())?;
-    file.write_all(b"\n")?;
+    for key in keys {
+        file.write_all(key.to_base64().expose_secret().as_bytes())?;
+        file.write_all(b"\n")?;
+    }
     file.sync_all()
 }
 
@@ -168,7 +202,7 @@ mod tests {
     fn the_first_start_makes_a_key_that_its_owner_alone_can_read() {
         let (folder, path) = folder();
 
-        let made = open(&path, Database::New).ok().unwrap();
+        let made = open(&path, Database::New).ok().unwrap().remove(0);
 
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o7777, 0o600);
@@ -182,10 +216,10 @@ mod tests {
     #[test]
     fn a_later_start_reads_the_same_key() {
         let (_folder, path) = folder();
-        let made = open(&path, Database::New).ok().unwrap();
+        let made = open(&path, Database::New).ok().unwrap().remove(0);
 
         for database in [Database::New, Database::Existing] {
-            let read = open(&path, database).ok().unwrap();
+            let read = open(&path, database).ok().unwrap().remove(0);
             assert_eq!(probe(&read), probe(&made));
         }
     }
@@ -202,6 +236,22 @@ mod tests {
         );
         assert!(refused.to_string().contains("WINDLASS_MASTER_KEY"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_replaced_file_has_the_new_key_first_and_is_its_owners_alone() {
+        let (folder, path) = folder();
+        let made = open(&path, Database::New).ok().unwrap().remove(0);
+        let new = MasterKey::generate();
+
+        replace(&path, &[&new, &made]).unwrap();
+
+        let read = open(&path, Database::Existing).ok().unwrap();
+        let probes: Vec<_> = read.iter().map(probe).collect();
+        assert_eq!(probes, [probe(&new), probe(&made)]);
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
@@ -226,7 +276,7 @@ mod tests {
 
         let keys: Vec<_> = std::thread::scope(|scope| {
             let starts: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| probe(&open(&path, Database::New).ok().unwrap())))
+                .map(|_| scope.spawn(|| probe(&open(&path, Database::New).ok().unwrap()[0])))
                 .collect();
             starts
                 .into_iter()

@@ -10,6 +10,9 @@ mod vault;
 pub mod canary;
 pub mod key_file;
 pub mod master_key;
+mod master_keys;
+pub mod rotation;
 
 pub use master_key::{MasterKey, NotAMasterKey};
+pub use master_keys::MasterKeys;
 pub use vault::KeyVault;

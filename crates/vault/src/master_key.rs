@@ -51,8 +51,13 @@ impl MasterKey {
     }
 
     /// A fresh random key.
-    pub(crate) fn generate() -> Self {
+    pub fn generate() -> Self {
         Self(Zeroizing::new(random::bytes()))
+    }
+
+    /// The same key once more.
+    pub(crate) fn again(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// The form that [`MasterKey::from_base64`] reads.

@@ -146,8 +146,9 @@ async fn verify(arguments: &VerifyArguments, store: &Arc<dyn Store>) -> anyhow::
         Some(path) => anchors(path)?,
         None => HashMap::new(),
     };
-    let master_key = first_start::existing_key(&arguments.data, &arguments.master_key, &**store);
-    let vault = Arc::new(KeyVault::new(&master_key.await?, store.clone()));
+    let keys = first_start::existing_key(&arguments.data, &arguments.master_key, &**store);
+    let vault = KeyVault::of_keys(keys.await?.master_keys, store.clone());
+    let vault = Arc::new(vault);
     let verify = VerifyAudit::new(store.clone(), vault);
     let mut broken = 0;
     let mut found = Vec::new();

@@ -8,6 +8,7 @@ use crate::demo::DemoArguments;
 use crate::keys::KeysArguments;
 use crate::organizations::OrganizationsArguments;
 use crate::playbook::PlaybookArguments;
+use crate::vault::VaultArguments;
 
 /// Runs tasks on websites on behalf of your users: a server with one HTTP API.
 #[derive(Debug, Parser)]
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Organizations(OrganizationsArguments),
     /// Lists who changed what, and verifies that nothing of it was changed or taken out since.
     Audit(AuditArguments),
+    /// Rotates the keys that seal secrets, while servers run and runs go on.
+    Vault(VaultArguments),
     /// Checks a playbook before it is written, and prints the schema of playbooks. Needs no server.
     Playbook(PlaybookArguments),
     /// Shows the whole of it in half a minute: a server, a website, a run, its webhooks. Leaves

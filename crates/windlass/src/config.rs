@@ -122,6 +122,12 @@ pub(crate) struct MasterKeyConfig {
     /// folder.
     #[arg(long, env = "WINDLASS_MASTER_KEY", hide_env_values = true, value_parser = secret)]
     pub(crate) master_key: Option<SecretString>,
+
+    /// The master key before the present one, while it is rotated: what is still wrapped with it opens
+    /// too. Set the variable rather than the flag.
+    #[arg(long, env = "WINDLASS_MASTER_KEY_PREVIOUS", hide_env_values = true, value_parser = secret)]
+    #[arg(requires = "master_key")]
+    pub(crate) master_key_previous: Option<SecretString>,
 }
 
 /// The first key of the API.

@@ -67,6 +67,25 @@ impl DataFolder {
         }
     }
 
+    /// Keeps every other rotation of the key file out.
+    ///
+    /// # Errors
+    /// Another one is in.
+    pub(crate) fn lock_rotation(&self) -> anyhow::Result<FolderLock> {
+        let path = self.path.join("rotation.lock");
+        let file = private_file(fs::OpenOptions::new().create(true), &path)
+            .with_context(|| format!("failed to open {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(FolderLock { _file: file }),
+            Err(TryLockError::WouldBlock) => {
+                bail!("another `windlass vault rotate-master` is at work on this data folder")
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("failed to lock {}", path.display()))
+            }
+        }
+    }
+
     /// The database that lies in it, where none is configured.
     pub(crate) fn database(&self) -> Database {
         Database::Sqlite(self.path.join("windlass.db"))

@@ -14,7 +14,7 @@ use windlass_application::ports::{Clock, DataKeys, Keys};
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
 use windlass_domain::slot::Caps;
-use windlass_vault::{MasterKey, canary, key_file};
+use windlass_vault::{MasterKey, MasterKeys, canary, key_file};
 
 use crate::config::{DataConfig, FirstKeyConfig, MasterKeyConfig};
 use crate::data_folder::{self, DataFolder};
@@ -23,6 +23,14 @@ use crate::store::{self, Store};
 
 /// The organization that the first key belongs to.
 pub(crate) const FIRST_ORGANIZATION: &str = "default";
+
+/// The master keys of a database.
+pub(crate) struct Proven {
+    /// All that are known.
+    pub(crate) master_keys: Arc<MasterKeys>,
+    /// The one that the database is sealed with.
+    pub(crate) proven: Arc<MasterKey>,
+}
 
 /// Opens the database for an operator's command. Where nothing was started on it yet, the command
 /// makes its key with it.
@@ -59,7 +67,7 @@ pub(crate) async fn existing_key(
     data: &DataConfig,
     config: &MasterKeyConfig,
     keys: &dyn DataKeys,
-) -> anyhow::Result<MasterKey> {
+) -> anyhow::Result<Proven> {
     let canary = keys.canary().await.context("failed to read the canary")?;
     canary.context("nothing was started on this database yet")?;
     let folder = DataFolder::open(data)?;
@@ -74,20 +82,36 @@ pub(crate) async fn master_key(
     folder: &DataFolder,
     config: &MasterKeyConfig,
     keys: &dyn DataKeys,
-) -> anyhow::Result<MasterKey> {
-    let master_key = match &config.master_key {
-        Some(text) => MasterKey::from_base64(text).context("failed to read WINDLASS_MASTER_KEY")?,
+) -> anyhow::Result<Proven> {
+    let master_keys = match &config.master_key {
+        Some(text) => {
+            let key = MasterKey::from_base64(text).context("failed to read WINDLASS_MASTER_KEY")?;
+            let previous = config
+                .master_key_previous
+                .as_ref()
+                .map(MasterKey::from_base64);
+            let previous = previous.transpose();
+            MasterKeys::given(
+                key,
+                previous.context("failed to read WINDLASS_MASTER_KEY_PREVIOUS")?,
+            )
+        }
         None => {
             let canary = keys.canary().await.context("failed to read the canary")?;
             let database = match canary {
                 Some(_) => key_file::Database::Existing,
                 None => key_file::Database::New,
             };
-            key_file::open(&folder.key_file(), database)?
+            let path = folder.key_file();
+            let known = key_file::open(&path, database)?;
+            MasterKeys::of_file(path, known)
         }
     };
-    canary::prove(&master_key, keys).await?;
-    Ok(master_key)
+    let proven = canary::prove(&master_keys, keys).await?;
+    Ok(Proven {
+        master_keys: Arc::new(master_keys),
+        proven,
+    })
 }
 
 /// Sees to it that somebody has a key: the chosen one, or one that is made and shown once.

@@ -29,6 +29,7 @@ mod source_config;
 mod stop_signal;
 mod store;
 mod table;
+mod vault;
 mod wiring;
 
 use command_line::{Command, CommandLine};
@@ -64,6 +65,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
         Command::Organizations(arguments) => Box::pin(organizations::run(arguments)).await,
         Command::Audit(arguments) => Box::pin(audit::run(arguments)).await,
+        Command::Vault(arguments) => Box::pin(vault::run(arguments)).await,
         Command::Playbook(arguments) => playbook::run(&arguments),
         Command::Demo(arguments) => {
             let stop = StopSignal::listen()?;

@@ -64,11 +64,11 @@ impl Server {
         let lock = database.is_file().then(|| folder.lock()).transpose()?;
         let store = store::open(&database, config.caps.caps()).await?;
         let alone = store.first_start().await?;
-        let master_key = first_start::master_key(&folder, &config.master_key, &*store).await?;
+        let keys = first_start::master_key(&folder, &config.master_key, &*store).await?;
         // Bound before anything works, so that a port that is taken changes nothing.
         let (api_listener, api_address) = bind(config.listen.listen).await?;
         let (ops_listener, ops_address) = bind(config.listen.ops_listen).await?;
-        let application = wiring::application(&store, &master_key, &folder, config)?;
+        let application = wiring::application(&store, &keys.master_keys, &folder, config)?;
         first_start::first_key(
             &folder,
             &config.first_key,
@@ -82,7 +82,7 @@ impl Server {
         let api = router(
             Arc::clone(&application),
             wiring::api_config(
-                &master_key,
+                &keys,
                 public_url(config, api_address)?,
                 config.calls.limits(),
                 front_drain.clone(),

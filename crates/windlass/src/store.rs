@@ -7,7 +7,8 @@ use anyhow::Context;
 use async_trait::async_trait;
 use windlass_application::ports::{
     Agents, Audit, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
-    Organizations, Playbooks, Retention, Runs, Screenshots, Sessions, Sources, Tasks, Workers,
+    Organizations, Playbooks, Retention, Runs, Screenshots, SealedValues, Sessions, Sources, Tasks,
+    Workers,
 };
 use windlass_domain::slot::Caps;
 
@@ -32,6 +33,7 @@ pub(crate) trait Store:
     + Playbooks
     + Retention
     + Runs
+    + SealedValues
     + Sessions
     + Sources
     + Tasks

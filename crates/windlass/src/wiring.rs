@@ -16,13 +16,14 @@ use windlass_domain::pool::Pool;
 use windlass_egress::{Dialer, Policy};
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
 use windlass_session_http::HttpAgent;
-use windlass_vault::{KeyVault, MasterKey};
+use windlass_vault::{KeyVault, MasterKeys};
 use windlass_worker::Worker;
 
 use crate::address;
 use crate::config::{ReplicaConfig, ServeConfig};
 use crate::data_folder::DataFolder;
 use crate::embedded;
+use crate::first_start::Proven;
 use crate::playbook_rules::RecordedPlaybooks;
 use crate::store::Store;
 
@@ -39,7 +40,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The folder for files cannot be used, or webhooks cannot be sent.
 pub(crate) fn application(
     store: &Arc<dyn Store>,
-    master_key: &MasterKey,
+    master_keys: &Arc<MasterKeys>,
     folder: &DataFolder,
     config: &ServeConfig,
 ) -> anyhow::Result<Arc<Application>> {
@@ -64,7 +65,7 @@ pub(crate) fn application(
         keys: store.clone(),
         workers: store.clone(),
         blobs: Arc::new(Folder::open(&folder.files())?),
-        vault: Arc::new(KeyVault::new(master_key, store.clone())),
+        vault: Arc::new(KeyVault::of_keys(Arc::clone(master_keys), store.clone())),
         queue: between.queue,
         signals: between.signals,
         limits: between.limits,
@@ -180,12 +181,16 @@ pub(crate) fn worker(
 
 /// What the API is told. Its keys are derived from the master key, each for one purpose.
 pub(crate) fn api_config(
-    master_key: &MasterKey,
+    keys: &Proven,
     public_url: Url,
     limits: CallLimits,
     drain: Drain,
 ) -> ApiConfig {
-    let key = |label| SigningKey::new(*master_key.derive(label).expose_secret());
+    let key = |label| {
+        let others = keys.master_keys.known();
+        let others = others.iter().map(|key| *key.derive(label).expose_secret());
+        SigningKey::new(*keys.proven.derive(label).expose_secret()).accepting(others)
+    };
     ApiConfig {
         public_url,
         cursor_key: key("cursor"),

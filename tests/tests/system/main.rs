@@ -20,3 +20,4 @@ mod reviews;
 mod saved_login;
 mod sessions;
 mod stop;
+mod vault;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use secrecy::SecretSlice;
+use windlass_domain::Timestamp;
 use windlass_domain::id::OrganizationId;
 use windlass_domain::sealed::Sealed;
 
 use crate::ports::error::StoreError;
+use crate::write::Operator;
 
 /// Why something was not sealed or opened. Says nothing of the content.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +63,9 @@ pub struct WrappedKey {
     pub version: u32,
     /// The wrapped key.
     pub wrapped: Sealed,
+    /// Whether its moment has come, from which on values are sealed with it; it opens them before, so
+    /// that every process knows it by then.
+    pub seals: bool,
 }
 
 /// Wrapped data keys, and the canary that proves the master key, kept.
@@ -76,6 +81,38 @@ pub trait DataKeys: Send + Sync {
         organization_id: OrganizationId,
         key: WrappedKey,
     ) -> Result<Vec<WrappedKey>, StoreError>;
+
+    /// Keeps the next version of an organization's key, with which values are sealed from this moment
+    /// on, unless one of this version is kept; whether it was.
+    async fn add(
+        &self,
+        operator: Operator,
+        organization_id: OrganizationId,
+        key: WrappedKey,
+        seals_from: Timestamp,
+    ) -> Result<bool, StoreError>;
+
+    /// The keys of all organizations, each organization's oldest first.
+    async fn all(&self) -> Result<Vec<(OrganizationId, WrappedKey)>, StoreError>;
+
+    /// Keeps a key as it is wrapped now, unless it was wrapped anew meanwhile; whether it was kept.
+    async fn rewrap(
+        &self,
+        operator: Operator,
+        organization_id: OrganizationId,
+        found: WrappedKey,
+        wrapped: Sealed,
+    ) -> Result<bool, StoreError>;
+
+    /// Drops the versions of an organization's key before this one.
+    async fn drop_before(
+        &self,
+        organization_id: OrganizationId,
+        version: u32,
+    ) -> Result<(), StoreError>;
+
+    /// Keeps a canary in place of the one that was found, unless another is kept; whether it was.
+    async fn replace_canary(&self, found: Sealed, canary: Sealed) -> Result<bool, StoreError>;
 
     /// The canary, if the database has one.
     async fn canary(&self) -> Result<Option<Sealed>, StoreError>;

@@ -30,7 +30,7 @@ use std::time::Duration;
 pub use self::agent::{AgentRow, AgentTaskRow, with_tasks};
 pub use self::audit::{AuditRow, UnlinkedRow};
 pub use self::credential::CredentialRow;
-pub use self::data_key::DataKeyRow;
+pub use self::data_key::{DataKeyRow, OwnedDataKeyRow};
 pub use self::delivery::{AttemptRow, DeliveryMoments, DeliveryRow, with_attempts};
 pub use self::destination::{ActiveDestination, ActiveDestinationRow, DestinationRow};
 pub use self::event::{EventPlaceRow, EventRow};

@@ -141,6 +141,72 @@ impl DataKeys for MemoryStore {
         .await
     }
 
+    async fn add(
+        &self,
+        _: Operator,
+        organization_id: OrganizationId,
+        key: WrappedKey,
+        seals_from: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.transact("DataKeys::add", |state, at| {
+            let version = (organization_id, key.version);
+            let is_new = !state.data_keys.contains_key(&version);
+            let seals = seals_from <= at;
+            let key = WrappedKey { seals, ..key };
+            state.data_keys.entry(version).or_insert(key);
+            Ok(is_new)
+        })
+        .await
+    }
+
+    async fn all(&self) -> Result<Vec<(OrganizationId, WrappedKey)>, StoreError> {
+        self.read("DataKeys::all", |state| {
+            let keys = state.data_keys.iter();
+            keys.map(|((owner, _), key)| (*owner, key.clone()))
+                .collect()
+        })
+        .await
+    }
+
+    async fn rewrap(
+        &self,
+        _: Operator,
+        organization_id: OrganizationId,
+        found: WrappedKey,
+        wrapped: Sealed,
+    ) -> Result<bool, StoreError> {
+        self.transact("DataKeys::rewrap", |state, _| {
+            let kept = state.data_keys.get_mut(&(organization_id, found.version));
+            let kept = kept.filter(|kept| kept.wrapped == found.wrapped);
+            Ok(kept.map(|kept| kept.wrapped = wrapped).is_some())
+        })
+        .await
+    }
+
+    async fn drop_before(
+        &self,
+        organization_id: OrganizationId,
+        version: u32,
+    ) -> Result<(), StoreError> {
+        self.transact("DataKeys::drop_before", |state, _| {
+            let keys = &mut state.data_keys;
+            keys.retain(|(owner, kept), _| *owner != organization_id || *kept >= version);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn replace_canary(&self, found: Sealed, canary: Sealed) -> Result<bool, StoreError> {
+        self.transact("DataKeys::replace_canary", |state, _| {
+            let is_found = state.canary.as_ref() == Some(&found);
+            if is_found {
+                state.canary = Some(canary);
+            }
+            Ok(is_found)
+        })
+        .await
+    }
+
     async fn canary(&self) -> Result<Option<Sealed>, StoreError> {
         self.read("DataKeys::canary", |state| state.canary.clone())
             .await

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlx::PgPool;
 use sqlx::error::DatabaseError;
 use windlass_application::ports::Clock;
+use windlass_application::ports::sealed_values::SealedColumn;
 use windlass_conformance::clock::VirtualClock;
 use windlass_store_postgres::{ConnectError, PostgresStore};
 
@@ -190,6 +191,51 @@ async fn tables_of_tenants(outside: &PgPool) -> Vec<String> {
     .expect("the columns");
     assert!(readable.len() > 15, "{readable:?}");
     readable
+}
+
+/// What is sealed, each with its column in `SealedColumn`; and what else is bytes, and no secret.
+/// A new column of bytes belongs into one of the two, or keys cannot be rotated.
+#[tokio::test]
+async fn every_column_of_bytes_is_sealed_anew_or_no_secret() {
+    let database = Database::migrated().await;
+    let mut columns: Vec<String> = sqlx::query_scalar(
+        "SELECT table_name || '.' || column_name
+         FROM information_schema.columns
+         WHERE table_schema = 'public' AND data_type = 'bytea' AND table_name <> '_sqlx_migrations'",
+    )
+    .fetch_all(database.outside())
+    .await
+    .expect("the columns");
+    columns.sort();
+
+    let sealed = SealedColumn::ALL.iter().filter_map(|column| match column {
+        SealedColumn::RunInput => Some("run_input.input"),
+        // Text: inside the JSON of run.state.
+        SealedColumn::RunState => None,
+        SealedColumn::CredentialSummary => Some("credential.summary"),
+        SealedColumn::CredentialSecret => Some("credential.secret"),
+        SealedColumn::CredentialLogin => Some("credential.login"),
+        SealedColumn::WebhookSecret => Some("destination.secret"),
+        SealedColumn::WebhookHeaders => Some("destination.headers"),
+        SealedColumn::IdempotencyAnswer => Some("idempotency.answer"),
+        SealedColumn::AuditHead => Some("audit_head.sealed"),
+    });
+    // Wrapped with the master key: `rotate-master` does them.
+    let of_the_master_key = ["canary.sealed", "data_key.wrapped"];
+    let no_secret = [
+        "api_key.hash",
+        "audit.hash",
+        "file.sha256",
+        "idempotency.body_hash",
+        "parked.held_by",
+        "queue.held_by",
+        "run.finished_digest",
+        "screenshot.sha256",
+    ];
+    let known = sealed.chain(of_the_master_key).chain(no_secret);
+    let mut known: Vec<String> = known.map(str::to_owned).collect();
+    known.sort();
+    assert_eq!(columns, known);
 }
 
 /// An organization with a row in some of its tables.

@@ -155,12 +155,7 @@ async fn an_older_key_version_still_opens_and_the_newest_seals() {
         .await
         .unwrap()
         .seal(INPUT, b"hunter2");
-    let second = WrappedKey {
-        version: 2,
-        wrapped: vault
-            .wrapping
-            .seal(wrapped_key(organization(1), 2), &[9; KEY_BYTES]),
-    };
+    let second = vault.fresh(organization(1), 2).await.unwrap();
     fixture.kept.insert(organization(1), second).await.unwrap();
 
     let after = fixture.start().of(organization(1)).await.unwrap();
@@ -168,6 +163,37 @@ async fn an_older_key_version_still_opens_and_the_newest_seals() {
     assert!(after.open(INPUT, &before).is_ok());
     assert_eq!(key_version(&before), Some(1));
     assert_eq!(key_version(&after.seal(INPUT, b"hunter2")), Some(2));
+}
+
+#[tokio::test]
+async fn a_version_whose_moment_has_not_come_opens_and_does_not_seal() {
+    let fixture = Fixture::new();
+    let first = fixture.start();
+    first.of(organization(1)).await.unwrap();
+    let second = first.fresh(organization(1), 2).await.unwrap();
+    fixture
+        .kept
+        .insert(organization(1), second.clone())
+        .await
+        .unwrap();
+    let early = fixture.start().of(organization(1)).await.unwrap();
+    let sealed = early.seal(INPUT, b"hunter2");
+    let waiting = WrappedKey {
+        seals: false,
+        ..second
+    };
+    fixture
+        .kept
+        .keys
+        .lock()
+        .unwrap()
+        .insert((organization(1), 2), waiting);
+
+    let vault = fixture.start().of(organization(1)).await.unwrap();
+
+    assert_eq!(key_version(&sealed), Some(2));
+    assert!(vault.open(INPUT, &sealed).is_ok());
+    assert_eq!(key_version(&vault.seal(INPUT, b"hunter2")), Some(1));
 }
 
 #[tokio::test]

@@ -160,7 +160,10 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
             signals_prefix: String::new(),
             replica_name: None,
         },
-        master_key: MasterKeyConfig { master_key: None },
+        master_key: MasterKeyConfig {
+            master_key: None,
+            master_key_previous: None,
+        },
         first_key: FirstKeyConfig {
             bootstrap_key: Some(key.clone()),
         },

@@ -154,7 +154,7 @@ impl World {
             keys: store.clone(),
             workers: store.clone(),
             blobs: Arc::new(Folder::open(&folder.path().join("files")).unwrap()),
-            vault: Arc::new(KeyVault::new(&master_key, store)),
+            vault: Arc::new(KeyVault::new(&master_key[0], store)),
             queue: Arc::new(LocalQueue::default()),
             signals: Arc::new(LocalSignals::default()),
             limits: Arc::new(LocalLimits::default()),
