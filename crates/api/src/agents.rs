@@ -16,7 +16,7 @@ use windlass_wire::parameters::PageParameters;
 use crate::authentication::Authenticated;
 use crate::change::{Change, Proposed};
 use crate::error::{ApiError, not_found, of_write};
-use crate::json::request_body;
+use crate::json::{CANNOT_CHANGE, request_body};
 use crate::kept::Shape;
 use crate::listed::Listed;
 use crate::path::Path;
@@ -29,7 +29,7 @@ request_body!(
     AgentChangeBody,
     "an agent",
     const CLEARED: &'static [&'static str] = &["description"];,
-    const FIXED: &'static [&'static str] = &["id"];
+    const REFUSED: &'static [(&'static str, &'static str)] = &[("id", CANNOT_CHANGE)];
 );
 
 pub(crate) fn router() -> OpenApiRouter<Api> {

@@ -21,7 +21,7 @@ use windlass_wire::parameters::{CredentialParameters, PageParameters};
 use crate::authentication::Authenticated;
 use crate::change::{Change, Proposed};
 use crate::error::{ApiError, of_write};
-use crate::json::request_body;
+use crate::json::{CANNOT_CHANGE, request_body};
 use crate::kept::{Shape, credential};
 use crate::listed::TimedId;
 use crate::path::Path;
@@ -34,7 +34,8 @@ request_body!(
     CredentialChangeBody,
     "a credential",
     const CLEARED: &'static [&'static str] = &["external_id"];,
-    const FIXED: &'static [&'static str] = &["auth_method", "source_id"];
+    const REFUSED: &'static [(&'static str, &'static str)] =
+        &[("auth_method", CANNOT_CHANGE), ("source_id", CANNOT_CHANGE)];
 );
 
 pub(crate) fn router() -> OpenApiRouter<Api> {

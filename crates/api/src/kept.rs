@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use windlass_application::contents::{IDEMPOTENCY_ANSWER, answer_row};
 use windlass_application::ports::credentials::CredentialView;
+use windlass_application::ports::deliveries::DeliveryView;
 use windlass_application::ports::runs::RunView;
 use windlass_application::ports::sessions::SessionView;
 use windlass_application::ports::vault::Place;
@@ -23,7 +24,8 @@ use windlass_domain::task::Task;
 use windlass_wire::agent::AgentBody;
 use windlass_wire::answer::{Answer, DeletedBody};
 use windlass_wire::credential::CredentialBody;
-use windlass_wire::destination::DestinationBody;
+use windlass_wire::delivery::DeliveryBody;
+use windlass_wire::destination::{DestinationBody, ReplayedBody};
 use windlass_wire::playbook::{DeletedPlaybookBody, PlaybookBody};
 use windlass_wire::run::RunBody;
 use windlass_wire::session::SessionBody;
@@ -51,8 +53,8 @@ pub(crate) struct KeyedRequest {
 pub(crate) enum Shape {
     /// What it made, with this status.
     Made(StatusCode),
-    /// A destination, with the secret that is shown once.
-    MadeWithSecret(SecretString),
+    /// A destination, with the secret that is shown once, and this status.
+    MadeWithSecret(StatusCode, SecretString),
     /// That something is gone.
     Deleted {
         /// Its id.
@@ -72,8 +74,7 @@ pub(crate) enum Shape {
 impl Shape {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Made(status) => *status,
-            Self::MadeWithSecret(_) => StatusCode::CREATED,
+            Self::Made(status) | Self::MadeWithSecret(status, _) => *status,
             Self::Deleted { .. } | Self::DeletedPlaybook { .. } => StatusCode::OK,
         }
     }
@@ -116,6 +117,8 @@ made!(
     RunView => Run,
     SessionView => Session,
     Destination => Destination,
+    DeliveryView => Delivery,
+    u32 => Replayed,
 );
 
 impl Made for () {
@@ -237,13 +240,19 @@ impl Answering {
             Outcome::Destination(destination) => {
                 answered(self.destination(destination), request_id)
             }
+            Outcome::Delivery(view) => answered(delivery(view), request_id),
+            Outcome::Replayed(sent) => json_bytes(&ReplayedBody {
+                object: "replay",
+                deliveries: *sent,
+                request_id,
+            }),
             Outcome::Deleted => self.deleted(request_id),
         }
     }
 
     fn destination(&self, destination: &Destination) -> DestinationBody {
         let secret = match &self.shape {
-            Shape::MadeWithSecret(secret) => Some(secret.expose_secret().to_owned()),
+            Shape::MadeWithSecret(_, secret) => Some(secret.expose_secret().to_owned()),
             Shape::Made(_) | Shape::Deleted { .. } | Shape::DeletedPlaybook { .. } => None,
         };
         DestinationBody::new(destination, secret)
@@ -264,7 +273,7 @@ impl Answering {
                 deleted: true,
                 request_id,
             }),
-            Shape::Made(_) | Shape::MadeWithSecret(_) => {
+            Shape::Made(_) | Shape::MadeWithSecret(..) => {
                 unreachable!("a handler that deletes says what it deletes")
             }
         }
@@ -295,6 +304,11 @@ pub(crate) fn credential(view: &CredentialView) -> CredentialBody {
         view.username.clone(),
         view.source_fields.clone(),
     )
+}
+
+/// A delivery as its caller sees it.
+pub(crate) fn delivery(view: &DeliveryView) -> DeliveryBody {
+    DeliveryBody::new(&view.delivery, &view.attempt_log)
 }
 
 /// A run as its caller sees it at this moment.

@@ -4,12 +4,13 @@ use windlass_application::Key;
 use windlass_application::ports::credentials::CredentialView;
 use windlass_application::ports::deliveries::DeliveryView;
 use windlass_application::ports::runs::RunView;
+use windlass_application::ports::sessions::SessionView;
 use windlass_domain::agent::AgentWithTasks;
 use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::{
-    CredentialId, DeliveryId, DestinationId, EventId, RunId, ScreenshotId, StorageId,
+    CredentialId, DeliveryId, DestinationId, EventId, RunId, ScreenshotId, SessionId, StorageId,
 };
 use windlass_domain::screenshot::Screenshot;
 use windlass_domain::source::Source;
@@ -43,6 +44,7 @@ listed! {
     Event: ;
     Destination: ;
     DeliveryView: delivery;
+    SessionView: session;
 }
 
 /// An id that carries its moment, so that its item's place in a list is known by it alone.
@@ -69,5 +71,6 @@ timed!(
     ScreenshotId,
     EventId,
     DestinationId,
-    DeliveryId
+    DeliveryId,
+    SessionId
 );

@@ -5,8 +5,8 @@ use http::request::Parts;
 use windlass_application::Resource;
 use windlass_application::ports::blobs::BlobId;
 use windlass_domain::id::{
-    AgentId, CredentialId, DestinationId, EventId, RunId, ScreenshotId, SessionId, SourceId,
-    StorageId, TaskId,
+    AgentId, CredentialId, DeliveryId, DestinationId, EventId, RunId, ScreenshotId, SessionId,
+    SourceId, StorageId, TaskId,
 };
 
 use crate::error::{ApiError, not_found};
@@ -47,6 +47,7 @@ ids!(
     StorageId => Storage,
     EventId => Event,
     DestinationId => EventDestination,
+    DeliveryId => EventDelivery,
 );
 
 impl Id for BlobId {

@@ -17,8 +17,8 @@ use crate::openapi;
 use crate::request::{answer, json_bytes, json_of, no_such_call, no_such_method};
 use crate::state::{Api, ApiConfig};
 use crate::{
-    agents, credentials, destinations, event_stream, events, files, playbooks, run_replies,
-    run_story, runs, screenshots, sessions, sources, storage, tasks, test_key,
+    agents, credentials, deliveries, destinations, event_stream, events, files, playbooks,
+    run_replies, run_story, runs, screenshots, sessions, sources, storage, tasks, test_key,
 };
 
 /// Every call that needs a key.
@@ -38,6 +38,7 @@ fn keyed() -> OpenApiRouter<Api> {
         .merge(storage::router())
         .merge(destinations::router())
         .merge(event_stream::router())
+        .merge(deliveries::router())
         .merge(events::router())
 }
 

@@ -7,13 +7,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use windlass_application::Resource;
 use windlass_domain::id::SessionId;
-use windlass_wire::answer::Answer;
+use windlass_wire::answer::{Answer, PageBody};
+use windlass_wire::parameters::PageParameters;
 use windlass_wire::session::SessionBody;
 
 use crate::authentication::Authenticated;
 use crate::change::Change;
 use crate::error::{ApiError, not_found};
 use crate::kept::{Shape, session};
+use crate::listed::TimedId;
 use crate::path::Path;
 use crate::query::Query;
 use crate::request::{Received, json};
@@ -21,8 +23,28 @@ use crate::state::Api;
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
+        .routes(routes!(list_sessions))
         .routes(routes!(read_session))
         .routes(routes!(end_session))
+}
+
+/// Lists sessions, newest first.
+#[utoipa::path(get, path = "/v2/sessions", tag = "sessions",
+    params(PageParameters), responses((status = 200, body = PageBody<SessionBody>)))]
+async fn list_sessions(
+    State(api): State<Api>,
+    caller: Authenticated,
+    mut query: Query,
+) -> Result<Response, ApiError> {
+    let organization = caller.organization();
+    let cursor = query.list(&api, organization);
+    let created = query.created();
+    let paging = query.page(cursor)?;
+    let request = paging.request(paging.named().and_then(SessionId::place))?;
+    let ports = &api.application.ports;
+    let page = ports.sessions.list(organization, created, request).await?;
+    let now = ports.clock.now();
+    Ok(paging.answer(&api, organization, &page, |view| session(view, now)))
 }
 
 /// Reads a session.

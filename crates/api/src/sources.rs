@@ -17,7 +17,7 @@ use windlass_wire::source::{NewSourceBody, SourceBody, SourceChangeBody};
 use crate::authentication::Authenticated;
 use crate::change::{Change, Proposed};
 use crate::error::{ApiError, not_found, of_write};
-use crate::json::request_body;
+use crate::json::{CANNOT_CHANGE, request_body};
 use crate::kept::Shape;
 use crate::listed::Listed;
 use crate::path::Path;
@@ -30,7 +30,8 @@ request_body!(
     SourceChangeBody,
     "a source",
     const CLEARED: &'static [&'static str] = &["name"];,
-    const FIXED: &'static [&'static str] = &["id", "type"];
+    const REFUSED: &'static [(&'static str, &'static str)] =
+        &[("id", CANNOT_CHANGE), ("type", CANNOT_CHANGE)];
 );
 
 pub(crate) fn router() -> OpenApiRouter<Api> {

@@ -22,7 +22,7 @@ use windlass_wire::task::{
 use crate::authentication::Authenticated;
 use crate::change::{Change, Proposed};
 use crate::error::{ApiError, not_found, of_write};
-use crate::json::request_body;
+use crate::json::{CANNOT_CHANGE, request_body};
 use crate::kept::Shape;
 use crate::listed::Listed;
 use crate::path::Path;
@@ -36,7 +36,8 @@ request_body!(
     "a task",
     const CLEARED: &'static [&'static str] =
         &["input_schema", "output_schema", "prompt", "storage"];,
-    const FIXED: &'static [&'static str] = &["agent_id", "id"];
+    const REFUSED: &'static [(&'static str, &'static str)] =
+        &[("agent_id", CANNOT_CHANGE), ("id", CANNOT_CHANGE)];
 );
 
 pub(crate) fn router() -> OpenApiRouter<Api> {

@@ -25,12 +25,16 @@ use crate::ports::{
 use crate::put_playbook::PutPlaybook;
 use crate::read_credentials::ReadCredentials;
 use crate::read_run_input::ReadRunInput;
+use crate::replay_events::ReplayEvents;
 use crate::review_run::ReviewRun;
+use crate::rotate_secret::RotateSecret;
 use crate::schema::Schemas;
 use crate::start_run::StartRun;
 use crate::sweep::Sweeper;
+use crate::test_destination::TestDestination;
 use crate::update_agent::UpdateAgent;
 use crate::update_credential::UpdateCredential;
+use crate::update_destination::UpdateDestination;
 use crate::update_source::UpdateSource;
 use crate::update_task::UpdateTask;
 use crate::wait_for_run::WaitForRun;
@@ -105,6 +109,10 @@ pub struct Application {
     pub update_task: UpdateTask,
     pub put_playbook: PutPlaybook,
     pub create_destination: CreateDestination,
+    pub update_destination: UpdateDestination,
+    pub rotate_secret: RotateSecret,
+    pub test_destination: TestDestination,
+    pub replay_events: ReplayEvents,
     pub start_run: StartRun,
     pub cancel_run: CancelRun,
     pub end_session: EndSession,
@@ -180,6 +188,24 @@ impl Application {
                 vault: ports.vault.clone(),
                 clock: ports.clock.clone(),
                 sends_webhooks: ports.webhooks.is_some(),
+            },
+            update_destination: UpdateDestination {
+                destinations: ports.destinations.clone(),
+                egress: ports.egress.clone(),
+                vault: ports.vault.clone(),
+            },
+            rotate_secret: RotateSecret {
+                destinations: ports.destinations.clone(),
+                vault: ports.vault.clone(),
+            },
+            test_destination: TestDestination {
+                destinations: ports.destinations.clone(),
+                vault: ports.vault.clone(),
+                clock: ports.clock.clone(),
+                webhooks: ports.webhooks.clone(),
+            },
+            replay_events: ReplayEvents {
+                deliveries: ports.deliveries.clone(),
             },
             start_run: StartRun {
                 runs: ports.runs.clone(),

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::{Map, Value, json};
+use windlass_domain::Timestamp;
+use windlass_domain::destination::Webhook;
 use windlass_domain::id::{CredentialId, DestinationId, RunId};
 use windlass_domain::sealed::Sealed;
 use zeroize::Zeroizing;
 
+use crate::ports::destination::OpenedConfiguration;
 use crate::ports::vault::{OrganizationVault, Place, VaultError};
 
 /// The place of a run's input.
@@ -216,17 +219,42 @@ pub fn open_login(
     vault.open(place, sealed)
 }
 
+/// A signing secret of a webhook, and until when it signs.
+#[derive(Clone)]
+pub struct SigningSecret {
+    /// `whsec_…`.
+    pub secret: SecretString,
+    /// When it ends; None where none has taken its place.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl SigningSecret {
+    /// The one that signs from now on.
+    pub fn present(secret: SecretString) -> Self {
+        Self {
+            secret,
+            ends_at: None,
+        }
+    }
+}
+
 /// Seals a webhook's signing secrets, newest first.
 pub fn seal_signing_secrets(
     vault: &dyn OrganizationVault,
     id: DestinationId,
-    secrets: &[SecretString],
+    secrets: &[SigningSecret],
 ) -> Sealed {
-    let value: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+    let value: Vec<Value> = secrets
+        .iter()
+        .map(|it| {
+            let ends_at = it.ends_at.map(Timestamp::millis);
+            json!({"secret": it.secret.expose_secret(), "ends_at": ends_at})
+        })
+        .collect();
     seal_value(vault, WEBHOOK_SECRET, &id.to_string(), &Value::from(value))
 }
 
-/// Opens a webhook's signing secrets, newest first.
+/// Opens those of a webhook's signing secrets that sign at this moment, newest first.
 ///
 /// # Errors
 /// Where they are not what was sealed for this destination.
@@ -234,13 +262,41 @@ pub fn open_signing_secrets(
     vault: &dyn OrganizationVault,
     id: DestinationId,
     sealed: &Sealed,
-) -> Result<Vec<SecretString>, VaultError> {
+    now: Timestamp,
+) -> Result<Vec<SigningSecret>, VaultError> {
     let value = open_value(vault, WEBHOOK_SECRET, &id.to_string(), sealed)?;
     let secrets = value.as_array().into_iter().flatten();
+    let secrets = secrets.filter_map(|it| {
+        Some(SigningSecret {
+            secret: SecretString::from(it["secret"].as_str()?),
+            ends_at: it["ends_at"].as_i64().map(Timestamp::from_millis),
+        })
+    });
     Ok(secrets
-        .filter_map(Value::as_str)
-        .map(SecretString::from)
+        .filter(|it| it.ends_at.is_none_or(|ends_at| now < ends_at))
         .collect())
+}
+
+/// A webhook with all that is sealed of it opened, for its sender.
+///
+/// # Errors
+/// Where something is not what was sealed for this destination.
+pub fn open_webhook(
+    vault: &dyn OrganizationVault,
+    id: DestinationId,
+    webhook: &Webhook,
+    now: Timestamp,
+) -> Result<OpenedConfiguration, VaultError> {
+    let secrets = open_signing_secrets(vault, id, &webhook.secret, now)?;
+    let custom_headers = match &webhook.custom_headers {
+        Some(sealed) => open_headers(vault, id, sealed)?,
+        None => Vec::new(),
+    };
+    Ok(OpenedConfiguration::Webhook {
+        url: webhook.url.clone(),
+        secrets: secrets.into_iter().map(|it| it.secret).collect(),
+        custom_headers,
+    })
 }
 
 /// Seals a webhook's further headers.

@@ -10,7 +10,7 @@ use windlass_domain::event::EventType;
 use windlass_domain::id::DestinationId;
 use windlass_domain::source;
 
-use crate::contents;
+use crate::contents::{self, SigningSecret};
 use crate::create_source::refused;
 use crate::error::CallError;
 use crate::field;
@@ -32,16 +32,25 @@ pub struct NewWebhook {
     pub name: String,
     /// Types, families such as `task_run.*`, or `*` alone; all where left out.
     pub events: Option<Vec<String>>,
-    /// Where to.
-    pub url: String,
-    /// `durable` (where left out) or `deck`.
-    pub retry_profile: Option<String>,
-    /// `whsec_…`; made where left out.
-    pub secret: Option<SecretString>,
-    /// Further headers.
-    pub custom_headers: Vec<(String, SecretString)>,
+    /// How they are sent.
+    pub webhook: WebhookFields,
     /// What is wrong with the request's form already: told with what the rules find.
     pub wrong: Vec<Problem>,
+}
+
+/// What a caller gives of a webhook. What is None is left out.
+#[derive(Clone, Default)]
+pub struct WebhookFields {
+    /// By what name the caller gave them, where that is an older one.
+    pub named: Option<&'static str>,
+    /// Where to.
+    pub url: Option<String>,
+    /// `durable` (where left out of a new one) or `deck`.
+    pub retry_profile: Option<String>,
+    /// `whsec_…`; made where left out of a new one.
+    pub secret: Option<SecretString>,
+    /// Further headers, all of them.
+    pub custom_headers: Option<Vec<(String, SecretString)>>,
 }
 
 /// Makes an event destination.
@@ -68,7 +77,7 @@ impl CreateDestination {
     pub async fn execute(
         &self,
         write: Write,
-        new: NewWebhook,
+        mut new: NewWebhook,
         secret: SecretString,
     ) -> Result<Written<Destination>, CallError> {
         let mut problems = Vec::new();
@@ -80,23 +89,12 @@ impl CreateDestination {
             ));
         }
         let name = field::name("name", &new.name, &mut problems);
-        let events = event_filter(new.events.as_deref(), &mut problems);
-        self.check_url(&new.url, &mut problems).await;
-        let retry_profile = field::choice(
-            "webhook.retry_profile",
-            new.retry_profile.as_deref(),
-            RetryProfile::parse,
-            "`durable` or `deck`",
-            &mut problems,
-        );
-        if let Err(error) = signing_secret::key(&secret) {
-            problems.push(Problem::of(
-                ProblemKind::Invalid,
-                "webhook.secret",
-                format!("`webhook.secret` {error}."),
-            ));
-        }
-        check_headers(&new.custom_headers, &mut problems);
+        let events = event_filter("events", new.events.as_deref(), &mut problems);
+        let url = new.webhook.url.get_or_insert_default();
+        let url = url.trim().to_owned();
+        // Whichever it is, it signs.
+        new.webhook.secret = Some(secret.clone());
+        let retry_profile = new.webhook.check(&*self.egress, &mut problems).await;
         let problems = with_form(new.wrong, problems);
         let (Some(events), true) = (events, problems.is_empty()) else {
             return Err(CallError::Invalid(problems));
@@ -104,17 +102,22 @@ impl CreateDestination {
         let vault = self.vault.of(write.organization.organization_id()).await?;
         let now = self.clock.now();
         let id = DestinationId::new(now, random());
-        let custom_headers = (!new.custom_headers.is_empty())
-            .then(|| contents::seal_headers(&*vault, id, &new.custom_headers));
+        let headers = new.webhook.custom_headers.unwrap_or_default();
+        let custom_headers =
+            (!headers.is_empty()).then(|| contents::seal_headers(&*vault, id, &headers));
         let destination = Destination {
             id,
             name,
             status: DestinationStatus::Active,
             events,
             configuration: Configuration::Webhook(Webhook {
-                url: new.url.trim().to_owned(),
+                url,
                 retry_profile: retry_profile.unwrap_or(RetryProfile::Durable),
-                secret: contents::seal_signing_secrets(&*vault, id, &[secret]),
+                secret: contents::seal_signing_secrets(
+                    &*vault,
+                    id,
+                    &[SigningSecret::present(secret)],
+                ),
                 custom_headers,
             }),
             created_at: now,
@@ -125,28 +128,67 @@ impl CreateDestination {
             .await
             .map_err(|error| CallError::of_write(error, Resource::EventDestination))
     }
+}
 
-    async fn check_url(&self, given: &str, problems: &mut Vec<Problem>) {
-        const FIELD: &str = "webhook.url";
-        match source::website(given.trim()) {
-            Ok(url) => problems.extend(refused(&*self.egress, FIELD, &url).await),
-            Err(_) if given.trim().is_empty() => problems.push(Problem::of(
-                ProblemKind::Missing,
-                FIELD,
-                "`webhook.url` is missing; give the receiver's address.",
-            )),
-            Err(error) => problems.push(Problem::of(
-                ProblemKind::Invalid,
-                FIELD,
-                format!("`{FIELD}` {error}."),
-            )),
+impl WebhookFields {
+    /// What is wrong with those that are given; the retry profile among them.
+    pub(crate) async fn check(
+        &self,
+        egress: &dyn EgressPolicy,
+        problems: &mut Vec<Problem>,
+    ) -> Option<RetryProfile> {
+        let object = self.named.unwrap_or("webhook");
+        if let Some(url) = &self.url {
+            check_url(egress, &format!("{object}.url"), url, problems).await;
         }
+        let retry_profile = field::choice(
+            &format!("{object}.retry_profile"),
+            self.retry_profile.as_deref(),
+            RetryProfile::parse,
+            "`durable` or `deck`",
+            problems,
+        );
+        if let Some(Err(error)) = self.secret.as_ref().map(signing_secret::key) {
+            let field = format!("{object}.secret");
+            let message = format!("`{field}` {error}.");
+            problems.push(Problem::of(ProblemKind::Invalid, field, message));
+        }
+        if let Some(headers) = &self.custom_headers {
+            check_headers(&format!("{object}.custom_headers"), headers, problems);
+        }
+        retry_profile
     }
 }
 
-fn event_filter(given: Option<&[String]>, problems: &mut Vec<Problem>) -> Option<EventFilter> {
+async fn check_url(
+    egress: &dyn EgressPolicy,
+    field: &str,
+    given: &str,
+    problems: &mut Vec<Problem>,
+) {
+    match source::website(given.trim()) {
+        Ok(url) => problems.extend(refused(egress, field, &url).await),
+        Err(_) if given.trim().is_empty() => problems.push(Problem::of(
+            ProblemKind::Missing,
+            field,
+            format!("`{field}` is missing; give the receiver's address."),
+        )),
+        Err(error) => problems.push(Problem::of(
+            ProblemKind::Invalid,
+            field,
+            format!("`{field}` {error}."),
+        )),
+    }
+}
+
+/// Which events a caller names: all where nothing is given.
+pub(crate) fn event_filter(
+    field: &str,
+    given: Option<&[String]>,
+    problems: &mut Vec<Problem>,
+) -> Option<EventFilter> {
     let mut wrong = |message: String| {
-        problems.push(Problem::of(ProblemKind::Invalid, "events", message));
+        problems.push(Problem::of(ProblemKind::Invalid, field, message));
         None
     };
     let Some(given) = given else {
@@ -156,10 +198,12 @@ fn event_filter(given: Option<&[String]>, problems: &mut Vec<Problem>) -> Option
         if given.len() == 1 {
             return Some(EventFilter::All);
         }
-        return wrong("`events`: `*` stands alone.".to_owned());
+        return wrong(format!("`{field}`: `*` stands alone."));
     }
     if given.is_empty() {
-        return wrong("`events` is empty; give types, or leave it out for all.".to_owned());
+        return wrong(format!(
+            "`{field}` is empty; give types, or leave it out for all."
+        ));
     }
     let mut patterns = Vec::new();
     for entry in given {
@@ -169,7 +213,7 @@ fn event_filter(given: Option<&[String]>, problems: &mut Vec<Problem>) -> Option
             Some(_) => {}
             None => {
                 return wrong(format!(
-                    "`events`: `{}` is no event type; `GET /v2/event-types` lists them.",
+                    "`{field}`: `{}` is no event type; `GET /v2/event-types` lists them.",
                     entry.chars().take(64).collect::<String>()
                 ));
             }
@@ -211,26 +255,25 @@ pub fn is_reserved_header(name: &str) -> bool {
     name.starts_with("webhook-") || RESERVED_HEADERS.contains(&name.as_str())
 }
 
-fn check_headers(headers: &[(String, SecretString)], problems: &mut Vec<Problem>) {
-    const FIELD: &str = "webhook.custom_headers";
+fn check_headers(field: &str, headers: &[(String, SecretString)], problems: &mut Vec<Problem>) {
     let mut wrong = |message: String| {
-        problems.push(Problem::of(ProblemKind::Invalid, FIELD, message));
+        problems.push(Problem::of(ProblemKind::Invalid, field, message));
     };
     if headers.len() > MAX_HEADERS {
-        wrong(format!("`{FIELD}` has {MAX_HEADERS} headers at most."));
+        wrong(format!("`{field}` has {MAX_HEADERS} headers at most."));
     }
     for (name, value) in headers.iter().take(MAX_HEADERS) {
         let is_name = (1..=64).contains(&name.len()) && name.bytes().all(is_token);
         let value = value.expose_secret();
         if !is_name {
             wrong(format!(
-                "`{FIELD}`: a header's name has 1 to 64 letters, digits and `-`."
+                "`{field}`: a header's name has 1 to 64 letters, digits and `-`."
             ));
         } else if is_reserved_header(name) {
-            wrong(format!("`{FIELD}`: `{name}` is set by Windlass."));
+            wrong(format!("`{field}`: `{name}` is set by Windlass."));
         } else if value.len() > MAX_HEADER_BYTES || value.bytes().any(|byte| !is_visible(byte)) {
             wrong(format!(
-                "`{FIELD}`: the value of `{name}` has {MAX_HEADER_BYTES} printable ASCII \
+                "`{field}`: the value of `{name}` has {MAX_HEADER_BYTES} printable ASCII \
                  characters at most, and no line breaks."
             ));
         }

@@ -243,15 +243,7 @@ impl Dispatcher {
         webhook: &Webhook,
     ) -> Result<OpenedConfiguration, VaultError> {
         let vault = self.vault.of(organization_id).await?;
-        let custom_headers = match &webhook.custom_headers {
-            Some(sealed) => contents::open_headers(&*vault, id, sealed)?,
-            None => Vec::new(),
-        };
-        Ok(OpenedConfiguration::Webhook {
-            url: webhook.url.clone(),
-            secrets: contents::open_signing_secrets(&*vault, id, &webhook.secret)?,
-            custom_headers,
-        })
+        contents::open_webhook(&*vault, id, webhook, self.clock.now())
     }
 }
 

@@ -8,7 +8,7 @@ use windlass_domain::slot::Exceeded;
 use crate::ports::blobs::BlobError;
 use crate::ports::error::{StoreError, WriteError};
 use crate::ports::vault::VaultError;
-use crate::problem::{Problem, Resource};
+use crate::problem::{Problem, ProblemKind, Resource};
 
 /// Why a use case did nothing. The API gives each its code.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,11 @@ impl CallError {
             WriteError::InUse { by } => Self::InUse { by },
             WriteError::ReferenceGone { what } => Self::NotFound(what),
             WriteError::CredentialDeleted => Self::CredentialDeleted,
+            WriteError::TooMuch { most } => Self::of(Problem::of(
+                ProblemKind::Invalid,
+                "created_before",
+                format!("The period has more than {most} events; take a shorter one."),
+            )),
             WriteError::Refused(refusal) => Self::Refused(refusal),
             WriteError::Exceeded(exceeded) => Self::Exceeded(exceeded),
             WriteError::IdempotencyKeyReused => Self::IdempotencyKeyReused,

@@ -15,6 +15,7 @@ use windlass_domain::source::Source;
 use windlass_domain::task::Task;
 
 use crate::ports::credentials::CredentialView;
+use crate::ports::deliveries::DeliveryView;
 use crate::ports::runs::RunView;
 use crate::ports::sessions::SessionView;
 use crate::random::random;
@@ -140,6 +141,10 @@ pub enum Outcome<'a> {
     Session(&'a SessionView),
     /// A destination.
     Destination(&'a Destination),
+    /// A delivery.
+    Delivery(&'a DeliveryView),
+    /// How many events are sent once more.
+    Replayed(&'a u32),
     /// A deletion, which needs no more than the request's path.
     Deleted,
 }

@@ -343,14 +343,14 @@ pub async fn a_waiting_dispatcher_looks_again(fixture: &Fixture) {
     assert_eq!(lease(fixture).await, []);
 }
 
-async fn lease(fixture: &Fixture) -> Vec<DueDelivery> {
+pub(crate) async fn lease(fixture: &Fixture) -> Vec<DueDelivery> {
     let deliveries = &fixture.ports.deliveries;
     let leased = deliveries.lease(100, 100, &[], LENGTH).await;
     leased.expect("the store leases")
 }
 
 /// Keeps an attempt of 40 ms that begins now. `failed` is the status of a receiver that refused.
-async fn record(fixture: &Fixture, due: &DueDelivery, failed: Option<u16>, next: Next) {
+pub(crate) async fn record(fixture: &Fixture, due: &DueDelivery, failed: Option<u16>, next: Next) {
     let attempt = Attempt {
         at: fixture.now(),
         status_code: failed.or(Some(200)),
@@ -366,21 +366,21 @@ async fn record(fixture: &Fixture, due: &DueDelivery, failed: Option<u16>, next:
     recorded.expect("the store records");
 }
 
-fn of(leased: &[DueDelivery], destination: &Destination) -> usize {
+pub(crate) fn of(leased: &[DueDelivery], destination: &Destination) -> usize {
     let of_one = leased
         .iter()
         .filter(|it| it.destination.id == destination.id);
     of_one.count()
 }
 
-fn only(status: DeliveryStatus) -> DeliveryFilter {
+pub(crate) fn only(status: DeliveryStatus) -> DeliveryFilter {
     DeliveryFilter {
         statuses: vec![status],
         ..DeliveryFilter::default()
     }
 }
 
-async fn list(
+pub(crate) async fn list(
     fixture: &Fixture,
     destination_id: DestinationId,
     filter: DeliveryFilter,
@@ -390,7 +390,7 @@ async fn list(
     page.await.expect("the store reads").items
 }
 
-async fn destination(fixture: &Fixture, id: DestinationId) -> Destination {
+pub(crate) async fn destination(fixture: &Fixture, id: DestinationId) -> Destination {
     let destinations = &fixture.ports.destinations;
     let destination = destinations.get(fixture.organization, id).await;
     destination.expect("the store reads").expect("it is kept")

@@ -45,6 +45,7 @@ pub mod runs_at_once;
 pub mod saved_logins;
 pub mod screenshots;
 pub mod sealed_values;
+pub mod sent_again;
 pub mod sessions;
 pub mod signals;
 pub mod sources;

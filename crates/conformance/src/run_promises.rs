@@ -144,6 +144,7 @@ macro_rules! run_promises {
             $open,
             sessions,
             [
+                sessions_are_listed_newest_first,
                 a_session_is_seen_with_its_newest_runs,
                 a_strangers_session_is_not_found,
                 an_end_of_a_queued_session_cancels_its_runs,
@@ -243,6 +244,19 @@ macro_rules! run_promises {
                 a_worker_that_calls_keeps_its_sessions,
                 a_worker_that_was_silent_hears_what_is_gone,
                 a_session_of_a_silent_worker_is_failed_once,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            sent_again,
+            [
+                a_changed_destination_is_read_back,
+                nobody_changes_anothers_destination,
+                an_inactive_destination_misses_what_happens,
+                a_rotated_secret_is_kept,
+                a_delivery_is_sent_once_more,
+                a_replay_sends_a_period_once_more,
+                replays_at_once_send_once,
             ]
         );
         $crate::promises!(

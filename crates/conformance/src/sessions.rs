@@ -1,9 +1,9 @@
 //! What sessions and the commands to them promise.
 
-use windlass_application::Written;
 use windlass_application::ports::WriteError;
 use windlass_application::ports::sessions::{SHOWN_RUNS, SessionCommanded, SessionView};
 use windlass_application::random::random;
+use windlass_application::{Created, Key, PageRequest, Position, Written};
 use windlass_domain::event::EventData;
 use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::lifecycle::Signal;
@@ -332,4 +332,34 @@ async fn start_in(stage: &Stage<'_>, id: SessionId) -> Result<(), WriteError> {
     let runs = &stage.fixture.ports.runs;
     let start = stage.new_run_in(id);
     runs.start(stage.fixture.write(), start).await.map(|_| ())
+}
+
+/// Sessions are listed newest first, each with its runs, in pages; nobody sees another's.
+pub async fn sessions_are_listed_newest_first(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let first = stage.started().await;
+    fixture.next_second();
+    let second = stage.started().await;
+    let sessions = &fixture.ports.sessions;
+    let page = |position| PageRequest { limit: 1, position };
+    let all = Created::default();
+
+    let newest = sessions.list(fixture.organization, all, page(Position::Start));
+    let newest = newest.await.expect("a list");
+    let key = Key {
+        created_at: newest.items[0].session.created_at,
+        id: newest.items[0].session.id.to_string(),
+    };
+    let next = sessions.list(fixture.organization, all, page(Position::After(key)));
+    let next = next.await.expect("a list");
+    let theirs = sessions.list(fixture.stranger, all, page(Position::Start));
+    let theirs = theirs.await.expect("a list");
+
+    assert_eq!(newest.items[0].session.id, second.session_id);
+    assert_eq!(newest.items[0].runs, [second]);
+    assert!(newest.has_more);
+    assert_eq!(next.items[0].session.id, first.session_id);
+    assert_eq!(next.items[0].runs, [first]);
+    assert!(!next.has_more);
+    assert_eq!(theirs.items, []);
 }

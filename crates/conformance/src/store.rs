@@ -296,6 +296,8 @@ fn answer(request_id: RequestId, outcome: Outcome<'_>) -> KeptAnswer {
         Outcome::Run(view) => view.run.id.to_string(),
         Outcome::Session(view) => view.session.id.to_string(),
         Outcome::Destination(destination) => destination.id.to_string(),
+        Outcome::Delivery(view) => view.delivery.id.to_string(),
+        Outcome::Replayed(sent) => sent.to_string(),
         Outcome::Deleted => "deleted".to_owned(),
     };
     KeptAnswer {

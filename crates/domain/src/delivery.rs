@@ -130,6 +130,16 @@ const PARKED_FOR: Duration = Duration::from_secs(30 * 24 * 3600);
 const GONE: u16 = 410;
 
 impl Delivery {
+    /// The delivery that is sent once more, due at once. What was tried stays known: where its retries
+    /// are over, this is one attempt more.
+    #[must_use]
+    pub fn again(mut self, now: Timestamp) -> Self {
+        self.state = DeliveryState::Pending {
+            next_attempt_at: now,
+        };
+        self
+    }
+
     /// The delivery after an attempt, when `next` follows from it.
     pub fn attempted(mut self, attempt: &Attempt, next: Next) -> Self {
         let over_at = attempt.at + attempt.duration;
@@ -148,6 +158,9 @@ impl Delivery {
         self
     }
 }
+
+/// The most events of one replay: what one transaction makes and sends again.
+pub const MAX_REPLAYED: u32 = 10_000;
 
 /// What follows from the attempt that made `attempts` of them.
 ///
@@ -174,8 +187,9 @@ pub fn after_attempt(profile: RetryProfile, attempts: u32, attempt: &Attempt, ji
                 after: wait.max(asked),
             }
         }
+        // What is sent again by hand ends nothing more than itself.
         None => Next::Park {
-            deactivate: profile == RetryProfile::Deck,
+            deactivate: profile == RetryProfile::Deck && index == waits.len(),
         },
     }
 }
@@ -229,6 +243,14 @@ mod tests {
         assert_eq!(
             after(RetryProfile::Deck, 4),
             Next::Park { deactivate: true }
+        );
+    }
+
+    #[test]
+    fn what_is_sent_again_by_hand_ends_no_destination() {
+        assert_eq!(
+            after(RetryProfile::Deck, 5),
+            Next::Park { deactivate: false }
         );
     }
 

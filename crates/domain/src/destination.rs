@@ -1,5 +1,6 @@
 //! Event destinations: where events are sent.
 
+use crate::edit::Edit;
 use crate::event::EventType;
 use crate::id::DestinationId;
 use crate::sealed::Sealed;
@@ -22,6 +23,71 @@ pub struct Destination {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+/// What a caller changes of a destination; already checked.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DestinationEdit {
+    /// Its name, where that changes.
+    pub name: Option<String>,
+    /// Whether events are sent to it, where that changes.
+    pub status: Option<DestinationStatus>,
+    /// Which events are sent to it, where that changes.
+    pub events: Option<EventFilter>,
+    /// How they are sent.
+    pub webhook: WebhookEdit,
+}
+
+/// What a caller changes of a webhook, field by field.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WebhookEdit {
+    /// Where to, where that changes.
+    pub url: Option<String>,
+    /// How often a failed attempt is repeated, where that changes.
+    pub retry_profile: Option<RetryProfile>,
+    /// The one signing secret from now on, sealed, where that changes.
+    pub secret: Option<Sealed>,
+    /// Further headers, sealed.
+    pub custom_headers: Edit<Sealed>,
+}
+
+impl Destination {
+    /// The destination after a change; None where that changes nothing.
+    #[must_use]
+    pub fn edited(&self, edit: &DestinationEdit, now: Timestamp) -> Option<Self> {
+        let Configuration::Webhook(webhook) = &self.configuration;
+        let changed = &edit.webhook;
+        let webhook = Webhook {
+            url: changed.url.clone().unwrap_or_else(|| webhook.url.clone()),
+            retry_profile: changed.retry_profile.unwrap_or(webhook.retry_profile),
+            secret: changed
+                .secret
+                .clone()
+                .unwrap_or_else(|| webhook.secret.clone()),
+            custom_headers: changed.custom_headers.over(&webhook.custom_headers),
+        };
+        let edited = Self {
+            name: edit.name.clone().unwrap_or_else(|| self.name.clone()),
+            status: edit.status.unwrap_or(self.status),
+            events: edit.events.clone().unwrap_or_else(|| self.events.clone()),
+            configuration: Configuration::Webhook(webhook),
+            ..self.clone()
+        };
+        (edited != *self).then(|| Self {
+            updated_at: now.following(self.updated_at),
+            ..edited
+        })
+    }
+
+    /// The event of a change that has led here; None where the status is as before.
+    pub fn event_since(&self, before: &Self) -> Option<EventType> {
+        match self.status {
+            status if status == before.status => None,
+            DestinationStatus::Active => Some(EventType::DestinationActivated),
+            DestinationStatus::Inactive => Some(EventType::DestinationDeactivated),
+            DestinationStatus::PendingVerification => None,
+        }
+    }
 }
 
 /// Whether events are sent to a destination.

@@ -9,11 +9,14 @@ use tokio::time::timeout;
 use url::Url;
 use windlass_application::ports::clock::Clock;
 use windlass_application::ports::destination::{DestinationSender, OpenedConfiguration};
+use windlass_application::random::random;
 use windlass_domain::delivery::Attempt;
+use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
+use windlass_domain::id::EventId;
 use windlass_domain::time::Timestamp;
 use windlass_egress::{Dialer, DialerError, Policy, Timeouts};
-use windlass_wire::event::EventBody;
+use windlass_wire::event::{EventBody, PingBody};
 
 use crate::failure;
 use crate::headers::{Envelope, headers};
@@ -21,6 +24,12 @@ use crate::retry_after::retry_after;
 
 /// How much of an answer's body is read. What is left ends the connection.
 const MAX_ANSWER_BYTES: usize = 16 * 1024;
+
+/// What one attempt carries.
+struct Sent<'a> {
+    id: &'a str,
+    body: Vec<u8>,
+}
 
 /// Sends events by webhook.
 pub struct WebhookSender {
@@ -79,7 +88,7 @@ impl WebhookSender {
     /// Why there is none, in a sentence.
     async fn post(
         &self,
-        event: &Event,
+        event: &Sent<'_>,
         at: Timestamp,
         configuration: &OpenedConfiguration,
     ) -> Result<Response, String> {
@@ -89,19 +98,17 @@ impl WebhookSender {
             custom_headers,
         } = configuration;
         let url = Url::parse(url).map_err(|error| format!("The address is no URL: {error}."))?;
-        let event = EventBody::from(event);
-        let body = event.to_bytes();
         let envelope = Envelope {
-            event_id: &event.id,
+            event_id: event.id,
             sent_at_seconds: at.seconds(),
-            body: &body,
+            body: &event.body,
         };
         let headers = headers(&envelope, secrets, custom_headers)?;
         let request = self.dialer.request(Method::POST, url);
         let request = request.map_err(|blocked| failure::of_policy(&blocked))?;
         match timeout(
             self.patience.status,
-            request.headers(headers).body(body).send(),
+            request.headers(headers).body(event.body.clone()).send(),
         )
         .await
         {
@@ -114,26 +121,8 @@ impl WebhookSender {
         }
     }
 
-    /// Takes the rest of an answer, so that its connection can be used again. How that ends does not
-    /// change the attempt.
-    async fn take_rest(&self, mut answer: Response) {
-        let reading = async {
-            let mut read = 0;
-            while let Ok(Some(chunk)) = answer.chunk().await {
-                read += chunk.len();
-                if read > MAX_ANSWER_BYTES {
-                    return;
-                }
-            }
-        };
-        // In time or not: see above.
-        drop(timeout(self.patience.rest, reading).await);
-    }
-}
-
-#[async_trait]
-impl DestinationSender for WebhookSender {
-    async fn send(&self, event: &Event, configuration: &OpenedConfiguration) -> Attempt {
+    /// One attempt, and how it went.
+    async fn attempt(&self, event: &Sent<'_>, configuration: &OpenedConfiguration) -> Attempt {
         let at = self.clock.now();
         let started = Instant::now();
         let answer = self.post(event, at, configuration).await;
@@ -160,6 +149,48 @@ impl DestinationSender for WebhookSender {
                 attempt
             }
         }
+    }
+
+    /// Takes the rest of an answer, so that its connection can be used again. How that ends does not
+    /// change the attempt.
+    async fn take_rest(&self, mut answer: Response) {
+        let reading = async {
+            let mut read = 0;
+            while let Ok(Some(chunk)) = answer.chunk().await {
+                read += chunk.len();
+                if read > MAX_ANSWER_BYTES {
+                    return;
+                }
+            }
+        };
+        // In time or not: see above.
+        drop(timeout(self.patience.rest, reading).await);
+    }
+}
+
+#[async_trait]
+impl DestinationSender for WebhookSender {
+    async fn send(&self, event: &Event, configuration: &OpenedConfiguration) -> Attempt {
+        let event = EventBody::from(event);
+        let sent = Sent {
+            id: &event.id,
+            body: event.to_bytes(),
+        };
+        self.attempt(&sent, configuration).await
+    }
+
+    async fn ping(
+        &self,
+        destination: &Destination,
+        configuration: &OpenedConfiguration,
+    ) -> Attempt {
+        let at = self.clock.now();
+        let ping = PingBody::new(EventId::new(at, random()), at, destination);
+        let sent = Sent {
+            id: &ping.id,
+            body: ping.to_bytes(),
+        };
+        self.attempt(&sent, configuration).await
     }
 }
 

@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use sqlx::postgres::PgConnection;
+use windlass_application::ports::destinations::Rotate;
 use windlass_application::ports::{Destinations, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::destination::{Configuration, Destination};
+use windlass_domain::destination::{Configuration, Destination, DestinationEdit, WebhookEdit};
+use windlass_domain::event::EventData;
 use windlass_domain::id::{DestinationId, OrganizationId};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{At, Id};
@@ -82,6 +84,24 @@ impl Destinations for PostgresStore {
         page::cut(rows, &page).read(read)
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: DestinationId,
+        edit: DestinationEdit,
+    ) -> Result<Written<Destination>, WriteError> {
+        retrying(|| self.update_destination(write.clone(), id, edit.clone())).await
+    }
+
+    async fn rotate_secret(
+        &self,
+        write: Write,
+        id: DestinationId,
+        rotate: Rotate,
+    ) -> Result<Written<Destination>, WriteError> {
+        retrying(|| self.rotate_destination(write.clone(), id, rotate.clone())).await
+    }
+
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
         retrying(|| self.delete_destination(write.clone(), id)).await
     }
@@ -104,6 +124,71 @@ impl PostgresStore {
         let organization_id = transaction.organization_id();
         insert(transaction.connection(), organization_id, &destination).await?;
         let audited = Audited::new("event_destination.create", &destination.id);
+        transaction
+            .commit(Outcome::Destination(&destination), Some(audited))
+            .await?;
+        Ok(Written::Done(destination))
+    }
+
+    async fn update_destination(
+        &self,
+        write: Write,
+        id: DestinationId,
+        edit: DestinationEdit,
+    ) -> Result<Written<Destination>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = lock(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(destination) = &edited {
+            update(transaction.connection(), organization_id, destination).await?;
+            if let Some(event_type) = destination.event_since(&before) {
+                let event = EventData::Destination(destination.clone());
+                transaction.emit(event_type, destination.updated_at, event);
+            }
+        }
+        let audited = edited.is_some();
+        let audited = audited.then(|| Audited::new("event_destination.update", &id));
+        let destination = edited.unwrap_or(before);
+        transaction
+            .commit(Outcome::Destination(&destination), audited)
+            .await?;
+        // One that is active again may have something pending.
+        self.deliveries_written().notify_one();
+        Ok(Written::Done(destination))
+    }
+
+    async fn rotate_destination(
+        &self,
+        write: Write,
+        id: DestinationId,
+        rotate: Rotate,
+    ) -> Result<Written<Destination>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = lock(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let secret = rotate(&before, transaction.at())?;
+        let edit = DestinationEdit {
+            webhook: WebhookEdit {
+                secret: Some(secret),
+                ..WebhookEdit::default()
+            },
+            ..DestinationEdit::default()
+        };
+        let edited = before.edited(&edit, transaction.at());
+        let destination = edited.unwrap_or(before);
+        update(transaction.connection(), organization_id, &destination).await?;
+        let audited = Audited::new("event_destination.rotate_secret", &id);
         transaction
             .commit(Outcome::Destination(&destination), Some(audited))
             .await?;
@@ -134,6 +219,57 @@ impl PostgresStore {
         let audited = Audited::new("event_destination.delete", &id);
         transaction.commit_deletion_between_events(audited).await
     }
+}
+
+/// The destination of this id, which changes in this transaction alone until its end.
+pub(crate) async fn lock(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: DestinationId,
+) -> Result<Option<Destination>, StoreError> {
+    let row: Option<DestinationRow> = sqlx::query_as(
+        "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
+                updated_at
+         FROM destination
+         WHERE organization_id = $1 AND id = $2
+         FOR NO KEY UPDATE",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(read).transpose()
+}
+
+/// Saves what a change may bring of a destination.
+async fn update(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    destination: &Destination,
+) -> Result<(), StoreError> {
+    let Configuration::Webhook(webhook) = &destination.configuration;
+    sqlx::query(
+        "UPDATE destination
+         SET name = $1, status = $2, events = $3, configuration = $4, secret = $5,
+             headers = $6, updated_at = $7
+         WHERE organization_id = $8 AND id = $9",
+    )
+    .bind(&destination.name)
+    .bind(destination.status.as_str())
+    .bind(windlass_records::write(&EventFilterRecord::from(
+        &destination.events,
+    )))
+    .bind(windlass_records::write(&WebhookRecord::from(webhook)))
+    .bind(webhook.secret.as_bytes())
+    .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
+    .bind(At(destination.updated_at))
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(destination.id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
 }
 
 /// Leaves what was not delivered to a destination to [`undelivered::sweep`].

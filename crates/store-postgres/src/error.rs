@@ -76,6 +76,7 @@ impl MaybeConflict for WriteError {
             | Self::InUse { .. }
             | Self::ReferenceGone { .. }
             | Self::CredentialDeleted
+            | Self::TooMuch { .. }
             | Self::Refused(_)
             | Self::Exceeded(_)
             | Self::IdempotencyKeyReused => false,

@@ -1,15 +1,19 @@
 //! Sessions, kept. What a run means for its session stands in `runs`: the two are decided together.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 use windlass_application::ports::sessions::{SessionCommanded, SessionView};
 use windlass_application::ports::{Sessions, StoreError, WriteError};
-use windlass_application::{OrganizationContext, Outcome, Write, Written};
+use windlass_application::{
+    Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
+};
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::session::{self, Session, SessionCommand};
 use windlass_records::columns::{At, Count, Id, millis};
+use windlass_records::page::{self, First};
 use windlass_records::rows::SessionRow;
 use windlass_records::{Audited, SessionStateRecord};
 
@@ -59,6 +63,36 @@ impl Sessions for PostgresStore {
     ) -> Result<Option<SessionView>, StoreError> {
         let mut open = self.read(organization).await?;
         view(&mut open, organization.organization_id(), id).await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<SessionView>, StoreError> {
+        let organization_id = organization.organization_id();
+        let mut query = QueryBuilder::new(select_sessions!("WHERE organization_id = "));
+        query.push_bind(Id(organization_id.uuid()));
+        let parse = |text: &str| SessionId::parse(text).map(SessionId::uuid);
+        page::push_page_by_id(&mut query, "session", created, &page, First::Newest, parse)?;
+        // One snapshot for the sessions and their runs.
+        let mut open = self.read(organization).await?;
+        let rows: Vec<SessionRow> = query
+            .build_query_as()
+            .fetch_all(&mut *open)
+            .await
+            .map_err(store_error)?;
+        let page = page::cut(rows, &page).read(read)?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for session in page.items {
+            let runs = runs::of_session(&mut open, organization_id, session.id).await?;
+            items.push(SessionView { session, runs });
+        }
+        Ok(Page {
+            items,
+            has_more: page.has_more,
+        })
     }
 
     async fn organization_of(&self, id: SessionId) -> Result<Option<OrganizationId>, StoreError> {

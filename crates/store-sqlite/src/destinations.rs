@@ -3,11 +3,13 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
+use windlass_application::ports::destinations::Rotate;
 use windlass_application::ports::{Destinations, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::destination::{Configuration, Destination};
+use windlass_domain::destination::{Configuration, Destination, DestinationEdit, WebhookEdit};
+use windlass_domain::event::EventData;
 use windlass_domain::id::{DestinationId, OrganizationId};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{At, Id};
@@ -101,6 +103,71 @@ impl Destinations for SqliteStore {
         page::cut(rows, &page).read(read)
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: DestinationId,
+        edit: DestinationEdit,
+    ) -> Result<Written<Destination>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let edited = before.edited(&edit, transaction.at());
+        if let Some(destination) = &edited {
+            update(transaction.connection(), organization_id, destination).await?;
+            if let Some(event_type) = destination.event_since(&before) {
+                let event = EventData::Destination(destination.clone());
+                transaction.emit(event_type, destination.updated_at, event);
+            }
+        }
+        let audited = edited.is_some();
+        let audited = audited.then(|| Audited::new("event_destination.update", &id));
+        let destination = edited.unwrap_or(before);
+        transaction
+            .commit(Outcome::Destination(&destination), audited)
+            .await?;
+        // One that is active again may have something pending.
+        self.deliveries_written().notify_one();
+        Ok(Written::Done(destination))
+    }
+
+    async fn rotate_secret(
+        &self,
+        write: Write,
+        id: DestinationId,
+        rotate: Rotate,
+    ) -> Result<Written<Destination>, WriteError> {
+        let mut transaction = match self.begin_write(write).await? {
+            Begun::Fresh(transaction) => transaction,
+            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+        };
+        let organization_id = transaction.organization_id();
+        let before = load(transaction.connection(), organization_id, id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        let secret = rotate(&before, transaction.at())?;
+        let edit = DestinationEdit {
+            webhook: WebhookEdit {
+                secret: Some(secret),
+                ..WebhookEdit::default()
+            },
+            ..DestinationEdit::default()
+        };
+        let edited = before.edited(&edit, transaction.at());
+        let destination = edited.unwrap_or(before);
+        update(transaction.connection(), organization_id, &destination).await?;
+        let audited = Audited::new("event_destination.rotate_secret", &id);
+        transaction
+            .commit(Outcome::Destination(&destination), Some(audited))
+            .await?;
+        Ok(Written::Done(destination))
+    }
+
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
         let mut transaction = match self.begin_write(write).await? {
             Begun::Fresh(transaction) => transaction,
@@ -144,6 +211,36 @@ pub(crate) async fn load(
     .await
     .map_err(store_error)?;
     row.map(read).transpose()
+}
+
+/// Saves what a change may bring of a destination.
+async fn update(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    destination: &Destination,
+) -> Result<(), StoreError> {
+    let Configuration::Webhook(webhook) = &destination.configuration;
+    sqlx::query(
+        "UPDATE destination
+         SET name = ?, status = ?, events = ?, configuration = ?, secret = ?,
+             headers = ?, updated_at = ?
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(&destination.name)
+    .bind(destination.status.as_str())
+    .bind(windlass_records::write(&EventFilterRecord::from(
+        &destination.events,
+    )))
+    .bind(windlass_records::write(&WebhookRecord::from(webhook)))
+    .bind(webhook.secret.as_bytes())
+    .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
+    .bind(At(destination.updated_at))
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(destination.id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
 }
 
 /// Leaves what was not delivered to a destination to [`undelivered::sweep`].

@@ -1,16 +1,20 @@
 //! Sessions, kept. What a run means for its session stands in `runs`: the two are decided together.
 
 use async_trait::async_trait;
+use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::sessions::{SessionCommanded, SessionView};
 use windlass_application::ports::{Sessions, StoreError, WriteError};
-use windlass_application::{OrganizationContext, Outcome, Write, Written};
+use windlass_application::{
+    Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
+};
 use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::session::{self, Session, SessionCommand};
 use windlass_records::Audited;
 use windlass_records::SessionStateRecord;
 use windlass_records::columns::{At, Id, millis};
+use windlass_records::page::{self, First};
 use windlass_records::rows::SessionRow;
 
 use crate::error::{read, store_error};
@@ -74,6 +78,39 @@ impl Sessions for SqliteStore {
         let view = view(&mut snapshot, id).await?;
         let organization_id = organization.organization_id();
         Ok(view.filter(|view| view.session.organization_id == organization_id))
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<SessionView>, StoreError> {
+        let organization_id = organization.organization_id();
+        let mut query = QueryBuilder::new("SELECT id, organization_id, credential_id, source_id, status, state, version, runtime_ms,
+                    created_at, updated_at
+             FROM session
+             WHERE organization_id = ",);
+        query.push_bind(Id(organization_id.uuid()));
+        let parse = |text: &str| SessionId::parse(text).map(SessionId::uuid);
+        page::push_page_by_id(&mut query, "session", created, &page, First::Newest, parse)?;
+        // One snapshot for the sessions and their runs.
+        let mut open = self.readers().begin().await.map_err(store_error)?;
+        let rows: Vec<SessionRow> = query
+            .build_query_as()
+            .fetch_all(&mut *open)
+            .await
+            .map_err(store_error)?;
+        let page = page::cut(rows, &page).read(read)?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for session in page.items {
+            let runs = runs::of_session(&mut open, session.id).await?;
+            items.push(SessionView { session, runs });
+        }
+        Ok(Page {
+            items,
+            has_more: page.has_more,
+        })
     }
 
     async fn organization_of(&self, id: SessionId) -> Result<Option<OrganizationId>, StoreError> {

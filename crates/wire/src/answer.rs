@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::agent::AgentBody;
 use crate::credential::CredentialBody;
+use crate::delivery::DeliveryBody;
 use crate::destination::DestinationBody;
 use crate::event::EventBody;
 use crate::playbook::PlaybookBody;
@@ -101,6 +102,7 @@ macro_rules! answers {
 answers!(
     AgentBody,
     CredentialBody,
+    DeliveryBody,
     DestinationBody,
     EventBody,
     PlaybookBody,

@@ -44,6 +44,9 @@ pub struct DeliveryBody {
     pub parked_until: Option<String>,
     /// The attempts that were made, oldest first.
     pub attempt_log: Vec<AttemptBody>,
+    /// The request that this answers; items of a list have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// How one attempt went.
@@ -85,6 +88,7 @@ impl DeliveryBody {
             next_attempt_at: next_attempt_at.map(|at| at.to_string()),
             parked_until: parked_until.map(|at| at.to_string()),
             attempt_log: log.iter().map(AttemptBody::from).collect(),
+            request_id: None,
         }
     }
 }

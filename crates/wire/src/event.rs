@@ -7,7 +7,10 @@ mod execution;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use windlass_domain::Timestamp;
+use windlass_domain::destination::Destination;
 use windlass_domain::event::{Event, EventData, EventType};
+use windlass_domain::id::EventId;
 
 pub use self::catalog::{
     AgentEventData, CredentialEventData, SourceEventData, TaskEventData, WebsiteEventData,
@@ -42,6 +45,36 @@ pub struct EventBody {
     /// The request that this answers; deliveries and items of a list have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+/// What a test sends: in form an event, of a type that nothing happens under, and without a number.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PingBody {
+    /// `evt_…`, of no event.
+    pub id: String,
+    object: &'static str,
+    #[serde(rename = "type")]
+    event_type: &'static str,
+    data: DestinationEventData,
+    created_at: String,
+}
+
+impl PingBody {
+    /// A ping to this destination.
+    pub fn new(id: EventId, at: Timestamp, destination: &Destination) -> Self {
+        Self {
+            id: id.to_string(),
+            object: "event",
+            event_type: "ping",
+            data: destination.into(),
+            created_at: at.to_string(),
+        }
+    }
+
+    /// The bytes that are sent.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts are JSON")
+    }
 }
 
 /// What can happen.

@@ -39,7 +39,7 @@ pub struct SessionBody {
     /// When it entered its status.
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// The request that this answers.
+    /// The request that this answers; items of a list have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }

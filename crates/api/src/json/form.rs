@@ -23,6 +23,9 @@ const MAX_MENDS: usize = 8;
 /// section 6.
 const MAX_INTEGER: u64 = (1 << 53) - 1;
 
+/// Why a change does not take a field that the resource has from its creation on.
+pub(crate) const CANNOT_CHANGE: &str = "cannot change";
+
 /// A body that a call takes.
 pub(crate) trait RequestBody: DeserializeOwned + ToSchema + Send + 'static {
     /// What it makes, in messages: `a task`.
@@ -31,8 +34,8 @@ pub(crate) trait RequestBody: DeserializeOwned + ToSchema + Send + 'static {
     const OPTIONAL: bool = false;
     /// Which of its fields null clears; anywhere else null means left out.
     const CLEARED: &'static [&'static str] = &[];
-    /// Which fields the resource has from its creation on, and this body cannot change.
-    const FIXED: &'static [&'static str] = &[];
+    /// Which fields there are and this body cannot have, each with the reason.
+    const REFUSED: &'static [(&'static str, &'static str)] = &[];
 
     /// Its form, made once.
     fn form() -> &'static Form;
@@ -93,7 +96,7 @@ impl Form {
     pub(crate) fn check<T: RequestBody>(&self, value: Value) -> (Value, Vec<Finding>) {
         let mut value = without_nulls(value, &self.schema);
         if let Value::Object(members) = &mut value {
-            members.retain(|name, member| !member.is_null() || !T::FIXED.contains(&name.as_str()));
+            members.retain(|name, member| !member.is_null() || refusal::<T>(name).is_none());
         }
         let mut findings: Vec<Finding> = Vec::new();
         for error in self.validator.iter_errors(&value) {
@@ -203,8 +206,9 @@ impl Form {
                 unexpected
                     .iter()
                     .map(|name| {
-                        if path.is_empty() && T::FIXED.contains(&name.as_str()) {
-                            return fixed::<T>(name);
+                        let refusal = refusal::<T>(name).filter(|_| path.is_empty());
+                        if let Some(refusal) = refusal {
+                            return refusal;
                         }
                         let meant = nearest(name, known.iter().copied()).map(&inside);
                         unknown::<T>(&inside(name), meant)
@@ -323,10 +327,12 @@ fn unknown<T: RequestBody>(field: &str, meant: Option<String>) -> Finding {
     Finding::of(ErrorCode::InputUnknown, field, message)
 }
 
-fn fixed<T: RequestBody>(field: &str) -> Finding {
-    let noun = T::NOUN;
-    let message = format!("`{field}` of {noun} cannot change; leave it out.");
-    Finding::of(ErrorCode::InputInvalid, field, message)
+fn refusal<T: RequestBody>(field: &str) -> Option<Finding> {
+    let refused = T::REFUSED.iter().find(|(name, _)| *name == field);
+    refused.map(|(_, reason)| {
+        let message = format!("`{field}` {reason}; leave it out.");
+        Finding::of(ErrorCode::InputInvalid, field, message)
+    })
 }
 
 /// What a value must be, after its name.

@@ -5,5 +5,5 @@ mod form;
 mod nul;
 mod strict;
 
-pub(crate) use self::form::{Form, RequestBody, request_body};
+pub(crate) use self::form::{CANNOT_CHANGE, Form, RequestBody, request_body};
 pub(crate) use self::strict::{NotJson, read};

@@ -185,7 +185,6 @@ fn every_example_of_an_error_fits() {
             "endpoint_not_found",
             "method_not_allowed",
             "lease_lost",
-            "event_delivery_not_found",
             "run_not_running",
         ];
         assert_eq!(is_used, !is_of_others.contains(&name.as_str()), "{name}");

@@ -20,6 +20,7 @@ use windlass_application::ports::{Clock, DestinationSender, EgressPolicy, Playbo
 use windlass_application::{Application, Operator, OrganizationContext, Ports, Problem, Settings};
 use windlass_blobs::Folder;
 use windlass_domain::delivery::Attempt;
+use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
@@ -345,5 +346,15 @@ impl PlaybookRules for Outside {
 impl DestinationSender for Outside {
     async fn send(&self, _: &Event, _: &OpenedConfiguration) -> Attempt {
         unreachable!("no dispatcher runs in these tests")
+    }
+
+    async fn ping(&self, destination: &Destination, _: &OpenedConfiguration) -> Attempt {
+        Attempt {
+            at: destination.created_at,
+            status_code: Some(503),
+            duration: Duration::from_millis(41),
+            error: Some("The receiver answered 503.".to_owned()),
+            retry_after: None,
+        }
     }
 }

@@ -10,6 +10,7 @@ mod bad_input;
 mod call_limits;
 mod caps;
 mod changes;
+mod destinations;
 mod document;
 mod documented;
 mod event_stream;

@@ -3,7 +3,7 @@
 use rstest::rstest;
 
 use super::*;
-use crate::fixture::{OpenVault, clock, told, write};
+use crate::fixture::{OpenVault, clock, now, told, write};
 use crate::ports::destinations::MockDestinations;
 use crate::ports::egress::{EgressRefusal, MockEgressPolicy};
 
@@ -34,14 +34,25 @@ async fn create_where(
         clock: clock(),
         sends_webhooks,
     };
-    let secret = CreateDestination::secret(new.secret.clone());
+    let secret = CreateDestination::secret(new.webhook.secret.clone());
     use_case.execute(write(), new, secret).await
 }
 
 fn billing() -> NewWebhook {
+    with(fields())
+}
+
+fn fields() -> WebhookFields {
+    WebhookFields {
+        url: Some("https://hooks.bolig.example/windlass".to_owned()),
+        ..WebhookFields::default()
+    }
+}
+
+fn with(webhook: WebhookFields) -> NewWebhook {
     NewWebhook {
         name: "Billing".to_owned(),
-        url: "https://hooks.bolig.example/windlass".to_owned(),
+        webhook,
         ..NewWebhook::default()
     }
 }
@@ -61,11 +72,12 @@ async fn a_webhook_is_active_at_once_and_takes_all_events_where_none_are_named()
     };
 
     let Configuration::Webhook(webhook) = &destination.configuration;
-    let secrets = contents::open_signing_secrets(&OpenVault, destination.id, &webhook.secret);
+    let secrets =
+        contents::open_signing_secrets(&OpenVault, destination.id, &webhook.secret, now());
     assert_eq!(destination.status, DestinationStatus::Active);
     assert_eq!(destination.events, EventFilter::All);
     assert_eq!(webhook.retry_profile, RetryProfile::Durable);
-    assert!(signing_secret::key(&secrets.unwrap()[0]).is_ok());
+    assert!(signing_secret::key(&secrets.unwrap()[0].secret).is_ok());
 }
 
 #[tokio::test]
@@ -89,17 +101,17 @@ async fn types_and_families_are_kept_once() {
 }
 
 #[rstest]
-#[case::no_address(NewWebhook { url: " ".to_owned(), ..billing() }, ProblemKind::Missing, "webhook.url")]
-#[case::another_scheme(NewWebhook { url: "ftp://hooks.example/".to_owned(), ..billing() }, ProblemKind::Invalid, "webhook.url")]
-#[case::this_machine(NewWebhook { url: "http://127.0.0.1:9/".to_owned(), ..billing() }, ProblemKind::SourceBlocked, "webhook.url")]
+#[case::no_address(with(WebhookFields { url: Some(" ".to_owned()), ..fields() }), ProblemKind::Missing, "webhook.url")]
+#[case::another_scheme(with(WebhookFields { url: Some("ftp://hooks.example/".to_owned()), ..fields() }), ProblemKind::Invalid, "webhook.url")]
+#[case::this_machine(with(WebhookFields { url: Some("http://127.0.0.1:9/".to_owned()), ..fields() }), ProblemKind::SourceBlocked, "webhook.url")]
 #[case::a_star_among_others(NewWebhook { events: events(&["*", "task_run.queued"]), ..billing() }, ProblemKind::Invalid, "events")]
 #[case::no_events(NewWebhook { events: events(&[]), ..billing() }, ProblemKind::Invalid, "events")]
 #[case::an_unknown_event(NewWebhook { events: events(&["task_run.done"]), ..billing() }, ProblemKind::Invalid, "events")]
-#[case::a_short_secret(NewWebhook { secret: Some(SecretString::from("whsec_c2hvcnQ=")), ..billing() }, ProblemKind::Invalid, "webhook.secret")]
-#[case::our_own_header(NewWebhook { custom_headers: header("Webhook-Signature", "v1,x"), ..billing() }, ProblemKind::Invalid, "webhook.custom_headers")]
-#[case::a_framing_header(NewWebhook { custom_headers: header("Content-Length", "0"), ..billing() }, ProblemKind::Invalid, "webhook.custom_headers")]
-#[case::a_line_break(NewWebhook { custom_headers: header("X-Team", "a\r\nHost: b"), ..billing() }, ProblemKind::Invalid, "webhook.custom_headers")]
-#[case::a_profile(NewWebhook { retry_profile: Some("never".to_owned()), ..billing() }, ProblemKind::Invalid, "webhook.retry_profile")]
+#[case::a_short_secret(with(WebhookFields { secret: Some(SecretString::from("whsec_c2hvcnQ=")), ..fields() }), ProblemKind::Invalid, "webhook.secret")]
+#[case::our_own_header(with(WebhookFields { custom_headers: Some(header("Webhook-Signature", "v1,x")), ..fields() }), ProblemKind::Invalid, "webhook.custom_headers")]
+#[case::a_framing_header(with(WebhookFields { custom_headers: Some(header("Content-Length", "0")), ..fields() }), ProblemKind::Invalid, "webhook.custom_headers")]
+#[case::a_line_break(with(WebhookFields { custom_headers: Some(header("X-Team", "a\r\nHost: b")), ..fields() }), ProblemKind::Invalid, "webhook.custom_headers")]
+#[case::a_profile(with(WebhookFields { retry_profile: Some("never".to_owned()), ..fields() }), ProblemKind::Invalid, "webhook.retry_profile")]
 #[tokio::test]
 async fn what_is_wrong_is_told_with_its_field(
     #[case] new: NewWebhook,

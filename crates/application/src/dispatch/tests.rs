@@ -12,6 +12,7 @@ use windlass_domain::event::{Event, EventData, EventType};
 use windlass_domain::id::{DeliveryId, EventId, Random};
 
 use super::*;
+use crate::contents::SigningSecret;
 use crate::fixture::{OpenVault, clock, now, organization};
 use crate::ports::deliveries::MockDeliveries;
 use crate::ports::destination::MockDestinationSender;
@@ -57,7 +58,11 @@ fn due(attempts: u32, secret_of: DestinationId) -> DueDelivery {
             configuration: Configuration::Webhook(Webhook {
                 url: "https://hooks.example/".to_owned(),
                 retry_profile: RetryProfile::Durable,
-                secret: contents::seal_signing_secrets(&OpenVault, secret_of, &[secret]),
+                secret: contents::seal_signing_secrets(
+                    &OpenVault,
+                    secret_of,
+                    &[SigningSecret::present(secret)],
+                ),
                 custom_headers: None,
             }),
             created_at: now(),
@@ -158,6 +163,10 @@ struct Silent;
 impl DestinationSender for Silent {
     async fn send(&self, _: &Event, _: &OpenedConfiguration) -> Attempt {
         std::future::pending().await
+    }
+
+    async fn ping(&self, _: &Destination, _: &OpenedConfiguration) -> Attempt {
+        unreachable!("a dispatcher sends what happened")
     }
 }
 

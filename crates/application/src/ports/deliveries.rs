@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use windlass_domain::Timestamp;
 use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, Next};
-use windlass_domain::destination::Destination;
+use windlass_domain::destination::{Destination, EventFilter};
 use windlass_domain::event::{Event, EventType};
 use windlass_domain::id::{DeliveryId, DestinationId, OrganizationId};
 
 use crate::page::{Created, Page, PageRequest};
-use crate::ports::error::StoreError;
-use crate::write::OrganizationContext;
+use crate::ports::error::{StoreError, WriteError};
+use crate::write::{OrganizationContext, Write, Written};
 
 /// A delivery whose attempt is due, now leased to this dispatcher.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,28 @@ pub struct DeliveryFilter {
     pub types: Vec<EventType>,
     /// Made in this range.
     pub created: Created,
+}
+
+/// Which events to send once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// Where to.
+    pub destination_id: DestinationId,
+    /// After this moment.
+    pub after: Timestamp,
+    /// Before this moment.
+    pub before: Timestamp,
+    /// Those of what the destination wants.
+    pub types: EventFilter,
+}
+
+impl Replay {
+    /// The types of events that are sent once more to a destination that wants these.
+    pub fn types(&self, wanted: &EventFilter) -> Vec<EventType> {
+        let all = EventType::ALL.iter().copied();
+        all.filter(|it| wanted.matches(*it) && self.types.matches(*it))
+            .collect()
+    }
 }
 
 /// How a delivery stands, for filters and answers.
@@ -84,6 +107,32 @@ pub trait Deliveries: Send + Sync {
     /// Keeps how an attempt went and what follows: success, the next moment, or parking with its
     /// event, and the deactivation of its destination.
     async fn record(&self, id: DeliveryId, attempt: Attempt, next: Next) -> Result<(), StoreError>;
+
+    /// Sends each event of `replay` once more to its destination, also where none was made since that
+    /// was inactive; what is pending goes out as it is. Answers how many are sent.
+    ///
+    /// # Errors
+    /// `NotFound`; `TooMuch` where there are more than [`MAX_REPLAYED`] events, and nothing is sent.
+    ///
+    /// [`MAX_REPLAYED`]: windlass_domain::delivery::MAX_REPLAYED
+    async fn replay(&self, write: Write, replay: Replay) -> Result<Written<u32>, WriteError>;
+
+    /// Sends a delivery once more, at once.
+    ///
+    /// # Errors
+    /// `NotFound`; `ReferenceGone` where its destination was deleted.
+    async fn redeliver(
+        &self,
+        write: Write,
+        id: DeliveryId,
+    ) -> Result<Written<DeliveryView>, WriteError>;
+
+    /// The delivery of this id.
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryView>, StoreError>;
 
     /// Waits until a delivery may have become due, `at_most` this long.
     async fn due(&self, at_most: Duration);

@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use windlass_domain::delivery::Attempt;
+use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
 
 /// A destination's configuration with its secrets opened, for its sender alone.
@@ -38,4 +39,8 @@ impl fmt::Debug for OpenedConfiguration {
 pub trait DestinationSender: Send + Sync {
     /// One attempt.
     async fn send(&self, event: &Event, configuration: &OpenedConfiguration) -> Attempt;
+
+    /// One attempt with a `ping`, which tells of nothing but the destination.
+    async fn ping(&self, destination: &Destination, configuration: &OpenedConfiguration)
+    -> Attempt;
 }

@@ -50,6 +50,12 @@ pub enum WriteError {
     /// The credential's secrets are erased; nothing of it changes any more.
     #[error("the credential was deleted")]
     CredentialDeleted,
+    /// More than one transaction changes.
+    #[error("it is about more than {most}")]
+    TooMuch {
+        /// How much it may be about.
+        most: u32,
+    },
     /// The lifecycle refuses the command.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -6,6 +6,7 @@ use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::Run;
 use windlass_domain::session::{Session, SessionCommand};
 
+use crate::page::{Created, Page, PageRequest};
 use crate::ports::error::{StoreError, WriteError};
 use crate::write::{OrganizationContext, Write, Written};
 
@@ -60,6 +61,14 @@ pub trait Sessions: Send + Sync {
         organization: OrganizationContext,
         id: SessionId,
     ) -> Result<Option<SessionView>, StoreError>;
+
+    /// Sessions, newest first.
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<SessionView>, StoreError>;
 
     /// Whose a session is; for the embedded worker, which knows the session alone.
     async fn organization_of(&self, id: SessionId) -> Result<Option<OrganizationId>, StoreError>;

@@ -89,21 +89,24 @@ impl Row for ActiveDestinationRow {
 }
 
 impl ActiveDestination {
-    /// Whether the event is delivered to it. The parking of a delivery is never told to the
-    /// destination that did not take it.
+    /// Whether the event is delivered to it.
     pub fn wants(&self, event: &NewEvent) -> bool {
-        let is_about_it = match &event.data {
-            EventData::Delivery(delivery) => delivery.destination_id == self.id,
-            EventData::Run(_)
-            | EventData::Session(_)
-            | EventData::Credential(_)
-            | EventData::Agent(_)
-            | EventData::Source(_)
-            | EventData::Task(_)
-            | EventData::File(_)
-            | EventData::Destination(_) => false,
-        };
-        !is_about_it && self.events.matches(event.event_type)
+        self.events.matches(event.event_type) && !is_of_its_parking(&event.data, self.id)
+    }
+}
+
+/// The parking of a delivery is never told to the destination that did not take it.
+pub fn is_of_its_parking(data: &EventData, destination_id: DestinationId) -> bool {
+    match data {
+        EventData::Delivery(delivery) => delivery.destination_id == destination_id,
+        EventData::Run(_)
+        | EventData::Session(_)
+        | EventData::Credential(_)
+        | EventData::Agent(_)
+        | EventData::Source(_)
+        | EventData::Task(_)
+        | EventData::File(_)
+        | EventData::Destination(_) => false,
     }
 }
 

@@ -32,7 +32,9 @@ pub use self::audit::{AuditRow, UnlinkedRow};
 pub use self::credential::CredentialRow;
 pub use self::data_key::{DataKeyRow, OwnedDataKeyRow};
 pub use self::delivery::{AttemptRow, DeliveryMoments, DeliveryRow, with_attempts};
-pub use self::destination::{ActiveDestination, ActiveDestinationRow, DestinationRow};
+pub use self::destination::{
+    ActiveDestination, ActiveDestinationRow, DestinationRow, is_of_its_parking,
+};
 pub use self::event::{EventPlaceRow, EventRow};
 pub use self::file::FileRow;
 pub use self::gate::GateRow;

@@ -4,17 +4,22 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use windlass_application::ports::deliveries::{
-    DeliveryFilter, DeliveryStatus, DeliveryView, DueDelivery,
+    DeliveryFilter, DeliveryStatus, DeliveryView, DueDelivery, Replay,
 };
-use windlass_application::ports::{Deliveries, StoreError};
-use windlass_application::{OrganizationContext, Page, PageRequest};
+use windlass_application::ports::{Deliveries, StoreError, WriteError};
+use windlass_application::problem::Resource;
+use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
 use windlass_domain::Timestamp;
-use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummary, Next};
+use windlass_domain::delivery::{
+    Attempt, Delivery, DeliveryState, DeliverySummary, MAX_REPLAYED, Next,
+};
 use windlass_domain::destination::DestinationStatus;
-use windlass_domain::event::{EventData, EventType};
+use windlass_domain::event::{Event, EventData, EventType};
 use windlass_domain::id::{DeliveryId, DestinationId};
 
+use super::event_log::is_about;
 use super::page;
+use super::write::Change;
 use super::{MemoryStore, State};
 
 #[async_trait]
@@ -58,6 +63,95 @@ impl Deliveries for MemoryStore {
         // Whoever waits for the next delivery must know of this one.
         self.shared.deliveries_written.notify_one();
         Ok(())
+    }
+
+    async fn replay(&self, write: Write, replay: Replay) -> Result<Written<u32>, WriteError> {
+        let act = |change: Change<'_>| {
+            let destination = change.destination(replay.destination_id)?;
+            let types = replay.types(&destination.events);
+            let owner = change.organization_id;
+            let events = change.state.events.iter().filter(|(of, event)| {
+                *of == owner
+                    && types.contains(&event.event_type)
+                    && replay.after < event.created_at
+                    && event.created_at < replay.before
+            });
+            let events: Vec<Event> = events.map(|(_, event)| event.clone()).collect();
+            if events.len() > usize::try_from(MAX_REPLAYED).unwrap_or(usize::MAX) {
+                return Err(WriteError::TooMuch { most: MAX_REPLAYED });
+            }
+            let mut sent = 0;
+            for event in events {
+                if is_about(&event.data, destination.id) {
+                    continue;
+                }
+                let mut kept = change.state.deliveries.values();
+                let known = kept.find(|kept| {
+                    let delivery = &kept.view.delivery;
+                    delivery.destination_id == destination.id && delivery.event_id == event.id
+                });
+                match known.map(|kept| kept.view.delivery.clone()) {
+                    Some(delivery) if due_at(&delivery.state).is_some() => continue,
+                    Some(delivery) => {
+                        let id = delivery.id;
+                        change.state.move_on(id, delivery.again(change.at).state);
+                    }
+                    None => change
+                        .state
+                        .deliver(owner, &event, destination.id, change.at),
+                }
+                sent += 1;
+            }
+            Ok(sent)
+        };
+        let written = self
+            .write("Deliveries::replay", write, act, |sent| {
+                Outcome::Replayed(sent)
+            })
+            .await;
+        self.shared.deliveries_written.notify_one();
+        written
+    }
+
+    async fn redeliver(
+        &self,
+        write: Write,
+        id: DeliveryId,
+    ) -> Result<Written<DeliveryView>, WriteError> {
+        let act = |change: Change<'_>| {
+            let kept = change.state.deliveries.get(&id);
+            let kept = kept.filter(|kept| kept.organization_id == change.organization_id);
+            let mut view = kept.ok_or(WriteError::NotFound)?.view.clone();
+            let destination_id = view.delivery.destination_id;
+            if change.destination(destination_id).is_err() {
+                let what = Resource::EventDestination;
+                return Err(WriteError::ReferenceGone { what });
+            }
+            view.delivery = view.delivery.again(change.at);
+            change.state.move_on(id, view.delivery.state);
+            Ok(view)
+        };
+        let written = self
+            .write("Deliveries::redeliver", write, act, |view| {
+                Outcome::Delivery(view)
+            })
+            .await;
+        self.shared.deliveries_written.notify_one();
+        written
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryView>, StoreError> {
+        let organization_id = organization.organization_id();
+        self.read("Deliveries::get", |state| {
+            let kept = state.deliveries.get(&id);
+            let own = kept.filter(|kept| kept.organization_id == organization_id);
+            own.map(|kept| kept.view.clone())
+        })
+        .await
     }
 
     async fn due(&self, at_most: Duration) {

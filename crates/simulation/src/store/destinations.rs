@@ -1,12 +1,14 @@
 //! Event destinations, kept.
 
 use async_trait::async_trait;
+use windlass_application::ports::destinations::Rotate;
 use windlass_application::ports::{Destinations, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
 use windlass_domain::delivery::DeliveryState;
-use windlass_domain::destination::Destination;
+use windlass_domain::destination::{Destination, DestinationEdit, WebhookEdit};
+use windlass_domain::event::EventData;
 use windlass_domain::id::DestinationId;
 
 use super::MemoryStore;
@@ -62,6 +64,61 @@ impl Destinations for MemoryStore {
         .await
     }
 
+    async fn update(
+        &self,
+        write: Write,
+        id: DestinationId,
+        edit: DestinationEdit,
+    ) -> Result<Written<Destination>, WriteError> {
+        let act = |change: Change<'_>| {
+            let before = change.destination(id)?;
+            let Some(edited) = before.edited(&edit, change.at) else {
+                return Ok(before);
+            };
+            let kept = (change.organization_id, edited.clone());
+            change.state.destinations.insert(id, kept);
+            if let Some(event_type) = edited.event_since(&before) {
+                let event = EventData::Destination(edited.clone());
+                change.emit(event_type, edited.updated_at, event);
+            }
+            Ok(edited)
+        };
+        let written = self
+            .write("Destinations::update", write, act, |it| {
+                Outcome::Destination(it)
+            })
+            .await;
+        // One that is active again may have something pending.
+        self.shared.deliveries_written.notify_one();
+        written
+    }
+
+    async fn rotate_secret(
+        &self,
+        write: Write,
+        id: DestinationId,
+        rotate: Rotate,
+    ) -> Result<Written<Destination>, WriteError> {
+        let act = |change: Change<'_>| {
+            let before = change.destination(id)?;
+            let edit = DestinationEdit {
+                webhook: WebhookEdit {
+                    secret: Some(rotate(&before, change.at)?),
+                    ..WebhookEdit::default()
+                },
+                ..DestinationEdit::default()
+            };
+            let edited = before.edited(&edit, change.at).unwrap_or(before);
+            let kept = (change.organization_id, edited.clone());
+            change.state.destinations.insert(id, kept);
+            Ok(edited)
+        };
+        self.write("Destinations::rotate_secret", write, act, |it| {
+            Outcome::Destination(it)
+        })
+        .await
+    }
+
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
         let act = |change: Change<'_>| {
             let owner = change.organization_id;
@@ -86,5 +143,15 @@ impl Destinations for MemoryStore {
     async fn sweep(&self, _limit: u32) -> Result<bool, StoreError> {
         // A deletion leaves nothing behind here.
         Ok(false)
+    }
+}
+
+impl Change<'_> {
+    /// The destination of this id.
+    pub(super) fn destination(&self, id: DestinationId) -> Result<Destination, WriteError> {
+        let kept = self.state.destinations.get(&id);
+        let own = kept.filter(|(owner, _)| *owner == self.organization_id);
+        own.map(|(_, destination)| destination.clone())
+            .ok_or(WriteError::NotFound)
     }
 }

@@ -52,33 +52,44 @@ impl State {
             .map(|(_, destination)| destination.id)
             .collect();
         for destination_id in wanted_by {
-            let delivery = Delivery {
-                id: DeliveryId::new(at, random::random()),
-                event_id: event.id,
-                event_type,
-                destination_id,
-                state: DeliveryState::Pending {
-                    next_attempt_at: now,
-                },
-                attempts: 0,
-                created_at: at,
-            };
-            let kept = KeptDelivery {
-                organization_id,
-                view: DeliveryView {
-                    delivery,
-                    attempt_log: Vec::new(),
-                },
-            };
-            self.due.insert((now, kept.view.delivery.id));
-            self.deliveries.insert(kept.view.delivery.id, kept);
+            self.deliver(organization_id, &event, destination_id, now);
         }
         self.events.push((organization_id, event));
+    }
+
+    /// Makes the delivery of an event, due at this moment.
+    pub(super) fn deliver(
+        &mut self,
+        organization_id: OrganizationId,
+        event: &Event,
+        destination_id: DestinationId,
+        now: Timestamp,
+    ) {
+        let delivery = Delivery {
+            id: DeliveryId::new(event.created_at, random::random()),
+            event_id: event.id,
+            event_type: event.event_type,
+            destination_id,
+            state: DeliveryState::Pending {
+                next_attempt_at: now,
+            },
+            attempts: 0,
+            created_at: event.created_at,
+        };
+        let kept = KeptDelivery {
+            organization_id,
+            view: DeliveryView {
+                delivery,
+                attempt_log: Vec::new(),
+            },
+        };
+        self.due.insert((now, kept.view.delivery.id));
+        self.deliveries.insert(kept.view.delivery.id, kept);
     }
 }
 
 /// The parking of a delivery is never told to the destination that did not take it.
-fn is_about(data: &EventData, destination_id: DestinationId) -> bool {
+pub(super) fn is_about(data: &EventData, destination_id: DestinationId) -> bool {
     match data {
         EventData::Delivery(delivery) => delivery.destination_id == destination_id,
         EventData::Run(_)

@@ -3,12 +3,15 @@
 use async_trait::async_trait;
 use windlass_application::ports::sessions::{SHOWN_RUNS, SessionCommanded, SessionView};
 use windlass_application::ports::{Sessions, StoreError, WriteError};
-use windlass_application::{OrganizationContext, Outcome, Write, Written};
+use windlass_application::{
+    Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
+};
 use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::run::Run;
 use windlass_domain::session::{Session, SessionCommand};
 
+use super::page;
 use super::write::Change;
 use super::{KeptRun, MemoryStore, State};
 
@@ -57,6 +60,25 @@ impl Sessions for MemoryStore {
         let owner = organization.organization_id();
         self.read("Sessions::view", |state| state.session_view(owner, id))
             .await
+    }
+
+    async fn list(
+        &self,
+        organization: OrganizationContext,
+        created: Created,
+        page: PageRequest,
+    ) -> Result<Page<SessionView>, StoreError> {
+        let owner = organization.organization_id();
+        self.read("Sessions::list", |state| {
+            let views = state.sessions.keys();
+            let views = views.filter_map(|id| state.session_view(owner, *id));
+            let key = |view: &SessionView| {
+                let id = view.session.id;
+                (id.created_at(), id.to_string())
+            };
+            page::newest_first(views, key, created, &page)
+        })
+        .await
     }
 
     async fn organization_of(&self, id: SessionId) -> Result<Option<OrganizationId>, StoreError> {

@@ -107,7 +107,9 @@ fn once(key: &str) -> IdempotencyRequest {
                 | Outcome::Playbook(_)
                 | Outcome::Session(_)
                 | Outcome::Destination(_)
-                | Outcome::Deleted => String::new(),
+                | Outcome::Deleted
+                | Outcome::Delivery(_)
+                | Outcome::Replayed(_) => String::new(),
             };
             KeptAnswer {
                 status: 201,

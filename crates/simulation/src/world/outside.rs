@@ -28,6 +28,7 @@ use windlass_application::ports::{
     PlaybookRules, Queue, Signals, Vault,
 };
 use windlass_domain::delivery::Attempt;
+use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
 use windlass_domain::id::{EventId, OrganizationId};
 use windlass_domain::lifecycle::Signal;
@@ -256,6 +257,10 @@ impl DestinationSender for Outside {
             error,
             retry_after: None,
         }
+    }
+
+    async fn ping(&self, _: &Destination, _: &OpenedConfiguration) -> Attempt {
+        unreachable!("no caller of a simulation tests a destination")
     }
 }
 

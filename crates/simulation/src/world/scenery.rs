@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use serde_json::json;
-use windlass_application::contents;
+use windlass_application::contents::{self, SigningSecret};
 use windlass_application::ports::credentials::CredentialView;
 use windlass_application::ports::destination::OpenedConfiguration;
 use windlass_application::ports::{
@@ -216,7 +216,8 @@ async fn destinations(world: &World, owner: OrganizationId, now: Timestamp) -> V
     let mut destinations = Vec::new();
     for (url, events, retry_profile) in receivers {
         let id = DestinationId::new(now, random());
-        let secrets = [SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")];
+        let secret = SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let secrets = [SigningSecret::present(secret)];
         let Ok(vault) = &vault else { continue };
         destinations.push(Destination {
             id,

@@ -1,5 +1,6 @@
 //! Deliveries: the outbox. They are written with their events; here they are sent and shown.
 
+mod again;
 mod lease;
 mod list;
 mod record;
@@ -7,9 +8,9 @@ mod record;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use windlass_application::ports::deliveries::{DeliveryFilter, DeliveryView, DueDelivery};
-use windlass_application::ports::{Deliveries, StoreError};
-use windlass_application::{OrganizationContext, Page, PageRequest};
+use windlass_application::ports::deliveries::{DeliveryFilter, DeliveryView, DueDelivery, Replay};
+use windlass_application::ports::{Deliveries, StoreError, WriteError};
+use windlass_application::{OrganizationContext, Page, PageRequest, Write, Written};
 use windlass_domain::delivery::{Attempt, Next};
 use windlass_domain::id::{DeliveryId, DestinationId};
 
@@ -35,6 +36,26 @@ impl Deliveries for PostgresStore {
 
     async fn record(&self, id: DeliveryId, attempt: Attempt, next: Next) -> Result<(), StoreError> {
         retrying(|| record::record(self, id, &attempt, next)).await
+    }
+
+    async fn replay(&self, write: Write, replay: Replay) -> Result<Written<u32>, WriteError> {
+        retrying(|| again::replay(self, write.clone(), &replay)).await
+    }
+
+    async fn redeliver(
+        &self,
+        write: Write,
+        id: DeliveryId,
+    ) -> Result<Written<DeliveryView>, WriteError> {
+        retrying(|| again::redeliver(self, write.clone(), id)).await
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryView>, StoreError> {
+        list::get(self, organization, id).await
     }
 
     async fn due(&self, at_most: Duration) {

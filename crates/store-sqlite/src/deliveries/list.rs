@@ -52,6 +52,26 @@ pub(super) async fn list(
     })
 }
 
+/// One delivery with its attempts, in one snapshot.
+pub(super) async fn get(
+    store: &SqliteStore,
+    organization: OrganizationContext,
+    id: DeliveryId,
+) -> Result<Option<DeliveryView>, StoreError> {
+    let mut open = store.readers().begin().await.map_err(store_error)?;
+    let row: Option<DeliveryRow> = sqlx::query_as(select_deliveries!(
+        "WHERE delivery.organization_id = ? AND delivery.id = ?"
+    ))
+    .bind(Id(organization.organization_id().uuid()))
+    .bind(Id(id.uuid()))
+    .fetch_optional(&mut *open)
+    .await
+    .map_err(store_error)?;
+    let delivery = row.map(|row| read(row).map(|(_, it)| it)).transpose()?;
+    let deliveries = delivery.into_iter().collect();
+    Ok(load_attempts(&mut open, deliveries).await?.pop())
+}
+
 fn push_statuses(query: &mut QueryBuilder<Sqlite>, statuses: &[DeliveryStatus]) {
     if statuses.is_empty() {
         return;
@@ -69,7 +89,7 @@ fn push_statuses(query: &mut QueryBuilder<Sqlite>, statuses: &[DeliveryStatus]) 
 }
 
 /// These deliveries with their attempts, by one statement for all.
-async fn load_attempts(
+pub(super) async fn load_attempts(
     connection: &mut SqliteConnection,
     deliveries: Vec<Delivery>,
 ) -> Result<Vec<DeliveryView>, StoreError> {

@@ -1,5 +1,6 @@
 //! Deliveries: the outbox. They are written with their events; here they are sent and shown.
 
+mod again;
 mod due;
 mod lease;
 mod list;
@@ -8,9 +9,9 @@ mod record;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use windlass_application::ports::deliveries::{DeliveryFilter, DeliveryView, DueDelivery};
-use windlass_application::ports::{Deliveries, StoreError};
-use windlass_application::{OrganizationContext, Page, PageRequest};
+use windlass_application::ports::deliveries::{DeliveryFilter, DeliveryView, DueDelivery, Replay};
+use windlass_application::ports::{Deliveries, StoreError, WriteError};
+use windlass_application::{OrganizationContext, Page, PageRequest, Write, Written};
 use windlass_domain::delivery::{Attempt, Next};
 use windlass_domain::id::{DeliveryId, DestinationId};
 
@@ -30,6 +31,26 @@ impl Deliveries for SqliteStore {
 
     async fn record(&self, id: DeliveryId, attempt: Attempt, next: Next) -> Result<(), StoreError> {
         record::record(self, id, attempt, next).await
+    }
+
+    async fn replay(&self, write: Write, replay: Replay) -> Result<Written<u32>, WriteError> {
+        again::replay(self, write, &replay).await
+    }
+
+    async fn redeliver(
+        &self,
+        write: Write,
+        id: DeliveryId,
+    ) -> Result<Written<DeliveryView>, WriteError> {
+        again::redeliver(self, write, id).await
+    }
+
+    async fn get(
+        &self,
+        organization: OrganizationContext,
+        id: DeliveryId,
+    ) -> Result<Option<DeliveryView>, StoreError> {
+        list::get(self, organization, id).await
     }
 
     async fn due(&self, at_most: Duration) {
