@@ -257,6 +257,7 @@ macro_rules! run_promises {
                 a_delivery_is_sent_once_more,
                 a_replay_sends_a_period_once_more,
                 replays_at_once_send_once,
+                a_destination_that_fails_for_days_is_given_up,
             ]
         );
         $crate::promises!(

@@ -105,6 +105,43 @@ pub enum Next {
     },
 }
 
+/// What a destination's attempts have come to, since one succeeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failing {
+    /// When the first of them failed.
+    pub since: Timestamp,
+    /// How many failed; none succeeded.
+    pub attempts: u32,
+}
+
+/// A destination is given up after so long of nothing but failures. Source: docs/events.md, "Retries".
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
+
+/// And not before so many of them: who gets little has few.
+const GIVEN_UP_ATTEMPTS: u32 = 20;
+
+impl Failing {
+    /// What they have come to with this attempt; None where it succeeded.
+    pub fn after(before: Option<Self>, attempt: &Attempt) -> Option<Self> {
+        attempt.error.as_ref()?;
+        Some(match before {
+            None => Self {
+                since: attempt.at,
+                attempts: 1,
+            },
+            Some(before) => Self {
+                attempts: before.attempts.saturating_add(1),
+                ..before
+            },
+        })
+    }
+
+    /// Whether the destination is given up at this moment.
+    pub fn is_given_up(self, now: Timestamp) -> bool {
+        self.attempts >= GIVEN_UP_ATTEMPTS && now.since(self.since) >= GIVEN_UP_AFTER
+    }
+}
+
 /// Waits before the second, third, … attempt. Source: docs/events.md, "Retries".
 const DURABLE: [u64; 9] = [
     5,
@@ -291,6 +328,27 @@ mod tests {
                 }
             );
         }
+    }
+
+    #[test]
+    fn a_destination_is_given_up_after_five_days_and_twenty_failures() {
+        let at = |days: u64| Timestamp::EPOCH + Duration::from_secs(days * 24 * 3600);
+        let failing = |attempts| {
+            (0..attempts).fold(None, |before, _| {
+                Failing::after(before, &failed(Some(503), None))
+            })
+        };
+        let many = failing(20).unwrap();
+        let few = failing(19).unwrap();
+        let succeeded = Attempt {
+            error: None,
+            ..failed(Some(200), None)
+        };
+
+        assert!(many.is_given_up(at(5)));
+        assert!(!many.is_given_up(at(4)));
+        assert!(!few.is_given_up(at(50)));
+        assert_eq!(Failing::after(Some(many), &succeeded), None);
     }
 
     #[test]

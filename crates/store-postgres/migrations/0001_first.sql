@@ -443,6 +443,9 @@ CREATE TABLE destination (
     -- Sealed as webhook.secret and webhook.headers.
     secret bytea,
     headers bytea,
+    -- Since when and how often its attempts fail; null and 0 where the last succeeded.
+    failing_since bigint,
+    failed_attempts bigint NOT NULL DEFAULT 0,
     created_at bigint NOT NULL,
     updated_at bigint NOT NULL,
     CONSTRAINT destination_key PRIMARY KEY (id)

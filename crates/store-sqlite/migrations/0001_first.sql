@@ -426,6 +426,9 @@ CREATE TABLE destination (
     -- Sealed as webhook.secret and webhook.headers.
     secret BLOB,
     headers BLOB,
+    -- Since when and how often its attempts fail; null and 0 where the last succeeded.
+    failing_since INTEGER,
+    failed_attempts INTEGER NOT NULL DEFAULT 0,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     CONSTRAINT destination_key PRIMARY KEY (id)

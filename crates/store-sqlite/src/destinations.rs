@@ -121,6 +121,7 @@ impl Destinations for SqliteStore {
         if let Some(destination) = &edited {
             update(transaction.connection(), organization_id, destination).await?;
             if let Some(event_type) = destination.event_since(&before) {
+                forgive(transaction.connection(), organization_id, id).await?;
                 let event = EventData::Destination(destination.clone());
                 transaction.emit(event_type, destination.updated_at, event);
             }
@@ -237,6 +238,25 @@ async fn update(
     .bind(At(destination.updated_at))
     .bind(Id(organization_id.uuid()))
     .bind(Id(destination.id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// Counts the failures of a destination anew.
+async fn forgive(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: DestinationId,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE destination
+         SET failing_since = NULL, failed_attempts = 0
+         WHERE organization_id = ? AND id = ?",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(Id(id.uuid()))
     .execute(connection)
     .await
     .map_err(store_error)?;

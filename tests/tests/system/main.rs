@@ -6,6 +6,7 @@ mod caps;
 mod checkpoint;
 mod commands;
 mod demo;
+mod destinations;
 mod event_stream;
 mod first_start;
 mod interactions;

@@ -105,7 +105,10 @@ pub trait Deliveries: Send + Sync {
     ) -> Result<Vec<DueDelivery>, StoreError>;
 
     /// Keeps how an attempt went and what follows: success, the next moment, or parking with its
-    /// event, and the deactivation of its destination.
+    /// event, and the deactivation of its destination, which comes as well after too long a time of
+    /// nothing but failures ([`Failing`]).
+    ///
+    /// [`Failing`]: windlass_domain::delivery::Failing
     async fn record(&self, id: DeliveryId, attempt: Attempt, next: Next) -> Result<(), StoreError>;
 
     /// Sends each event of `replay` once more to its destination, also where none was made since that

@@ -10,6 +10,7 @@ mod data_key;
 mod delivery;
 mod destination;
 mod event;
+mod failing;
 mod file;
 mod gate;
 mod idempotency;
@@ -36,6 +37,7 @@ pub use self::destination::{
     ActiveDestination, ActiveDestinationRow, DestinationRow, is_of_its_parking,
 };
 pub use self::event::{EventPlaceRow, EventRow};
+pub use self::failing::FailingColumns;
 pub use self::file::FileRow;
 pub use self::gate::GateRow;
 pub use self::idempotency::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR, Remembered};

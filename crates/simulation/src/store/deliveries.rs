@@ -11,7 +11,7 @@ use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
 use windlass_domain::Timestamp;
 use windlass_domain::delivery::{
-    Attempt, Delivery, DeliveryState, DeliverySummary, MAX_REPLAYED, Next,
+    Attempt, Delivery, DeliveryState, DeliverySummary, Failing, MAX_REPLAYED, Next,
 };
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::event::{Event, EventData, EventType};
@@ -284,19 +284,26 @@ impl State {
         }
         let organization_id = kept.organization_id;
         let delivery = view.delivery.clone().attempted(&attempt, next);
+        let said = attempt.clone();
         view.attempt_log.push(attempt);
         view.delivery.attempts = delivery.attempts;
         self.move_on(id, delivery.state);
-        if let Next::Park { deactivate } = next {
-            let destination_id = delivery.destination_id;
-            // Who is given up hears no more of it, and the others hear both.
-            let deactivated = deactivate.then(|| self.deactivate(destination_id, now));
+        let destination_id = delivery.destination_id;
+        let before = self.failing.remove(&destination_id);
+        let failing = Failing::after(before, &said);
+        self.failing
+            .extend(failing.map(|failing| (destination_id, failing)));
+        let is_given_up = failing.is_some_and(|failing| failing.is_given_up(now))
+            || next == (Next::Park { deactivate: true });
+        // Who is given up hears no more of it, and the others hear both.
+        let deactivated = is_given_up.then(|| self.deactivate(destination_id, now));
+        if let Next::Park { .. } = next {
             let data = EventData::Delivery(DeliverySummary::from(&delivery));
             self.emit(organization_id, EventType::DeliveryParked, (now, now), data);
-            if let Some(Some((at, data))) = deactivated {
-                let event_type = EventType::DestinationDeactivated;
-                self.emit(organization_id, event_type, (at, now), data);
-            }
+        }
+        if let Some(Some((at, data))) = deactivated {
+            let event_type = EventType::DestinationDeactivated;
+            self.emit(organization_id, event_type, (at, now), data);
         }
     }
 

@@ -78,6 +78,7 @@ impl Destinations for MemoryStore {
             let kept = (change.organization_id, edited.clone());
             change.state.destinations.insert(id, kept);
             if let Some(event_type) = edited.event_since(&before) {
+                change.state.failing.remove(&id);
                 let event = EventData::Destination(edited.clone());
                 change.emit(event_type, edited.updated_at, event);
             }

@@ -39,6 +39,7 @@ use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
 use windlass_domain::agent::Agent;
 use windlass_domain::credential::Credential;
+use windlass_domain::delivery::Failing;
 use windlass_domain::destination::Destination;
 use windlass_domain::event::Event;
 use windlass_domain::file::StoredFile;
@@ -248,6 +249,7 @@ pub struct State {
     playbook_versions: BTreeMap<(OrganizationId, TaskId, SourceId, u32), Playbook>,
     /// Destinations of events, with whose they are.
     pub destinations: BTreeMap<DestinationId, (OrganizationId, Destination)>,
+    failing: BTreeMap<DestinationId, Failing>,
     /// Every delivery that was made.
     pub deliveries: BTreeMap<DeliveryId, KeptDelivery>,
     /// Those that are not over, by when they are tried next.
@@ -310,6 +312,7 @@ impl State {
             playbooks: BTreeMap::new(),
             playbook_versions: BTreeMap::new(),
             destinations: BTreeMap::new(),
+            failing: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             due: BTreeSet::new(),
             last_look: (Timestamp::EPOCH, None),

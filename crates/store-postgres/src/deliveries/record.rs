@@ -3,12 +3,12 @@
 use sqlx::postgres::PgConnection;
 use tracing::debug;
 use windlass_application::ports::StoreError;
-use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummary, Next};
+use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummary, Failing, Next};
 use windlass_domain::destination::{Destination, DestinationStatus};
 use windlass_domain::event::{EventData, EventType};
-use windlass_domain::id::{DeliveryId, OrganizationId};
+use windlass_domain::id::{DeliveryId, DestinationId, OrganizationId};
 use windlass_records::columns::{At, Count, Id, millis};
-use windlass_records::rows::{DeliveryMoments, DeliveryRow, DestinationRow};
+use windlass_records::rows::{DeliveryMoments, DeliveryRow, DestinationRow, FailingColumns};
 use windlass_records::{NewEvent, select_deliveries};
 
 use crate::error::{read, store_error};
@@ -25,9 +25,11 @@ pub(super) async fn record(
 ) -> Result<(), StoreError> {
     let mut transaction = store.begin(None).await?;
     // Before the delivery, as whoever deletes a destination takes them.
-    let given_up = match next {
-        Next::Park { deactivate: true } => lock_active(transaction.connection(), id).await?,
-        Next::Park { deactivate: false } | Next::Delivered | Next::Retry { .. } => None,
+    let destination = if attempt.error.is_some() {
+        lock_destination(transaction.connection(), id).await?
+    } else {
+        forgive(transaction.connection(), id).await?;
+        None
     };
     let Some((organization_id, delivery)) = lock(transaction.connection(), id).await? else {
         // Its destination was deleted while it was under way.
@@ -50,7 +52,15 @@ pub(super) async fn record(
             data: EventData::Delivery(DeliverySummary::from(&delivery)),
         });
     }
-    if let Some(destination) = given_up {
+    let failing = match &destination {
+        Some(failed) => count_failures(transaction.connection(), failed.id, attempt).await?,
+        None => None,
+    };
+    let at = transaction.at();
+    let is_given_up = failing.is_some_and(|failing| failing.is_given_up(at))
+        || next == (Next::Park { deactivate: true });
+    let active = destination.filter(|it| it.status == DestinationStatus::Active);
+    if let Some(destination) = active.filter(|_| is_given_up) {
         deactivate(&mut transaction, organization_id, destination).await?;
     }
     transaction.commit().await?;
@@ -59,9 +69,25 @@ pub(super) async fn record(
     Ok(())
 }
 
-/// The destination of a delivery, where it is active, as nobody else changes it until the end of
-/// the transaction.
-async fn lock_active(
+/// Ends what the failures of a delivery's destination have come to: an attempt has succeeded. Mostly
+/// there are none, and nothing is locked: those that keep up are kept side by side.
+async fn forgive(connection: &mut PgConnection, id: DeliveryId) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE destination
+         SET failing_since = NULL, failed_attempts = 0
+         WHERE id = (SELECT destination_id FROM delivery WHERE id = $1)
+           AND failing_since IS NOT NULL",
+    )
+    .bind(Id(id.uuid()))
+    .execute(connection)
+    .await
+    .map_err(store_error)?;
+    Ok(())
+}
+
+/// The destination of a delivery, as nobody else changes it until the end of the transaction. Failures
+/// of one destination are kept one after the other: each counts in what they come to.
+async fn lock_destination(
     connection: &mut PgConnection,
     id: DeliveryId,
 ) -> Result<Option<Destination>, StoreError> {
@@ -69,11 +95,10 @@ async fn lock_active(
         "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
                 updated_at
          FROM destination
-         WHERE id = (SELECT destination_id FROM delivery WHERE id = $1) AND status = $2
+         WHERE id = (SELECT destination_id FROM delivery WHERE id = $1)
          FOR NO KEY UPDATE",
     )
     .bind(Id(id.uuid()))
-    .bind(DestinationStatus::Active.as_str())
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
@@ -138,6 +163,31 @@ async fn update(connection: &mut PgConnection, delivery: &Delivery) -> Result<()
     .await
     .map_err(store_error)?;
     Ok(())
+}
+
+/// What a destination's attempts have come to with this one, kept.
+async fn count_failures(
+    connection: &mut PgConnection,
+    id: DestinationId,
+    attempt: &Attempt,
+) -> Result<Option<Failing>, StoreError> {
+    let columns: Option<FailingColumns> =
+        sqlx::query_as("SELECT failing_since, failed_attempts FROM destination WHERE id = $1")
+            .bind(Id(id.uuid()))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    let before = columns.and_then(Option::<Failing>::from);
+    let after = Failing::after(before, attempt);
+    let columns = FailingColumns::from(after);
+    sqlx::query("UPDATE destination SET failing_since = $1, failed_attempts = $2 WHERE id = $3")
+        .bind(columns.failing_since)
+        .bind(columns.failed_attempts)
+        .bind(Id(id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(after)
 }
 
 /// Ends a destination's deliveries until its caller mends it.

@@ -3,12 +3,12 @@
 use sqlx::sqlite::SqliteConnection;
 use tracing::debug;
 use windlass_application::ports::StoreError;
-use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummary, Next};
+use windlass_domain::delivery::{Attempt, Delivery, DeliveryState, DeliverySummary, Failing, Next};
 use windlass_domain::destination::DestinationStatus;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{DeliveryId, DestinationId, OrganizationId};
 use windlass_records::columns::{At, Id, millis};
-use windlass_records::rows::{DeliveryMoments, DeliveryRow};
+use windlass_records::rows::{DeliveryMoments, DeliveryRow, FailingColumns};
 use windlass_records::{NewEvent, select_deliveries};
 
 use crate::destinations;
@@ -35,12 +35,15 @@ pub(super) async fn record(
     let delivery = delivery.attempted(&attempt, next);
     insert_attempt(transaction.connection(), &delivery, &attempt).await?;
     update(transaction.connection(), &delivery).await?;
-    if let Next::Park { deactivate } = next {
+    let destination_id = delivery.destination_id;
+    let failing = count_failures(transaction.connection(), destination_id, &attempt).await?;
+    if let Next::Park { .. } = next {
         emit_parked(&mut transaction, organization_id, &delivery);
-        if deactivate {
-            let destination_id = delivery.destination_id;
-            deactivate_destination(&mut transaction, organization_id, destination_id).await?;
-        }
+    }
+    let at = transaction.at();
+    let is_given_up = failing.is_some_and(|failing| failing.is_given_up(at));
+    if is_given_up || next == (Next::Park { deactivate: true }) {
+        deactivate_destination(&mut transaction, organization_id, destination_id).await?;
     }
     transaction.commit().await?;
     // Whoever waits for the next delivery must know of this one.
@@ -104,6 +107,34 @@ async fn update(connection: &mut SqliteConnection, delivery: &Delivery) -> Resul
     .await
     .map_err(store_error)?;
     Ok(())
+}
+
+/// What a destination's attempts have come to with this one, kept.
+async fn count_failures(
+    connection: &mut SqliteConnection,
+    id: DestinationId,
+    attempt: &Attempt,
+) -> Result<Option<Failing>, StoreError> {
+    let columns: Option<FailingColumns> =
+        sqlx::query_as("SELECT failing_since, failed_attempts FROM destination WHERE id = ?")
+            .bind(Id(id.uuid()))
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    let before = columns.and_then(Option::<Failing>::from);
+    let after = Failing::after(before, attempt);
+    // Most attempts succeed after one that did.
+    if after != before {
+        let columns = FailingColumns::from(after);
+        sqlx::query("UPDATE destination SET failing_since = ?, failed_attempts = ? WHERE id = ?")
+            .bind(columns.failing_since)
+            .bind(columns.failed_attempts)
+            .bind(Id(id.uuid()))
+            .execute(connection)
+            .await
+            .map_err(store_error)?;
+    }
+    Ok(after)
 }
 
 fn emit_parked(
