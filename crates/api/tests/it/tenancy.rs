@@ -240,6 +240,11 @@ async fn a_filter_by_anothers_id_finds_nothing() {
         let Some(path) = filled(&call.path, &own).filter(|_| call.method == Method::GET) else {
             continue;
         };
+        // The stream of events is no list; its own tests say whose events it has.
+        let content = &call.operation["responses"]["200"]["content"];
+        if content.get("text/event-stream").is_some() {
+            continue;
+        }
         for parameter in call.operation["parameters"]
             .as_array()
             .into_iter()
