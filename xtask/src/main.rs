@@ -67,12 +67,11 @@ enum Chore {
         #[arg(long, env = "WINDLASS_KEY", hide_env_values = true)]
         key: String,
     },
-    /// Feeds a parser of outside input with what libFuzzer finds; see docs/testing.md.
+    /// Feeds the parsers of outside input with what libFuzzer finds; see docs/testing.md.
     Fuzz {
-        /// One of fuzz/fuzz_targets.
-        #[arg(default_value = "page")]
-        target: String,
-        /// For how long.
+        /// One of fuzz/fuzz_targets; all of them, one after the other, where it is left out.
+        target: Option<String>,
+        /// For how long, each.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
@@ -102,7 +101,7 @@ fn main() -> ExitCode {
         Chore::Conformance { url, key } => conformance::run(&url, &key),
         Chore::Openapi { check } => openapi::run(check),
         Chore::Bench { profile, arguments } => bench::run(&profile, &arguments),
-        Chore::Fuzz { target, seconds } => fuzz::run(&target, seconds),
+        Chore::Fuzz { target, seconds } => fuzz::run(target.as_deref(), seconds),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

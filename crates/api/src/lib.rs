@@ -19,6 +19,8 @@ mod error_code;
 mod event_stream;
 mod events;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod json;
 mod kept;
 mod listed;

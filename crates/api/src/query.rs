@@ -89,7 +89,12 @@ impl Query {
         self.list_with(&api.config.cursor_key, organization.organization_id())
     }
 
-    fn list_with(&mut self, key: &SigningKey, organization_id: OrganizationId) -> Option<Cursor> {
+    /// The same with what it needs alone.
+    pub(crate) fn list_with(
+        &mut self,
+        key: &SigningKey,
+        organization_id: OrganizationId,
+    ) -> Option<Cursor> {
         self.cursor = self.one("cursor");
         let text = self.cursor.clone()?;
         let list = ListOf {

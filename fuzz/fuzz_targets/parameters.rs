@@ -1,0 +1,7 @@
+//! Query parameters, as a request has it: `windlass_api::fuzzing`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| windlass_api::fuzzing::parameters(data));
