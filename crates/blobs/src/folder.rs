@@ -1,11 +1,12 @@
 //! The folder: a content is written under another name, synced, and renamed to its own.
 //! Source: docs/architecture.md, "Where the data lies".
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, DirEntry};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -23,6 +24,9 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// How many chunks of one content may be on their way at once: a slow disk slows its sender.
 const CHUNKS_UNDER_WAY: usize = 2;
 
+/// How long nobody has written to what is left half-written for good: a content takes seconds.
+const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
+
 /// Contents in a folder of the file system.
 pub struct Folder {
     store: LocalFileSystem,
@@ -38,8 +42,8 @@ pub struct OpenError {
 }
 
 impl Folder {
-    /// Opens a folder, or makes it, for its owner alone; removes what a crash left half-written.
-    /// One process at a time: what another is writing would be removed with it.
+    /// Opens a folder, or makes it, for its owner alone; removes what a crash left half-written an hour
+    /// ago. Several processes may have it: what another is writing has been written to since.
     ///
     /// # Errors
     /// It cannot be made, read or written.
@@ -188,9 +192,22 @@ fn remove_half_written(folder: &Path) -> io::Result<()> {
         for content in fs::read_dir(organization.path())? {
             let content = content?;
             if content.file_name().as_encoded_bytes().contains(&b'#') {
-                fs::remove_file(content.path())?;
+                match remove_abandoned(&content) {
+                    // Whoever was at it has renamed or removed it meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed?,
+                }
             }
         }
+    }
+    Ok(())
+}
+
+fn remove_abandoned(content: &DirEntry) -> io::Result<()> {
+    let modified = content.metadata()?.modified()?;
+    let is_abandoned = modified.elapsed().is_ok_and(|age| age > ABANDONED_AFTER);
+    if is_abandoned {
+        fs::remove_file(content.path())?;
     }
     Ok(())
 }

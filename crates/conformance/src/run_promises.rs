@@ -104,6 +104,7 @@ macro_rules! run_promises {
                 a_timeline_tells_what_happened_in_its_order,
                 files_are_listed_by_where_they_come_from,
                 a_file_is_read_by_its_id,
+                a_content_is_known_of_earlier_runs_alone,
             ]
         );
         $crate::promises!(

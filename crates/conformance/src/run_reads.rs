@@ -312,6 +312,32 @@ pub async fn a_file_is_read_by_its_id(fixture: &Fixture) {
     );
 }
 
+/// A content is known of earlier runs of the same task with the same credential, and of no others.
+pub async fn a_content_is_known_of_earlier_runs_alone(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.leased().await;
+    let file = keep(&stage, &run, "bill.pdf").await;
+    stage.pass(seconds(1));
+    let later = stage.leased().await;
+    let is_known = async |run: &Run, sha256| {
+        let known = fixture.ports.files.has_captured_before(run, sha256).await;
+        known.expect("the store reads")
+    };
+
+    assert!(is_known(&later, file.sha256).await);
+    assert!(!is_known(&run, file.sha256).await, "by itself");
+    assert!(!is_known(&later, [0; 32]).await, "another content");
+    let mut without_credential = later.clone();
+    without_credential.credential_id = None;
+    assert!(!is_known(&without_credential, file.sha256).await);
+    let mut of_another_task = later.clone();
+    of_another_task.task_id = fixture.new_task("task_other", &stage.task.agent_id).id;
+    assert!(!is_known(&of_another_task, file.sha256).await);
+    let mut of_a_stranger = later;
+    of_a_stranger.organization_id = fixture.stranger.organization_id();
+    assert!(!is_known(&of_a_stranger, file.sha256).await);
+}
+
 fn key(run: &Run) -> Key {
     Key {
         created_at: run.created_at,

@@ -56,6 +56,25 @@ impl Files for PostgresStore {
         row.map(read).transpose()
     }
 
+    async fn has_captured_before(&self, run: &Run, sha256: [u8; 32]) -> Result<bool, StoreError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT FROM file
+                 JOIN run ON run.id = file.run_id
+                 WHERE file.organization_id = $1 AND file.task_id = $2 AND file.sha256 = $3
+                   AND file.run_id < $4 AND run.credential_id IS NOT DISTINCT FROM $5
+             )",
+        )
+        .bind(Id(run.organization_id.uuid()))
+        .bind(run.task_id.as_str())
+        .bind(&sha256[..])
+        .bind(Id(run.id.uuid()))
+        .bind(run.credential_id.map(|id| Id(id.uuid())))
+        .fetch_one(self.pool())
+        .await
+        .map_err(store_error)
+    }
+
     async fn list(
         &self,
         organization: OrganizationContext,

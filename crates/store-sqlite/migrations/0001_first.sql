@@ -369,6 +369,8 @@ CREATE TABLE file (
 CREATE INDEX file_by_age ON file (id) WHERE expired_at IS NULL;
 CREATE INDEX file_by_organization ON file (organization_id, id);
 CREATE INDEX file_by_run ON file (run_id, id);
+-- What a task that drops files of earlier runs compares.
+CREATE INDEX file_by_content ON file (organization_id, task_id, sha256);
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
 
 CREATE TABLE screenshot (

@@ -46,6 +46,25 @@ impl Files for SqliteStore {
         row.map(read).transpose()
     }
 
+    async fn has_captured_before(&self, run: &Run, sha256: [u8; 32]) -> Result<bool, StoreError> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT 1 FROM file
+                 JOIN run ON run.id = file.run_id
+                 WHERE file.organization_id = ? AND file.task_id = ? AND file.sha256 = ?
+                   AND file.run_id < ? AND run.credential_id IS ?
+             )",
+        )
+        .bind(Id(run.organization_id.uuid()))
+        .bind(run.task_id.as_str())
+        .bind(&sha256[..])
+        .bind(Id(run.id.uuid()))
+        .bind(run.credential_id.map(|id| Id(id.uuid())))
+        .fetch_one(self.readers())
+        .await
+        .map_err(store_error)
+    }
+
     async fn list(
         &self,
         organization: OrganizationContext,

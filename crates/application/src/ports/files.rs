@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::{OrganizationId, RunId, SourceId, StorageId, TaskId};
+use windlass_domain::run::Run;
 
 use crate::page::{Created, Page, PageRequest};
 use crate::ports::error::StoreError;
@@ -35,6 +36,9 @@ pub trait Files: Send + Sync {
     /// The file of this id and whose it is, for a request that shows a signed address and no key.
     async fn find(&self, id: StorageId)
     -> Result<Option<(OrganizationId, StoredFile)>, StoreError>;
+
+    /// Whether an earlier run of the task and the credential of this one has captured this content.
+    async fn has_captured_before(&self, run: &Run, sha256: [u8; 32]) -> Result<bool, StoreError>;
 
     /// Files, newest first.
     async fn list(

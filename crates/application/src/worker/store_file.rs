@@ -55,10 +55,20 @@ pub struct CapturedFile {
 /// What became of a captured file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
-    /// What it is kept as; None where the task keeps no files, or the agent should stop.
+    /// What it is kept as; None where the task keeps no files, where an earlier run has captured it and
+    /// the task drops such, or where the agent should stop.
     pub storage_id: Option<StorageId>,
     /// Whether the agent should stop.
     pub cancel: bool,
+}
+
+/// Which of the files that a run captures are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Nothing,
+    Everything,
+    /// Those whose content no earlier run of the task and the credential has captured.
+    New,
 }
 
 impl Kept {
@@ -82,7 +92,8 @@ impl StoreFile {
         if run.status() == Status::Canceling {
             return Ok(Kept::CANCELING);
         }
-        if !patiently(&self.clock, || self.keeps_files(call, &run)).await? {
+        let wanted = patiently(&self.clock, || self.wanted(call, &run)).await?;
+        if wanted == Wanted::Nothing {
             return patiently(&self.clock, || self.touch(call, None)).await;
         }
         let owner = call.organization.organization_id();
@@ -103,29 +114,48 @@ impl StoreFile {
             created_at,
             expired_at: None,
         };
-        patiently(&self.clock, || self.keep(call, &stored)).await
+        patiently(&self.clock, || self.keep(call, &run, wanted, &stored)).await
     }
 
     /// Keeps a file whose content is stored. Repeated where it is not known what became of the call
     /// before, it finds the row of that.
-    async fn keep(&self, call: &LeaseCall, stored: &StoredFile) -> Result<Kept, CallError> {
+    async fn keep(
+        &self,
+        call: &LeaseCall,
+        run: &Run,
+        wanted: Wanted,
+        stored: &StoredFile,
+    ) -> Result<Kept, CallError> {
+        let owner = call.organization.organization_id();
         let Some(kept) = self.same_content(call, stored.sha256).await? else {
+            let is_known =
+                wanted == Wanted::New && self.files.has_captured_before(run, stored.sha256).await?;
+            if is_known {
+                drop_content(&*self.blobs, owner, stored.id.into()).await;
+                return self.touch(call, None).await;
+            }
             return self.add(call, stored.clone()).await;
         };
         if kept != stored.id {
-            let owner = call.organization.organization_id();
             drop_content(&*self.blobs, owner, stored.id.into()).await;
         }
         self.touch(call, Some(kept)).await
     }
 
-    async fn keeps_files(&self, call: &LeaseCall, run: &Run) -> Result<bool, CallError> {
+    async fn wanted(&self, call: &LeaseCall, run: &Run) -> Result<Wanted, CallError> {
         let task = self
             .tasks
             .get_version(call.organization, &run.task_id, run.task_version)
             .await?
             .ok_or(CallError::NotFound(Resource::Task))?;
-        Ok(task.storage.is_none_or(|storage| storage.enabled))
+        Ok(match task.storage {
+            Some(storage) if !storage.enabled => Wanted::Nothing,
+            // With a schema files are compared by what is taken out of them, which agents do not do yet.
+            Some(storage) if storage.deduplication && storage.deduplication_schema.is_none() => {
+                Wanted::New
+            }
+            Some(_) | None => Wanted::Everything,
+        })
     }
 
     async fn same_content(

@@ -8,9 +8,10 @@ use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::{OrganizationId, StorageId};
+use windlass_domain::run::Run;
 
 use super::page;
-use super::{MemoryStore, State};
+use super::{KeptRun, MemoryStore, State};
 
 #[async_trait]
 impl Files for MemoryStore {
@@ -30,6 +31,22 @@ impl Files for MemoryStore {
     ) -> Result<Option<(OrganizationId, StoredFile)>, StoreError> {
         self.read("Files::find", |state| state.files.get(&id).cloned())
             .await
+    }
+
+    async fn has_captured_before(&self, run: &Run, sha256: [u8; 32]) -> Result<bool, StoreError> {
+        let run = run.clone();
+        self.read("Files::has_captured_before", |state| {
+            state.files.values().any(|(owner, file)| {
+                let earlier = state.runs.get(&file.run_id).map(KeptRun::run);
+                *owner == run.organization_id
+                    && file.sha256 == sha256
+                    && file.run_id < run.id
+                    && earlier.is_some_and(|earlier| {
+                        earlier.task_id == run.task_id && earlier.credential_id == run.credential_id
+                    })
+            })
+        })
+        .await
     }
 
     async fn list(

@@ -303,3 +303,37 @@ async fn a_row_that_was_written_before_the_store_went_away_is_not_written_twice(
     assert_eq!(kept.storage_id, first);
     assert!(first.is_some());
 }
+
+#[tokio::test]
+async fn a_content_that_an_earlier_run_captured_is_dropped_where_the_task_says_so() {
+    let mut sequence = Sequence::new();
+    let mut ports = Ports::new(running());
+    ports.task.storage = Some(StorageSettings {
+        enabled: true,
+        extraction: false,
+        extraction_schema: None,
+        extraction_prompt: None,
+        deduplication: true,
+        deduplication_schema: None,
+    });
+    ports.content_arrives(&mut sequence);
+    ports
+        .files
+        .expect_has_captured_before()
+        .withf(|_, sha256| *sha256 == SHA256)
+        .once()
+        .in_sequence(&mut sequence)
+        .returning(|_, _| Ok(true));
+    ports.content_is_dropped(&mut sequence);
+    ports
+        .runs
+        .expect_command()
+        .withf(|_, _, _, attachment| attachment.is_none())
+        .once()
+        .in_sequence(&mut sequence)
+        .returning(|_, _, _, _| Ok(commanded(running())));
+
+    let kept = ports.store().await.unwrap();
+
+    assert_eq!((kept.storage_id, kept.cancel), (None, false));
+}
