@@ -4,7 +4,7 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 
-use crate::form::{Hindrance, Submission, input_type, is_disabled, is_submitter};
+use crate::form::{Hindrance, Submission, input_type, is_control, is_disabled, is_submitter};
 use crate::page::{Page, is};
 
 /// What a click leads to.
@@ -52,7 +52,7 @@ impl Page {
                 true => Click::Nothing,
                 false => Click::Follow(url),
             }),
-            "label" => match labeled(self, &target) {
+            "label" => match labeled(self, &target)? {
                 Some(field) => self.click(field),
                 None => Err("is a label of nothing"),
             },
@@ -67,7 +67,7 @@ impl Page {
             }
             "input" if matches!(input_type(&target).as_str(), "checkbox" | "radio") => {
                 let id = target.id();
-                self.toggle(id);
+                self.toggle(id)?;
                 Ok(Click::Nothing)
             }
             "button" | "input" if is_submitter(&target) => {
@@ -109,23 +109,20 @@ impl Page {
 }
 
 /// The field that a label is for.
-fn labeled(page: &Page, label: &ElementRef) -> Option<NodeId> {
-    let is_field = |element: &ElementRef| {
-        matches!(
-            element.value().name(),
-            "input" | "select" | "textarea" | "button"
-        )
+fn labeled(page: &Page, label: &ElementRef) -> Result<Option<NodeId>, Hindrance> {
+    let id = label.attr("for");
+    let within = match id {
+        Some(_) => page.root(),
+        None => *label,
     };
-    let field = match label.attr("for") {
-        Some(id) => page
-            .elements()
-            .find(|element| is_field(element) && element.attr("id") == Some(id)),
-        None => label
-            .descendants()
-            .filter_map(ElementRef::wrap)
-            .find(is_field),
-    };
-    field.map(|field| field.id())
+    let mut visits = page.visits();
+    for element in within.descendants().filter_map(ElementRef::wrap) {
+        visits.add(1)?;
+        if is_control(&element) && (id.is_none() || element.attr("id") == id) {
+            return Ok(Some(element.id()));
+        }
+    }
+    Ok(None)
 }
 
 #[cfg(test)]

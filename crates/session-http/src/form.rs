@@ -17,8 +17,7 @@ use url::Url;
 use crate::page::{Page, is, text_of};
 
 pub(crate) use self::body::FormBody;
-pub(crate) use self::owner::is_cut_short;
-use self::owner::owner;
+pub(crate) use self::owner::Owners;
 
 /// What is sent when a form is submitted.
 pub(crate) struct Submission {
@@ -40,6 +39,14 @@ pub(crate) fn input_type(input: &ElementRef) -> String {
         .unwrap_or("text")
         .trim()
         .to_ascii_lowercase()
+}
+
+/// Whether it is a field or a button.
+pub(crate) fn is_control(element: &ElementRef) -> bool {
+    matches!(
+        element.value().name(),
+        "input" | "select" | "textarea" | "button"
+    )
 }
 
 /// Whether a click on it submits its form.
@@ -72,8 +79,7 @@ impl Page {
             "input" => match input_type(&field).as_str() {
                 "checkbox" | "radio" => {
                     let checked = !matches!(value.expose_secret(), "" | "false" | "off");
-                    self.check(id, checked);
-                    return Ok(());
+                    return self.check(id, checked);
                 }
                 "file" => {
                     upload::read(value.expose_secret())
@@ -89,37 +95,43 @@ impl Page {
     }
 
     /// Clicks a checkbox or radio button.
-    pub(crate) fn toggle(&mut self, id: NodeId) {
-        let Some(field) = self.element(id) else {
-            return;
-        };
+    pub(crate) fn toggle(&mut self, id: NodeId) -> Result<(), Hindrance> {
+        let field = self.element(id).ok_or("is gone")?;
         let checked = input_type(&field) == "radio" || !self.is_checked(&field);
-        self.check(id, checked);
+        self.check(id, checked)
     }
 
-    fn check(&mut self, id: NodeId, checked: bool) {
-        for rival in self.rivals(id) {
+    fn check(&mut self, id: NodeId, checked: bool) -> Result<(), Hindrance> {
+        for rival in self.rivals(id)? {
             self.fields.checked.insert(rival, false);
         }
         self.fields.checked.insert(id, checked);
+        Ok(())
     }
 
     /// The radio buttons of the same name in the same form.
-    fn rivals(&self, id: NodeId) -> Vec<NodeId> {
+    fn rivals(&self, id: NodeId) -> Result<Vec<NodeId>, Hindrance> {
         let Some(field) = self
             .element(id)
             .filter(|field| input_type(field) == "radio")
         else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        let form = owner(self, &field).map(|form| form.id());
-        let named = field.attr("name").filter(|name| !name.is_empty());
-        self.elements()
-            .filter(|other| is(other, "input") && input_type(other) == "radio")
-            .filter(|other| named.is_some() && other.attr("name") == named)
-            .filter(|other| owner(self, other).map(|form| form.id()) == form)
-            .map(|other| other.id())
-            .collect()
+        let Some(named) = field.attr("name").filter(|name| !name.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let form = self.owner(&field)?;
+        let (mut rivals, mut visits) = (Vec::new(), self.visits());
+        for other in self.elements() {
+            visits.add(1)?;
+            let alike = is(&other, "input")
+                && input_type(&other) == "radio"
+                && other.attr("name") == Some(named);
+            if alike && self.owner(&other)? == form {
+                rivals.push(other.id());
+            }
+        }
+        Ok(rivals)
     }
 
     fn is_checked(&self, field: &ElementRef) -> bool {
@@ -132,7 +144,9 @@ impl Page {
         &self,
         submitter: &ElementRef,
     ) -> Result<Option<Submission>, Hindrance> {
-        let form = owner(self, submitter).ok_or("stands in no form; it needs a browser")?;
+        let form = self
+            .owner(submitter)?
+            .ok_or("stands in no form; it needs a browser")?;
         self.submission_of(&form, Some(submitter))
     }
 
@@ -140,14 +154,9 @@ impl Page {
     /// no button and no other field to go to ("implicit submission").
     pub(crate) fn enter(&self, field: NodeId) -> Result<Option<Submission>, Hindrance> {
         let field = self.element(field).ok_or("is gone")?;
-        let form = owner(self, &field).ok_or("stands in no form; it needs a browser")?;
-        let owned = |element: &ElementRef| owner(self, element) == Some(form);
-        if let Some(button) = self.elements().find(|one| is_submitter(one) && owned(one)) {
-            return match is_disabled(&button) {
-                true => Ok(None),
-                false => self.submission_of(&form, Some(&button)),
-            };
-        }
+        let form = self
+            .owner(&field)?
+            .ok_or("stands in no form; it needs a browser")?;
         let one_line = |element: &ElementRef| {
             let kind = input_type(element);
             let other = [
@@ -155,11 +164,21 @@ impl Page {
             ];
             is(element, "input") && !other.contains(&kind.as_str())
         };
-        match self
-            .elements()
-            .filter(|one| one_line(one) && owned(one))
-            .count()
-        {
+        let (mut lines, mut visits) = (0, self.visits());
+        for element in self.elements() {
+            visits.add(1)?;
+            if !is_control(&element) || self.owner(&element)? != Some(form) {
+                continue;
+            }
+            if is_submitter(&element) {
+                return match is_disabled(&element) {
+                    true => Ok(None),
+                    false => self.submission_of(&form, Some(&element)),
+                };
+            }
+            lines += usize::from(one_line(&element));
+        }
+        match lines {
             0 | 1 => self.submission_of(&form, None),
             _ => Ok(None),
         }
@@ -191,7 +210,7 @@ impl Page {
         match given("formmethod", "method").to_ascii_lowercase().as_str() {
             "post" => {
                 let kind = given("formenctype", "enctype").to_ascii_lowercase();
-                let body = FormBody::of(&kind, &entries(), encoding);
+                let body = FormBody::of(&kind, &entries()?, encoding);
                 Ok(Some(Submission {
                     method: Method::POST,
                     url,
@@ -201,7 +220,7 @@ impl Page {
             }
             "dialog" => Ok(None),
             _ => {
-                let entries = entries();
+                let entries = entries()?;
                 url.set_query(Some(&body::url_encoded(&entries, encoding)));
                 Ok(Some(Submission {
                     method: Method::GET,

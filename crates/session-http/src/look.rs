@@ -20,9 +20,12 @@ use scraper::ElementRef;
 use windlass_playbook::SelectorKind;
 
 use self::labels::Labels;
-use self::visits::{Visited, Visits};
+use self::visits::Visited;
+use crate::form::{Hindrance, Owners};
 use crate::page::{Page, parse_selector};
 use crate::reading::normalize;
+
+pub(crate) use self::visits::Visits;
 
 /// Why nothing can be looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,16 +51,23 @@ impl fmt::Display for Unlookable {
     }
 }
 
+impl From<Unlookable> for Hindrance {
+    fn from(_: Unlookable) -> Self {
+        "takes too long on this page"
+    }
+}
+
 /// What is kept of looking for elements on a page, for those that are looked for next.
 #[derive(Default)]
 pub(crate) struct Looked {
     labels: OnceCell<Labels>,
+    pub(crate) owners: OnceCell<Owners>,
     pub(crate) visited: Visited,
 }
 
 impl Page {
-    /// What one selector may look at.
-    fn visits(&self) -> Visits<'_> {
+    /// What one selector, or one look at a form, may look at.
+    pub(crate) fn visits(&self) -> Visits<'_> {
         Visits::of(&self.looked.visited)
     }
 

@@ -15,7 +15,6 @@ use windlass_playbook::Template;
 
 use self::tree::Tree;
 use crate::charset::encoder;
-use crate::form::is_cut_short;
 use crate::look::Looked;
 use crate::reading::normalize;
 use crate::refresh::Refresh;
@@ -34,7 +33,6 @@ pub(crate) struct Page {
     /// Where it leads by itself.
     pub(crate) refresh: Option<Refresh>,
     tree: Tree,
-    has_cut_forms: bool,
     pub(crate) fields: Fields,
     pub(crate) looked: Looked,
 }
@@ -69,14 +67,11 @@ impl Page {
             encoding,
             refresh: None,
             tree: Tree::parse(text.into())?,
-            has_cut_forms: false,
             fields: Fields::default(),
             looked: Looked::default(),
         };
         page.base = page.named_base().unwrap_or_else(|| page.url.clone());
         page.refresh = page.named_refresh();
-        let has_cut_forms = page.elements().any(|element| is_cut_short(&element));
-        page.has_cut_forms = has_cut_forms;
         Ok(page)
     }
 
@@ -123,11 +118,6 @@ impl Page {
     /// What a refresh of this page says.
     pub(crate) fn read_refresh(&self, text: &str) -> Option<Refresh> {
         Refresh::read(text, &self.url, |address| self.resolve(address))
-    }
-
-    /// Whether a table has cut one of its forms short.
-    pub(crate) fn has_cut_forms(&self) -> bool {
-        self.has_cut_forms
     }
 
     /// The elements that match, in the order of the page.

@@ -96,7 +96,7 @@ async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() 
     page.change(pass, SecretString::from("hunter2")).unwrap();
     let template = Template::parse("{{credential.password}}").unwrap();
     page.fields.from_credential.insert(pass, template);
-    page.toggle(stay);
+    page.toggle(stay).unwrap();
     page.change(plan, SecretString::from("b")).unwrap();
 
     let kept = serde_json::to_string(&KeptPage::of(&page)).unwrap();

@@ -6,9 +6,8 @@ use encoding_rs::Encoding;
 use scraper::ElementRef;
 use secrecy::ExposeSecret;
 
-use crate::form::owner::owner;
 use crate::form::upload::{self, Upload};
-use crate::form::{input_type, is_disabled, option_value};
+use crate::form::{Hindrance, input_type, is_control, is_disabled, option_value};
 use crate::page::{Page, is};
 
 /// One field that is sent.
@@ -37,7 +36,7 @@ pub(super) fn of<'page>(
     form: &ElementRef<'page>,
     submitter: Option<&ElementRef<'page>>,
     encoding: &'static Encoding,
-) -> Vec<Entry> {
+) -> Result<Vec<Entry>, Hindrance> {
     let mut entries = Entries {
         page,
         submitter: submitter.copied(),
@@ -45,16 +44,14 @@ pub(super) fn of<'page>(
         found: Vec::new(),
         radios: HashMap::new(),
     };
+    let mut visits = page.visits();
     for field in page.elements() {
-        let control = matches!(
-            field.value().name(),
-            "input" | "select" | "textarea" | "button"
-        );
-        if control && !is_disabled(&field) && owner(page, &field) == Some(*form) {
+        visits.add(1)?;
+        if is_control(&field) && !is_disabled(&field) && page.owner(&field)? == Some(*form) {
             entries.add_field(&field);
         }
     }
-    entries.found
+    Ok(entries.found)
 }
 
 impl<'page> Entries<'page> {

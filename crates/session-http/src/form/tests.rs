@@ -57,8 +57,8 @@ fn a_form_sends_all_its_fields_and_the_button_that_was_clicked() {
         one(&page, "[value=you]"),
     );
     page.change(user, SecretString::from("kari å")).unwrap();
-    page.toggle(stay);
-    page.toggle(you);
+    page.toggle(stay).unwrap();
+    page.toggle(you).unwrap();
     let month = one(&page, "[name=month]");
     page.change(month, SecretString::from("February")).unwrap();
 
@@ -198,6 +198,44 @@ fn fields_are_sent_as_a_browser_sends_them(#[case] fields: &str, #[case] expecte
     ));
 
     assert_eq!(submitted(&page, "#go").2, expected);
+}
+
+/// Fields that name their form, or stand in rows of a table that cut it short: each was looked for over
+/// the whole page.
+#[rstest]
+#[case::named(
+    "<form method=post id=f><input id=a type=radio name=r><button id=go></button></form>",
+    "<input type=radio name=r form=f>"
+)]
+#[case::cut_short(
+    "<table><form method=post><tr><td><input id=a type=radio name=r><button id=go></button>",
+    "<tr><td><input type=radio name=r>"
+)]
+fn a_form_of_many_fields_costs_what_its_page_is_worth(#[case] first: &str, #[case] field: &str) {
+    let mut page = page(&format!("{first}{}", field.repeat(60_000)));
+    let radio = one(&page, "#a");
+
+    page.toggle(radio).unwrap();
+    page.change(radio, SecretString::from("on")).unwrap();
+
+    assert_eq!(submitted(&page, "#go").2, "r=on");
+    let entered = page.enter(radio).unwrap().expect("a form is sent");
+    assert_eq!(sent(entered).2, "r=on");
+}
+
+#[test]
+fn looks_at_a_form_are_counted() {
+    let mut page = page(&format!(
+        "<label for=a>{}</label><form><input type=radio name=r id=a></form>",
+        "<b></b>".repeat(200_000)
+    ));
+    let label = one(&page, "label");
+
+    for _ in 0..26 {
+        page.click(label).unwrap();
+    }
+
+    assert!(page.looked.visited.is_much());
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Visited {
 }
 
 /// The nodes that one selector looks at.
-pub(super) struct Visits<'page> {
+pub(crate) struct Visits<'page> {
     of_step: &'page Visited,
     so_far: u64,
     most: u64,
@@ -55,7 +55,7 @@ impl<'page> Visits<'page> {
     ///
     /// # Errors
     /// There were too many.
-    pub(super) fn add(&mut self, nodes: usize) -> Result<(), Unlookable> {
+    pub(crate) fn add(&mut self, nodes: usize) -> Result<(), Unlookable> {
         let nodes = u64::try_from(nodes).unwrap_or(u64::MAX);
         self.so_far = self.so_far.saturating_add(nodes);
         match self.so_far <= self.most {
