@@ -30,9 +30,13 @@ pub(crate) async fn append(
 ) -> Result<u64, StoreError> {
     let mut deliveries = 0;
     for (organization_id, events) in by_organization(events) {
-        let destinations = active_destinations(connection, organization_id).await?;
         let queued = queued.get(&organization_id).copied().unwrap_or(0);
-        let mut sequence = reserve(connection, organization_id, events.len(), queued).await?;
+        let reserved = reserve(connection, organization_id, events.len(), queued).await?;
+        let mut sequence = reserved.first;
+        let destinations = match reserved.is_told {
+            true => active_destinations(connection, organization_id).await?,
+            false => Vec::new(),
+        };
         for event in events {
             let event_id = event.id(sequence);
             insert(connection, event_id, sequence, &event).await?;
@@ -74,31 +78,42 @@ async fn active_destinations(
     rows.into_iter().map(read).collect()
 }
 
+/// Numbers of an organization's events.
+struct Reserved {
+    first: u64,
+    /// Whether it has an active destination.
+    is_told: bool,
+}
+
 /// Takes the next numbers of an organization, and counts its queued runs, which change with events
-/// alone. Answers the first number.
+/// alone.
 async fn reserve(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     count: usize,
     queued: i64,
-) -> Result<u64, StoreError> {
+) -> Result<Reserved, StoreError> {
     let no_organization = || corrupt("organization", &organization_id, &"events belong to a row");
     let count = i64::try_from(count).map_err(|_| no_organization())?;
-    let last: Option<i64> = sqlx::query_scalar(
+    let row: Option<(i64, bool)> = sqlx::query_as(
         "UPDATE organization
          SET event_sequence = event_sequence + ?, queued = queued + ?
          WHERE id = ?
-         RETURNING event_sequence",
+         RETURNING event_sequence, EXISTS (
+             SELECT 1 FROM destination WHERE organization_id = organization.id AND status = ?
+         )",
     )
     .bind(count)
     .bind(queued)
     .bind(Id(organization_id.uuid()))
+    .bind(DestinationStatus::Active.as_str())
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
-    let last = last.ok_or_else(no_organization)?;
-    u64::try_from(last - count + 1)
-        .map_err(|_| corrupt("organization", &organization_id, &"events count up from 1"))
+    let (last, is_told) = row.ok_or_else(no_organization)?;
+    let first = u64::try_from(last - count + 1)
+        .map_err(|_| corrupt("organization", &organization_id, &"events count up from 1"))?;
+    Ok(Reserved { first, is_told })
 }
 
 async fn insert(

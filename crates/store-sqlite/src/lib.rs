@@ -3,7 +3,7 @@
 //! [`SqliteStore`] is the front door; each port has a file of its name. What all of them share:
 //! `store` opens the file, `transaction` is what changes it, `event_log` writes events and their
 //! deliveries, `write` keeps idempotency records and the audit.
-//! One connection writes, so that transactions follow one another; a few others read.
+//! One connection writes (`writer`), so that changes follow one another; a few others read.
 
 mod agents;
 mod audit;
@@ -17,6 +17,7 @@ mod event_log;
 mod events;
 mod files;
 mod keys;
+mod noted;
 mod organizations;
 #[cfg(test)]
 mod plans;
@@ -33,6 +34,7 @@ mod transaction;
 mod undelivered;
 mod workers;
 mod write;
+mod writer;
 
 pub use self::clock::SystemClock;
 pub use self::store::{OpenError, SqliteStore};

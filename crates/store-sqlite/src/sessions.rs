@@ -30,33 +30,8 @@ impl Sessions for SqliteStore {
         session_id: SessionId,
         command: SessionCommand,
     ) -> Result<Written<SessionCommanded>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let loaded = Loaded::load(transaction.connection(), session_id, None).await?;
-        let loaded = loaded
-            .filter(|loaded| {
-                let session = loaded.scene.session.as_ref();
-                session.is_some_and(|session| session.organization_id == organization_id)
-            })
-            .ok_or(WriteError::NotFound)?;
-        let changes = loaded
-            .command(&mut transaction.transaction, Command::Session(command))
-            .await?;
-        let view = view(transaction.connection(), session_id).await?;
-        let commanded = SessionCommanded {
-            session: view.ok_or(WriteError::NotFound)?,
-            signals: changes.signals,
-        };
-        // A retry that changed nothing is no second change.
-        let audited = Audited::of_session(session_id, command);
-        let audited = audited.filter(|_| !changes.events.is_empty());
-        transaction
-            .commit(Outcome::Session(&commanded.session), audited)
-            .await?;
-        Ok(Written::Done(commanded))
+        let commanded = command_session(self, write, session_id, command).await;
+        self.settled(commanded).await
     }
 
     async fn get(
@@ -122,6 +97,41 @@ impl Sessions for SqliteStore {
                 .map_err(store_error)?;
         Ok(organization_id.map(|id| OrganizationId::from_uuid(id.0)))
     }
+}
+
+async fn command_session(
+    store: &SqliteStore,
+    write: Write,
+    session_id: SessionId,
+    command: SessionCommand,
+) -> Result<Written<SessionCommanded>, WriteError> {
+    let mut transaction = match store.begin_write(write).await? {
+        Begun::Fresh(transaction) => transaction,
+        Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
+    };
+    let organization_id = transaction.organization_id();
+    let loaded = Loaded::load(transaction.connection(), session_id, None).await?;
+    let loaded = loaded
+        .filter(|loaded| {
+            let session = loaded.scene.session.as_ref();
+            session.is_some_and(|session| session.organization_id == organization_id)
+        })
+        .ok_or(WriteError::NotFound)?;
+    let changes = loaded
+        .command(&mut transaction.transaction, Command::Session(command))
+        .await?;
+    let view = view(transaction.connection(), session_id).await?;
+    let commanded = SessionCommanded {
+        session: view.ok_or(WriteError::NotFound)?,
+        signals: changes.signals,
+    };
+    // A retry that changed nothing is no second change.
+    let audited = Audited::of_session(session_id, command);
+    let audited = audited.filter(|_| !changes.events.is_empty());
+    transaction
+        .commit(Outcome::Session(&commanded.session), audited)
+        .await?;
+    Ok(Written::Done(commanded))
 }
 
 /// The session of this id with its runs, whose ever it is: the caller checks that.

@@ -9,17 +9,20 @@ use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 use tokio::sync::Notify;
-use windlass_application::ports::{Clock, StoreError};
+use windlass_application::ports::{Clock, StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::slot::Caps;
 use windlass_records::{LastLetIn, LastLook, Turns};
 
-use crate::error::{is_locked, store_error};
+use crate::error::is_locked;
+use crate::noted::Noted;
 use crate::transaction::Transaction;
+use crate::writer::Writer;
 
 /// How many connections read at the same time. They never wait for the writer, and more than the
 /// cores that a small machine has would only take turns.
@@ -38,13 +41,14 @@ const CHECKPOINT_PAGES: &str = "4000";
 
 /// The stores of Windlass in one SQLite file. Every port of the store is implemented for it.
 pub struct SqliteStore {
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
     clock: Arc<dyn Clock>,
     deliveries_written: Arc<Notify>,
     turns: Turns,
     last_look: LastLook,
     last_let_in: LastLetIn,
+    noted: Noted,
     caps: Caps,
 }
 
@@ -94,8 +98,8 @@ impl SqliteStore {
             source,
         };
         make_private(path).map_err(|error| open(error.into()))?;
-        let writer = first_connection(&options).await.map_err(open)?;
-        migrate(&writer)
+        let mut writer = first_connection(&options).await.map_err(open)?;
+        migrate(&mut writer)
             .await
             .map_err(|source| OpenError::Migrate {
                 path: path.to_owned(),
@@ -106,13 +110,14 @@ impl SqliteStore {
             .await
             .map_err(open)?;
         Ok(Self {
-            writer,
+            writer: Writer::new(writer),
             readers,
             clock,
             deliveries_written: Arc::new(Notify::new()),
             turns: Turns::default(),
             last_look: LastLook::default(),
             last_let_in: LastLetIn::default(),
+            noted: Noted::default(),
             caps: Caps::default(),
         })
     }
@@ -159,9 +164,26 @@ impl SqliteStore {
         &self.last_let_in
     }
 
+    /// Which workers were noted to be alive.
+    pub(crate) fn noted(&self) -> &Noted {
+        &self.noted
+    }
+
     /// What each organization may have.
     pub(crate) fn caps(&self) -> Caps {
         self.caps
+    }
+
+    /// What became of a command. One that was refused is told so once what it was refused over is on
+    /// the disk: it may be a change that shares its commit.
+    pub(crate) async fn settled<Done>(
+        &self,
+        done: Result<Done, WriteError>,
+    ) -> Result<Done, WriteError> {
+        if done.is_err() {
+            self.writer.settled().await;
+        }
+        done
     }
 
     /// The transaction of a change that no request made: of a clock, of a worker. Nobody else
@@ -170,13 +192,7 @@ impl SqliteStore {
         &self,
         trace_parent: Option<String>,
     ) -> Result<Transaction, StoreError> {
-        // IMMEDIATE takes the write lock now: a transaction that read first and wants to write
-        // later would fail where another process wrote in between.
-        let connection = self
-            .writer
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(store_error)?;
+        let connection = self.writer.turn().await?;
         // Read after the lock, so that moments follow the order of commits.
         let at = self.clock.now();
         Ok(Transaction::new(
@@ -205,10 +221,10 @@ fn make_private(path: &Path) -> io::Result<()> {
 
 /// The connection that makes a new file one with a write-ahead log. Where two do so at once SQLite
 /// refuses one of them without waiting.
-async fn first_connection(options: &SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
     let ends_at = Instant::now() + PATIENCE;
     loop {
-        match pool(1).connect_with(options.clone()).await {
+        match options.connect().await {
             Err(error) if is_locked(&error) && Instant::now() < ends_at => {
                 tokio::time::sleep(PAUSE).await;
             }
@@ -229,7 +245,7 @@ fn pool(connections: u32) -> SqlitePoolOptions {
 
 /// All migrations in one transaction that has the write lock from its start: a second process
 /// that starts at the same moment waits, and then finds nothing to do.
-async fn migrate(writer: &SqlitePool) -> Result<(), MigrateError> {
+async fn migrate(writer: &mut SqliteConnection) -> Result<(), MigrateError> {
     let migrations = vec![Migration::new(
         1,
         "first".into(),

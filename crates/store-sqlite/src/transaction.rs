@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::Sqlite;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::Notify;
 use windlass_application::ports::StoreError;
@@ -13,12 +12,12 @@ use windlass_domain::run::{Run, Status};
 use windlass_domain::slot::Caps;
 use windlass_records::NewEvent;
 
-use crate::error::store_error;
 use crate::event_log;
+use crate::writer::Lent;
 
 /// A transaction that has the write lock. Dropped before its commit, it has changed nothing.
 pub(crate) struct Transaction {
-    connection: sqlx::Transaction<'static, Sqlite>,
+    connection: Lent,
     at: Timestamp,
     caps: Caps,
     trace_parent: Option<String>,
@@ -29,7 +28,7 @@ pub(crate) struct Transaction {
 
 impl Transaction {
     pub(crate) fn new(
-        connection: sqlx::Transaction<'static, Sqlite>,
+        connection: Lent,
         at: Timestamp,
         caps: Caps,
         trace_parent: Option<String>,
@@ -48,7 +47,7 @@ impl Transaction {
 
     /// Where statements of this transaction go.
     pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.connection
+        self.connection.connection()
     }
 
     /// The moment of this transaction.
@@ -82,14 +81,14 @@ impl Transaction {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let events = std::mem::take(&mut self.events);
         let deliveries = event_log::append(
-            &mut self.connection,
+            self.connection.connection(),
             events,
             &self.queued,
             self.trace_parent.as_deref(),
             self.at,
         )
         .await?;
-        self.connection.commit().await.map_err(store_error)?;
+        self.connection.keep().await?;
         if deliveries > 0 {
             self.deliveries_written.notify_one();
         }

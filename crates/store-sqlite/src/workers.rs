@@ -333,17 +333,19 @@ pub(crate) async fn in_scene(
     Ok(worker.in_scene(holder))
 }
 
-/// Notes that this start of a worker called, where it is the latest.
+/// Notes that this start of a worker called, where it is the latest. Answers since when that stands in
+/// its row, where nothing was noted now: what is noted now may still be undone.
 pub(crate) async fn called(
     connection: &mut SqliteConnection,
     holder: Holder,
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<Timestamp>, StoreError> {
     let worker = find(connection, holder.worker_id).await?;
-    match worker.filter(|worker| worker.incarnation == holder.incarnation) {
-        Some(worker) => seen(connection, &worker, at).await,
-        None => Ok(()),
-    }
+    let Some(worker) = worker.filter(|worker| worker.incarnation == holder.incarnation) else {
+        return Ok(None);
+    };
+    seen(connection, &worker, at).await?;
+    Ok((!worker.is_to_be_noted(at)).then_some(worker.last_seen_at))
 }
 
 /// Notes that a worker called.

@@ -40,6 +40,8 @@ impl SqliteStore {
             let at = transaction.at();
             let kept = remembered(transaction.connection(), organization_id, request, at).await?;
             if let Some(answer) = kept {
+                // It is told again only once it is on the disk.
+                transaction.commit().await?;
                 return Ok(Begun::Replayed(answer));
             }
         }

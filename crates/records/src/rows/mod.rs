@@ -52,7 +52,7 @@ pub use self::source::SourceRow;
 pub use self::task::TaskRow;
 pub use self::timeline::{LineKind, LineRow, MAX_LINES};
 pub(crate) use self::worker::NOTED_EVERY;
-pub use self::worker::{Worker, WorkerRow};
+pub use self::worker::{Worker, WorkerRow, is_to_be_noted};
 use windlass_application::ports::StoreError;
 use windlass_domain::id::MalformedId;
 

@@ -54,10 +54,15 @@ impl From<WorkerRow> for Worker {
     }
 }
 
+/// Whether a call at this moment is to be noted of a worker that was last noted then.
+pub fn is_to_be_noted(last_seen_at: Timestamp, now: Timestamp) -> bool {
+    now >= last_seen_at + NOTED_EVERY
+}
+
 impl Worker {
     /// Whether a call at this moment is to be noted.
     pub fn is_to_be_noted(&self, now: Timestamp) -> bool {
-        now >= self.last_seen_at + NOTED_EVERY
+        is_to_be_noted(self.last_seen_at, now)
     }
 
     /// Whether nothing was heard of it for so long that it is gone.

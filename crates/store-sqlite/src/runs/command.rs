@@ -1,5 +1,6 @@
 //! `Runs::command`: one command to one run, with all that follows from it.
 
+use serde_json::Value;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::runs::{Attachment, Commanded, RunView};
 use windlass_application::ports::{StoreError, WriteError};
@@ -44,16 +45,17 @@ pub(super) async fn command(
         .await?;
     let run = changes.runs.iter().find(|run| run.id == run_id);
     let run = run.ok_or(Refusal::NotInScene)?.clone();
-    if let Some(holder) = caller {
-        let at = transaction.at();
-        workers::called(transaction.connection(), holder, at).await?;
+    let at = transaction.at();
+    if let Some(holder) = caller.filter(|holder| !store.noted().is_fresh(*holder, at)) {
+        let noted = workers::called(transaction.connection(), holder, at).await?;
+        store.noted().set(holder, noted);
     }
     if let Some(attachment) = attachment {
         attachment::keep(&mut transaction.transaction, &run, attachment).await?;
     }
 
     let commanded = Commanded {
-        run: view(transaction.connection(), run, metadata).await?,
+        run: view(transaction.connection(), run, metadata, changes.output).await?,
         signals: changes.signals,
     };
     // A retry that changed nothing is no second change.
@@ -91,13 +93,18 @@ async fn session_of(
         .ok_or(WriteError::NotFound)
 }
 
-/// The run as its caller sees it, with the output that was kept.
+/// The run as its caller sees it, with the output that is kept now, or was before.
 async fn view(
     connection: &mut SqliteConnection,
     run: Run,
     metadata: Metadata,
+    kept_now: Option<Value>,
 ) -> Result<RunView, StoreError> {
-    let output = if shows_output(run.status()) {
+    let output = if !shows_output(run.status()) {
+        None
+    } else if kept_now.is_some() {
+        kept_now
+    } else {
         let json: Option<String> =
             sqlx::query_scalar("SELECT output FROM run_output WHERE run_id = ?")
                 .bind(Id(run.id.uuid()))
@@ -106,8 +113,6 @@ async fn view(
                 .map_err(store_error)?;
         let output = json.as_deref().map(windlass_records::read).transpose();
         output.map_err(|error| corrupt("run_output", &run.id, &error))?
-    } else {
-        None
     };
     Ok(RunView {
         run,

@@ -38,7 +38,8 @@ use crate::store::SqliteStore;
 #[async_trait]
 impl Runs for SqliteStore {
     async fn start(&self, write: Write, start: NewRun) -> Result<Written<Commanded>, WriteError> {
-        start::start(self, write, start).await
+        let started = start::start(self, write, start).await;
+        self.settled(started).await
     }
 
     async fn command(
@@ -48,7 +49,8 @@ impl Runs for SqliteStore {
         command: RunCommand,
         attachment: Option<Attachment>,
     ) -> Result<Written<Commanded>, WriteError> {
-        command::command(self, write, run_id, command, attachment).await
+        let commanded = command::command(self, write, run_id, command, attachment).await;
+        self.settled(commanded).await
     }
 
     async fn lease(&self, request: LeaseRequest) -> Result<Leased, WriteError> {

@@ -57,6 +57,7 @@ impl Loaded {
         let Some(session) = sessions::load(connection, session_id).await? else {
             return Ok(None);
         };
+        // SQLite reads a bound limit while it plans, and plans anew for each call: `+ 0` hides it.
         let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
             "",
             "WHERE run.id IN (
@@ -68,7 +69,7 @@ impl Loaded {
                      SELECT run_id FROM parked
                      WHERE session_id = ?1 AND slot = 'session'
                      ORDER BY priority DESC, run_id
-                     LIMIT ?3
+                     LIMIT ?3 + 0
                  )
                  UNION SELECT ?2
              )"
