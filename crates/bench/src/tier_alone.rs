@@ -137,7 +137,7 @@ impl Protocol for Yes {
         })
     }
 
-    async fn progress(&self, _: LeaseKey, _: Progress) -> Result<Heard, ProtocolError> {
+    async fn progress(&self, _: LeaseKey, _: Vec<Progress>) -> Result<Heard, ProtocolError> {
         Ok(HEARD)
     }
 

@@ -1,7 +1,7 @@
 //! What lists, files, timelines and statuses of runs promise.
 
 use windlass_application::ports::files::FileFilter;
-use windlass_application::ports::runs::{Attachment, RunFilter, TimelineKind};
+use windlass_application::ports::runs::{Attachment, ProgressLine, RunFilter, TimelineKind};
 use windlass_application::random::random;
 use windlass_application::{Created, Key, PageRequest, Position};
 use windlass_domain::file::StoredFile;
@@ -182,10 +182,11 @@ pub async fn a_timeline_tells_what_happened_in_its_order(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
     let run = stage.leased().await;
     stage.pass(seconds(1));
-    let progress = Attachment::Progress {
-        message: Some("logging in".to_owned()),
-        step: Some(2),
+    let line = |message: &str, step| ProgressLine {
+        message: Some(message.to_owned()),
+        step,
     };
+    let progress = Attachment::Progress(vec![line("logging in", Some(2)), line("waiting", None)]);
     let touch = WorkerCommand::Touch;
     let said = stage
         .try_say(run.id, run.epoch, touch.clone(), Some(progress))
@@ -219,6 +220,7 @@ pub async fn a_timeline_tells_what_happened_in_its_order(fixture: &Fixture) {
         (TimelineKind::Event, "task_run.queued", None),
         (TimelineKind::Event, "task_run.running", None),
         (TimelineKind::Progress, "logging in", Some(2)),
+        (TimelineKind::Progress, "waiting", None),
         (TimelineKind::File, "bill.pdf", None),
         (TimelineKind::Event, "task_run.interaction_required", None),
         (TimelineKind::Interaction, "Enter the code", None),

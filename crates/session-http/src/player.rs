@@ -104,7 +104,7 @@ impl<'run> Player<'run> {
             if let OverHttp::LeftOut(reason) = over_http {
                 described.push_str(&format!(": left out, {reason}"));
             }
-            self.context.progress(number, &described).await?;
+            self.context.progress(number, &described)?;
             let played = match over_http {
                 OverHttp::LeftOut(_) => continue,
                 OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),

@@ -15,6 +15,7 @@ use windlass_application::Application;
 use crate::background::Background;
 use crate::config::ServeConfig;
 use crate::data_folder::{DataFolder, FolderLock};
+use crate::embedded;
 use crate::first_start;
 use crate::replica;
 use crate::store::{self, Store};
@@ -95,14 +96,15 @@ impl Server {
         });
         let drain = config.clocks.drain();
         let name = replica::name(config.replicas.replica_name.as_deref(), &database)?;
-        let embedded = wiring::worker(&application, name, config)?;
+        let worker = wiring::worker(&application, name, config)?;
         // Before a caller is answered: what the last start held is lost from here on, so nobody
         // answers a question whose page is gone.
-        let registration = embedded.register().await?;
+        let registration = worker.register().await?;
         let mut front = Background::new();
+        let threads = embedded::Threads::start()?;
         front.start("worker", move |stop| async move {
-            let worked = embedded.work(registration, stop, drain).await;
-            worked.map_err(replica::explained)
+            let work = async move { worker.work(registration, stop, drain).await };
+            threads.run(work).await?.map_err(replica::explained)
         });
         serve_on(&mut front, "API", api_listener, api, &front_drain, drain);
         let mut loops = Background::new();

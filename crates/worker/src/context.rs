@@ -1,5 +1,6 @@
 //! What an agent has in its hands while it does a run.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{debug, warn};
 use windlass_domain::id::StorageId;
 use windlass_domain::run::{ErrorCode, Field, RunError};
 
@@ -19,6 +20,7 @@ use crate::protocol::{
     CapturedFile, CapturedScreenshot, LeaseKey, MAX_CHECKPOINT_BYTES, MAX_SCREENSHOT_BYTES,
     Progress, Protocol, ProtocolError, Question,
 };
+use crate::said::Said;
 
 /// How long one poll for an answer waits at the server.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
@@ -26,6 +28,10 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// How often a call is tried while the server cannot answer: about 10 s with the waits between,
 /// within the life of a lease.
 const ATTEMPTS: u32 = 8;
+
+/// How long what is said waits for what is said next: nobody who looks at a timeline sees the
+/// difference, and a quick run says all of it with its end.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(500);
 
 /// The run is no longer this agent's: it was canceled, or its lease is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +54,7 @@ pub struct RunContext {
     attempts: AtomicU32,
     /// Whether a person is asked, and another worker can go on from there.
     resting: watch::Sender<bool>,
+    said: Said,
 }
 
 impl RunContext {
@@ -66,6 +73,7 @@ impl RunContext {
             lost,
             attempts: AtomicU32::new(0),
             resting: watch::Sender::new(false),
+            said: Said::default(),
         }
     }
 
@@ -136,19 +144,54 @@ impl RunContext {
     }
 
     /// Says what the agent is doing: an activity, shown in the run's timeline. `message` holds no
-    /// secret.
+    /// secret. It goes to the server within half a second, together with what else is said meanwhile.
     ///
     /// # Errors
-    /// Where the run is to be stopped, or the server refuses.
-    pub async fn progress(&self, step: u32, message: &str) -> Result<(), RunFailure> {
-        let progress = Progress {
+    /// Where the run is to be stopped.
+    pub fn progress(&self, step: u32, message: &str) -> Result<(), Stopped> {
+        self.check()?;
+        self.said.say(Progress {
             message: Some(message.to_owned()),
             step: Some(step),
-        };
-        let heard = self
-            .call(|| self.protocol.progress(self.lease(), progress.clone()))
-            .await?;
-        Ok(self.heard(heard.cancel)?)
+        });
+        Ok(())
+    }
+
+    /// Sends what is said, together what comes within a moment. Ends never.
+    pub(crate) async fn send_progress(&self) -> Infallible {
+        loop {
+            self.said.something().await;
+            tokio::time::sleep(PROGRESS_PAUSE).await;
+            if let Err(failure) = self.send_said().await {
+                let run_id = self.run.run_id;
+                debug!(run.id = %run_id, "what run {run_id} does was not heard: {failure:?}");
+            }
+        }
+    }
+
+    /// Sends what is said and was not sent yet. What the server does not take is left out: the run
+    /// matters more.
+    pub(crate) async fn send_said(&self) -> Result<(), RunFailure> {
+        let mut unsent = self.said.unsent().await;
+        if unsent.is_empty() {
+            return Ok(());
+        }
+        let sending = self.call(|| {
+            self.protocol
+                .progress(self.lease(), unsent.lines().to_vec())
+        });
+        let heard = sending.await;
+        // Dropped before this, it is still there for the finish.
+        unsent.forget();
+        Ok(self.heard(heard?.cancel)?)
+    }
+
+    /// What is said and was not sent yet, so that it is not sent any more: it goes with the finish.
+    pub async fn take_progress(&self) -> Vec<Progress> {
+        let mut unsent = self.said.unsent().await;
+        let lines = unsent.lines().to_vec();
+        unsent.forget();
+        lines
     }
 
     /// Keeps a file; None where the task keeps none. The content cannot be sent twice, so this is
@@ -217,6 +260,8 @@ impl RunContext {
             fields,
             checkpoint: checkpoint.filter(|checkpoint| self.is_short(checkpoint)),
         };
+        // The question comes behind what led to it.
+        self.send_said().await?;
         let heard = self
             .call(|| self.protocol.interact(self.lease(), question.clone()))
             .await?;

@@ -100,10 +100,18 @@ impl HeldRun {
     pub(crate) async fn hold(self) -> AfterRun {
         let mut work = pin!(self.work());
         let renewals = pin!(self.renew());
+        let mut progress = pin!(self.context.send_progress());
         tokio::select! {
             biased;
             after = &mut work => after,
-            () = renewals => timeout(STOP_GRACE, work).await.unwrap_or_else(|_| {
+            never = &mut progress => match never {},
+            () = renewals => timeout(STOP_GRACE, async {
+                // What is being sent goes on, too: the end waits for it.
+                tokio::select! {
+                    after = work => after,
+                    never = progress => match never {},
+                }
+            }).await.unwrap_or_else(|_| {
                 let run_id = self.context.run.run_id;
                 error!(run.id = %run_id, "the agent went on after run {run_id} was lost: its work is dropped");
                 AfterRun::End
@@ -116,8 +124,8 @@ impl HeldRun {
         let (lease, length) = (self.context.lease(), self.start.lease_length);
         let mut lives_until = Instant::now() + length.min(NEW_LEASE);
         let mut backoff = Backoff::default();
-        // A new lease lives shortly, so its first renewal comes at once.
-        let mut wait = Duration::ZERO;
+        // A new lease lives shortly; a run that is over sooner has no need of a renewal.
+        let mut wait = length.min(NEW_LEASE) / 3;
         loop {
             tokio::select! {
                 () = self.lost.cancelled() => return,
@@ -178,6 +186,8 @@ impl HeldRun {
         match self.act().await {
             Ending::Finish(report) => self.finish(report).await,
             Ending::Release => {
+                // What is not heard now is no part of what somebody else goes on with.
+                drop(self.context.send_said().await);
                 match self.release().await {
                     Ok(()) => info!(run.id = %run_id, "run {run_id} is given back"),
                     Err(error) => {
@@ -223,6 +233,7 @@ impl HeldRun {
                 credential,
                 session,
                 login: None,
+                progress: Vec::new(),
             }),
             Ok(Err(RunFailure::Stopped(_))) if self.lost.is_cancelled() => Ending::Nothing,
             Ok(Err(RunFailure::Stopped(_))) if self.start.give_back.is_cancelled() => {
@@ -255,6 +266,7 @@ impl HeldRun {
             credential: outcome.credential,
             session: outcome.session,
             login,
+            progress: Vec::new(),
         }
     }
 
@@ -263,13 +275,14 @@ impl HeldRun {
         let run_id = self.context.run.run_id;
         report.session = self.start.after_run(report.session);
         let session = report.session;
-        match self.finish_until_heard(&report).await {
+        report.progress = self.context.take_progress().await;
+        match self.finish_until_heard(report).await {
             Ok(()) => session,
             Err(ProtocolError::Refused { message }) => {
                 warn!(run.id = %run_id, "the server refused how run {run_id} ended: {message}");
                 let refused = format!("The server refused the agent's result: {message}.");
                 let report = failure(&refused, AfterRun::End);
-                if let Err(error) = self.finish_until_heard(&report).await {
+                if let Err(error) = self.finish_until_heard(report).await {
                     error!(run.id = %run_id, "the end of run {run_id} was not heard: {error}");
                 }
                 AfterRun::End
@@ -281,7 +294,7 @@ impl HeldRun {
         }
     }
 
-    async fn finish_until_heard(&self, report: &FinishReport) -> Result<(), ProtocolError> {
+    async fn finish_until_heard(&self, mut report: FinishReport) -> Result<(), ProtocolError> {
         let lease = self.context.lease();
         let mut backoff = Backoff::default();
         loop {
@@ -295,6 +308,8 @@ impl HeldRun {
                 }
                 Err(ProtocolError::Unavailable { message }) if !is_last => {
                     debug!(run.id = %lease.run_id, "the end was not heard yet: {message}");
+                    // It may have been heard, though its answer was not: no line is shown twice.
+                    report.progress.clear();
                     self.unless_lost(sleep(backoff.next())).await;
                 }
                 Err(error) => return Err(error),
@@ -330,6 +345,7 @@ fn failure(message: &str, session: AfterRun) -> FinishReport {
         credential: None,
         session,
         login: None,
+        progress: Vec::new(),
     }
 }
 

@@ -1,13 +1,15 @@
 //! The worker's side of leasing: one long poll at a time, one task for each run that came of it.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::join_all;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, error, info, warn};
 use windlass_domain::id::SessionId;
 use windlass_domain::run::AfterRun;
@@ -28,11 +30,29 @@ const LAST_POLL: Duration = Duration::from_secs(1);
 /// Between two polls that bring nothing, however fast the server answers.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long a worker that is nearly full waits for more of its runs to end before it polls.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// Which part of its hands free is enough to poll at once.
+const GATHERED_PART: u32 = 8;
+
+/// How many kept sessions the server is told with each poll.
+const FEW_SESSIONS: usize = 64;
+
+/// How often it is told them where there are more. It answers which of them have ended, and to hear
+/// late of one costs memory alone.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// Which part of its sessions a worker gives up at once where there are too many.
+const ROOM_PART: usize = 16;
+
 /// How many idle sessions are left where they are, since runs are queued for them, before the
 /// worker looks for room again after its next run.
 const MOST_WANTED: usize = 8;
 
-type Poll = BoxFuture<'static, Result<Leases, ProtocolError>>;
+/// A task of its own: it may be in the middle of a lease while this worker waits for something else
+/// that the server can only do after it.
+type Poll = AbortOnDropHandle<Result<Leases, ProtocolError>>;
 
 /// What one start of a worker holds.
 pub(crate) struct Leasing<'worker> {
@@ -45,6 +65,8 @@ pub(crate) struct Leasing<'worker> {
     idle: VecDeque<SessionId>,
     /// The poll that was open when the worker was told to stop, where it may lease a run.
     last_poll: Option<Poll>,
+    /// When the server was told all sessions.
+    told_at: Option<Instant>,
 }
 
 impl<'worker> Leasing<'worker> {
@@ -56,6 +78,7 @@ impl<'worker> Leasing<'worker> {
             held: HashMap::new(),
             idle: VecDeque::new(),
             last_poll: None,
+            told_at: None,
         }
     }
 
@@ -64,6 +87,7 @@ impl<'worker> Leasing<'worker> {
         let mut backoff = Backoff::default();
         let mut pause = Duration::ZERO;
         loop {
+            self.gather(stop).await;
             let request = self.request();
             let is_full = request.capacity == 0;
             let asked_at = Instant::now();
@@ -83,7 +107,7 @@ impl<'worker> Leasing<'worker> {
                             break Ok(Leases::default());
                         }
                     }
-                    answer = &mut poll => break answer,
+                    answer = &mut poll => break answer.unwrap_or_else(|error| broke_off(&error)),
                 }
             };
             match answer {
@@ -113,28 +137,60 @@ impl<'worker> Leasing<'worker> {
         }
     }
 
-    fn request(&self) -> LeaseRequest {
+    /// A worker that is nearly full waits a moment for more of its runs to end, so that one poll brings
+    /// several.
+    async fn gather(&mut self, stop: &CancellationToken) {
+        let enough = self.worker.capacity.div_ceil(GATHERED_PART) as usize;
+        let mut moment = pin!(sleep(GATHER));
+        while self.free() < enough {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = &mut moment => return,
+                Some(joined) = self.tasks.join_next_with_id() => self.over(joined).await,
+            }
+        }
+    }
+
+    fn free(&self) -> usize {
+        (self.worker.capacity as usize).saturating_sub(self.tasks.len())
+    }
+
+    fn request(&mut self) -> LeaseRequest {
+        let now = Instant::now();
+        let was_told = |told_at: Instant| now < told_at + TELL_EVERY;
+        let sessions = match self.kept() {
+            // Thousands are not told with each of hundreds of polls a second.
+            many if many.len() > FEW_SESSIONS && self.told_at.is_some_and(was_told) => Vec::new(),
+            sessions => {
+                self.told_at = Some(now);
+                sessions
+            }
+        };
         let busy = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
-        // The sessions of running runs are kept too: one of them may be idle when the server looks.
-        let in_use = self.held.values().map(|reins| reins.session_id);
         LeaseRequest {
             worker: self.worker.name.clone(),
             incarnation: self.start.incarnation,
             pools: self.worker.pools.clone(),
             capacity: self.worker.capacity.saturating_sub(busy),
-            sessions: self.idle.iter().copied().chain(in_use).collect(),
+            sessions,
             held: self.held.values().filter_map(Reins::untold).collect(),
             wait: POLL,
         }
     }
 
+    /// Those of running runs too: one of them may be idle when the server looks.
+    fn kept(&self) -> Vec<SessionId> {
+        let in_use = self.held.values().map(|reins| reins.session_id);
+        self.idle.iter().copied().chain(in_use).collect()
+    }
+
     fn poll(&self, request: LeaseRequest, pause: Duration) -> Poll {
         let protocol = Arc::clone(&self.start.protocol);
-        async move {
-            tokio::time::sleep(pause).await;
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            sleep(pause).await;
             protocol.lease(request).await
-        }
-        .boxed()
+        }))
     }
 
     async fn hear(&mut self, leases: Leases) {
@@ -149,7 +205,7 @@ impl<'worker> Leasing<'worker> {
                 self.start.end_session(session_id).await;
             }
         }
-        let free = (self.worker.capacity as usize).saturating_sub(self.tasks.len());
+        let free = self.free();
         for run in leases.runs.into_iter().take(free) {
             self.take(run).await;
         }
@@ -197,32 +253,50 @@ impl<'worker> Leasing<'worker> {
         }
     }
 
-    /// Gives up the sessions that were idle for the longest time, where there are too many. One
-    /// that a run is queued for stays: the server says so.
+    /// Gives up the sessions that were idle for the longest time, where there are too many: some at
+    /// once, so that it is not done anew after each run. One that a run is queued for stays: the server
+    /// says so.
     async fn make_room(&mut self) {
         let kept = self.worker.kept_sessions as usize;
+        if self.idle.len() <= kept {
+            return;
+        }
+        let most = kept - kept / ROOM_PART;
         let mut wanted = 0;
-        while self.idle.len() > kept && wanted < MOST_WANTED {
-            let Some(&session_id) = self.idle.get(wanted) else {
+        while self.idle.len() > most && wanted < MOST_WANTED {
+            let excess = self.idle.len() - most;
+            let longest = self.idle.iter().skip(wanted).take(excess);
+            let longest: Vec<SessionId> = longest.copied().collect();
+            if longest.is_empty() {
                 return;
-            };
+            }
             let (worker, incarnation) = (&self.worker.name, self.start.incarnation);
-            let evicting = self.start.protocol.evict(worker, incarnation, session_id);
-            match evicting.await {
-                Ok(()) => {
-                    info!(session.id = %session_id, "{session_id} is given up: there is no room for it");
-                    self.leave(session_id);
-                    self.start.end_session(session_id).await;
+            let protocol = &self.start.protocol;
+            let evicting = longest
+                .iter()
+                .map(|session_id| protocol.evict(worker, incarnation, *session_id));
+            let answers = join_all(evicting).await;
+            let mut is_heard = true;
+            for (session_id, answer) in longest.into_iter().zip(answers) {
+                match answer {
+                    Ok(()) => {
+                        info!(session.id = %session_id, "{session_id} is given up: there is no room for it");
+                        self.leave(session_id);
+                        self.start.end_session(session_id).await;
+                    }
+                    Err(ProtocolError::Refused { message }) => {
+                        debug!(session.id = %session_id, "{session_id} stays: {message}");
+                        wanted += 1;
+                    }
+                    // Whatever it is, the next poll says it too.
+                    Err(error @ (ProtocolError::Unavailable { .. } | ProtocolError::LeaseLost)) => {
+                        warn!(session.id = %session_id, "{session_id} was not given up: {error}");
+                        is_heard = false;
+                    }
                 }
-                Err(ProtocolError::Refused { message }) => {
-                    debug!(session.id = %session_id, "{session_id} stays: {message}");
-                    wanted += 1;
-                }
-                // Whatever it is, the next poll says it too.
-                Err(error @ (ProtocolError::Unavailable { .. } | ProtocolError::LeaseLost)) => {
-                    warn!(session.id = %session_id, "{session_id} was not given up: {error}");
-                    return;
-                }
+            }
+            if !is_heard {
+                return;
             }
         }
     }
@@ -275,12 +349,18 @@ impl<'worker> Leasing<'worker> {
     }
 }
 
+fn broke_off(error: &JoinError) -> Result<Leases, ProtocolError> {
+    Err(ProtocolError::Unavailable {
+        message: format!("the poll broke off: {error}"),
+    })
+}
+
 /// What the last poll leased has not begun, so it costs nothing to give it back.
 async fn give_back_last(start: Arc<Start>, last_poll: Option<Poll>) {
     let Some(poll) = last_poll else {
         return;
     };
-    let Ok(Ok(leases)) = tokio::time::timeout(LAST_POLL, poll).await else {
+    let Ok(Ok(Ok(leases))) = tokio::time::timeout(LAST_POLL, poll).await else {
         return;
     };
     for run in leases.runs {

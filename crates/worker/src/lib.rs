@@ -33,6 +33,7 @@ mod held_run;
 pub mod lease;
 mod leasing;
 pub mod protocol;
+mod said;
 mod start;
 pub mod worker;
 

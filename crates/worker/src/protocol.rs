@@ -47,8 +47,12 @@ pub trait Protocol: Send + Sync {
     /// From here on the source may have been touched; answers the opened credential.
     async fn begin(&self, lease: LeaseKey) -> Result<Begun, ProtocolError>;
 
-    /// An activity, shown in the run's timeline.
-    async fn progress(&self, lease: LeaseKey, progress: Progress) -> Result<Heard, ProtocolError>;
+    /// Activities, shown in the run's timeline in this order.
+    async fn progress(
+        &self,
+        lease: LeaseKey,
+        progress: Vec<Progress>,
+    ) -> Result<Heard, ProtocolError>;
 
     /// Keeps a file that the agent captured.
     async fn store_file(&self, lease: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError>;
@@ -257,6 +261,8 @@ pub struct FinishReport {
     pub session: AfterRun,
     /// What the source knows the person by who is logged in. At most [`MAX_LOGIN_BYTES`].
     pub login: Option<Login>,
+    /// What was done since the last word of it. A finish that is said again comes without.
+    pub progress: Vec<Progress>,
 }
 
 /// Why a call had no effect.

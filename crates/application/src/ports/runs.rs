@@ -54,16 +54,20 @@ pub struct Commanded {
     pub signals: Vec<Signal>,
 }
 
-/// What is kept with an activity of a worker, in its transaction.
+/// What an agent says it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgressLine {
+    /// In a sentence.
+    pub message: Option<String>,
+    /// Which step of its way.
+    pub step: Option<u32>,
+}
+
+/// What is kept with a word of a worker, in its transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attachment {
-    /// A line of the run's timeline.
-    Progress {
-        /// What the agent is doing.
-        message: Option<String>,
-        /// Which step of its way.
-        step: Option<u32>,
-    },
+    /// Lines of the run's timeline, in this order.
+    Progress(Vec<ProgressLine>),
     /// A file whose content is stored already.
     File(StoredFile),
     /// A screenshot whose content is stored already.

@@ -11,8 +11,10 @@ use windlass_domain::sealed::Sealed;
 
 use super::finish_digest::digest;
 use super::held_runs::{HeldRuns, LeaseCall};
+use super::report_progress::kept;
 use crate::contents;
 use crate::error::CallError;
+use crate::ports::runs::ProgressLine;
 use crate::ports::{Tasks, Vault};
 use crate::problem::{Problem, ProblemKind, Resource};
 use crate::schema::Schemas;
@@ -63,6 +65,20 @@ impl FinishRun {
         call: &LeaseCall,
         report: FinishReport,
     ) -> Result<Status, CallError> {
+        self.with_progress(call, report, Vec::new()).await
+    }
+
+    /// The same, and these lines come into the run's timeline with it: once more where the finish is
+    /// said again with them.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn with_progress(
+        &self,
+        call: &LeaseCall,
+        report: FinishReport,
+        lines: Vec<ProgressLine>,
+    ) -> Result<Status, CallError> {
         let problems = problems(&report);
         if !problems.is_empty() {
             return Err(CallError::Invalid(problems));
@@ -83,7 +99,7 @@ impl FinishRun {
             session: report.session,
             login,
         });
-        let run = self.held.say(call, finish, None).await?;
+        let run = self.held.say(call, finish, kept(lines)).await?;
         Ok(run.status())
     }
 

@@ -4,7 +4,7 @@ use windlass_domain::run::WorkerCommand;
 
 use super::held_runs::{Heard, HeldRuns, LeaseCall};
 use crate::error::CallError;
-use crate::ports::runs::Attachment;
+use crate::ports::runs::{Attachment, ProgressLine};
 
 /// The longest message, in characters. What is longer is cut: an agent's words are no contract.
 const MAX_MESSAGE_CHARACTERS: usize = 1000;
@@ -15,26 +15,27 @@ pub struct ReportProgress {
 }
 
 impl ReportProgress {
-    /// An activity, kept as a line of the run's timeline. The message holds no secret.
+    /// Activities, kept as lines of the run's timeline. No message holds a secret.
     ///
     /// # Errors
     /// `NotFound`; `Refused(LeaseLost)`.
     pub async fn execute(
         &self,
         call: &LeaseCall,
-        message: Option<&str>,
-        step: Option<u32>,
+        lines: Vec<ProgressLine>,
     ) -> Result<Heard, CallError> {
-        let progress = Attachment::Progress {
-            message: message.map(shown),
-            step,
-        };
-        let run = self
-            .held
-            .say(call, WorkerCommand::Touch, Some(progress))
-            .await?;
+        let progress = kept(lines);
+        let run = self.held.say(call, WorkerCommand::Touch, progress).await?;
         Ok(Heard::of(&run))
     }
+}
+
+/// What is kept of lines.
+pub(super) fn kept(mut lines: Vec<ProgressLine>) -> Option<Attachment> {
+    for line in &mut lines {
+        line.message = line.message.as_deref().map(shown);
+    }
+    (!lines.is_empty()).then_some(Attachment::Progress(lines))
 }
 
 /// The message in one line, of bounded length.

@@ -143,7 +143,7 @@ async fn progress_names_steps_and_no_values() {
 
     agent("127.0.0.1").run(&context).await.unwrap();
 
-    let progress = server.progress.lock().unwrap().join("\n");
+    let progress = server.told(&context).await.join("\n");
     assert!(
         progress.contains("change #pass") && progress.contains("navigate {{source.url}}"),
         "{progress}"

@@ -67,7 +67,7 @@ async fn the_timeline_says_what_was_left_out() {
 
     agent("127.0.0.1").run(&context).await.unwrap();
 
-    let progress = server.progress.lock().unwrap().clone();
+    let progress = server.told(&context).await;
     let told = |number: usize| progress[number - 1].as_str();
     assert_eq!(told(1), "setViewport: left out, there is no screen");
     assert!(

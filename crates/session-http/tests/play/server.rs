@@ -114,6 +114,16 @@ impl Run {
     }
 }
 
+impl Server {
+    /// What a run said that it does, the last of it with its end.
+    pub(crate) async fn told(&self, context: &RunContext) -> Vec<String> {
+        let last = context.take_progress().await;
+        let mut told = self.progress.lock().unwrap().clone();
+        told.extend(last.into_iter().filter_map(|line| line.message));
+        told
+    }
+}
+
 fn unused<T>() -> Result<T, ProtocolError> {
     Err(ProtocolError::Refused {
         message: "no agent makes this call".to_owned(),
@@ -153,8 +163,9 @@ impl Protocol for Server {
         })
     }
 
-    async fn progress(&self, _: LeaseKey, progress: Progress) -> Result<Heard, ProtocolError> {
-        self.progress.lock().unwrap().extend(progress.message);
+    async fn progress(&self, _: LeaseKey, lines: Vec<Progress>) -> Result<Heard, ProtocolError> {
+        let messages = lines.into_iter().filter_map(|line| line.message);
+        self.progress.lock().unwrap().extend(messages);
         Ok(Heard { cancel: false })
     }
 

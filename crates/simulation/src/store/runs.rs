@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use windlass_application::ports::runs::{
-    Attachment, Commanded, LeaseRequest, Leased, NewRun, RunFilter, RunView, Swept, TimelineEntry,
-    TimelineKind,
+    Attachment, Commanded, LeaseRequest, Leased, NewRun, ProgressLine, RunFilter, RunView, Swept,
+    TimelineEntry, TimelineKind,
 };
 use windlass_application::ports::{Runs, StoreError, WriteError};
 use windlass_application::problem::Resource;
@@ -230,20 +230,22 @@ fn command_run(
     if let Some(holder) = caller.filter(|_| is_worker) {
         state.note_seen(holder, at);
     }
-    // Nothing is kept of a run that is being canceled.
+    // Nothing is kept of a run that is canceled.
     let status = changes.runs.first().map(Run::status);
     if let Some(attachment) = attachment
-        && status != Some(Status::Canceling)
+        && !matches!(status, Some(Status::Canceling | Status::Canceled))
     {
         match attachment {
-            Attachment::Progress { message, step } => {
-                let line = Line {
-                    at,
-                    kind: TimelineKind::Progress,
-                    message,
-                    step,
-                };
-                state.keep_line(run_id, line);
+            Attachment::Progress(lines) => {
+                for ProgressLine { message, step } in lines {
+                    let line = Line {
+                        at,
+                        kind: TimelineKind::Progress,
+                        message,
+                        step,
+                    };
+                    state.keep_line(run_id, line);
+                }
             }
             Attachment::File(file) => state.keep_file(organization_id, file, at),
             Attachment::Screenshot(screenshot) => {

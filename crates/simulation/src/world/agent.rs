@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use secrecy::SecretSlice;
 use serde_json::json;
 use windlass_application::CallError;
+use windlass_application::ports::runs::ProgressLine;
 use windlass_application::worker::{CapturedFile, FinishReport, LeaseCall, Question};
 use windlass_domain::run::{AfterRun, CredentialReport, ErrorCode, Field, RunError};
 
@@ -130,10 +131,11 @@ pub(super) async fn say(
         Action::Begin => calls.begin_run.execute(call).await?.cancel,
         Action::Progress => {
             let progress = &calls.report_progress;
-            progress
-                .execute(call, Some("on its way"), None)
-                .await?
-                .cancel
+            let line = ProgressLine {
+                message: Some("on its way".to_owned()),
+                step: None,
+            };
+            progress.execute(call, vec![line]).await?.cancel
         }
         Action::File(number) => {
             let content = Bytes::from(vec![number; 8]);

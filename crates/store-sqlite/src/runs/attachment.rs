@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::StoreError;
-use windlass_application::ports::runs::Attachment;
+use windlass_application::ports::runs::{Attachment, ProgressLine};
 use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType};
 use windlass_domain::file::StoredFile;
@@ -17,25 +17,26 @@ use crate::files;
 use crate::screenshots;
 use crate::transaction::Transaction;
 
-/// Keeps what a worker sent with its command. Nothing is kept of a run that is being canceled.
+/// Keeps what a worker sent with its command. Nothing is kept of a run that is canceled.
 pub(super) async fn keep(
     transaction: &mut Transaction,
     run: &Run,
     attachment: Attachment,
 ) -> Result<(), StoreError> {
-    if run.status() == Status::Canceling {
+    if matches!(run.status(), Status::Canceling | Status::Canceled) {
         return Ok(());
     }
     match attachment {
-        Attachment::Progress { message, step } => {
+        Attachment::Progress(lines) => {
             let at = transaction.at();
-            let line = Line {
+            keep_lines(
+                transaction.connection(),
+                run.id,
                 at,
-                kind: LineKind::Progress,
-                message: message.as_deref(),
-                step,
-            };
-            keep_line(transaction.connection(), run.id, line).await
+                LineKind::Progress,
+                &lines,
+            )
+            .await
         }
         Attachment::File(file) => keep_file(transaction, run, file).await,
         Attachment::Screenshot(screenshot) => {
@@ -51,38 +52,37 @@ pub(super) async fn keep_interaction(
     at: Timestamp,
     message: &str,
 ) -> Result<(), StoreError> {
-    let line = Line {
-        at,
-        kind: LineKind::Interaction,
-        message: Some(message),
+    let line = ProgressLine {
+        message: Some(message.to_owned()),
         step: None,
     };
-    keep_line(connection, run_id, line).await
+    keep_lines(connection, run_id, at, LineKind::Interaction, &[line]).await
 }
 
-struct Line<'a> {
-    at: Timestamp,
-    kind: LineKind,
-    message: Option<&'a str>,
-    step: Option<u32>,
-}
-
-async fn keep_line(
+/// Puts lines behind those that there are, as far as there is room for them.
+async fn keep_lines(
     connection: &mut SqliteConnection,
     run_id: RunId,
-    line: Line<'_>,
+    at: Timestamp,
+    kind: LineKind,
+    lines: &[ProgressLine],
 ) -> Result<(), StoreError> {
+    // All in one statement: each costs a way to the thread of the file and back.
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|line| (&line.message, line.step))
+        .collect();
     sqlx::query(
         "INSERT INTO timeline (run_id, line, at, kind, message, step)
-         SELECT ?1, next.line, ?2, ?3, ?4, ?5
-         FROM (SELECT ifnull(max(line), 0) + 1 AS line FROM timeline WHERE run_id = ?1) AS next
-         WHERE next.line <= ?6",
+         SELECT ?1, next.line + said.key, ?2, ?3, said.value ->> 0, said.value ->> 1
+         FROM (SELECT ifnull(max(line), 0) + 1 AS line FROM timeline WHERE run_id = ?1) AS next,
+              json_each(?4) AS said
+         WHERE next.line + said.key <= ?5",
     )
     .bind(Id(run_id.uuid()))
-    .bind(At(line.at))
-    .bind(line.kind.as_str())
-    .bind(line.message)
-    .bind(line.step)
+    .bind(At(at))
+    .bind(kind.as_str())
+    .bind(windlass_records::write(&lines))
     .bind(MAX_LINES)
     .execute(connection)
     .await

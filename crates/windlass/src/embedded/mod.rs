@@ -1,6 +1,7 @@
 //! The protocol of the embedded worker: the calls of workers, made in the server's own process.
 
 mod answers;
+mod apart;
 mod lease;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
+use windlass_application::ports::runs::ProgressLine;
 use windlass_application::ports::{Clock, Runs, Sessions};
 use windlass_application::random::random;
 use windlass_application::worker::{
@@ -25,17 +27,20 @@ use windlass_worker::protocol::{
 use windlass_worker::{Login, OpenedCredential, Protocol, ProtocolError};
 
 use self::answers::of_call;
+use self::apart::OnServer;
+pub(crate) use self::apart::Threads;
 
-/// What the embedded worker speaks with the server that it is part of.
+/// What the embedded worker speaks with the server that it is part of, on the threads of whoever calls
+/// this.
 pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
-    Arc::new(InProcess {
+    Arc::new(OnServer::new(Arc::new(InProcess {
         calls: WorkerCalls::new(application),
         runs: Arc::clone(&application.ports.runs),
         sessions: Arc::clone(&application.ports.sessions),
         clock: Arc::clone(&application.ports.clock),
         holder: Mutex::default(),
         organizations: Mutex::default(),
-    })
+    })))
 }
 
 /// The calls of one worker, which belongs to no organization and does everybody's runs.
@@ -179,14 +184,14 @@ impl Protocol for InProcess {
         })
     }
 
-    async fn progress(&self, lease: LeaseKey, progress: Progress) -> Result<Heard, ProtocolError> {
+    async fn progress(
+        &self,
+        lease: LeaseKey,
+        progress: Vec<Progress>,
+    ) -> Result<Heard, ProtocolError> {
         let call = self.call(lease).await?;
-        let message = progress.message.as_deref();
-        let heard = self
-            .calls
-            .report_progress
-            .execute(&call, message, progress.step)
-            .await;
+        let report = &self.calls.report_progress;
+        let heard = report.execute(&call, lines(progress)).await;
         let cancel = self.heard(lease, heard)?.cancel;
         Ok(Heard { cancel })
     }
@@ -264,7 +269,9 @@ impl Protocol for InProcess {
             session: finish.session,
             login: finish.login.map(|login| login.bytes().to_vec().into()),
         };
-        let status = self.calls.finish_run.execute(&call, report).await;
+        let lines = lines(finish.progress);
+        let finish_run = &self.calls.finish_run;
+        let status = finish_run.with_progress(&call, report, lines).await;
         let status = self.heard(lease, status)?;
         self.organizations().remove(&lease.run_id);
         Ok(status)
@@ -313,6 +320,14 @@ impl Protocol for InProcess {
         let drained = self.calls.drain_worker.execute(holder).await;
         drained.map(|_| ()).map_err(of_call)
     }
+}
+
+fn lines(progress: Vec<Progress>) -> Vec<ProgressLine> {
+    let lines = progress.into_iter().map(|line| ProgressLine {
+        message: line.message,
+        step: line.step,
+    });
+    lines.collect()
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ impl Agent for TestAgent {
             self.waiting.notify_one();
             return Err(context.stopped().await.into());
         }
-        context.progress(1, "log in").await?;
+        context.progress(1, "log in")?;
         let code = Field {
             name: "code".to_owned(),
             kind: "string".to_owned(),

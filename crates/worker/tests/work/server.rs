@@ -208,7 +208,7 @@ impl Protocol for Server {
         unused()
     }
 
-    async fn progress(&self, _: LeaseKey, _: Progress) -> Result<Heard, ProtocolError> {
+    async fn progress(&self, _: LeaseKey, _: Vec<Progress>) -> Result<Heard, ProtocolError> {
         unused()
     }
 
