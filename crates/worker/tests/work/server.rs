@@ -45,6 +45,9 @@ pub(crate) struct Answers {
     pub(crate) finishes: VecDeque<ProtocolError>,
     /// Whether a person has answered.
     pub(crate) answered: bool,
+    /// Whether a session is given up only once a poll that is open has looked again, as where both
+    /// need the one connection that writes.
+    pub(crate) one_writer: bool,
     /// Sessions that are not given up, each with why.
     pub(crate) wanted: HashMap<SessionId, fn() -> ProtocolError>,
 }
@@ -53,6 +56,8 @@ pub(crate) struct Server {
     calls: watch::Sender<Vec<Call>>,
     answers: Mutex<Answers>,
     changed: watch::Sender<()>,
+    /// Counts how often open polls have looked for runs.
+    looks: watch::Sender<u32>,
 }
 
 impl Server {
@@ -65,9 +70,11 @@ impl Server {
                 renewal: || Ok(false),
                 finishes: VecDeque::new(),
                 answered: true,
+                one_writer: false,
                 wanted: HashMap::new(),
             }),
             changed: watch::Sender::new(()),
+            looks: watch::Sender::new(0),
         }
     }
 
@@ -183,6 +190,7 @@ impl Protocol for Server {
         self.hear(Call::Lease(request));
         let next = async {
             loop {
+                self.looks.send_modify(|looks| *looks += 1);
                 let next = self.answers.lock().unwrap().leases.pop_front();
                 match next {
                     Some(leases) => return leases,
@@ -276,6 +284,11 @@ impl Protocol for Server {
     }
 
     async fn evict(&self, _: &str, _: u32, session_id: SessionId) -> Result<(), ProtocolError> {
+        if self.answers.lock().unwrap().one_writer {
+            let mut looks = self.looks.subscribe();
+            self.changed.send_replace(());
+            looks.changed().await.unwrap();
+        }
         self.hear(Call::Evict(session_id));
         match self.answers.lock().unwrap().wanted.get(&session_id) {
             Some(error) => Err(error()),

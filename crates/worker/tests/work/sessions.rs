@@ -160,3 +160,22 @@ async fn a_session_that_the_server_cannot_end_now_is_given_up_later() {
     assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
     work.end().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_poll_goes_on_while_a_session_is_given_up() {
+    // With a hand free it has a poll open when a run ends.
+    let work = Work::start(2, 1, Act::Succeed, LONG, LONG);
+    work.server.answer(|answers| answers.one_writer = true);
+    for number in 1..=2 {
+        work.server.queue(run(number, number));
+        let finishes = usize::from(number);
+        work.server
+            .told(|calls| count(calls, is_finish) == finishes)
+            .await;
+    }
+
+    let calls = work.server.told(|calls| !evicted(calls).is_empty()).await;
+
+    assert_eq!(evicted(&calls), [session_id(1)]);
+    work.end().await.unwrap();
+}
