@@ -18,7 +18,7 @@ pub fn capacity(request: &LeaseRequest) -> usize {
 }
 
 /// What an agent needs beside its run, as a store has read it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Equipment {
     /// The version of its task that it started with.
     pub task: Task,

@@ -8,7 +8,7 @@ use windlass_application::ports::{Sessions, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::id::{OrganizationId, SessionId};
+use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::session::{self, Session, SessionCommand};
 use windlass_records::Audited;
@@ -158,6 +158,30 @@ pub(crate) async fn load(
          WHERE id = ?",
     )
     .bind(Id(id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    row.map(read).transpose()
+}
+
+/// The session of one of the organization's runs.
+pub(crate) async fn of_run(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    run_id: RunId,
+) -> Result<Option<Session>, StoreError> {
+    let row: Option<SessionRow> = sqlx::query_as(
+        "SELECT session.id AS id, session.organization_id AS organization_id,
+                session.credential_id AS credential_id, session.source_id AS source_id,
+                session.status AS status, session.state AS state, session.version AS version,
+                session.runtime_ms AS runtime_ms, session.created_at AS created_at,
+                session.updated_at AS updated_at
+         FROM run
+         JOIN session ON session.id = run.session_id
+         WHERE run.id = ? AND run.organization_id = ?",
+    )
+    .bind(Id(run_id.uuid()))
+    .bind(Id(organization_id.uuid()))
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;

@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::runs::{Attachment, Commanded, RunView};
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_application::{Outcome, Write, Written};
-use windlass_domain::id::{OrganizationId, RunId, SessionId};
+use windlass_domain::id::RunId;
 use windlass_domain::lifecycle::Command;
 use windlass_domain::run::{Holder, Metadata, Refusal, Run, RunCommand};
 use windlass_records::Audited;
@@ -32,9 +32,8 @@ pub(super) async fn command(
     };
     let organization_id = transaction.organization_id();
     let connection = transaction.connection();
-    let session_id = session_of(connection, organization_id, run_id).await?;
-    let loaded = Loaded::load(connection, session_id, Some(run_id)).await?;
-    let loaded = loaded.ok_or_else(|| corrupt("run", &run_id, &"a run's session is kept"))?;
+    let loaded = Loaded::of_run(connection, organization_id, run_id).await?;
+    let loaded = loaded.ok_or(WriteError::NotFound)?;
     let audited = Audited::of_run(run_id, &command);
     let metadata = loaded.metadata.get(&run_id).cloned().unwrap_or_default();
     let caller = calling(&loaded.scene.runs, run_id, &command);
@@ -73,24 +72,6 @@ fn calling(runs: &[Run], run_id: RunId, command: &RunCommand) -> Option<Holder> 
     };
     let run = runs.iter().find(|run| run.id == run_id)?;
     run.state.lease().map(|lease| lease.holder)
-}
-
-/// The session of one of the organization's runs.
-async fn session_of(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    run_id: RunId,
-) -> Result<SessionId, WriteError> {
-    let session_id: Option<Id> =
-        sqlx::query_scalar("SELECT session_id FROM run WHERE id = ? AND organization_id = ?")
-            .bind(Id(run_id.uuid()))
-            .bind(Id(organization_id.uuid()))
-            .fetch_optional(connection)
-            .await
-            .map_err(store_error)?;
-    session_id
-        .map(|id| SessionId::from_uuid(id.0))
-        .ok_or(WriteError::NotFound)
 }
 
 /// The run as its caller sees it, with the output that is kept now, or was before.

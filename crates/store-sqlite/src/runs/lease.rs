@@ -12,7 +12,7 @@ use windlass_domain::pool::Pool;
 use windlass_domain::run::RunCommand;
 use windlass_records::{capacity, kept_by};
 
-use super::leased::equipment;
+use super::leased::{LastEquipped, equipment};
 use super::pick::{Picked, Picks};
 use super::scene::Loaded;
 use crate::error::store_error;
@@ -100,11 +100,12 @@ async fn from_pool(
     leased: &mut Leased,
 ) -> Result<Picks, WriteError> {
     let capacity = capacity(request);
+    let mut equipped = None;
     while leased.runs.len() < capacity {
         let Some(picked) = picks.next(transaction.connection()).await? else {
             break;
         };
-        match lease_one(transaction, request, picked).await {
+        match lease_one(transaction, request, picked, &mut equipped).await {
             Ok(Some((run, changes))) => {
                 leased.runs.push(run);
                 leased.signals.extend(changes.signals);
@@ -126,6 +127,7 @@ async fn lease_one(
     transaction: &mut Transaction,
     request: &LeaseRequest,
     picked: Picked,
+    equipped: &mut LastEquipped,
 ) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
     let run_id = picked.run_id;
     let connection = transaction.connection();
@@ -137,7 +139,7 @@ async fn lease_one(
     let Some(run) = run else {
         return Ok(None);
     };
-    let equipment = equipment(connection, run).await?;
+    let equipment = equipment(connection, run, equipped).await?;
     let kept_by = loaded.scene.session.as_ref().and_then(kept_by);
     let resumed = kept_by == Some(request.holder);
     let command = Command::Run {

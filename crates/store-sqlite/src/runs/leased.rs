@@ -10,8 +10,35 @@ use windlass_records::columns::Id;
 use crate::error::{corrupt, store_error};
 use crate::{credentials, playbooks, sources, tasks};
 
-/// Reads what an agent needs beside its run.
+/// The run that was equipped last in a transaction, and what it got.
+pub(super) type LastEquipped = Option<(Run, Equipment)>;
+
+/// Reads what an agent needs beside its run. Runs of one task that are leased together have all of it
+/// but their inputs alike.
 pub(super) async fn equipment(
+    connection: &mut SqliteConnection,
+    run: &Run,
+    last: &mut LastEquipped,
+) -> Result<Equipment, StoreError> {
+    let equipment = match last {
+        Some((before, known)) if are_alike(before, run) => Equipment {
+            input: input(connection, run).await?,
+            ..known.clone()
+        },
+        _ => read_equipment(connection, run).await?,
+    };
+    *last = Some((run.clone(), equipment.clone()));
+    Ok(equipment)
+}
+
+fn are_alike(one: &Run, other: &Run) -> bool {
+    one.organization_id == other.organization_id
+        && (&one.task_id, one.task_version) == (&other.task_id, other.task_version)
+        && (&one.source_id, one.playbook_version) == (&other.source_id, other.playbook_version)
+        && one.credential_id == other.credential_id
+}
+
+async fn read_equipment(
     connection: &mut SqliteConnection,
     run: &Run,
 ) -> Result<Equipment, StoreError> {

@@ -6,11 +6,12 @@ use std::collections::{HashMap, HashSet};
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
-use windlass_domain::id::{CredentialId, RunId, SessionId};
+use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::{
     self, Changes, Command, KNOWN_OF_LINE, Missing, Scene, SceneCredential,
 };
 use windlass_domain::run::{Metadata, Refusal};
+use windlass_domain::session::Session;
 use windlass_records::columns::Id;
 use windlass_records::rows::RunRow;
 use windlass_records::rows::SceneCredentialRow;
@@ -54,9 +55,30 @@ impl Loaded {
         session_id: SessionId,
         about: Option<RunId>,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(session) = sessions::load(connection, session_id).await? else {
-            return Ok(None);
-        };
+        match sessions::load(connection, session_id).await? {
+            Some(session) => Ok(Some(Self::around(connection, session, about).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The scene of a command to one of the organization's runs; None where it has no such run.
+    pub(super) async fn of_run(
+        connection: &mut SqliteConnection,
+        organization_id: OrganizationId,
+        run_id: RunId,
+    ) -> Result<Option<Self>, StoreError> {
+        match sessions::of_run(connection, organization_id, run_id).await? {
+            Some(session) => Ok(Some(Self::around(connection, session, Some(run_id)).await?)),
+            None => Ok(None),
+        }
+    }
+
+    async fn around(
+        connection: &mut SqliteConnection,
+        session: Session,
+        about: Option<RunId>,
+    ) -> Result<Self, StoreError> {
+        let session_id = session.id;
         // SQLite reads a bound limit while it plans, and plans anew for each call: `+ 0` hides it.
         let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
             "",
@@ -89,7 +111,7 @@ impl Loaded {
         loaded.scene.credential = credential;
         loaded.take(rows)?;
         loaded.scene = loaded.scene.narrowed(about);
-        Ok(Some(loaded))
+        Ok(loaded)
     }
 
     /// Adds those of these runs that the scene has not.
