@@ -1,7 +1,7 @@
 //! The one connection that writes. Changes that come while others are written share their commit: what
 //! waits when a change is done goes into the same transaction, each change behind a savepoint of its
 //! own, and all are answered once that is on the disk. Nobody waits where nobody else writes.
-//! Source: docs/decisions/0023-changes-share-a-commit.md.
+//! Source: docs/decisions/0027-changes-share-a-commit.md.
 
 use std::sync::Arc;
 use std::time::Duration;
