@@ -27,6 +27,7 @@ mod listed;
 mod openapi;
 mod ops;
 mod path;
+mod patient;
 mod playbooks;
 mod query;
 mod request;

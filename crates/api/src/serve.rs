@@ -1,5 +1,5 @@
-//! The accept loop: bounded connections, a limit on how long and how large a head may be, and a
-//! drain at the end. `axum::serve` has none of these.
+//! The accept loop: TLS, bounded connections, a limit on how long and how large a head may be and how
+//! long an answer may take to be taken, and a drain at the end. `axum::serve` has none of these.
 
 use std::io;
 use std::sync::Arc;
@@ -14,10 +14,13 @@ use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use crate::drain::Drain;
+use crate::patient::Patient;
 use crate::request::Peer;
 
 /// How long the loop rests where no connection can be accepted: all files of the process are open.
@@ -32,6 +35,8 @@ pub struct ServeLimits {
     pub header_read_timeout: Duration,
     /// The largest head of a request, in bytes.
     pub header_bytes: usize,
+    /// How long a client may take nothing of what is sent to it.
+    pub write_timeout: Duration,
     /// How long requests have to end once the server stops.
     pub drain: Duration,
 }
@@ -42,12 +47,14 @@ impl Default for ServeLimits {
             connections: 10_000,
             header_read_timeout: Duration::from_secs(10),
             header_bytes: 16 * 1024,
+            write_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(30),
         }
     }
 }
 
-/// Serves until `drain` begins, then answers what is under way and returns.
+/// Serves until `drain` begins, then answers what is under way and returns. With `tls` it speaks
+/// nothing else.
 ///
 /// # Errors
 /// Where the listener cannot be asked for its address.
@@ -56,7 +63,9 @@ pub async fn serve(
     router: Router,
     drain: Drain,
     limits: ServeLimits,
+    tls: Option<Arc<ServerConfig>>,
 ) -> io::Result<()> {
+    let tls = tls.map(TlsAcceptor::from);
     let address = listener.local_addr()?;
     let connections = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
@@ -83,11 +92,29 @@ pub async fn serve(
                 request.extensions_mut().insert(peer);
                 request.map(Body::new)
             });
-        let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let watched = graceful.watch(connection);
+        let service = TowerToHyperService::new(service);
+        let (http, tls, watcher) = (http.clone(), tls.clone(), graceful.watcher());
+        let stopping = drain.token().clone();
         tokio::spawn(async move {
-            if let Err(error) = watched.await {
+            let ended = match tls {
+                None => {
+                    let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
+                    watcher.watch(http.serve_connection(stream, service)).await
+                }
+                Some(tls) => {
+                    let greeting = tls.accept(stream);
+                    let greeting = tokio::time::timeout(limits.header_read_timeout, greeting);
+                    // A client that says nothing does not hold up a stop, either.
+                    let greeted = stopping.run_until_cancelled(greeting).await;
+                    let Some(Ok(Ok(stream))) = greeted else {
+                        debug!("a connection ended before TLS was agreed on");
+                        return;
+                    };
+                    let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
+                    watcher.watch(http.serve_connection(stream, service)).await
+                }
+            };
+            if let Err(error) = ended {
                 debug!(%error, "a connection ended early");
             }
             drop(permit);

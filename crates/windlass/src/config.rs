@@ -66,9 +66,17 @@ pub(crate) struct ListenConfig {
     pub(crate) ops_listen: SocketAddr,
 
     /// Where callers reach the API, as in `https://windlass.example`; links to files begin with it.
-    /// Left out, it is http:// and the address of --listen.
+    /// Left out, it is http:// (with --tls-cert https://) and the address of --listen.
     #[arg(long, env = "WINDLASS_PUBLIC_URL", value_parser = public_url)]
     pub(crate) public_url: Option<Url>,
+
+    /// The certificate of the API with its chain, as a PEM file. With it the API speaks TLS alone.
+    #[arg(long, env = "WINDLASS_TLS_CERT", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+
+    /// The key of --tls-cert, as a PEM file.
+    #[arg(long, env = "WINDLASS_TLS_KEY", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
 }
 
 /// Where everything is kept.

@@ -29,6 +29,7 @@ mod source_config;
 mod stop_signal;
 mod store;
 mod table;
+mod tls;
 mod vault;
 mod wiring;
 

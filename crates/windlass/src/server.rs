@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tracing::info;
 use url::Url;
@@ -19,7 +20,7 @@ use crate::embedded;
 use crate::first_start;
 use crate::replica;
 use crate::store::{self, Store};
-use crate::wiring;
+use crate::{tls, wiring};
 
 /// How long deliveries that are under way may take once nothing else is left to do: a receiver has
 /// five seconds for its status. What is cut is sent again at the next start.
@@ -31,6 +32,7 @@ const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// A server that serves.
 pub(crate) struct Server {
+    scheme: &'static str,
     api_address: SocketAddr,
     ops_address: SocketAddr,
     /// Answers callers, and leases runs and has them done: what a drain is about.
@@ -66,6 +68,7 @@ impl Server {
         let store = store::open(&database, config.caps.caps()).await?;
         let alone = store.first_start().await?;
         let keys = first_start::master_key(&folder, &config.master_key, &*store).await?;
+        let tls = tls::server(&config.listen)?;
         // Bound before anything works, so that a port that is taken changes nothing.
         let (api_listener, api_address) = bind(config.listen.listen).await?;
         let (ops_listener, ops_address) = bind(config.listen.ops_listen).await?;
@@ -106,7 +109,15 @@ impl Server {
             let work = async move { worker.work(registration, stop, drain).await };
             threads.run(work).await?.map_err(replica::explained)
         });
-        serve_on(&mut front, "API", api_listener, api, &front_drain, drain);
+        let scheme = scheme(config);
+        serve_on(
+            &mut front,
+            "API",
+            (api_listener, tls),
+            api,
+            &front_drain,
+            drain,
+        );
         let mut loops = Background::new();
         start_loops(&mut loops, &application);
         let retain = wiring::retain(&store, &application, periods);
@@ -123,12 +134,13 @@ impl Server {
         serve_on(
             &mut ops,
             "operations",
-            ops_listener,
+            (ops_listener, None),
             ops_answers,
             &ops_drain,
             LAST_GRACE,
         );
         Ok(Self {
+            scheme,
             api_address,
             ops_address,
             front,
@@ -144,7 +156,7 @@ impl Server {
 
     /// Where the API is, without a slash at the end.
     pub(crate) fn api_url(&self) -> String {
-        format!("http://{}", self.api_address)
+        format!("{}://{}", self.scheme, self.api_address)
     }
 
     /// Where health and metrics are.
@@ -188,7 +200,7 @@ async fn bind(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> 
 fn serve_on(
     background: &mut Background,
     name: &'static str,
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Arc<ServerConfig>>),
     answers: Router,
     drain: &Drain,
     within: Duration,
@@ -201,15 +213,22 @@ fn serve_on(
         },
     );
     background.start(name, move |_| async move {
-        Ok(serve(listener, answers, drain, limits).await?)
+        Ok(serve(listener, answers, drain, limits, tls).await?)
     });
+}
+
+fn scheme(config: &ServeConfig) -> &'static str {
+    match config.listen.tls_cert {
+        Some(_) => "https",
+        None => "http",
+    }
 }
 
 /// Where callers are told to fetch files.
 fn public_url(config: &ServeConfig, api_address: SocketAddr) -> anyhow::Result<Url> {
     match &config.listen.public_url {
         Some(url) => Ok(url.clone()),
-        None => Url::parse(&format!("http://{api_address}"))
+        None => Url::parse(&format!("{}://{api_address}", scheme(config)))
             .context("failed to write the API's address"),
     }
 }

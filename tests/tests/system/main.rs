@@ -21,4 +21,5 @@ mod reviews;
 mod saved_login;
 mod sessions;
 mod stop;
+mod tls;
 mod vault;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rstest::rstest;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -15,9 +16,16 @@ async fn served(fixture: &Fixture) -> (SocketAddr, JoinHandle<std::io::Result<()
     let address = listener.local_addr().unwrap();
     let limits = ServeLimits {
         header_read_timeout: Duration::from_millis(300),
+        write_timeout: Duration::from_millis(300),
         ..ServeLimits::default()
     };
-    let server = serve(listener, fixture.router(), fixture.drain.clone(), limits);
+    let server = serve(
+        listener,
+        fixture.router(),
+        fixture.drain.clone(),
+        limits,
+        None,
+    );
     (address, tokio::spawn(server))
 }
 
@@ -93,4 +101,80 @@ async fn a_drain_answers_who_waits_and_ends_the_server() {
     assert!(answer.contains("\"status\":\"queued\""), "{answer}");
     server.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
+}
+
+/// A client that asks again and again and takes no answer is not waited for.
+#[tokio::test]
+async fn answers_that_are_not_taken_are_not_waited_for() {
+    const REQUESTS: usize = 200;
+    let fixture = Fixture::new().await;
+    let (address, _server) = served(&fixture).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(REQUESTS);
+    stream.write_all(request.as_bytes()).await.unwrap();
+
+    // Its own writes come to nothing once the server has let go of it.
+    let cut = async {
+        while stream
+            .write_all(b"GET /openapi.json HTTP/1.1\r\n")
+            .await
+            .is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), cut)
+        .await
+        .expect("cut within its time");
+}
+
+/// What two servers may read as two different requests is refused, or is the last of its connection.
+#[rstest]
+#[case::two_lengths("Content-Length: 2\r\nContent-Length: 40\r\n\r\n{}")]
+#[case::a_list_of_lengths("Content-Length: 2, 40\r\n\r\n{}")]
+#[case::a_signed_length("Content-Length: +2\r\n\r\n{}")]
+#[case::length_and_chunks("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")]
+#[case::chunks_and_length("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n")]
+#[case::another_coding("Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n")]
+#[case::chunks_are_not_last("Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n")]
+#[case::a_space_before_the_colon("Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n")]
+#[case::a_folded_header("X: a\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n")]
+#[case::a_chunk_that_is_no_number("Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n")]
+#[case::a_nul_in_a_header("X: a\0b\r\n\r\n")]
+#[tokio::test]
+async fn a_request_that_hides_another_is_the_last_of_its_connection(#[case] rest: &str) {
+    let fixture = Fixture::new().await;
+    let (address, _server) = served(&fixture).await;
+    let key = &fixture.key;
+    let head = format!("Host: x\r\nAuthorization: Bearer {key}\r\n");
+    let hidden = format!("GET /v2/test HTTP/1.1\r\n{head}\r\n");
+    let request = format!("POST /v2/agents HTTP/1.1\r\n{head}{rest}{hidden}");
+
+    let answer = tokio::time::timeout(Duration::from_secs(10), sent(address, &request)).await;
+
+    let answer = answer.expect("the connection is closed");
+    assert!(!answer.contains("\"environment\""), "{answer}");
+    assert!(answer.matches("HTTP/1.1 ").count() <= 1, "{answer}");
+    assert!(!answer.contains("HTTP/1.1 2"), "{answer}");
+}
+
+/// What is no HTTP is refused without a look at what follows.
+#[rstest]
+#[case("\u{16}\u{3}\u{1}\0\u{5}hello\r\n\r\n", 400)]
+#[case("GET\r\n\r\n", 400)]
+#[case("GET /v2/test HTTP/3.7\r\nHost: x\r\n\r\n", 400)]
+#[case("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400)]
+#[tokio::test]
+async fn rubbish_is_refused(#[case] rubbish: &str, #[case] status: u16) {
+    let fixture = Fixture::new().await;
+    let (address, _server) = served(&fixture).await;
+
+    let answer = tokio::time::timeout(Duration::from_secs(10), sent(address, rubbish)).await;
+
+    let answer = answer.expect("the connection is closed");
+    assert!(
+        answer.is_empty() || answer.starts_with(&format!("HTTP/1.1 {status}")),
+        "{answer}"
+    );
+    assert!(!answer.contains("\r\n\r\nHTTP"), "{answer}");
 }

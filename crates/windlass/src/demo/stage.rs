@@ -150,6 +150,8 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
             listen: free_port,
             ops_listen: free_port,
             public_url: None,
+            tls_cert: None,
+            tls_key: None,
         },
         data: DataConfig {
             data_dir: folder.path().join("data"),
