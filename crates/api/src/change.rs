@@ -86,6 +86,14 @@ impl Change {
         Ok((write, answering))
     }
 
+    /// No body and `{}` are the same call.
+    fn without_body(mut self) -> Self {
+        if let Some(keyed) = &mut self.keyed {
+            keyed.body_hash = Sha256::digest([]).into();
+        }
+        self
+    }
+
     async fn read(request: Request, state: &Api) -> Result<(Self, Bytes), ApiError> {
         let (mut parts, body) = request.into_parts();
         let caller = extracted::<Authenticated>(&mut parts, state).await?;
@@ -122,7 +130,7 @@ impl FromRequest<Api> for Change {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
-        let (mut change, bytes) = Self::read(request, state).await?;
+        let (change, bytes) = Self::read(request, state).await?;
         if !bytes.is_empty() {
             let value = json::read(&bytes).map_err(|error| not_json(&error))?;
             let unexpected = match value {
@@ -134,6 +142,10 @@ impl FromRequest<Api> for Change {
                     ));
                 }
             };
+            if let Some(ignored) = &change.received.ignored {
+                ignored.note(unexpected.keys().cloned());
+                return Ok(change.without_body());
+            }
             let findings: Vec<Finding> = unexpected
                 .keys()
                 .take(1)
@@ -146,11 +158,7 @@ impl FromRequest<Api> for Change {
                 return Err(ApiError::all(findings));
             }
         }
-        // No body and `{}` are the same call.
-        if let Some(keyed) = &mut change.keyed {
-            keyed.body_hash = Sha256::digest([]).into();
-        }
-        Ok(change)
+        Ok(change.without_body())
     }
 }
 
@@ -200,16 +208,21 @@ async fn read_value<T: RequestBody>(
     request: Request,
     state: &Api,
 ) -> Result<(Change, Value), ApiError> {
-    let (mut change, bytes) = Change::read(request, state).await?;
+    let (change, bytes) = Change::read(request, state).await?;
     let says_nothing = T::OPTIONAL && matches!(bytes.trim_ascii(), b"" | b"{}");
     if says_nothing {
-        if let Some(keyed) = &mut change.keyed {
-            keyed.body_hash = Sha256::digest([]).into();
-        }
-        return Ok((change, json!({})));
+        return Ok((change.without_body(), json!({})));
     }
     require_json(&change.headers)?;
     let value = json::read(&bytes).map_err(|error| not_json(&error))?;
+    let value = match &change.received.ignored {
+        None => value,
+        Some(ignored) => {
+            let (value, unknown) = T::form().without_unknown::<T>(value);
+            ignored.note(unknown);
+            value
+        }
+    };
     Ok((change, value))
 }
 

@@ -46,6 +46,7 @@ mod storage;
 mod suggestion;
 mod tasks;
 mod test_key;
+mod unknown_fields;
 mod wait;
 
 pub use self::call_limits::CallLimits;
@@ -55,3 +56,4 @@ pub use self::router::{document, router};
 pub use self::serve::{ServeLimits, serve};
 pub use self::signing_key::SigningKey;
 pub use self::state::ApiConfig;
+pub use self::unknown_fields::UnknownFields;

@@ -18,6 +18,7 @@ use crate::request::Received;
 use crate::signing_key::SigningKey;
 use crate::state::Api;
 use crate::suggestion::nearest;
+use crate::unknown_fields::Ignored;
 
 /// How many items a page has where its caller says nothing.
 const DEFAULT_LIMIT: u32 = 20;
@@ -35,6 +36,8 @@ pub(crate) struct Query {
     filters: Filters,
     findings: Vec<Finding>,
     cursor: Option<String>,
+    /// Takes the parameters that are not known; None where they are refused.
+    ignored: Option<Ignored>,
 }
 
 /// A filter over ids.
@@ -61,11 +64,11 @@ impl<S: Sync> FromRequestParts<S> for Query {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let received = Received::from_request_parts(parts, state).await?;
         let query = parts.uri.query().unwrap_or_default();
-        Ok(Self::of(
-            parts.uri.path(),
-            query,
-            received.request_id.to_string(),
-        ))
+        let request_id = received.request_id.to_string();
+        Ok(Self {
+            ignored: received.ignored,
+            ..Self::of(parts.uri.path(), query, request_id)
+        })
     }
 }
 
@@ -81,6 +84,7 @@ impl Query {
             filters: Filters::new(),
             findings: Vec::new(),
             cursor: None,
+            ignored: None,
         }
     }
 
@@ -323,6 +327,10 @@ impl Query {
         let mut names: Vec<String> = self.left.drain(..).map(|(name, _)| name).collect();
         names.sort();
         names.dedup();
+        if let Some(ignored) = &self.ignored {
+            ignored.note(names);
+            return;
+        }
         for name in names.into_iter().take(100) {
             let meant = nearest(&name, self.known.iter().copied());
             let message = match meant {

@@ -19,6 +19,7 @@ use windlass_wire::answer::ErrorsBody;
 use crate::error::{ApiError, Refused};
 use crate::error_code::ErrorCode;
 use crate::state::Api;
+use crate::unknown_fields::{IGNORED, Ignored};
 use crate::wait::asked_wait;
 
 /// How long a request may take, waits not counted. Source: docs/api.md, "Limits".
@@ -42,6 +43,8 @@ pub(crate) struct Received {
     pub(crate) address: Option<IpAddr>,
     /// W3C trace context, where the caller sent one that is valid.
     pub(crate) trace_parent: Option<String>,
+    /// Takes what is not known; None where that is refused.
+    pub(crate) ignored: Option<Ignored>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Received {
@@ -76,7 +79,9 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
     );
     let at_most = REQUEST_TIMEOUT + asked_wait(&request).unwrap_or_default();
     let address = request.extensions().get().map(|Peer(address)| *address);
+    let ignored = Ignored::of(api.config.unknown_fields);
     request.extensions_mut().insert(Received {
+        ignored: ignored.clone(),
         request_id,
         body_until: tokio::time::Instant::now() + REQUEST_TIMEOUT,
         address,
@@ -101,7 +106,10 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
             .into_response(),
         Err(_elapsed) => ApiError::plain(ErrorCode::Timeout).into_response(),
     };
-    let response = span.in_scope(|| finished(response, request_id));
+    let mut response = span.in_scope(|| finished(response, request_id));
+    if let Some(names) = ignored.and_then(|ignored| ignored.header()) {
+        response.headers_mut().insert(IGNORED, names);
+    }
     let took = started.elapsed();
     let status = response.status().as_u16();
     span.record("status", status);

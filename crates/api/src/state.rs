@@ -9,6 +9,7 @@ use windlass_application::Application;
 use crate::call_limits::{CallLimits, OpenCalls};
 use crate::drain::Drain;
 use crate::signing_key::SigningKey;
+use crate::unknown_fields::UnknownFields;
 
 /// What the API is told at start.
 pub struct ApiConfig {
@@ -21,6 +22,8 @@ pub struct ApiConfig {
     pub file_key: SigningKey,
     /// What each organization may do.
     pub limits: CallLimits,
+    /// What becomes of fields and parameters that are not known.
+    pub unknown_fields: UnknownFields,
     /// How often a stream that has nothing to say shows that it lives.
     pub heartbeat: Duration,
     /// Tells when the server stops.

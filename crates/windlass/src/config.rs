@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use secrecy::SecretString;
 use url::Url;
-use windlass_api::CallLimits;
+use windlass_api::{CallLimits, UnknownFields};
 use windlass_application::retain::Periods;
 use windlass_domain::slot::{Caps, Overflow};
 use windlass_egress::Policy;
@@ -241,6 +241,29 @@ pub(crate) struct CallConfig {
     #[arg(long, env = "WINDLASS_OPEN_CALLS", default_value_t = CallLimits::default().open_calls)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) open_calls: u32,
+
+    /// What becomes of fields and parameters that are not known: refuse answers 400, ignore leaves
+    /// them aside and names them in the header Windlass-Ignored. For clients of a newer API.
+    #[arg(long, env = "WINDLASS_UNKNOWN_FIELDS", value_enum, default_value_t = Unknown::Refuse)]
+    pub(crate) unknown_fields: Unknown,
+}
+
+/// What becomes of what is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Unknown {
+    /// It is refused.
+    Refuse,
+    /// It is left aside.
+    Ignore,
+}
+
+impl From<Unknown> for UnknownFields {
+    fn from(unknown: Unknown) -> Self {
+        match unknown {
+            Unknown::Refuse => Self::Refuse,
+            Unknown::Ignore => Self::Ignore,
+        }
+    }
 }
 
 impl CallConfig {

@@ -88,7 +88,7 @@ impl Server {
             wiring::api_config(
                 &keys,
                 public_url(config, api_address)?,
-                config.calls.limits(),
+                &config.calls,
                 front_drain.clone(),
             ),
         );

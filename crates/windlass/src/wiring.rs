@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use url::Url;
-use windlass_api::{ApiConfig, CallLimits, Drain, SigningKey};
+use windlass_api::{ApiConfig, Drain, SigningKey};
 use windlass_application::link_audit::LinkAudit;
 use windlass_application::ports::{Clock, DestinationSender, Limits, Queue, Signals};
 use windlass_application::retain::{Periods, Retain};
@@ -20,7 +20,7 @@ use windlass_vault::{KeyVault, MasterKeys};
 use windlass_worker::Worker;
 
 use crate::address;
-use crate::config::{ReplicaConfig, ServeConfig};
+use crate::config::{CallConfig, ReplicaConfig, ServeConfig};
 use crate::data_folder::DataFolder;
 use crate::embedded;
 use crate::first_start::Proven;
@@ -183,7 +183,7 @@ pub(crate) fn worker(
 pub(crate) fn api_config(
     keys: &Proven,
     public_url: Url,
-    limits: CallLimits,
+    calls: &CallConfig,
     drain: Drain,
 ) -> ApiConfig {
     let key = |label| {
@@ -195,7 +195,8 @@ pub(crate) fn api_config(
         public_url,
         cursor_key: key("cursor"),
         file_key: key("file-url"),
-        limits,
+        limits: calls.limits(),
+        unknown_fields: calls.unknown_fields.into(),
         heartbeat: HEARTBEAT,
         drain,
         playbook_schema: windlass_playbook::SCHEMA,

@@ -125,6 +125,32 @@ impl Form {
         (value, findings)
     }
 
+    /// The value without the fields that are not known, and what those are called.
+    pub(crate) fn without_unknown<T: RequestBody>(&self, mut value: Value) -> (Value, Vec<String>) {
+        let mut unknown = Vec::new();
+        let checked = without_nulls(value.clone(), &self.schema);
+        for error in self.validator.iter_errors(&checked) {
+            let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() else {
+                continue;
+            };
+            let parent = segments(&error);
+            for name in unexpected {
+                if parent.is_empty() && T::FIXED.contains(&name.as_str()) {
+                    continue;
+                }
+                let path = parent.iter().chain([name]).map(String::as_str);
+                unknown.push(T::field(&path.collect::<Vec<_>>()));
+                let mend = Mend {
+                    parent: parent.clone(),
+                    name: name.clone(),
+                    with: None,
+                };
+                mend.apply(&mut value);
+            }
+        }
+        (value, unknown)
+    }
+
     /// The value without what is wrong with its form, so that the rules can be asked of the rest:
     /// what must not be there is left out, what must be is there and empty. None where nothing can
     /// be said of the rest.
@@ -149,13 +175,7 @@ impl Form {
     }
 
     fn mends(&self, error: &ValidationError<'_>) -> Option<Vec<Mend>> {
-        let mut path: Vec<String> = error
-            .instance_path()
-            .as_str()
-            .split('/')
-            .skip(1)
-            .map(unescaped)
-            .collect();
+        let mut path = segments(error);
         let mend = |name: &str, with| Mend {
             parent: path.clone(),
             name: name.to_owned(),
@@ -182,8 +202,7 @@ impl Form {
     }
 
     fn findings<T: RequestBody>(&self, error: &ValidationError<'_>) -> Vec<Finding> {
-        let pointer = error.instance_path().as_str().to_owned();
-        let segments: Vec<String> = pointer.split('/').skip(1).map(unescaped).collect();
+        let segments = segments(error);
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
         let inside = |name: &str| T::field(&[&path[..], &[name]].concat());
         match error.kind() {
@@ -257,6 +276,12 @@ impl Form {
     }
 }
 
+/// The members that lead to where an error is.
+fn segments(error: &ValidationError<'_>) -> Vec<String> {
+    let pointer = error.instance_path().as_str().to_owned();
+    pointer.split('/').skip(1).map(unescaped).collect()
+}
+
 /// A change of one member of a value.
 struct Mend {
     parent: Vec<String>,
@@ -271,7 +296,10 @@ impl Mend {
         let parent = self
             .parent
             .iter()
-            .try_fold(value, |value, name| value.get_mut(name.as_str()));
+            .try_fold(value, |value, name| match value {
+                Value::Array(items) => items.get_mut(name.parse::<usize>().ok()?),
+                value => value.get_mut(name.as_str()),
+            });
         let Some(Value::Object(members)) = parent else {
             return;
         };

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 use url::Url;
-use windlass_api::{ApiConfig, CallLimits, Drain, SigningKey, router};
+use windlass_api::{ApiConfig, CallLimits, Drain, SigningKey, UnknownFields, router};
 use windlass_application::issue_key::NewKey;
 use windlass_application::ports::destination::OpenedConfiguration;
 use windlass_application::ports::egress::EgressRefusal;
@@ -134,15 +134,20 @@ impl Fixture {
 
     /// Where organizations may have so much.
     pub(crate) async fn with_caps(caps: Caps) -> Self {
-        Self::with(caps, UNCOUNTED).await
+        Self::with(caps, UNCOUNTED, UnknownFields::Refuse).await
     }
 
     /// Where organizations may make so many calls.
     pub(crate) async fn with_limits(limits: CallLimits) -> Self {
-        Self::with(Caps::default(), limits).await
+        Self::with(Caps::default(), limits, UnknownFields::Refuse).await
     }
 
-    async fn with(caps: Caps, limits: CallLimits) -> Self {
+    /// Where what is not known is left aside.
+    pub(crate) async fn ignoring() -> Self {
+        Self::with(Caps::default(), UNCOUNTED, UnknownFields::Ignore).await
+    }
+
+    async fn with(caps: Caps, limits: CallLimits, unknown_fields: UnknownFields) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let clock = Arc::new(SystemClock);
         let store = SqliteStore::open(&folder.path().join("windlass.db"), clock.clone()).await;
@@ -160,6 +165,7 @@ impl Fixture {
             cursor_key: SigningKey::new([1; 32]),
             file_key: SigningKey::new([2; 32]),
             limits,
+            unknown_fields,
             heartbeat: Duration::from_millis(50),
             drain: drain.clone(),
             playbook_schema: r#"{"title": "A playbook"}"#,

@@ -26,4 +26,5 @@ mod serving;
 mod shapes;
 mod tables;
 mod tenancy;
+mod unknown_fields;
 mod work;

@@ -17,7 +17,7 @@ use super::screen::Screen;
 use crate::address::Signals;
 use crate::config::{
     CallConfig, CapConfig, ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig,
-    MasterKeyConfig, ReplicaConfig, RetentionConfig, ServeConfig, SessionOverflow,
+    MasterKeyConfig, ReplicaConfig, RetentionConfig, ServeConfig, SessionOverflow, Unknown,
 };
 use crate::log;
 use crate::server::Server;
@@ -182,6 +182,7 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
         calls: CallConfig {
             rate_limit: 0,
             open_calls: 100,
+            unknown_fields: Unknown::Refuse,
         },
         retention: RetentionConfig {
             retention_runs_days: 1,
