@@ -135,9 +135,6 @@ impl Form {
             };
             let parent = segments(&error);
             for name in unexpected {
-                if parent.is_empty() && T::FIXED.contains(&name.as_str()) {
-                    continue;
-                }
                 let path = parent.iter().chain([name]).map(String::as_str);
                 unknown.push(T::field(&path.collect::<Vec<_>>()));
                 let mend = Mend {
