@@ -17,6 +17,18 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // What cargo told this program of its package. A build script that looks at such a variable (ring's
+    // does) would run again, and all that stands on it be built again, each time that somebody calls
+    // cargo by hand in between.
+    for (name, _) in std::env::vars_os() {
+        let of_package = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+        if name
+            .to_str()
+            .is_some_and(|name| of_package.iter().any(|of| name.starts_with(of)))
+        {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
