@@ -27,9 +27,10 @@ impl Steps {
         self.call(name, || {
             let status = command
                 .status()
-                .with_context(|| format!("failed to start {command:?}"))?;
+                .with_context(|| format!("failed to start {}", shown(command)))?;
             if !status.success() {
-                bail!("the step \"{name}\" failed: {command:?} ended with {status}");
+                let command = shown(command);
+                bail!("the step \"{name}\" failed: {command} ended with {status}");
             }
             Ok(())
         })
@@ -51,6 +52,17 @@ impl Steps {
         self.finished.push(Finished { name, took, passed });
         outcome
     }
+}
+
+/// A command as somebody would type it, without the variables that it is not told of.
+fn shown(command: &Command) -> String {
+    let variables = command.get_envs().filter_map(|(name, value)| {
+        let value = value?.to_string_lossy();
+        Some(format!("{}='{value}'", name.to_string_lossy()))
+    });
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    variables.chain(words).collect::<Vec<_>>().join(" ")
 }
 
 impl Drop for Steps {

@@ -2,7 +2,7 @@
 //!
 //! A row is what one target is held against. [`ROWS`] has them all: a new one is a file with a function
 //! that measures, and a line there. Everything stands on loopback: the built binary as a user starts it
-//! ([`server`]), and a website that costs next to nothing ([`site`]).
+//! (`server`), and a website that costs next to nothing (`site`).
 
 mod floor;
 mod http_tier;
