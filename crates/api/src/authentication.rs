@@ -7,14 +7,17 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, header};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use windlass_application::authenticate::NotAuthenticated;
+use windlass_application::issue_token::PREFIX;
 use windlass_application::{Caller, OrganizationContext};
 use windlass_domain::key::Scope;
+use windlass_domain::token::Token;
 
 use crate::call_limits::{Kind, admit};
 use crate::error::ApiError;
 use crate::error_code::ErrorCode;
+use crate::page_token::{Asked, allow};
 use crate::request::{is_of, is_write};
 use crate::state::Api;
 
@@ -48,12 +51,20 @@ pub(crate) async fn authenticate(
 ) -> Result<Response, ApiError> {
     let key = bearer(request.headers()).ok_or(NotAuthenticated::InvalidKey)?;
     let kind = Kind::of(&request);
-    let caller = api.application.authenticate.execute(&key).await?;
+    let (caller, token) = known(&api, &key).await?;
     let organization_id = caller.organization.organization_id();
     is_of(organization_id);
     let admitted = admit(&api, organization_id, kind).await?;
-    if !reaches(caller.scope, &request) {
-        return Ok(admitted.answer(scope_insufficient(caller.scope).into_response()));
+    let allowed = match token {
+        None => reaches(caller.scope, &request),
+        Some(token) => {
+            let asked = Asked::of(&request);
+            request.extensions_mut().insert(Arc::clone(&token));
+            allow(&api, caller.organization, &token, &asked).await
+        }
+    };
+    if let Err(refused) = allowed {
+        return Ok(admitted.answer(refused.into_response()));
     }
     request.extensions_mut().insert(Authenticated(caller));
     if let Some(open) = &admitted.open {
@@ -67,13 +78,31 @@ pub(crate) async fn authenticate(
     Ok(admitted.answer(response))
 }
 
+/// Who shows this key or token.
+async fn known(
+    api: &Api,
+    key: &SecretString,
+) -> Result<(Caller, Option<Arc<Token>>), NotAuthenticated> {
+    let authenticate = &api.application.authenticate;
+    if key.expose_secret().starts_with(PREFIX) {
+        let (caller, token) = authenticate.by_token(key).await?;
+        return Ok((caller, Some(Arc::new(token))));
+    }
+    Ok((authenticate.execute(key).await?, None))
+}
+
 /// Whether a key of this scope may make this call.
-fn reaches(scope: Scope, request: &Request) -> bool {
-    match scope {
+fn reaches(scope: Scope, request: &Request) -> Result<(), ApiError> {
+    let reaches = match scope {
         Scope::Full => true,
         Scope::Read => !is_write(request.method()),
         // Whoever has a key may ask whether it works.
         Scope::Worker => request.uri().path() == "/v2/test",
+    };
+    if reaches {
+        Ok(())
+    } else {
+        Err(scope_insufficient(scope))
     }
 }
 

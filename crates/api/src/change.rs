@@ -1,6 +1,8 @@
 //! A call that changes something: its body, who makes it, and what is kept of its answer so that a
 //! retry has one effect. Source: docs/api.md, "Idempotency".
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
@@ -10,12 +12,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use windlass_application::{Actor, Problem, Write};
+use windlass_domain::token::Token;
 
 use crate::authentication::Authenticated;
 use crate::error::{ApiError, Finding};
 use crate::error_code::ErrorCode;
 use crate::json::{self, NotJson, RequestBody};
 use crate::kept::{Answering, KeyedRequest, Shape};
+use crate::page_token::token_of;
 use crate::query::Query;
 use crate::request::Received;
 use crate::state::Api;
@@ -35,6 +39,8 @@ pub(crate) struct Change {
     caller: Authenticated,
     received: Received,
     keyed: Option<KeyedRequest>,
+    /// Where a page makes the call, its token.
+    pub(crate) token: Option<Arc<Token>>,
     /// The head of the request.
     pub(crate) headers: HeaderMap,
 }
@@ -102,8 +108,14 @@ impl Change {
         extracted::<Query>(&mut parts, state).await?.end()?;
         let key = idempotency_key(&parts.headers)?;
         let bytes = read_body(&parts.headers, body, received.body_until).await?;
+        let token = token_of(&parts.extensions);
+        // A page gets at nobody else's answer, whatever it calls its own.
+        let own = |key| match &token {
+            None => key,
+            Some(token) => format!("{} {key}", token.id),
+        };
         let keyed = key.map(|key| KeyedRequest {
-            key,
+            key: own(key),
             method: parts.method.to_string(),
             path: parts.uri.path().to_owned(),
             body_hash: Sha256::digest(&bytes).into(),
@@ -112,6 +124,7 @@ impl Change {
             caller,
             received,
             keyed,
+            token,
             headers: parts.headers,
         };
         Ok((change, bytes))

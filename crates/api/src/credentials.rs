@@ -6,10 +6,10 @@ use http::StatusCode;
 use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use windlass_application::Resource;
 use windlass_application::create_credential::{NewContents, NewCredential};
 use windlass_application::ports::credentials::CredentialFilter;
 use windlass_application::update_credential::CredentialChange;
+use windlass_application::{CallError, Resource};
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::CredentialId;
 use windlass_wire::answer::{Answer, DeletedBody, PageBody};
@@ -24,6 +24,7 @@ use crate::error::{ApiError, of_write};
 use crate::json::{CANNOT_CHANGE, request_body};
 use crate::kept::{Shape, credential};
 use crate::listed::TimedId;
+use crate::page_token::{has_made_its_credential, narrow_credential};
 use crate::path::Path;
 use crate::query::Query;
 use crate::request::{Received, json};
@@ -56,10 +57,14 @@ async fn create_credential(
     State(api): State<Api>,
     Proposed {
         change,
-        body,
+        mut body,
         wrong,
     }: Proposed<NewCredentialBody>,
 ) -> Result<Response, ApiError> {
+    let token = change.token.clone();
+    if let Some(token) = &token {
+        narrow_credential(token, &mut body)?;
+    }
     let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
     let new = NewCredential {
         source_id: body.source_id,
@@ -68,11 +73,17 @@ async fn create_credential(
         external_id: body.external_id,
         wrong,
     };
-    let written = api
-        .application
-        .create_credential
-        .execute(write, new)
-        .await?;
+    let create = &api.application.create_credential;
+    let written = match token {
+        None => create.execute(write, new).await?,
+        Some(token) => create
+            .execute_as(write, new, token.credential_id)
+            .await
+            .map_err(|error| match error {
+                CallError::IdTaken(_) => has_made_its_credential(),
+                error => error.into(),
+            })?,
+    };
     answering.answer(&written)
 }
 

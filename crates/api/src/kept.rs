@@ -21,6 +21,7 @@ use windlass_domain::id::RequestId;
 use windlass_domain::playbook::Playbook;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
+use windlass_domain::token::Token;
 use windlass_wire::agent::AgentBody;
 use windlass_wire::answer::{Answer, DeletedBody};
 use windlass_wire::credential::CredentialBody;
@@ -31,6 +32,7 @@ use windlass_wire::run::RunBody;
 use windlass_wire::session::SessionBody;
 use windlass_wire::source::SourceBody;
 use windlass_wire::task::TaskBody;
+use windlass_wire::token::TokenBody;
 
 use crate::error::ApiError;
 use crate::error_code::ErrorCode;
@@ -53,6 +55,8 @@ pub(crate) struct KeyedRequest {
 pub(crate) enum Shape {
     /// What it made, with this status.
     Made(StatusCode),
+    /// A token, which is shown once.
+    MadeToken(SecretString),
     /// A destination, with the secret that is shown once, and this status.
     MadeWithSecret(StatusCode, SecretString),
     /// That something is gone.
@@ -75,6 +79,7 @@ impl Shape {
     fn status(&self) -> StatusCode {
         match self {
             Self::Made(status) | Self::MadeWithSecret(status, _) => *status,
+            Self::MadeToken(_) => StatusCode::CREATED,
             Self::Deleted { .. } | Self::DeletedPlaybook { .. } => StatusCode::OK,
         }
     }
@@ -119,6 +124,7 @@ made!(
     Destination => Destination,
     DeliveryView => Delivery,
     u32 => Replayed,
+    Token => Token,
 );
 
 impl Made for () {
@@ -246,6 +252,7 @@ impl Answering {
                 deliveries: *sent,
                 request_id,
             }),
+            Outcome::Token(token) => answered(self.token(token), request_id),
             Outcome::Deleted => self.deleted(request_id),
         }
     }
@@ -253,9 +260,24 @@ impl Answering {
     fn destination(&self, destination: &Destination) -> DestinationBody {
         let secret = match &self.shape {
             Shape::MadeWithSecret(_, secret) => Some(secret.expose_secret().to_owned()),
-            Shape::Made(_) | Shape::Deleted { .. } | Shape::DeletedPlaybook { .. } => None,
+            Shape::Made(_)
+            | Shape::MadeToken(_)
+            | Shape::Deleted { .. }
+            | Shape::DeletedPlaybook { .. } => None,
         };
         DestinationBody::new(destination, secret)
+    }
+
+    fn token(&self, token: &Token) -> TokenBody {
+        match &self.shape {
+            Shape::MadeToken(shown) => TokenBody::new(token, shown.expose_secret().to_owned()),
+            Shape::Made(_)
+            | Shape::MadeWithSecret(..)
+            | Shape::Deleted { .. }
+            | Shape::DeletedPlaybook { .. } => {
+                unreachable!("the handler that makes a token shows it")
+            }
+        }
     }
 
     fn deleted(&self, request_id: String) -> Vec<u8> {
@@ -273,7 +295,7 @@ impl Answering {
                 deleted: true,
                 request_id,
             }),
-            Shape::Made(_) | Shape::MadeWithSecret(..) => {
+            Shape::Made(_) | Shape::MadeToken(_) | Shape::MadeWithSecret(..) => {
                 unreachable!("a handler that deletes says what it deletes")
             }
         }

@@ -26,6 +26,7 @@ mod kept;
 mod listed;
 mod openapi;
 mod ops;
+mod page_token;
 mod path;
 mod patient;
 mod playbooks;
@@ -46,6 +47,7 @@ mod storage;
 mod suggestion;
 mod tasks;
 mod test_key;
+mod tokens;
 mod unknown_fields;
 mod wait;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
@@ -14,17 +14,19 @@ use windlass_application::Application;
 use crate::authentication::authenticate;
 use crate::docs::Page;
 use crate::openapi;
+use crate::page_token::share;
 use crate::request::{answer, json_bytes, json_of, no_such_call, no_such_method};
 use crate::state::{Api, ApiConfig};
 use crate::{
     agents, credentials, deliveries, destinations, event_stream, events, files, playbooks,
-    run_replies, run_story, runs, screenshots, sessions, sources, storage, tasks, test_key,
+    run_replies, run_story, runs, screenshots, sessions, sources, storage, tasks, test_key, tokens,
 };
 
 /// Every call that needs a key.
 fn keyed() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .merge(test_key::router())
+        .merge(tokens::router())
         .merge(agents::router())
         .merge(sources::router())
         .merge(credentials::router())
@@ -70,6 +72,7 @@ pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .fallback(no_such_call)
         .layer(from_fn_with_state(api.clone(), answer))
+        .layer(from_fn(share))
         .with_state(api)
 }
 

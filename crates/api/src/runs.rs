@@ -27,6 +27,7 @@ use crate::error_code::ErrorCode;
 use crate::json::request_body;
 use crate::kept::{Answering, Shape, replayed, run};
 use crate::listed::TimedId;
+use crate::page_token::check_start;
 use crate::path::Path;
 use crate::query::Query;
 use crate::request::{Received, json};
@@ -76,6 +77,9 @@ async fn start_run(
         mut wrong,
     }: Proposed<StartRunBody>,
 ) -> Result<Response, ApiError> {
+    if let Some(token) = &change.token {
+        check_start(token, &body)?;
+    }
     let wait = preferred(&change.headers);
     let organization = change.caller().organization();
     wrong.extend(note_mark(body.request_id.as_deref()));

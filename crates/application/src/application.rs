@@ -16,11 +16,12 @@ use crate::dispatch::Dispatcher;
 use crate::end_session::EndSession;
 use crate::follow_events::FollowEvents;
 use crate::issue_key::IssueKey;
+use crate::issue_token::IssueToken;
 use crate::ports::workers::GONE_AFTER;
 use crate::ports::{
     Agents, Blobs, Clock, Credentials, Deliveries, DestinationSender, Destinations, EgressPolicy,
     Events, Files, Keys, Limits, Organizations, PlaybookRules, Playbooks, Queue, Runs, Screenshots,
-    Sessions, Signals, Sources, Tasks, Vault, Workers,
+    Sessions, Signals, Sources, Tasks, Tokens, Vault, Workers,
 };
 use crate::put_playbook::PutPlaybook;
 use crate::read_credentials::ReadCredentials;
@@ -57,6 +58,7 @@ pub struct Ports {
     pub deliveries: Arc<dyn Deliveries>,
     pub organizations: Arc<dyn Organizations>,
     pub keys: Arc<dyn Keys>,
+    pub tokens: Arc<dyn Tokens>,
     pub workers: Arc<dyn Workers>,
     pub blobs: Arc<dyn Blobs>,
     pub vault: Arc<dyn Vault>,
@@ -98,6 +100,7 @@ pub struct Application {
     pub announcer: Announcer,
     pub authenticate: Authenticate,
     pub issue_key: IssueKey,
+    pub issue_token: IssueToken,
     pub create_agent: CreateAgent,
     pub update_agent: UpdateAgent,
     pub create_source: CreateSource,
@@ -132,12 +135,23 @@ impl Application {
         let schemas = Arc::new(Schemas::default());
         let announcer = Announcer::new(ports.queue.clone(), ports.signals.clone());
         Self {
-            authenticate: Authenticate::new(ports.keys.clone(), ports.clock.clone()),
+            authenticate: Authenticate::new(
+                ports.keys.clone(),
+                ports.tokens.clone(),
+                ports.clock.clone(),
+            ),
             issue_key: IssueKey::new(
                 ports.keys.clone(),
                 ports.organizations.clone(),
                 ports.clock.clone(),
             ),
+            issue_token: IssueToken {
+                tokens: ports.tokens.clone(),
+                sources: ports.sources.clone(),
+                tasks: ports.tasks.clone(),
+                runs: ports.runs.clone(),
+                clock: ports.clock.clone(),
+            },
             create_agent: CreateAgent {
                 agents: ports.agents.clone(),
                 clock: ports.clock.clone(),

@@ -9,10 +9,13 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 use windlass_domain::Timestamp;
 use windlass_domain::id::KeyId;
+use windlass_domain::key::ApiKey;
+use windlass_domain::organization::Organization;
+use windlass_domain::token::Token;
 
 use crate::error::chain;
 use crate::ports::error::StoreError;
-use crate::ports::{Clock, Keys};
+use crate::ports::{Clock, Keys, Tokens};
 use crate::write::{Caller, OrganizationContext};
 
 /// How exact a key's last use is.
@@ -41,14 +44,19 @@ pub enum NotAuthenticated {
 /// Knows a caller by its API key.
 pub struct Authenticate {
     pub(crate) keys: Arc<dyn Keys>,
+    pub(crate) tokens: Arc<dyn Tokens>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) used: Cache<KeyId, Timestamp>,
 }
 
 impl Authenticate {
-    pub(crate) fn new(keys: Arc<dyn Keys>, clock: Arc<dyn Clock>) -> Self {
-        let used = Cache::new(MAX_REMEMBERED);
-        Self { keys, clock, used }
+    pub(crate) fn new(keys: Arc<dyn Keys>, tokens: Arc<dyn Tokens>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            keys,
+            tokens,
+            clock,
+            used: Cache::new(MAX_REMEMBERED),
+        }
     }
 
     /// Who shows this key. The key is found by its hash, so that no comparison of secrets tells
@@ -64,19 +72,30 @@ impl Authenticate {
         let found = self.keys.find(hash(key)).await?;
         let (key, organization) = found.ok_or(NotAuthenticated::InvalidKey)?;
         let now = self.clock.now();
-        if key.revoked_at.is_some() || key.expires_at.is_some_and(|ends_at| ends_at <= now) {
+        let caller = caller(&key, &organization, now)?;
+        self.note_use(key.id, now).await;
+        Ok(caller)
+    }
+
+    /// Who shows this token: whoever was given it by the caller whose key it was issued with, as
+    /// long as that key is good itself.
+    ///
+    /// # Errors
+    /// [`NotAuthenticated`] says why nobody is known.
+    pub async fn by_token(
+        &self,
+        token: &SecretString,
+    ) -> Result<(Caller, Token), NotAuthenticated> {
+        if token.expose_secret().len() > MAX_KEY_LENGTH {
             return Err(NotAuthenticated::InvalidKey);
         }
-        if organization.suspended {
-            return Err(NotAuthenticated::Suspended);
+        let found = self.tokens.find(hash(token)).await?;
+        let (token, key, organization) = found.ok_or(NotAuthenticated::InvalidKey)?;
+        let now = self.clock.now();
+        if token.expires_at <= now {
+            return Err(NotAuthenticated::InvalidKey);
         }
-        self.note_use(key.id, now).await;
-        Ok(Caller {
-            organization: OrganizationContext::of_server(organization.id),
-            environment: organization.environment,
-            key_id: key.id,
-            scope: key.scope,
-        })
+        Ok((caller(&key, &organization, now)?, token))
     }
 
     /// Once a minute and key: a write at every request would cost more than the request.
@@ -90,6 +109,26 @@ impl Authenticate {
             warn!(key.id = %id, "could not note that a key was used: {}", chain(&error));
         }
     }
+}
+
+/// Who shows this key at this moment.
+fn caller(
+    key: &ApiKey,
+    organization: &Organization,
+    now: Timestamp,
+) -> Result<Caller, NotAuthenticated> {
+    if key.revoked_at.is_some() || key.expires_at.is_some_and(|ends_at| ends_at <= now) {
+        return Err(NotAuthenticated::InvalidKey);
+    }
+    if organization.suspended {
+        return Err(NotAuthenticated::Suspended);
+    }
+    Ok(Caller {
+        organization: OrganizationContext::of_server(organization.id),
+        environment: organization.environment,
+        key_id: key.id,
+        scope: key.scope,
+    })
 }
 
 /// What is kept of a key.

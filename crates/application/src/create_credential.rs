@@ -68,6 +68,20 @@ impl CreateCredential {
         write: Write,
         new: NewCredential,
     ) -> Result<Written<CredentialView>, CallError> {
+        let id = CredentialId::new(self.clock.now(), random());
+        self.execute_as(write, new, id).await
+    }
+
+    /// The same with an id that was chosen before, such as a token's: there is one of it at most.
+    ///
+    /// # Errors
+    /// All that is wrong with it; that there is one of this id.
+    pub async fn execute_as(
+        &self,
+        write: Write,
+        new: NewCredential,
+        id: CredentialId,
+    ) -> Result<Written<CredentialView>, CallError> {
         let mut problems = Vec::new();
         let source_id = field::reference(
             "source_id",
@@ -111,7 +125,6 @@ impl CreateCredential {
 
         let vault = self.vault.of(write.organization.organization_id()).await?;
         let now = self.clock.now();
-        let id = CredentialId::new(now, random());
         let contents = new.contents;
         let sealed = contents.seal(&*vault, auth_method, id);
         let credential = Credential {

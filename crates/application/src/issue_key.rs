@@ -168,7 +168,7 @@ pub fn generate(environment: Environment) -> SecretString {
 }
 
 /// These bytes as one number in base 62, with leading zeros.
-fn base62(bytes: &[u8], length: usize) -> String {
+pub(crate) fn base62(bytes: &[u8], length: usize) -> String {
     let mut digits = vec![0_u8; length];
     for byte in bytes {
         let mut carry = usize::from(*byte);

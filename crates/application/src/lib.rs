@@ -25,6 +25,7 @@ mod field;
 mod fixture;
 pub mod follow_events;
 pub mod issue_key;
+pub mod issue_token;
 pub mod link_audit;
 pub mod page;
 pub mod ports;

@@ -13,6 +13,7 @@ use windlass_domain::organization::Environment;
 use windlass_domain::playbook::Playbook;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
+use windlass_domain::token::Token;
 
 use crate::ports::credentials::CredentialView;
 use crate::ports::deliveries::DeliveryView;
@@ -145,6 +146,8 @@ pub enum Outcome<'a> {
     Delivery(&'a DeliveryView),
     /// How many events are sent once more.
     Replayed(&'a u32),
+    /// A token.
+    Token(&'a Token),
     /// A deletion, which needs no more than the request's path.
     Deleted,
 }

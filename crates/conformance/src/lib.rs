@@ -53,4 +53,5 @@ pub mod stage;
 pub mod store;
 pub mod strict;
 pub mod tasks;
+pub mod tokens;
 pub mod workers;

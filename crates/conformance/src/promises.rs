@@ -110,6 +110,16 @@ macro_rules! store_promises {
         );
         $crate::promises!(
             $open,
+            tokens,
+            [
+                a_new_token_is_found_by_its_hash,
+                a_token_shows_what_became_of_its_key,
+                tokens_that_have_ended_are_dropped,
+                a_credentials_id_is_taken_once,
+            ]
+        );
+        $crate::promises!(
+            $open,
             organizations,
             [
                 a_new_organization_is_found_by_its_name,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use windlass_application::ports::events::{EventFilter, Order};
 use windlass_application::ports::{
     Agents, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
-    Organizations, Playbooks, Runs, Screenshots, Sessions, Sources, Tasks, Workers,
+    Organizations, Playbooks, Runs, Screenshots, Sessions, Sources, Tasks, Tokens, Workers,
 };
 use windlass_application::random::random;
 use windlass_application::{
@@ -56,6 +56,8 @@ pub struct Ports {
     pub organizations: Arc<dyn Organizations>,
     /// API keys.
     pub keys: Arc<dyn Keys>,
+    /// Tokens.
+    pub tokens: Arc<dyn Tokens>,
     /// Data keys.
     pub data_keys: Arc<dyn DataKeys>,
 }
@@ -79,6 +81,7 @@ impl Ports {
             + Events
             + Organizations
             + Keys
+            + Tokens
             + DataKeys
             + 'static,
     {
@@ -98,6 +101,7 @@ impl Ports {
             events: Arc::clone(store) as Arc<dyn Events>,
             organizations: Arc::clone(store) as Arc<dyn Organizations>,
             keys: Arc::clone(store) as Arc<dyn Keys>,
+            tokens: Arc::clone(store) as Arc<dyn Tokens>,
             data_keys: Arc::clone(store) as Arc<dyn DataKeys>,
         }
     }
@@ -298,6 +302,7 @@ fn answer(request_id: RequestId, outcome: Outcome<'_>) -> KeptAnswer {
         Outcome::Destination(destination) => destination.id.to_string(),
         Outcome::Delivery(view) => view.delivery.id.to_string(),
         Outcome::Replayed(sent) => sent.to_string(),
+        Outcome::Token(token) => token.id.to_string(),
         Outcome::Deleted => "deleted".to_owned(),
     };
     KeptAnswer {

@@ -29,5 +29,6 @@ pub mod source;
 pub mod task;
 pub mod text;
 pub mod time;
+pub mod token;
 
 pub use crate::time::Timestamp;

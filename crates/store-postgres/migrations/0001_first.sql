@@ -36,6 +36,26 @@ CREATE TABLE api_key (
     CONSTRAINT api_key_organization FOREIGN KEY (organization_id) REFERENCES organization (id)
 );
 
+-- A token for a browser page. Its credential is one that it may make, and need not be there.
+CREATE TABLE token (
+    id uuid NOT NULL,
+    organization_id uuid NOT NULL,
+    key_id uuid NOT NULL,
+    hash bytea NOT NULL,
+    credential_id uuid NOT NULL,
+    source_id text,
+    external_id text,
+    task_id text,
+    run_id uuid,
+    created_at bigint NOT NULL,
+    expires_at bigint NOT NULL,
+    CONSTRAINT token_id PRIMARY KEY (id),
+    CONSTRAINT token_hash UNIQUE (hash),
+    CONSTRAINT token_issued_with FOREIGN KEY (key_id) REFERENCES api_key (id)
+);
+
+CREATE INDEX token_by_end ON token (organization_id, expires_at);
+
 CREATE TABLE data_key (
     organization_id uuid NOT NULL,
     version bigint NOT NULL,
@@ -570,7 +590,7 @@ DECLARE
     tenant_table text;
 BEGIN
     FOREACH tenant_table IN ARRAY ARRAY[
-        'api_key', 'data_key', 'agent', 'source', 'credential', 'task', 'task_version', 'playbook',
+        'api_key', 'token', 'data_key', 'agent', 'source', 'credential', 'task', 'task_version', 'playbook',
         'playbook_version', 'worker', 'session', 'run', 'queue', 'parked', 'gate', 'live',
         'review', 'file', 'screenshot', 'event', 'destination', 'deleted_destination', 'delivery',
         'idempotency', 'unlinked_audit', 'audit', 'audit_head'
@@ -610,6 +630,6 @@ GRANT UPDATE (event_sequence, queued) ON organization TO windlass_tenant;
 GRANT SELECT, INSERT ON event TO windlass_tenant;
 GRANT INSERT ON unlinked_audit TO windlass_tenant;
 GRANT INSERT ON deleted_destination TO windlass_tenant;
-GRANT SELECT, INSERT, UPDATE, DELETE ON api_key, agent, source, credential, task, task_version,
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_key, token, agent, source, credential, task, task_version,
     playbook, playbook_version, destination, delivery, delivery_attempt, idempotency
     TO windlass_tenant;

@@ -128,11 +128,12 @@ impl PostgresStore {
         let credential = &view.credential;
         let connection = transaction.connection();
         sources::hold(connection, organization_id, &credential.source_id).await?;
-        sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO credential
                  (id, organization_id, source_id, auth_method, external_id, status, summary,
                   secret, secrets_version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(credential.id.uuid()))
         .bind(Id(organization_id.uuid()))
@@ -148,6 +149,9 @@ impl PostgresStore {
         .execute(connection)
         .await
         .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
         let event = EventData::Credential(credential.clone());
         transaction.emit(EventType::CredentialCreated, credential.created_at, event);
         let audited = Audited::new("credential.create", &credential.id);

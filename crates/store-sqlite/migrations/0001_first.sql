@@ -35,6 +35,26 @@ CREATE TABLE api_key (
     CONSTRAINT api_key_organization FOREIGN KEY (organization_id) REFERENCES organization (id)
 ) WITHOUT ROWID;
 
+-- A token for a browser page. Its credential is one that it may make, and need not be there.
+CREATE TABLE token (
+    id BLOB NOT NULL,
+    organization_id BLOB NOT NULL,
+    key_id BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    credential_id BLOB NOT NULL,
+    source_id TEXT,
+    external_id TEXT,
+    task_id TEXT,
+    run_id BLOB,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    CONSTRAINT token_id PRIMARY KEY (id),
+    CONSTRAINT token_hash UNIQUE (hash),
+    CONSTRAINT token_issued_with FOREIGN KEY (key_id) REFERENCES api_key (id)
+) WITHOUT ROWID;
+
+CREATE INDEX token_by_end ON token (organization_id, expires_at);
+
 CREATE TABLE data_key (
     organization_id BLOB NOT NULL,
     version INTEGER NOT NULL,

@@ -41,11 +41,12 @@ impl Credentials for SqliteStore {
             .ok_or(WriteError::ReferenceGone {
                 what: Resource::Source,
             })?;
-        sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO credential
                  (id, organization_id, source_id, auth_method, external_id, status, summary,
                   secret, secrets_version, created_at, updated_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(credential.id.uuid()))
         .bind(Id(organization_id.uuid()))
@@ -61,6 +62,9 @@ impl Credentials for SqliteStore {
         .execute(connection)
         .await
         .map_err(store_error)?;
+        if inserted.rows_affected() == 0 {
+            return Err(WriteError::IdTaken);
+        }
         let event = EventData::Credential(credential.clone());
         transaction.emit(EventType::CredentialCreated, credential.created_at, event);
         let audited = Audited::new("credential.create", &credential.id);

@@ -30,6 +30,7 @@ mod sessions;
 mod sources;
 mod store;
 mod tasks;
+mod tokens;
 mod transaction;
 mod undelivered;
 mod workers;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use windlass_application::ports::{
     Agents, Audit, Clock, Credentials, DataKeys, Deliveries, Destinations, Events, Files, Keys,
     Organizations, Playbooks, Retention, Runs, Screenshots, SealedValues, Sessions, Sources, Tasks,
-    Workers,
+    Tokens, Workers,
 };
 use windlass_domain::slot::Caps;
 
@@ -29,6 +29,7 @@ pub(crate) trait Store:
     + Files
     + Screenshots
     + Keys
+    + Tokens
     + Organizations
     + Playbooks
     + Retention

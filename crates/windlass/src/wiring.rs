@@ -63,6 +63,7 @@ pub(crate) fn application(
         deliveries: store.clone(),
         organizations: store.clone(),
         keys: store.clone(),
+        tokens: store.clone(),
         workers: store.clone(),
         blobs: Arc::new(Folder::open(&folder.files())?),
         vault: Arc::new(KeyVault::of_keys(Arc::clone(master_keys), store.clone())),

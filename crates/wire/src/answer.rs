@@ -14,6 +14,7 @@ use crate::session::SessionBody;
 use crate::source::SourceBody;
 use crate::storage::StorageBody;
 use crate::task::TaskBody;
+use crate::token::TokenBody;
 
 /// One page of a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -111,4 +112,5 @@ answers!(
     SourceBody,
     StorageBody,
     TaskBody,
+    TokenBody,
 );

@@ -18,3 +18,4 @@ pub mod session;
 pub mod source;
 pub mod storage;
 pub mod task;
+pub mod token;

@@ -16,7 +16,7 @@
 //! impl Agent for Greeter {
 //!     async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
 //!         let credential = context.begin().await?; // before the first request to the source
-//!         context.progress(1, "greet").await?;
+//!         context.progress(1, "greet")?;
 //!         let name = credential.and_then(|credential| credential.username);
 //!         let output = serde_json::json!({"greeting": format!("Hello {}", name.unwrap_or_default())});
 //!         Ok(Outcome { output, credential: None, session: AfterRun::End, login: None })

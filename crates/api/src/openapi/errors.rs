@@ -95,9 +95,8 @@ fn follows(code: ErrorCode, call: &Call<'_>) -> bool {
         ErrorCode::ApiError | ErrorCode::Timeout | ErrorCode::Unavailable => true,
         ErrorCode::ApiKeyInvalid
         | ErrorCode::OrganizationSuspended
-        | ErrorCode::RateLimitExceeded => call.is_keyed(),
-        // Every key may ask whether it works.
-        ErrorCode::ScopeInsufficient => call.is_keyed() && call.path != "/v2/test",
+        | ErrorCode::RateLimitExceeded
+        | ErrorCode::ScopeInsufficient => call.is_keyed(),
         ErrorCode::ParameterUnknown => true,
         ErrorCode::ParameterInvalid => !call.parameters("query").is_empty(),
         ErrorCode::IncludeInvalid => has("include"),

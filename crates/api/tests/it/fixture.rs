@@ -305,6 +305,7 @@ fn ports(store: &Arc<SqliteStore>, folder: &TempDir, clock: Arc<dyn Clock>) -> P
         deliveries: store.clone(),
         organizations: store.clone(),
         keys: store.clone(),
+        tokens: store.clone(),
         workers: store.clone(),
         blobs: Arc::new(Folder::open(&folder.path().join("files")).expect("a folder")),
         vault: Arc::new(vault),

@@ -21,6 +21,8 @@ const FIELDS: &[&str] = &[
     "agent_not_found",
     "credential_not_found",
     "session_not_found",
+    "task_not_found",
+    "task_run_not_found",
 ];
 
 /// A request that must be refused.

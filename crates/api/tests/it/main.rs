@@ -20,6 +20,7 @@ mod hostile;
 mod idempotency;
 mod lists;
 mod page;
+mod page_tokens;
 mod reviews;
 mod runs;
 mod serving;

@@ -47,7 +47,8 @@ pub trait Credentials: Send + Sync {
     /// Keeps a new credential. The view is what an idempotent answer is made from.
     ///
     /// # Errors
-    /// `ReferenceGone` where its source was deleted meanwhile.
+    /// `ReferenceGone` where its source was deleted meanwhile; `IdTaken` where there is one of this
+    /// id.
     async fn create(
         &self,
         write: Write,

@@ -26,6 +26,7 @@ pub mod sessions;
 pub mod signals;
 pub mod sources;
 pub mod tasks;
+pub mod tokens;
 pub mod vault;
 pub mod workers;
 
@@ -53,5 +54,6 @@ pub use sessions::Sessions;
 pub use signals::{Listener, Queue, Signals};
 pub use sources::Sources;
 pub use tasks::Tasks;
+pub use tokens::Tokens;
 pub use vault::{DataKeys, OrganizationVault, Vault};
 pub use workers::Workers;

@@ -23,6 +23,7 @@ mod session;
 mod source;
 mod task;
 mod timeline;
+mod token;
 mod worker;
 
 use std::fmt;
@@ -51,6 +52,7 @@ pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;
 pub use self::task::TaskRow;
 pub use self::timeline::{LineKind, LineRow, MAX_LINES};
+pub use self::token::TokenRow;
 pub(crate) use self::worker::NOTED_EVERY;
 pub use self::worker::{Worker, WorkerRow, is_to_be_noted};
 use windlass_application::ports::StoreError;

@@ -29,6 +29,9 @@ impl Credentials for MemoryStore {
                 let what = Resource::Source;
                 return Err(WriteError::ReferenceGone { what });
             }
+            if change.state.credentials.contains_key(&credential.id) {
+                return Err(WriteError::IdTaken);
+            }
             let kept = (owner, credential.clone());
             change.state.credentials.insert(credential.id, kept);
             let at = credential.created_at;

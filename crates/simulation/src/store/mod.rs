@@ -24,6 +24,7 @@ mod sources;
 mod sweep;
 mod tasks;
 mod timeline;
+mod tokens;
 mod workers;
 mod write;
 
@@ -59,6 +60,7 @@ use windlass_domain::session::{Session, SessionStatus};
 use windlass_domain::slot::{self, Caps};
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
+use windlass_domain::token::Token;
 
 pub use self::scene::Decided;
 use self::slots::Slots;
@@ -235,6 +237,7 @@ pub struct State {
     slots: Slots,
     organizations: Vec<Organization>,
     keys: Vec<ApiKey>,
+    tokens: Vec<Token>,
     data_keys: BTreeMap<(OrganizationId, u32), WrappedKey>,
     canary: Option<Sealed>,
     idempotency: BTreeMap<IdempotencyKey, Remembered>,
@@ -300,6 +303,7 @@ impl State {
             slots: Slots::default(),
             organizations: Vec::new(),
             keys: Vec::new(),
+            tokens: Vec::new(),
             data_keys: BTreeMap::new(),
             canary: None,
             idempotency: BTreeMap::new(),

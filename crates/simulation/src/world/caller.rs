@@ -107,6 +107,7 @@ fn once(key: &str) -> IdempotencyRequest {
                 | Outcome::Playbook(_)
                 | Outcome::Session(_)
                 | Outcome::Destination(_)
+                | Outcome::Token(_)
                 | Outcome::Deleted
                 | Outcome::Delivery(_)
                 | Outcome::Replayed(_) => String::new(),

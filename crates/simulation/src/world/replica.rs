@@ -70,6 +70,7 @@ fn ports(world: &World, store: &Arc<MemoryStore>) -> Ports {
         deliveries: store.clone(),
         organizations: store.clone(),
         keys: store.clone(),
+        tokens: store.clone(),
         workers: store.clone(),
         blobs: outside.clone(),
         vault: outside.clone(),

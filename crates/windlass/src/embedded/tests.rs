@@ -152,6 +152,7 @@ impl World {
             deliveries: store.clone(),
             organizations: store.clone(),
             keys: store.clone(),
+            tokens: store.clone(),
             workers: store.clone(),
             blobs: Arc::new(Folder::open(&folder.path().join("files")).unwrap()),
             vault: Arc::new(KeyVault::new(&master_key[0], store)),
