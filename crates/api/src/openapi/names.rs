@@ -93,6 +93,12 @@ fn restrict<T: AsRef<str>>(property: &mut Value, names: &[T]) {
     }
 }
 
+/// What stands between two names; a line may break in it.
+const BETWEEN: [&str; 7] = [", ", ",\n", " or ", " or\n", "\nor ", ", or ", ",\nor "];
+
+/// What stands behind the last name.
+const ENDS: [&str; 6] = [".", ";", ":", " (", "\n(", ", "];
+
 /// The names that a description starts with; none where it is about something else.
 fn names_of(description: &str) -> Vec<&str> {
     let mut names = Vec::new();
@@ -106,16 +112,14 @@ fn names_of(description: &str) -> Vec<&str> {
             return Vec::new();
         };
         names.push(name);
-        let behind = behind.trim_start_matches('\n');
-        let next = [", ", " or ", ", or ", ",\n", "\nor "]
+        let next = BETWEEN
             .iter()
-            .find_map(|between| behind.strip_prefix(between))
-            .filter(|next| next.starts_with('`'));
+            .filter_map(|between| behind.strip_prefix(between))
+            .find(|next| next.starts_with('`'));
         match next {
             Some(next) => rest = next,
             None => {
-                let ends = [".", ";", ":", " (", ", "];
-                let is_whole = ends.iter().any(|end| behind.starts_with(end));
+                let is_whole = ENDS.iter().any(|end| behind.starts_with(end));
                 return if is_whole { names } else { Vec::new() };
             }
         }
