@@ -22,7 +22,8 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 /// Makes what a browser page may hold instead of a key, for 30 minutes. It is shown once.
 #[utoipa::path(post, path = "/v2/token", tag = "key",
     request_body = NewTokenBody, responses((status = 201, body = TokenBody)),
-    extensions(("x-errors" = json!(["source_invalid", "task_not_found", "task_run_not_found"]))))]
+    extensions(("x-body-optional" = json!(true)),
+        ("x-errors" = json!(["source_invalid", "task_not_found", "task_run_not_found"]))))]
 async fn create_token(
     State(api): State<Api>,
     Changing { change, body }: Changing<NewTokenBody>,
