@@ -22,12 +22,13 @@ use windlass_worker::{Protocol, ProtocolError};
 pub(crate) struct Threads(Option<Runtime>);
 
 impl Threads {
-    /// As many as the machine has cores.
+    /// Half as many as the machine has cores: the server and the store need theirs.
     ///
     /// # Errors
     /// They cannot be started.
     pub(crate) fn start() -> anyhow::Result<Self> {
         let runtime = Builder::new_multi_thread()
+            .worker_threads((crate::cores() / 2).max(1))
             .thread_name("agents")
             .enable_all()
             .build()
