@@ -22,7 +22,7 @@ pub struct VerifyAudit {
 pub struct Verified {
     /// The last link that is as it was made.
     pub link: Link,
-    /// How many entries wait to be linked.
+    /// How many entries waited to be linked when the walk began; it may have come by them since.
     pub unlinked: u64,
     /// What is wrong, where anything is.
     pub broken: Option<Broken>,
@@ -130,8 +130,9 @@ impl VerifyAudit {
                 .into_iter()
                 .collect(),
         };
-        let broken = walk.broken(&seal).await?;
+        // Before the walk: what is linked while it goes on would be in neither count otherwise.
         let unlinked = self.audit.head(organization_id).await?.unlinked;
+        let broken = walk.broken(&seal).await?;
         let broken = match broken {
             // Its entries may be about to be linked for the first time.
             Some(Broken::Empty) if unlinked > 0 => None,
