@@ -8,7 +8,7 @@ use crate::agent::Agent;
 use crate::credential::Credential;
 use crate::delivery::DeliverySummary;
 use crate::destination::Destination;
-use crate::file::StoredFile;
+use crate::file::FileSummary;
 use crate::id::{AgentId, CredentialId, EventId, RunId, SessionId, SourceId, TaskId};
 use crate::run::{Outcome, Status};
 use crate::session::SessionStatus;
@@ -47,7 +47,7 @@ pub enum EventData {
     /// Of `task.*`.
     Task(TaskEventSummary),
     /// Of `storage.created`.
-    File(StoredFile),
+    File(FileSummary),
     /// Of `event_destination.*`.
     Destination(Destination),
     /// Of `event_delivery.parked`.

@@ -26,6 +26,37 @@ pub struct StoredFile {
     pub expired_at: Option<Timestamp>,
 }
 
+/// A file as its event shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSummary {
+    /// Its id.
+    pub id: StorageId,
+    /// The run that captured it.
+    pub run_id: RunId,
+    /// Its name without any path.
+    pub file_name: String,
+    /// Its MIME type.
+    pub file_type: String,
+    /// How long it is, in bytes.
+    pub file_size: u64,
+    /// When it was captured.
+    pub created_at: Timestamp,
+}
+
+impl StoredFile {
+    /// What its event shows of it.
+    pub fn summary(&self) -> FileSummary {
+        FileSummary {
+            id: self.id,
+            run_id: self.run_id,
+            file_name: self.file_name.clone(),
+            file_type: self.file_type.clone(),
+            file_size: self.file_size,
+            created_at: self.created_at,
+        }
+    }
+}
+
 /// A file is kept under its id, so that no two rows share content.
 pub const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
 

@@ -3,13 +3,13 @@
 use sqlx::FromRow;
 use windlass_application::ports::events::EventPlace;
 use windlass_domain::event::{Event, EventData, EventType};
-use windlass_domain::file::StoredFile;
+use windlass_domain::file::FileSummary;
 use windlass_domain::id::{
     AgentId, CredentialId, EventId, RunId, SessionId, SourceId, StorageId, TaskId,
 };
 
 use super::file::file_size;
-use super::{Row, known, length, sha256};
+use super::{Row, known, length};
 use crate::columns::{At, Count, Id};
 use crate::{EventDetail, Impossible, RunFacts, SessionFacts};
 
@@ -31,9 +31,7 @@ macro_rules! select_events {
                     session.credential_id AS session_credential_id,
                     session.created_at AS session_created_at,
                     file.file_name AS file_name, file.file_type AS file_type,
-                    file.file_size AS file_size, file.sha256 AS file_sha256,
-                    file.extraction AS file_extraction,
-                    file.created_at AS file_created_at, file.expired_at AS file_expired_at
+                    file.file_size AS file_size, file.created_at AS file_created_at
              FROM event
              LEFT JOIN run ON run.id = event.run_id
              LEFT JOIN session ON session.id = event.session_id
@@ -70,10 +68,7 @@ pub struct EventRow {
     file_name: Option<String>,
     file_type: Option<String>,
     file_size: Option<i64>,
-    file_sha256: Option<Vec<u8>>,
-    file_extraction: Option<String>,
     file_created_at: Option<At>,
-    file_expired_at: Option<At>,
 }
 
 /// A place in the order of events: the event before it.
@@ -178,19 +173,15 @@ impl EventRow {
         })
     }
 
-    fn file(self, id: StorageId) -> Result<StoredFile, Impossible> {
+    fn file(self, id: StorageId) -> Result<FileSummary, Impossible> {
         let run_id = present("run_id", self.run_id)?;
-        let extraction = self.file_extraction.as_deref();
-        Ok(StoredFile {
+        Ok(FileSummary {
             id,
             run_id: RunId::from_uuid(run_id.0),
             file_name: present("file.file_name", self.file_name)?,
             file_type: present("file.file_type", self.file_type)?,
             file_size: file_size(present("file.file_size", self.file_size)?)?,
-            sha256: sha256(present("file.sha256", self.file_sha256)?)?,
-            extraction: extraction.map(crate::read).transpose()?,
             created_at: present("file.created_at", self.file_created_at)?.0,
-            expired_at: self.file_expired_at.map(|at| at.0),
         })
     }
 }

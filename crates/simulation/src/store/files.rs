@@ -86,9 +86,9 @@ impl State {
         if self.files.contains_key(&file.id) {
             return;
         }
-        self.files.insert(file.id, (organization_id, file.clone()));
         let at = now.max(file.created_at);
-        let data = EventData::File(file);
+        let data = EventData::File(file.summary());
+        self.files.insert(file.id, (organization_id, file));
         self.emit(organization_id, EventType::StorageCreated, (at, now), data);
     }
 

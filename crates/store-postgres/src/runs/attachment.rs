@@ -100,7 +100,7 @@ async fn keep_file(
             organization_id: run.organization_id,
             event_type: EventType::StorageCreated,
             at,
-            data: EventData::File(file),
+            data: EventData::File(file.summary()),
         });
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 use windlass_domain::event::{RunSummary, SessionSummary};
-use windlass_domain::file::StoredFile;
+use windlass_domain::file::FileSummary;
 use windlass_domain::run::Outcome;
 
 /// A run, as its events show it.
@@ -133,8 +133,8 @@ impl From<&SessionSummary> for SessionEventData {
     }
 }
 
-impl From<&StoredFile> for StorageEventData {
-    fn from(file: &StoredFile) -> Self {
+impl From<&FileSummary> for StorageEventData {
+    fn from(file: &FileSummary) -> Self {
         Self {
             id: file.id.to_string(),
             object: "storage",

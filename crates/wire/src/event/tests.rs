@@ -14,7 +14,7 @@ use windlass_domain::destination::{
 use windlass_domain::event::{
     Event, EventData, EventType, RunSummary, SessionSummary, TaskEventSummary,
 };
-use windlass_domain::file::StoredFile;
+use windlass_domain::file::FileSummary;
 use windlass_domain::id::{
     AgentId, CredentialId, DeliveryId, DestinationId, EventId, RunId, SessionId, SourceId,
     StorageId, TaskId,
@@ -128,17 +128,14 @@ fn destination() -> Destination {
     }
 }
 
-fn file() -> StoredFile {
-    StoredFile {
+fn file() -> FileSummary {
+    FileSummary {
         id: StorageId::parse("stor_0324ygWvJAh4Zk8gsToV1V").unwrap(),
         run_id: RunId::parse(RUN).unwrap(),
         file_name: "faktura-2025-12.pdf".to_owned(),
         file_type: "application/pdf".to_owned(),
         file_size: 48_211,
-        sha256: [7; 32],
-        extraction: Some(json!({"amount": "sentinel-extraction"})),
         created_at: moment(CHANGED),
-        expired_at: None,
     }
 }
 
