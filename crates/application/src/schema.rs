@@ -43,6 +43,8 @@ struct Key {
 enum Side {
     Input,
     Output,
+    Extraction,
+    Deduplication,
 }
 
 impl Default for Schemas {
@@ -96,6 +98,32 @@ impl Schemas {
         }
     }
 
+    /// What data that was taken out of a file breaks in the task's extraction schema, in sentences
+    /// that do not hold the data.
+    pub fn extraction_problems(
+        &self,
+        organization_id: OrganizationId,
+        task: &Task,
+        data: &Value,
+    ) -> Vec<String> {
+        let found = self.findings(organization_id, task, Side::Extraction, data);
+        match found {
+            Ok(found) => found.iter().map(Finding::sentence).collect(),
+            Err(message) => vec![message],
+        }
+    }
+
+    /// Whether these are fields that the task's deduplication schema allows.
+    pub fn allows_fields(
+        &self,
+        organization_id: OrganizationId,
+        task: &Task,
+        fields: &Value,
+    ) -> bool {
+        self.findings(organization_id, task, Side::Deduplication, fields)
+            .is_ok_and(|found| found.is_empty())
+    }
+
     /// What a value breaks in one of the task's schemas, up to a bound.
     fn findings(
         &self,
@@ -104,9 +132,14 @@ impl Schemas {
         side: Side,
         value: &Value,
     ) -> Result<Vec<Finding>, String> {
+        let storage = task.storage.as_ref();
         let schema = match side {
-            Side::Input => &task.input_schema,
-            Side::Output => &task.output_schema,
+            Side::Input => task.input_schema.as_ref(),
+            Side::Output => task.output_schema.as_ref(),
+            Side::Extraction => storage.and_then(|storage| storage.extraction_schema.as_ref()),
+            Side::Deduplication => {
+                storage.and_then(|storage| storage.deduplication_schema.as_ref())
+            }
         };
         let Some(schema) = schema else {
             return Ok(Vec::new());

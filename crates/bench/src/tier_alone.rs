@@ -98,6 +98,7 @@ fn context(url: &str, player: u8) -> RunContext {
             input_schema: None,
             output_schema: Some(walk::output_schema()),
             files_kept: false,
+            extraction: None,
             settings: TaskSettings::default(),
         },
         input: json!({}),

@@ -18,6 +18,7 @@ pub mod deliveries;
 pub mod destinations;
 pub mod dice;
 pub mod events;
+pub mod files;
 pub mod gone_workers;
 pub mod idempotency;
 pub mod in_use;

@@ -5,7 +5,7 @@ use windlass_application::ports::files::FileFilter;
 use windlass_application::ports::runs::{Attachment, ProgressLine, TimelineEntry, TimelineKind};
 use windlass_application::random::random;
 use windlass_domain::event::EventData;
-use windlass_domain::file::StoredFile;
+use windlass_domain::file::{Extraction, StoredFile};
 use windlass_domain::id::{RunId, StorageId};
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::{Epoch, Refusal, RunState, Status, WorkerCommand};
@@ -170,7 +170,9 @@ pub(crate) fn new_file(stage: &Stage<'_>, run_id: RunId) -> StoredFile {
         file_type: "application/pdf".to_owned(),
         file_size: 1_000,
         sha256: [3; 32],
-        extraction: None,
+        metadata: None,
+        extraction: Extraction::None,
+        fields_sha256: None,
         created_at: now,
         expired_at: None,
     }

@@ -102,9 +102,16 @@ macro_rules! run_promises {
                 statuses_are_read_at_once,
                 a_run_says_whose_it_is,
                 a_timeline_tells_what_happened_in_its_order,
+            ]
+        );
+        $crate::promises!(
+            $open,
+            files,
+            [
                 files_are_listed_by_where_they_come_from,
                 a_file_is_read_by_its_id,
-                a_content_is_known_of_earlier_runs_alone,
+                a_file_is_known_of_earlier_runs_alone,
+                what_was_taken_out_of_a_file_is_kept,
             ]
         );
         $crate::promises!(

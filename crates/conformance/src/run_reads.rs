@@ -1,13 +1,11 @@
 //! What lists, files, timelines and statuses of runs promise.
 
-use windlass_application::ports::files::FileFilter;
 use windlass_application::ports::runs::{Attachment, ProgressLine, RunFilter, TimelineKind};
-use windlass_application::random::random;
 use windlass_application::{Created, Key, PageRequest, Position};
-use windlass_domain::file::StoredFile;
-use windlass_domain::id::{RunId, StorageId};
+use windlass_domain::id::RunId;
 use windlass_domain::run::{Outcome, Run, Status, WorkerCommand};
 
+use crate::run_activities::new_file;
 use crate::stage::{Stage, cancel, output, question, seconds, success};
 use crate::store::{Fixture, first_page};
 
@@ -193,7 +191,7 @@ pub async fn a_timeline_tells_what_happened_in_its_order(fixture: &Fixture) {
         .await;
     said.expect("it is running");
     stage.pass(seconds(1));
-    let file = Attachment::File(file_of(&stage, &run, "bill.pdf"));
+    let file = Attachment::File(new_file(&stage, run.id));
     let sent = stage.try_say(run.id, run.epoch, touch, Some(file)).await;
     sent.expect("it is running");
     stage.pass(seconds(1));
@@ -229,117 +227,6 @@ pub async fn a_timeline_tells_what_happened_in_its_order(fixture: &Fixture) {
     assert!(timeline.is_sorted_by_key(|line| line.at));
 }
 
-/// Files are listed newest first, by run, task and source, and are their organization's alone.
-pub async fn files_are_listed_by_where_they_come_from(fixture: &Fixture) {
-    let stage = Stage::new(fixture).await;
-    let first = stage.leased().await;
-    let old = keep(&stage, &first, "old.pdf").await;
-    stage.pass(seconds(1));
-    let second = stage.leased().await;
-    let new = keep(&stage, &second, "new.pdf").await;
-    let all = FileFilter::default();
-    let other_task = stage.task_with("task_other", |_| {}).await;
-    let other_source = fixture.source("src_other").await;
-
-    for (filter, expected) in [
-        (all.clone(), vec![new.clone(), old.clone()]),
-        (
-            FileFilter {
-                run_id: Some(first.id),
-                ..all.clone()
-            },
-            vec![old.clone()],
-        ),
-        (
-            FileFilter {
-                task_id: Some(stage.task.id.clone()),
-                source_id: Some(stage.source.id.clone()),
-                ..all.clone()
-            },
-            vec![new.clone(), old.clone()],
-        ),
-        (
-            FileFilter {
-                task_id: Some(other_task.id),
-                ..all.clone()
-            },
-            vec![],
-        ),
-        (
-            FileFilter {
-                source_id: Some(other_source.id),
-                ..all.clone()
-            },
-            vec![],
-        ),
-        (
-            FileFilter {
-                created: Created {
-                    after: Some(old.created_at),
-                    before: None,
-                },
-                ..all.clone()
-            },
-            vec![new.clone()],
-        ),
-    ] {
-        let files = &fixture.ports.files;
-        let page = files
-            .list(fixture.organization, filter.clone(), first_page())
-            .await;
-        assert_eq!(page.expect("the store reads").items, expected, "{filter:?}");
-    }
-    let files = &fixture.ports.files;
-    let strange = files.list(fixture.stranger, all, first_page()).await;
-    assert_eq!(strange.expect("the store reads").items, []);
-}
-
-/// A file is read by its id: by its organization, or by whoever shows a signed address.
-pub async fn a_file_is_read_by_its_id(fixture: &Fixture) {
-    let stage = Stage::new(fixture).await;
-    let run = stage.leased().await;
-    let file = keep(&stage, &run, "bill.pdf").await;
-    let files = &fixture.ports.files;
-
-    let own = files.get(fixture.organization, file.id).await;
-    let strange = files.get(fixture.stranger, file.id).await;
-    let found = files.find(file.id).await;
-
-    assert_eq!(own.expect("the store reads"), Some(file.clone()));
-    assert_eq!(strange.expect("the store reads"), None);
-    let organization_id = fixture.organization.organization_id();
-    assert_eq!(
-        found.expect("the store reads"),
-        Some((organization_id, file))
-    );
-}
-
-/// A content is known of earlier runs of the same task with the same credential, and of no others.
-pub async fn a_content_is_known_of_earlier_runs_alone(fixture: &Fixture) {
-    let stage = Stage::new(fixture).await;
-    let run = stage.leased().await;
-    let file = keep(&stage, &run, "bill.pdf").await;
-    stage.pass(seconds(1));
-    let later = stage.leased().await;
-    let is_known = async |run: &Run, sha256| {
-        let known = fixture.ports.files.has_captured_before(run, sha256).await;
-        known.expect("the store reads")
-    };
-
-    assert!(is_known(&later, file.sha256).await);
-    assert!(!is_known(&run, file.sha256).await, "by itself");
-    assert!(!is_known(&later, [0; 32]).await, "another content");
-    let mut without_credential = later.clone();
-    without_credential.credential_id = None;
-    assert!(!is_known(&without_credential, file.sha256).await);
-    let mut of_another_task = later.clone();
-    of_another_task.task_id = fixture.new_task("task_other", &stage.task.agent_id).id;
-    assert!(!is_known(&of_another_task, file.sha256).await);
-    let mut of_a_stranger = later;
-    of_a_stranger.organization_id = fixture.stranger.organization_id();
-    assert!(!is_known(&of_a_stranger, file.sha256).await);
-}
-
 fn key(run: &Run) -> Key {
     Key {
         created_at: run.created_at,
@@ -365,29 +252,4 @@ async fn list_page(stage: &Stage<'_>, page: PageRequest) -> (Vec<Run>, bool) {
     let page = page.expect("the store reads");
     let runs = page.items.into_iter().map(|view| view.run);
     (runs.collect(), page.has_more)
-}
-
-fn file_of(stage: &Stage<'_>, run: &Run, file_name: &str) -> StoredFile {
-    let now = stage.fixture.now();
-    StoredFile {
-        id: StorageId::new(now, random()),
-        run_id: run.id,
-        file_name: file_name.to_owned(),
-        file_type: "application/pdf".to_owned(),
-        file_size: 1_000,
-        sha256: [3; 32],
-        extraction: Some(serde_json::json!({"amount": 42})),
-        created_at: now,
-        expired_at: None,
-    }
-}
-
-async fn keep(stage: &Stage<'_>, run: &Run, file_name: &str) -> StoredFile {
-    let file = file_of(stage, run, file_name);
-    let attachment = Some(Attachment::File(file.clone()));
-    let touched = stage
-        .try_say(run.id, run.epoch, WorkerCommand::Touch, attachment)
-        .await;
-    touched.expect("it is running");
-    file
 }

@@ -1,9 +1,12 @@
 //! Files that a run captured.
 
+use serde_json::{Map, Value};
+
 use crate::id::{RunId, StorageId};
 use crate::time::Timestamp;
 
-/// A file that a run captured. Its content lies in the blob store.
+/// A file that a run captured. Its content lies in the blob store under its id, so that no two rows
+/// share one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredFile {
     /// Its id.
@@ -18,12 +21,39 @@ pub struct StoredFile {
     pub file_size: u64,
     /// SHA-256 of its content.
     pub sha256: [u8; 32],
-    /// What was taken out of it, where extraction is on.
-    pub extraction: Option<serde_json::Value>,
+    /// What the agent noted of it.
+    pub metadata: Option<Map<String, Value>>,
+    /// What the agent took out of it, where its task asks for that.
+    pub extraction: Extraction,
+    /// SHA-256 of the fields by which its task knows it from others; None where the task compares
+    /// contents, or where the fields were not found in it.
+    pub fields_sha256: Option<[u8; 32]>,
     /// When it was captured.
     pub created_at: Timestamp,
     /// When its content was dropped; the record stays as long as its run.
     pub expired_at: Option<Timestamp>,
+}
+
+/// What an agent took out of a file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Extraction {
+    /// Nothing: it was not asked for, or the agent does not do it.
+    #[default]
+    None,
+    /// This data.
+    Taken(Value),
+    /// Nothing, though it tried, or nothing that the task's schema allows.
+    Failed,
+}
+
+impl Extraction {
+    /// The data, where there is some.
+    pub fn data(&self) -> Option<&Value> {
+        match self {
+            Self::Taken(data) => Some(data),
+            Self::None | Self::Failed => None,
+        }
+    }
 }
 
 /// A file as its event shows it.
@@ -57,8 +87,16 @@ impl StoredFile {
     }
 }
 
-/// A file is kept under its id, so that no two rows share content.
+/// The longest file, in bytes.
 pub const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
+
+/// The longest note that an agent makes of a file, in bytes of JSON: it travels in a header.
+/// Source: docs/workers.md, "What an agent does".
+pub const MAX_METADATA_BYTES: usize = 4 * 1024;
+
+/// The most that is taken out of a file, in bytes of JSON: a list may show a hundred files.
+/// Source: docs/workers.md, "What an agent does".
+pub const MAX_EXTRACTION_BYTES: usize = 64 * 1024;
 
 /// The longest name of a file, in bytes: the longest that file systems take.
 pub const MAX_NAME_BYTES: usize = 255;

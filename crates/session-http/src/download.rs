@@ -9,8 +9,10 @@ use bytes::Bytes;
 use ego_tree::NodeId;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
-use windlass_domain::file::MAX_FILE_BYTES;
+use url::Url;
+use windlass_domain::file::{Extraction, MAX_FILE_BYTES};
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_playbook::Download;
 use windlass_worker::RunFailure;
@@ -124,6 +126,8 @@ impl Player<'_> {
             .store_file(CapturedFile {
                 file_name,
                 file_type,
+                metadata: Some(metadata(&url)),
+                extraction: Extraction::None,
                 content,
             })
             .await;
@@ -144,6 +148,17 @@ impl Player<'_> {
             Err(stopped @ RunFailure::Stopped(_)) => Err(stopped.into()),
         }
     }
+}
+
+/// Where a file came from. A query may hold a key to it or what somebody typed, and is left out.
+fn metadata(url: &Url) -> Map<String, Value> {
+    let mut source = url.clone();
+    source.set_query(None);
+    source.set_fragment(None);
+    // An address of HTTP takes both.
+    let _ = source.set_username("");
+    let _ = source.set_password(None);
+    Map::from_iter([("source_url".to_owned(), source.to_string().into())])
 }
 
 /// The step is added to one error; `store_file` gives no more.

@@ -396,7 +396,11 @@ CREATE TABLE file (
     file_type text NOT NULL,
     file_size bigint NOT NULL,
     sha256 bytea NOT NULL,
+    metadata text,
     extraction text,
+    extraction_failed boolean NOT NULL,
+    -- Of the fields that its task compares.
+    fields_sha256 bytea,
     created_at bigint NOT NULL,
     expired_at bigint,
     CONSTRAINT file_key PRIMARY KEY (id)
@@ -408,6 +412,8 @@ CREATE INDEX file_by_organization ON file (organization_id, id);
 CREATE INDEX file_by_run ON file (organization_id, run_id, id);
 -- What a task that drops files of earlier runs compares.
 CREATE INDEX file_by_content ON file (organization_id, task_id, sha256);
+CREATE INDEX file_by_fields ON file (organization_id, task_id, fields_sha256)
+    WHERE fields_sha256 IS NOT NULL;
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
 
 CREATE TABLE screenshot (

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
 use sqlx::postgres::PgConnection;
-use windlass_application::ports::files::FileFilter;
+use windlass_application::ports::files::{FileFilter, Likeness};
 use windlass_application::ports::{Files, StoreError};
 use windlass_application::{OrganizationContext, Page, PageRequest};
-use windlass_domain::file::StoredFile;
+use windlass_domain::file::{Extraction, StoredFile};
 use windlass_domain::id::{OrganizationId, StorageId};
 use windlass_domain::run::Run;
 use windlass_records::columns::{At, Id};
@@ -15,6 +15,22 @@ use windlass_records::rows::FileRow;
 
 use crate::error::{corrupt, read, store_error};
 use crate::store::PostgresStore;
+
+/// Whether an earlier run has captured a file with this digest.
+macro_rules! captured_before {
+    ($digest:literal) => {
+        concat!(
+            "SELECT EXISTS (
+                 SELECT FROM file
+                 JOIN run ON run.id = file.run_id
+                 WHERE file.organization_id = $1 AND file.task_id = $2 AND file.",
+            $digest,
+            " = $3
+                   AND file.run_id < $4 AND run.credential_id IS NOT DISTINCT FROM $5
+             )"
+        )
+    };
+}
 
 #[async_trait]
 impl Files for PostgresStore {
@@ -26,7 +42,8 @@ impl Files for PostgresStore {
         let mut open = self.read(organization).await?;
         let row: Option<FileRow> = sqlx::query_as(
             "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
-                    extraction, created_at, expired_at
+                    metadata, extraction, extraction_failed, fields_sha256, created_at,
+                    expired_at
              FROM file
              WHERE organization_id = $1 AND id = $2",
         )
@@ -45,7 +62,8 @@ impl Files for PostgresStore {
         // Nothing but the id says whose it is: whoever asks shows a signature over it.
         let row: Option<FileRow> = sqlx::query_as(
             "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
-                    extraction, created_at, expired_at
+                    metadata, extraction, extraction_failed, fields_sha256, created_at,
+                    expired_at
              FROM file
              WHERE id = $1",
         )
@@ -56,23 +74,20 @@ impl Files for PostgresStore {
         row.map(read).transpose()
     }
 
-    async fn has_captured_before(&self, run: &Run, sha256: [u8; 32]) -> Result<bool, StoreError> {
-        sqlx::query_scalar(
-            "SELECT EXISTS (
-                 SELECT FROM file
-                 JOIN run ON run.id = file.run_id
-                 WHERE file.organization_id = $1 AND file.task_id = $2 AND file.sha256 = $3
-                   AND file.run_id < $4 AND run.credential_id IS NOT DISTINCT FROM $5
-             )",
-        )
-        .bind(Id(run.organization_id.uuid()))
-        .bind(run.task_id.as_str())
-        .bind(&sha256[..])
-        .bind(Id(run.id.uuid()))
-        .bind(run.credential_id.map(|id| Id(id.uuid())))
-        .fetch_one(self.pool())
-        .await
-        .map_err(store_error)
+    async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError> {
+        let (statement, digest) = match like {
+            Likeness::Content(digest) => (captured_before!("sha256"), digest),
+            Likeness::Fields(digest) => (captured_before!("fields_sha256"), digest),
+        };
+        sqlx::query_scalar(statement)
+            .bind(Id(run.organization_id.uuid()))
+            .bind(run.task_id.as_str())
+            .bind(digest.to_vec())
+            .bind(Id(run.id.uuid()))
+            .bind(run.credential_id.map(|id| Id(id.uuid())))
+            .fetch_one(self.pool())
+            .await
+            .map_err(store_error)
     }
 
     async fn list(
@@ -83,7 +98,8 @@ impl Files for PostgresStore {
     ) -> Result<Page<StoredFile>, StoreError> {
         let mut query = QueryBuilder::new(
             "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
-                    extraction, created_at, expired_at
+                    metadata, extraction, extraction_failed, fields_sha256, created_at,
+                    expired_at
              FROM file
              WHERE organization_id = ",
         );
@@ -130,8 +146,10 @@ pub(crate) async fn insert(
     let inserted = sqlx::query(
         "INSERT INTO file
              (id, organization_id, run_id, task_id, source_id, file_name, file_type, file_size,
-              sha256, extraction, created_at, expired_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+              sha256, metadata, extraction, extraction_failed, fields_sha256, created_at,
+              expired_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+                 $15)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(Id(file.id.uuid()))
@@ -143,7 +161,10 @@ pub(crate) async fn insert(
     .bind(&file.file_type)
     .bind(file_size)
     .bind(file.sha256.to_vec())
-    .bind(file.extraction.as_ref().map(windlass_records::write))
+    .bind(file.metadata.as_ref().map(windlass_records::write))
+    .bind(file.extraction.data().map(windlass_records::write))
+    .bind(file.extraction == Extraction::Failed)
+    .bind(file.fields_sha256.map(|digest| digest.to_vec()))
     .bind(At(file.created_at))
     .bind(file.expired_at.map(At))
     .execute(connection)

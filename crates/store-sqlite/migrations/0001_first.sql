@@ -379,7 +379,11 @@ CREATE TABLE file (
     file_type TEXT NOT NULL,
     file_size INTEGER NOT NULL,
     sha256 BLOB NOT NULL,
+    metadata TEXT,
     extraction TEXT,
+    extraction_failed INTEGER NOT NULL,
+    -- Of the fields that its task compares.
+    fields_sha256 BLOB,
     created_at INTEGER NOT NULL,
     expired_at INTEGER,
     CONSTRAINT file_key PRIMARY KEY (id)
@@ -391,6 +395,8 @@ CREATE INDEX file_by_organization ON file (organization_id, id);
 CREATE INDEX file_by_run ON file (run_id, id);
 -- What a task that drops files of earlier runs compares.
 CREATE INDEX file_by_content ON file (organization_id, task_id, sha256);
+CREATE INDEX file_by_fields ON file (organization_id, task_id, fields_sha256)
+    WHERE fields_sha256 IS NOT NULL;
 CREATE INDEX file_by_task ON file (organization_id, task_id, id);
 
 CREATE TABLE screenshot (

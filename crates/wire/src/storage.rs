@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
-use windlass_domain::file::StoredFile;
+use windlass_domain::file::{Extraction, StoredFile};
+use windlass_domain::run::Outcome;
 use windlass_domain::screenshot::Screenshot;
 
 /// A file that a run captured.
@@ -13,7 +14,8 @@ use windlass_domain::screenshot::Screenshot;
 #[schema(example = json!({"id": "stor_0324ygWvJAh4Zk8gsToV1V", "object": "storage",
     "file_name": "faktura-2025-12.pdf", "file_type": "application/pdf", "file_size": 48211, "purpose": "output",
     "url": "http://localhost:8080/files/stor_0324ygWvJAh4Zk8gsToV1V?expires=1767611100&signature=Qm9XyT",
-    "metadata": null, "extraction": null, "result": "success", "task_run_id": "trun_0324ygTmLd1GBzfqb28m5Y",
+    "metadata": {"source_url": "https://my.nordlys.example/bills/2025-12.pdf"},
+    "extraction": {"amount": 1249.5, "due": "2026-01-20"}, "result": "success", "task_run_id": "trun_0324ygTmLd1GBzfqb28m5Y",
     "fetch_date": "2026-01-05T10:02:18.112Z",
     "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881",
     "created_at": "2026-01-05T10:02:18.112Z"}))]
@@ -34,12 +36,13 @@ pub struct StorageBody {
     #[schema(required)]
     pub url: Option<String>,
     /// What the agent noted of it.
-    #[schema(required)]
-    pub metadata: Option<Value>,
-    /// What was taken out of it, where that was asked for.
+    #[schema(required, value_type = Option<Object>)]
+    pub metadata: Option<Map<String, Value>>,
+    /// What the agent took out of it, which fits the task's `storage.extraction_schema`; null where
+    /// `storage.extraction` is off, or where it failed.
     #[schema(required)]
     pub extraction: Option<Value>,
-    /// `success`, or `failure` where nothing could be taken out of it.
+    /// `success`, or `failure` where what should be taken out of it could not be, or does not fit.
     pub result: &'static str,
     /// The run that captured it.
     pub task_run_id: String,
@@ -105,9 +108,12 @@ impl StorageBody {
             file_size: file.file_size,
             purpose: "output",
             url,
-            metadata: None,
-            extraction: file.extraction.clone(),
-            result: "success",
+            metadata: file.metadata.clone(),
+            extraction: file.extraction.data().cloned(),
+            result: match file.extraction {
+                Extraction::None | Extraction::Taken(_) => Outcome::Success.as_str(),
+                Extraction::Failed => Outcome::Failure.as_str(),
+            },
             task_run_id: file.run_id.to_string(),
             fetch_date: file.created_at.to_string(),
             sha256: hexadecimal(&file.sha256),

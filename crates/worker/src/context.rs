@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
+use windlass_domain::file::{Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES};
 use windlass_domain::id::StorageId;
 use windlass_domain::run::{ErrorCode, Field, RunError};
 
@@ -194,13 +195,15 @@ impl RunContext {
         lines
     }
 
-    /// Keeps a file; None where the task keeps none. The content cannot be sent twice, so this is
-    /// tried once.
+    /// Keeps a file; None where the task keeps none, or drops it since an earlier run has captured
+    /// it. The content cannot be sent twice, so this is tried once. A note of it that is too long is
+    /// left out, and what was taken out of it fails where that is, since the file matters more.
     ///
     /// # Errors
     /// `storage/storage_error` where it cannot be kept; [`Stopped`] where the run is.
     pub async fn store_file(&self, file: CapturedFile) -> Result<Option<StorageId>, RunFailure> {
         self.check()?;
+        let file = self.shortened(file);
         match self.protocol.store_file(self.lease(), file).await {
             Ok(kept) => {
                 self.heard(kept.cancel)?;
@@ -211,6 +214,27 @@ impl RunContext {
                 Err(RunError::new(ErrorCode::StorageError, message).into())
             }
         }
+    }
+
+    fn shortened(&self, mut file: CapturedFile) -> CapturedFile {
+        let run_id = self.run.run_id;
+        let is_long = |what: &str, json: String, most: usize| {
+            let bytes = json.len();
+            if bytes > most {
+                warn!(run.id = %run_id, body_bytes = bytes, "the {what} of a file of run {run_id} is too long: it is left out");
+            }
+            bytes > most
+        };
+        file.metadata = file.metadata.filter(|metadata| {
+            let json = serde_json::to_string(metadata).unwrap_or_default();
+            !is_long("metadata", json, MAX_METADATA_BYTES)
+        });
+        if let Some(data) = file.extraction.data()
+            && is_long("extraction", data.to_string(), MAX_EXTRACTION_BYTES)
+        {
+            file.extraction = Extraction::Failed;
+        }
+        file
     }
 
     /// Keeps what the agent saw: an activity, shown in the run's timeline. The server keeps 200 of

@@ -55,8 +55,21 @@ pub struct LeasedTask {
     pub output_schema: Option<Value>,
     /// Whether files that the agent downloads are kept.
     pub files_kept: bool,
+    /// What is to be taken out of each file; None where nothing is.
+    pub extraction: Option<FileExtraction>,
     /// Clocks, engine and the like.
     pub settings: TaskSettings,
+}
+
+/// What a task wants taken out of its runs' files.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FileExtraction {
+    /// What the data must match; None where its shape is the agent's choice.
+    pub schema: Option<Value>,
+    /// What a model is told to take out.
+    pub prompt: Option<String>,
+    /// The fields by which the task knows a file again, which belong to what is taken out.
+    pub deduplication_schema: Option<Value>,
 }
 
 /// A source as runs see it.

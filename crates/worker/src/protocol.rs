@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use secrecy::{SecretSlice, SecretString};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use windlass_domain::Timestamp;
+use windlass_domain::file::Extraction;
 use windlass_domain::id::{RunId, SessionId, StorageId};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
@@ -195,6 +196,12 @@ pub struct CapturedFile {
     pub file_name: String,
     /// Its MIME type.
     pub file_type: String,
+    /// What the agent notes of it, shown with it; holds no secret. At most
+    /// [`MAX_METADATA_BYTES`](windlass_domain::file::MAX_METADATA_BYTES) of JSON.
+    pub metadata: Option<Map<String, Value>>,
+    /// What the agent took out of it, where the run's task asks for that. At most
+    /// [`MAX_EXTRACTION_BYTES`](windlass_domain::file::MAX_EXTRACTION_BYTES) of JSON.
+    pub extraction: Extraction,
     /// Its content.
     pub content: BoxStream<'static, io::Result<Bytes>>,
 }
@@ -219,7 +226,8 @@ pub struct CapturedScreenshot {
 /// What became of a captured file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
-    /// What it is kept as; None where the task keeps no files, or the agent should stop.
+    /// What it is kept as; None where the task keeps no files, where an earlier run has captured it
+    /// and the task drops such, or where the agent should stop.
     pub storage_id: Option<StorageId>,
     /// Whether the agent should stop.
     pub cancel: bool,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 use windlass_application::ports::runs::{Attachment, LeaseRequest};
 use windlass_application::random::random;
 use windlass_application::{Actor, OrganizationContext, Write};
-use windlass_domain::file::{MAX_FILE_BYTES, StoredFile};
+use windlass_domain::file::{Extraction, MAX_FILE_BYTES, StoredFile};
 use windlass_domain::id::{RequestId, RunId, ScreenshotId, StorageId};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{
@@ -126,7 +126,9 @@ impl<'a> Held<'a> {
             file_type: "application/pdf".to_owned(),
             file_size: facts.bytes,
             sha256: facts.sha256,
-            extraction: None,
+            metadata: json!({"page": 2}).as_object().cloned(),
+            extraction: Extraction::Taken(json!({"amount": 1249.5})),
+            fields_sha256: None,
             created_at: ports.clock.now(),
             expired_at: None,
         };

@@ -132,6 +132,9 @@ async fn a_file_is_read_at_its_signed_address_alone() {
         (alone["file_size"].as_u64(), alone["purpose"].as_str()),
         (Some(15), Some("output"))
     );
+    assert_eq!(alone["metadata"], json!({"page": 2}));
+    assert_eq!(alone["extraction"], json!({"amount": 1249.5}));
+    assert_eq!(alone["result"], "success");
     assert_eq!(whole.bytes, b"%PDF-1.7 a bill");
     assert_eq!(whole.headers["content-type"], "application/pdf");
     assert_eq!(whole.headers["x-content-type-options"], "nosniff");

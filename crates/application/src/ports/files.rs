@@ -22,6 +22,15 @@ pub struct FileFilter {
     pub created: Created,
 }
 
+/// What makes two files the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// Their content has this SHA-256.
+    Content([u8; 32]),
+    /// The fields that their task compares have this SHA-256.
+    Fields([u8; 32]),
+}
+
 /// The rows of files. They are written with the activity that brings them: `Runs::command`.
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
@@ -37,8 +46,8 @@ pub trait Files: Send + Sync {
     async fn find(&self, id: StorageId)
     -> Result<Option<(OrganizationId, StoredFile)>, StoreError>;
 
-    /// Whether an earlier run of the task and the credential of this one has captured this content.
-    async fn has_captured_before(&self, run: &Run, sha256: [u8; 32]) -> Result<bool, StoreError>;
+    /// Whether an earlier run of the task and the credential of this one has captured such a file.
+    async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError>;
 
     /// Files, newest first.
     async fn list(

@@ -1,10 +1,10 @@
 //! What tells a repeated finish from another one.
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 use windlass_domain::run::{AfterRun, CredentialReport};
 
 use super::finish_run::FinishReport;
+use super::value_digest::{add, add_text};
 
 /// SHA-256 over what a finish says. Members of objects count in the order of their names, whatever
 /// order they came in.
@@ -40,48 +40,10 @@ pub(super) fn digest(report: &FinishReport) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Each value with its kind, and with its length where it has one, so that no two values are the
-/// same bytes.
-fn add(hash: &mut Sha256, value: &Value) {
-    match value {
-        Value::Null => hash.update(b"0"),
-        Value::Bool(true) => hash.update(b"t"),
-        Value::Bool(false) => hash.update(b"f"),
-        Value::Number(number) => {
-            hash.update(b"n");
-            add_text(hash, &number.to_string());
-        }
-        Value::String(text) => add_text(hash, text),
-        Value::Array(items) => {
-            hash.update(b"a");
-            hash.update(items.len().to_be_bytes());
-            for item in items {
-                add(hash, item);
-            }
-        }
-        Value::Object(members) => {
-            hash.update(b"o");
-            hash.update(members.len().to_be_bytes());
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by_key(|(name, _)| *name);
-            for (name, member) in members {
-                add_text(hash, name);
-                add(hash, member);
-            }
-        }
-    }
-}
-
-fn add_text(hash: &mut Sha256, text: &str) {
-    hash.update(b"s");
-    hash.update(text.len().to_be_bytes());
-    hash.update(text);
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
-    use serde_json::json;
+    use serde_json::{Value, json};
     use windlass_domain::run::{ErrorCode, RunError};
 
     use super::*;

@@ -4,6 +4,7 @@ mod ask_person;
 mod begin_run;
 mod drain_worker;
 mod evict_session;
+mod file_fields;
 mod finish_digest;
 mod finish_run;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod renew_lease;
 mod report_progress;
 mod store_file;
 mod store_screenshot;
+mod value_digest;
 mod withdraw_question;
 
 use std::sync::Arc;
@@ -118,6 +120,7 @@ impl WorkerCalls {
                 tasks: Arc::clone(&ports.tasks),
                 files: ports.files,
                 blobs: Arc::clone(&ports.blobs),
+                schemas: Arc::clone(&application.schemas),
                 clock: Arc::clone(&ports.clock),
             },
             store_screenshot: StoreScreenshot {

@@ -5,21 +5,27 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use tracing::warn;
-use windlass_domain::file::{MAX_FILE_BYTES, StoredFile, harmless_name};
+use serde_json::{Map, Value};
+use tracing::{info, warn};
+use windlass_domain::file::{
+    Extraction, MAX_EXTRACTION_BYTES, MAX_FILE_BYTES, MAX_METADATA_BYTES, StoredFile, harmless_name,
+};
 use windlass_domain::id::{OrganizationId, StorageId};
 use windlass_domain::run::{Run, Status, WorkerCommand};
+use windlass_domain::task::{StorageSettings, Task};
 
+use super::file_fields;
 use super::held_runs::{HeldRuns, LeaseCall};
 use super::patience::patiently;
 use crate::error::CallError;
 use crate::page::{PageRequest, Position};
 use crate::ports::blobs::BlobId;
-use crate::ports::files::FileFilter;
+use crate::ports::files::{FileFilter, Likeness};
 use crate::ports::runs::Attachment;
 use crate::ports::{Blobs, Clock, Files, Tasks};
-use crate::problem::Resource;
+use crate::problem::{Problem, ProblemKind, Resource};
 use crate::random::random;
+use crate::schema::Schemas;
 
 /// The longest MIME type that is kept.
 const MAX_TYPE_BYTES: usize = 255;
@@ -39,6 +45,7 @@ pub struct StoreFile {
     pub(super) tasks: Arc<dyn Tasks>,
     pub(super) files: Arc<dyn Files>,
     pub(super) blobs: Arc<dyn Blobs>,
+    pub(super) schemas: Arc<Schemas>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -48,6 +55,10 @@ pub struct CapturedFile {
     pub file_name: String,
     /// Its MIME type.
     pub file_type: String,
+    /// What the agent notes of it.
+    pub metadata: Option<Map<String, Value>>,
+    /// What the agent took out of it; left aside where the task does not ask for that.
+    pub extraction: Extraction,
     /// Its content.
     pub content: BoxStream<'static, io::Result<Bytes>>,
 }
@@ -60,15 +71,6 @@ pub struct Kept {
     pub storage_id: Option<StorageId>,
     /// Whether the agent should stop.
     pub cancel: bool,
-}
-
-/// Which of the files that a run captures are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    Nothing,
-    Everything,
-    /// Those whose content no earlier run of the task and the credential has captured.
-    New,
 }
 
 impl Kept {
@@ -84,16 +86,23 @@ impl StoreFile {
     /// error, and an activity all the same. Waits for a store that cannot answer for a moment: the
     /// content comes once, so that the agent cannot repeat the call.
     ///
+    /// What was taken out of it and breaks the task's schema has failed; the file is kept.
+    ///
     /// # Errors
-    /// `NotFound`; `Refused(LeaseLost)`; `Blob` where the content did not arrive, is longer than
+    /// `Invalid` where `metadata` or `extraction` is too long; `NotFound`; `Refused(LeaseLost)`; `Blob` where the content did not arrive, is longer than
     /// [`MAX_FILE_BYTES`] or cannot be stored. Nothing is kept then.
     pub async fn execute(&self, call: &LeaseCall, file: CapturedFile) -> Result<Kept, CallError> {
+        let problems = problems(&file);
+        if !problems.is_empty() {
+            return Err(CallError::Invalid(problems));
+        }
         let run = patiently(&self.clock, || self.held.look(call)).await?;
         if run.status() == Status::Canceling {
             return Ok(Kept::CANCELING);
         }
-        let wanted = patiently(&self.clock, || self.wanted(call, &run)).await?;
-        if wanted == Wanted::Nothing {
+        let task = patiently(&self.clock, || self.task(call, &run)).await?;
+        let storage = task.storage.as_ref();
+        if storage.is_some_and(|storage| !storage.enabled) {
             return patiently(&self.clock, || self.touch(call, None)).await;
         }
         let owner = call.organization.organization_id();
@@ -103,6 +112,8 @@ impl StoreFile {
             .blobs
             .put(owner, id.into(), file.content, MAX_FILE_BYTES)
             .await?;
+        let extraction = self.checked(call, &task, file.extraction);
+        let fields_sha256 = file_fields::digest(&self.schemas, owner, &task, &extraction);
         let stored = StoredFile {
             id,
             run_id: call.run_id,
@@ -110,11 +121,14 @@ impl StoreFile {
             file_type: typed(&file.file_type),
             file_size: facts.bytes,
             sha256: facts.sha256,
-            extraction: None,
+            metadata: file.metadata,
+            extraction,
+            fields_sha256,
             created_at,
             expired_at: None,
         };
-        patiently(&self.clock, || self.keep(call, &run, wanted, &stored)).await
+        let like = likeness(storage, &stored);
+        patiently(&self.clock, || self.keep(call, &run, like, &stored)).await
     }
 
     /// Keeps a file whose content is stored. Repeated where it is not known what became of the call
@@ -123,13 +137,15 @@ impl StoreFile {
         &self,
         call: &LeaseCall,
         run: &Run,
-        wanted: Wanted,
+        like: Option<Likeness>,
         stored: &StoredFile,
     ) -> Result<Kept, CallError> {
         let owner = call.organization.organization_id();
         let Some(kept) = self.same_content(call, stored.sha256).await? else {
-            let is_known =
-                wanted == Wanted::New && self.files.has_captured_before(run, stored.sha256).await?;
+            let is_known = match like {
+                Some(like) => self.files.has_captured_before(run, like).await?,
+                None => false,
+            };
             if is_known {
                 drop_content(&*self.blobs, owner, stored.id.into()).await;
                 return self.touch(call, None).await;
@@ -142,20 +158,33 @@ impl StoreFile {
         self.touch(call, Some(kept)).await
     }
 
-    async fn wanted(&self, call: &LeaseCall, run: &Run) -> Result<Wanted, CallError> {
-        let task = self
-            .tasks
+    async fn task(&self, call: &LeaseCall, run: &Run) -> Result<Task, CallError> {
+        self.tasks
             .get_version(call.organization, &run.task_id, run.task_version)
             .await?
-            .ok_or(CallError::NotFound(Resource::Task))?;
-        Ok(match task.storage {
-            Some(storage) if !storage.enabled => Wanted::Nothing,
-            // With a schema files are compared by what is taken out of them, which agents do not do yet.
-            Some(storage) if storage.deduplication && storage.deduplication_schema.is_none() => {
-                Wanted::New
+            .ok_or(CallError::NotFound(Resource::Task))
+    }
+
+    /// What counts of what was taken out of a file.
+    fn checked(&self, call: &LeaseCall, task: &Task, given: Extraction) -> Extraction {
+        let is_asked = task
+            .storage
+            .as_ref()
+            .is_some_and(|storage| storage.extraction);
+        match given {
+            _ if !is_asked => Extraction::None,
+            Extraction::Taken(data) => {
+                let owner = call.organization.organization_id();
+                let problems = self.schemas.extraction_problems(owner, task, &data);
+                let Some(problem) = problems.first() else {
+                    return Extraction::Taken(data);
+                };
+                let run_id = call.run_id;
+                info!(run.id = %run_id, "what was taken out of a file of run {run_id} breaks the task's schema: {problem}");
+                Extraction::Failed
             }
-            Some(_) | None => Wanted::Everything,
-        })
+            Extraction::None | Extraction::Failed => given,
+        }
     }
 
     async fn same_content(
@@ -209,6 +238,35 @@ impl StoreFile {
             }
         }
     }
+}
+
+/// What makes a file one that the task drops where an earlier run has captured it; None where it is
+/// kept whatever was before. One whose fields were not found is kept: it may be new.
+fn likeness(storage: Option<&StorageSettings>, file: &StoredFile) -> Option<Likeness> {
+    let storage = storage.filter(|storage| storage.deduplication)?;
+    match storage.deduplication_schema {
+        Some(_) => file.fields_sha256.map(Likeness::Fields),
+        None => Some(Likeness::Content(file.sha256)),
+    }
+}
+
+fn problems(file: &CapturedFile) -> Vec<Problem> {
+    let metadata = file.metadata.as_ref().map(serde_json::to_string);
+    let metadata = metadata.map_or(0, |json| json.map_or(0, |json| json.len()));
+    let extraction = file
+        .extraction
+        .data()
+        .map_or(0, |data| data.to_string().len());
+    let lengths = [
+        ("metadata", metadata, MAX_METADATA_BYTES),
+        ("extraction", extraction, MAX_EXTRACTION_BYTES),
+    ];
+    let long = lengths.into_iter().filter(|(_, bytes, most)| bytes > most);
+    long.map(|(field, bytes, most)| {
+        let message = format!("`{field}` must have {most} bytes of JSON at most; it has {bytes}.");
+        Problem::of(ProblemKind::Invalid, field, message)
+    })
+    .collect()
 }
 
 /// Drops a content that has got no row.

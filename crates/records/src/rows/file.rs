@@ -1,7 +1,7 @@
 //! A file of a run in its row.
 
 use sqlx::FromRow;
-use windlass_domain::file::StoredFile;
+use windlass_domain::file::{Extraction, StoredFile};
 use windlass_domain::id::{OrganizationId, RunId, StorageId};
 
 use super::{Row, sha256};
@@ -18,7 +18,10 @@ pub struct FileRow {
     file_type: String,
     file_size: i64,
     sha256: Vec<u8>,
+    metadata: Option<String>,
     extraction: Option<String>,
+    extraction_failed: bool,
+    fields_sha256: Option<Vec<u8>>,
     created_at: At,
     expired_at: Option<At>,
 }
@@ -32,7 +35,8 @@ impl Row for FileRow {
     }
 
     fn kept(self) -> Result<Self::Kept, Impossible> {
-        let extraction = self.extraction.as_deref();
+        let metadata = self.metadata.as_deref();
+        let extraction = extraction(self.extraction.as_deref(), self.extraction_failed)?;
         let file = StoredFile {
             id: StorageId::from_uuid(self.id.0),
             run_id: RunId::from_uuid(self.run_id.0),
@@ -40,11 +44,22 @@ impl Row for FileRow {
             file_type: self.file_type,
             file_size: file_size(self.file_size)?,
             sha256: sha256(self.sha256)?,
-            extraction: extraction.map(crate::read).transpose()?,
+            metadata: metadata.map(crate::read).transpose()?,
+            extraction,
+            fields_sha256: self.fields_sha256.map(sha256).transpose()?,
             created_at: self.created_at.0,
             expired_at: self.expired_at.map(|at| at.0),
         };
         Ok((OrganizationId::from_uuid(self.organization_id.0), file))
+    }
+}
+
+fn extraction(data: Option<&str>, failed: bool) -> Result<Extraction, Impossible> {
+    match (data, failed) {
+        (None, false) => Ok(Extraction::None),
+        (None, true) => Ok(Extraction::Failed),
+        (Some(data), false) => Ok(Extraction::Taken(crate::read(data)?)),
+        (Some(_), true) => Err(Impossible::new("an extraction that failed has no data")),
     }
 }
 

@@ -76,7 +76,7 @@ async fn a_login_with_a_code_leads_to_the_output_and_the_file() {
         "due": 1249.5,
         "profile": site.url("/me?x=1"),
         "bills": [
-            {"month": "January 2026", "amount": 1249.5, "due_on": "2026-01-20", "pdf": site.url("/bills/1")},
+            {"month": "January 2026", "amount": 1249.5, "due_on": "2026-01-20", "pdf": site.url("/bills/1?key=17#top")},
             {"month": "December 2025", "amount": 12, "due_on": "2025-12-20"},
             {"month": "November 2025", "amount": 99.0, "due_on": "2025-11-20"},
         ],
@@ -86,7 +86,12 @@ async fn a_login_with_a_code_leads_to_the_output_and_the_file() {
     let files = server.files.lock().unwrap().clone();
     assert_eq!(
         files,
-        [("passwd".to_owned(), "application/pdf".to_owned(), 8)]
+        [(
+            "passwd".to_owned(),
+            "application/pdf".to_owned(),
+            json!({"source_url": site.url("/bills/1")}),
+            8
+        )]
     );
     let questions = server.questions.lock().unwrap();
     let asked: Vec<_> = questions

@@ -29,7 +29,7 @@ fn now() -> Timestamp {
 const RANDOM: Random = Random([7; 10]);
 
 /// A file that was kept: name, type, length.
-pub(crate) type KeptFile = (String, String, usize);
+pub(crate) type KeptFile = (String, String, Value, usize);
 
 #[derive(Default)]
 pub(crate) struct Server {
@@ -93,6 +93,7 @@ impl Run {
                 input_schema: None,
                 output_schema: self.output_schema,
                 files_kept: true,
+                extraction: None,
                 settings: TaskSettings::default(),
             },
             input: json!({"page": 2}),
@@ -178,10 +179,12 @@ impl Protocol for Server {
                 })?
                 .len();
         }
-        self.files
-            .lock()
-            .unwrap()
-            .push((file.file_name, file.file_type, length));
+        self.files.lock().unwrap().push((
+            file.file_name,
+            file.file_type,
+            json!(file.metadata),
+            length,
+        ));
         Ok(Kept {
             storage_id: Some(StorageId::new(now(), RANDOM)),
             cancel: false,

@@ -202,7 +202,7 @@ async fn bills(headers: HeaderMap, OriginalUri(uri): OriginalUri) -> Response {
     let (rows, next) = match uri.query() {
         Some("page=2") => ("<tr><td>November 2025<td>99,00 kr<td>20.11.2025", "<a class=next href='/bills'>First</a>"),
         _ => (
-            "<tr><td>January\u{a0}2026<td>1 249,50 kr<td>20 January 2026<td><a class=pdf href='/bills/1'>PDF</a>
+            "<tr><td>January\u{a0}2026<td>1 249,50 kr<td>20 January 2026<td><a class=pdf href='/bills/1?key=17#top'>PDF</a>
              <tr><td>December 2025<td>$12<td>2025-12-20",
             "<a class=next href='?page=2'>Next</a>",
         ),

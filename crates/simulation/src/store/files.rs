@@ -1,7 +1,7 @@
 //! The rows of files that runs captured. They are written with the activity that brings them.
 
 use async_trait::async_trait;
-use windlass_application::ports::files::FileFilter;
+use windlass_application::ports::files::{FileFilter, Likeness};
 use windlass_application::ports::{Files, StoreError};
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::Timestamp;
@@ -33,13 +33,16 @@ impl Files for MemoryStore {
             .await
     }
 
-    async fn has_captured_before(&self, run: &Run, sha256: [u8; 32]) -> Result<bool, StoreError> {
+    async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError> {
         let run = run.clone();
         self.read("Files::has_captured_before", |state| {
             state.files.values().any(|(owner, file)| {
                 let earlier = state.runs.get(&file.run_id).map(KeptRun::run);
                 *owner == run.organization_id
-                    && file.sha256 == sha256
+                    && match like {
+                        Likeness::Content(digest) => file.sha256 == digest,
+                        Likeness::Fields(digest) => file.fields_sha256 == Some(digest),
+                    }
                     && file.run_id < run.id
                     && earlier.is_some_and(|earlier| {
                         earlier.task_id == run.task_id && earlier.credential_id == run.credential_id

@@ -9,6 +9,7 @@ use serde_json::json;
 use windlass_application::CallError;
 use windlass_application::ports::runs::ProgressLine;
 use windlass_application::worker::{CapturedFile, FinishReport, LeaseCall, Question};
+use windlass_domain::file::Extraction;
 use windlass_domain::run::{AfterRun, CredentialReport, ErrorCode, Field, RunError};
 
 use super::replica::Replica;
@@ -142,6 +143,8 @@ pub(super) async fn say(
             let file = CapturedFile {
                 file_name: "bill.pdf".to_owned(),
                 file_type: "application/pdf".to_owned(),
+                metadata: None,
+                extraction: Extraction::None,
                 content: stream::iter([Ok(content)]).boxed(),
             };
             calls.store_file.execute(call, file).await?.cancel

@@ -225,6 +225,7 @@ async fn every_column_of_bytes_is_sealed_anew_or_no_secret() {
     let no_secret = [
         "api_key.hash",
         "audit.hash",
+        "file.fields_sha256",
         "file.sha256",
         "idempotency.body_hash",
         "parked.held_by",

@@ -1,8 +1,9 @@
 //! A leased run as its agent gets it.
 
 use windlass_application::worker::OpenedRun;
+use windlass_domain::task::StorageSettings;
 use windlass_worker::LeasedRun;
-use windlass_worker::lease::{LeasedSource, LeasedTask};
+use windlass_worker::lease::{FileExtraction, LeasedSource, LeasedTask};
 
 /// The run with what it is done with; None where it is leased to nobody, which no store answers.
 pub(super) fn run(opened: OpenedRun) -> Option<LeasedRun> {
@@ -21,7 +22,8 @@ pub(super) fn run(opened: OpenedRun) -> Option<LeasedRun> {
             prompt: task.prompt,
             input_schema: task.input_schema,
             output_schema: task.output_schema,
-            files_kept: task.storage.is_none_or(|storage| storage.enabled),
+            files_kept: task.storage.as_ref().is_none_or(|storage| storage.enabled),
+            extraction: task.storage.and_then(extraction),
             settings: task.settings,
         },
         input: opened.input,
@@ -32,5 +34,13 @@ pub(super) fn run(opened: OpenedRun) -> Option<LeasedRun> {
         credential_id: opened.leased.credential.map(|credential| credential.id),
         playbook: opened.leased.playbook,
         checkpoint: opened.checkpoint,
+    })
+}
+
+fn extraction(storage: StorageSettings) -> Option<FileExtraction> {
+    (storage.enabled && storage.extraction).then_some(FileExtraction {
+        schema: storage.extraction_schema,
+        prompt: storage.extraction_prompt,
+        deduplication_schema: storage.deduplication_schema,
     })
 }

@@ -201,6 +201,8 @@ impl Protocol for InProcess {
         let file = FileToKeep {
             file_name: file.file_name,
             file_type: file.file_type,
+            metadata: file.metadata,
+            extraction: file.extraction,
             content: file.content,
         };
         let kept = self.calls.store_file.execute(&call, file).await;

@@ -30,11 +30,13 @@ use windlass_application::task_settings::NewTaskSettings;
 use windlass_application::{Operator, Ports, Problem, Settings, Write, Written};
 use windlass_blobs::Folder;
 use windlass_domain::credential::CredentialStatus;
+use windlass_domain::file::Extraction;
 use windlass_domain::id::{CredentialId, SessionId, TaskId};
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{AfterRun, CredentialReport, ErrorCode, Field, RunState};
+use windlass_domain::task::StorageSettings;
 use windlass_egress::Policy;
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
 use windlass_store_sqlite::{SqliteStore, SystemClock};
@@ -82,6 +84,11 @@ impl Agent for TestAgent {
             .store_file(CapturedFile {
                 file_name: "../bill.pdf".to_owned(),
                 file_type: "application/pdf".to_owned(),
+                metadata: json!({"page": 2}).as_object().cloned(),
+                extraction: match &context.run.task.extraction {
+                    Some(asked) => Extraction::Taken(json!({"prompt": asked.prompt})),
+                    None => Extraction::None,
+                },
                 content: stream::iter([Ok(Bytes::from_static(b"%PDF"))]).boxed(),
             })
             .await?;
@@ -213,7 +220,14 @@ impl World {
             prompt: None,
             input_schema: None,
             output_schema,
-            storage: None,
+            storage: Some(StorageSettings {
+                enabled: true,
+                extraction: true,
+                extraction_schema: Some(json!({"required": ["prompt"]})),
+                extraction_prompt: Some("The number.".to_owned()),
+                deduplication: false,
+                deduplication_schema: None,
+            }),
             settings: NewTaskSettings {
                 source: Some("none".to_owned()),
                 ..NewTaskSettings::default()
@@ -344,6 +358,10 @@ async fn a_run_goes_from_start_to_output_by_way_of_a_person() {
     assert_eq!(files.len(), 1);
     assert_eq!(files[0].file_name, "bill.pdf");
     assert_eq!(output["file"], files[0].id.to_string());
+    let metadata = json!({"page": 2}).as_object().cloned();
+    assert_eq!(files[0].metadata, metadata);
+    let taken = Extraction::Taken(json!({"prompt": "The number."}));
+    assert_eq!(files[0].extraction, taken);
     let credential = ports.credentials.get(organization, credential_id).await;
     let credential = credential.unwrap().unwrap();
     assert_eq!(credential.status, CredentialStatus::Verified);

@@ -7,6 +7,7 @@
 
 mod agent;
 mod drain;
+mod files;
 mod questions;
 mod server;
 mod sessions;

@@ -5,8 +5,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 use windlass_domain::Timestamp;
+use windlass_domain::file::Extraction;
 use windlass_domain::id::{Random, RunId, SessionId, TaskId};
 use windlass_domain::run::{Epoch, Status};
 use windlass_domain::task::TaskSettings;
@@ -27,6 +29,7 @@ pub(crate) enum Call {
     Lease(LeaseRequest),
     Renew,
     Ask(Question),
+    File(Option<Map<String, Value>>, Extraction),
     Finish(FinishReport),
     Release(LeaseKey),
     ReleaseAsking,
@@ -141,9 +144,10 @@ pub(crate) fn run(number: u8, session: u8) -> LeasedRun {
             input_schema: None,
             output_schema: None,
             files_kept: true,
+            extraction: None,
             settings: TaskSettings::default(),
         },
-        input: serde_json::Value::Null,
+        input: Value::Null,
         source: None,
         credential_id: None,
         playbook: None,
@@ -220,8 +224,12 @@ impl Protocol for Server {
         unused()
     }
 
-    async fn store_file(&self, _: LeaseKey, _: CapturedFile) -> Result<Kept, ProtocolError> {
-        unused()
+    async fn store_file(&self, _: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError> {
+        self.hear(Call::File(file.metadata, file.extraction));
+        Ok(Kept {
+            storage_id: None,
+            cancel: false,
+        })
     }
 
     async fn store_screenshot(

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::StreamExt;
 use futures_util::stream;
 use mockall::Sequence;
+use serde_json::json;
 use windlass_domain::id::RunId;
 use windlass_domain::run::{Epoch, Refusal, RunCommand, RunState};
 use windlass_domain::task::StorageSettings;
@@ -25,7 +26,9 @@ struct Ports {
     runs: MockRuns,
     blobs: MockBlobs,
     files: MockFiles,
-    task: windlass_domain::task::Task,
+    task: Task,
+    metadata: Option<Map<String, Value>>,
+    extraction: Extraction,
 }
 
 impl Ports {
@@ -47,6 +50,8 @@ impl Ports {
             blobs: MockBlobs::new(),
             files,
             task: task(),
+            metadata: None,
+            extraction: Extraction::None,
         }
     }
 
@@ -84,14 +89,40 @@ impl Ports {
             tasks: Arc::new(tasks),
             files: Arc::new(self.files),
             blobs: Arc::new(self.blobs),
+            schemas: Arc::default(),
             clock: clock(),
         };
         let file = CapturedFile {
             file_name: "../bill.pdf".to_owned(),
             file_type: "application/pdf".to_owned(),
+            metadata: self.metadata,
+            extraction: self.extraction,
             content: stream::empty().boxed(),
         };
         store_file.execute(&lease_call(), file).await
+    }
+}
+
+/// Files are kept, and that is all.
+fn storage() -> StorageSettings {
+    StorageSettings {
+        enabled: true,
+        extraction: false,
+        extraction_schema: None,
+        extraction_prompt: None,
+        deduplication: false,
+        deduplication_schema: None,
+    }
+}
+
+/// Data is taken out of files, and they are compared by their number.
+fn extracting() -> StorageSettings {
+    StorageSettings {
+        extraction: true,
+        extraction_schema: Some(json!({"properties": {"amount": {"type": "number"}}})),
+        deduplication: true,
+        deduplication_schema: Some(json!({"properties": {"number": {"type": "string"}}})),
+        ..storage()
     }
 }
 
@@ -184,11 +215,7 @@ async fn a_task_that_keeps_no_files_reads_no_content_and_hears_of_the_activity()
     let mut ports = Ports::new(running());
     ports.task.storage = Some(StorageSettings {
         enabled: false,
-        extraction: false,
-        extraction_schema: None,
-        extraction_prompt: None,
-        deduplication: false,
-        deduplication_schema: None,
+        ..storage()
     });
     ports
         .runs
@@ -220,7 +247,9 @@ async fn the_same_content_twice_in_a_run_is_one_file() {
                 file_type: "application/pdf".to_owned(),
                 file_size: 3,
                 sha256: SHA256,
-                extraction: None,
+                metadata: None,
+                extraction: Extraction::None,
+                fields_sha256: None,
                 created_at: now(),
                 expired_at: None,
             };
@@ -309,18 +338,14 @@ async fn a_content_that_an_earlier_run_captured_is_dropped_where_the_task_says_s
     let mut sequence = Sequence::new();
     let mut ports = Ports::new(running());
     ports.task.storage = Some(StorageSettings {
-        enabled: true,
-        extraction: false,
-        extraction_schema: None,
-        extraction_prompt: None,
         deduplication: true,
-        deduplication_schema: None,
+        ..storage()
     });
     ports.content_arrives(&mut sequence);
     ports
         .files
         .expect_has_captured_before()
-        .withf(|_, sha256| *sha256 == SHA256)
+        .withf(|_, like| *like == Likeness::Content(SHA256))
         .once()
         .in_sequence(&mut sequence)
         .returning(|_, _| Ok(true));
@@ -336,4 +361,124 @@ async fn a_content_that_an_earlier_run_captured_is_dropped_where_the_task_says_s
     let kept = ports.store().await.unwrap();
 
     assert_eq!((kept.storage_id, kept.cancel), (None, false));
+}
+
+/// What is kept as taken out of a file, where the task says so and the agent gives that.
+async fn kept_of(storage: StorageSettings, given: Extraction) -> (Extraction, bool) {
+    let mut ports = Ports::new(running());
+    let mut sequence = Sequence::new();
+    ports.task.storage = Some(storage);
+    ports.extraction = given;
+    ports.content_arrives(&mut sequence);
+    ports
+        .files
+        .expect_has_captured_before()
+        .returning(|_, _| Ok(false));
+    let row: Arc<Mutex<Option<StoredFile>>> = Arc::default();
+    let written = Arc::clone(&row);
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .returning(move |_, _, _, attachment| {
+            if let Some(Attachment::File(file)) = attachment {
+                *written.lock().unwrap() = Some(file);
+            }
+            Ok(commanded(running()))
+        });
+
+    ports.store().await.unwrap();
+
+    let file = row.lock().unwrap().take().expect("it is kept");
+    (file.extraction, file.fields_sha256.is_some())
+}
+
+#[tokio::test]
+async fn what_was_taken_out_of_a_file_counts_where_the_task_asks_and_its_schema_allows_it() {
+    let taken = || Extraction::Taken(json!({"amount": 3, "number": "17"}));
+    let broken = || Extraction::Taken(json!({"amount": "3", "number": "17"}));
+
+    for (storage, given, kept) in [
+        (extracting(), taken(), (taken(), true)),
+        (extracting(), broken(), (Extraction::Failed, false)),
+        (
+            extracting(),
+            Extraction::Failed,
+            (Extraction::Failed, false),
+        ),
+        (extracting(), Extraction::None, (Extraction::None, false)),
+        (storage(), taken(), (Extraction::None, false)),
+        (storage(), Extraction::Failed, (Extraction::None, false)),
+    ] {
+        let told = format!("{storage:?} {given:?}");
+        assert_eq!(kept_of(storage, given).await, kept, "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_whose_fields_an_earlier_run_captured_is_dropped_where_the_task_says_so() {
+    let mut sequence = Sequence::new();
+    let mut ports = Ports::new(running());
+    ports.task.storage = Some(extracting());
+    ports.extraction = Extraction::Taken(json!({"amount": 3, "number": "17"}));
+    ports.content_arrives(&mut sequence);
+    ports
+        .files
+        .expect_has_captured_before()
+        .withf(|_, like| matches!(like, Likeness::Fields(_)))
+        .once()
+        .in_sequence(&mut sequence)
+        .returning(|_, _| Ok(true));
+    ports.content_is_dropped(&mut sequence);
+    ports
+        .runs
+        .expect_command()
+        .withf(|_, _, _, attachment| attachment.is_none())
+        .once()
+        .in_sequence(&mut sequence)
+        .returning(|_, _, _, _| Ok(commanded(running())));
+
+    let kept = ports.store().await.unwrap();
+
+    assert_eq!((kept.storage_id, kept.cancel), (None, false));
+}
+
+#[tokio::test]
+async fn a_file_whose_fields_were_not_found_is_compared_with_none() {
+    let mut sequence = Sequence::new();
+    let mut ports = Ports::new(running());
+    ports.task.storage = Some(extracting());
+    ports.extraction = Extraction::Taken(json!({"amount": 3}));
+    ports.content_arrives(&mut sequence);
+    ports.files.expect_has_captured_before().never();
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .returning(|_, _, _, _| Ok(commanded(running())));
+
+    assert!(ports.store().await.unwrap().storage_id.is_some());
+}
+
+#[tokio::test]
+async fn a_note_or_data_that_is_too_long_is_refused_before_the_content_is_read() {
+    let long = "x".repeat(MAX_EXTRACTION_BYTES);
+    for (metadata, extraction, field) in [
+        (
+            json!({"a": &long}).as_object().cloned(),
+            Extraction::None,
+            "metadata",
+        ),
+        (None, Extraction::Taken(json!(&long)), "extraction"),
+    ] {
+        let mut ports = Ports::new(running());
+        (ports.metadata, ports.extraction) = (metadata, extraction);
+
+        let refused = ports.store().await;
+
+        let Err(CallError::Invalid(problems)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(problems[0].field.as_deref(), Some(field));
+    }
 }

@@ -1,0 +1,64 @@
+//! What an agent says of a file, as the server hears it.
+
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+use windlass_domain::file::{Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES};
+use windlass_worker::protocol::CapturedFile;
+use windlass_worker::{Protocol, RunContext};
+
+use crate::LONG;
+use crate::server::{Call, Server, run};
+
+/// A text that has this many bytes as JSON, with what is around it.
+fn text(bytes: usize, around: &str) -> String {
+    "x".repeat(bytes - around.len() - r#""""#.len())
+}
+
+fn metadata(bytes: usize) -> Option<Map<String, Value>> {
+    let note = text(bytes, r#"{"a":}"#);
+    json!({"a": note}).as_object().cloned()
+}
+
+fn extraction(bytes: usize) -> Extraction {
+    Extraction::Taken(text(bytes, "").into())
+}
+
+#[tokio::test]
+async fn a_file_goes_without_what_is_too_long_of_it() {
+    let server = Arc::new(Server::new(LONG));
+    let protocol = Arc::clone(&server) as Arc<dyn Protocol>;
+    let token = CancellationToken::new;
+    let context = RunContext::new(run(1, 1), protocol, token(), token());
+
+    let longest = (
+        metadata(MAX_METADATA_BYTES),
+        extraction(MAX_EXTRACTION_BYTES),
+    );
+    let too_long = (
+        metadata(MAX_METADATA_BYTES + 1),
+        extraction(MAX_EXTRACTION_BYTES + 1),
+    );
+    for (metadata, extraction) in [longest.clone(), too_long] {
+        let file = CapturedFile {
+            file_name: "bill.pdf".to_owned(),
+            file_type: "application/pdf".to_owned(),
+            metadata,
+            extraction,
+            content: stream::empty().boxed(),
+        };
+        assert!(context.store_file(file).await.is_ok());
+    }
+
+    let calls = server.told(|calls| calls.len() == 2).await;
+    let told: Vec<_> = calls
+        .iter()
+        .filter_map(|call| match call {
+            Call::File(metadata, extraction) => Some((metadata.clone(), extraction.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [longest, (None, Extraction::Failed)]);
+}
