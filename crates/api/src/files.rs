@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -81,6 +81,7 @@ fn parts<'a>(id: &'a str, expires: &'a str) -> [&'a [u8]; 3] {
 async fn read_file(
     State(api): State<Api>,
     Path(id): Path<BlobId>,
+    method: Method,
     headers: HeaderMap,
     mut query: Query,
 ) -> Result<Response, ApiError> {
@@ -107,7 +108,12 @@ async fn read_file(
     if !is_good || file.expired_at.is_some() {
         return Err(ApiError::plain(ErrorCode::StorageExpired));
     }
-    let range = match asked_range(&headers, &file) {
+    // A range is of GET alone: RFC 9110, section 14.2.
+    let asked = match method == Method::GET {
+        true => asked_range(&headers, &file),
+        false => Asked::Whole,
+    };
+    let range = match asked {
         Asked::Whole => None,
         Asked::Part(range) => Some(range),
         Asked::Outside => return Ok(outside(&file)),
@@ -186,10 +192,12 @@ fn asked_range(headers: &HeaderMap, file: &Told) -> Asked {
         return Asked::Whole;
     };
     let size = file.file_size;
-    let range = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => first..last.saturating_add(1).min(size),
-        (Ok(first), Err(_)) if last.is_empty() => first..size,
-        (Err(_), Ok(length)) if first.is_empty() => size.saturating_sub(length)..size,
+    let range = match (number(first), number(last)) {
+        (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(size),
+        (Some(first), None) if last.is_empty() => first..size,
+        // Of an empty content the last bytes are all of it, and no range says that.
+        (None, Some(1..)) if first.is_empty() && size == 0 => return Asked::Whole,
+        (None, Some(length)) if first.is_empty() => size.saturating_sub(length)..size,
         _ => return Asked::Whole,
     };
     if range.is_empty() {
@@ -197,6 +205,12 @@ fn asked_range(headers: &HeaderMap, file: &Told) -> Asked {
     } else {
         Asked::Part(range)
     }
+}
+
+/// Digits alone, without the sign that Rust's numbers may have.
+fn number(text: &str) -> Option<u64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    is_plain.then(|| text.parse().ok()).flatten()
 }
 
 fn entity_tag(file: &Told) -> String {

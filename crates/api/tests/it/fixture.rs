@@ -26,10 +26,11 @@ use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
 use windlass_domain::slot::Caps;
 use windlass_queue_local::{LocalLimits, LocalQueue, LocalSignals};
-use windlass_store_sqlite::{SqliteStore, SystemClock};
+use windlass_store_sqlite::SqliteStore;
 use windlass_vault::{KeyVault, MasterKey};
 
 use crate::documented;
+use crate::later::Later;
 use crate::tables::{Tables, tables};
 
 /// Tests make more calls than anybody.
@@ -47,6 +48,9 @@ pub(crate) struct Fixture {
     pub(crate) reader: String,
     pub(crate) worker: String,
     pub(crate) stranger: String,
+    /// Of the server and its store.
+    pub(crate) clock: Arc<Later>,
+    pub(crate) store: Arc<SqliteStore>,
     folder: TempDir,
 }
 
@@ -149,14 +153,11 @@ impl Fixture {
 
     async fn with(caps: Caps, limits: CallLimits, unknown_fields: UnknownFields) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let clock = Arc::new(SystemClock);
+        let clock = Arc::new(Later::default());
         let store = SqliteStore::open(&folder.path().join("windlass.db"), clock.clone()).await;
+        let store = Arc::new(store.expect("a new file").with_caps(caps));
         let application = Arc::new(Application::new(
-            ports(
-                &Arc::new(store.expect("a new file").with_caps(caps)),
-                &folder,
-                clock,
-            ),
+            ports(&store, &folder, clock.clone()),
             Settings::default(),
         ));
         let drain = Drain::default();
@@ -190,6 +191,8 @@ impl Fixture {
             router: router(Arc::clone(&application), config),
             application,
             drain,
+            clock,
+            store,
             folder,
         }
     }
