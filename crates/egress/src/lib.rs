@@ -6,6 +6,8 @@
 //! docs/security.md, "Egress".
 
 mod address;
+#[cfg(test)]
+mod bypass;
 mod dialer;
 mod policy;
 mod port;

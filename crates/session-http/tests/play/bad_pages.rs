@@ -34,7 +34,7 @@ fn hasty() -> HttpAgent {
 }
 
 /// What becomes of a run that looks for `#in` on what this server answers.
-async fn played(steps: &serde_json::Value, url: String) -> (ErrorCode, String) {
+pub(crate) async fn played(steps: &serde_json::Value, url: String) -> (ErrorCode, String) {
     let server = Arc::new(Server::default());
     let run = Run {
         has_credential: false,
@@ -55,7 +55,7 @@ async fn packed<E: AsyncWrite + Unpin>(mut encoder: E, megabytes: usize) -> E {
     encoder
 }
 
-fn html(body: impl AsRef<[u8]>) -> Reply {
+pub(crate) fn html(body: impl AsRef<[u8]>) -> Reply {
     Reply::of("200 OK\r\ncontent-type: text/html", body)
 }
 

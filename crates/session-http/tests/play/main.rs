@@ -12,6 +12,7 @@ mod evidence;
 mod extract;
 mod pages;
 mod playbook;
+mod private_hosts;
 mod raw;
 mod recorded;
 mod server;
