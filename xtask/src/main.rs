@@ -42,9 +42,9 @@ enum Chore {
     },
     /// Checks everything that can be checked without running a test.
     Ci,
-    /// Writes docs/openapi.json, the OpenAPI document of the code.
+    /// Writes what is made from the code: docs/openapi.json, and the tables of errors of docs/api.md.
     Openapi {
-        /// Fails where it is not the one of the code, and writes nothing.
+        /// Fails where something else is checked in, and writes nothing.
         #[arg(long)]
         check: bool,
     },

@@ -1,18 +1,19 @@
-//! `cargo xtask openapi`: the OpenAPI document as it is checked in.
+//! `cargo xtask openapi`: the OpenAPI document as it is checked in, and the tables of errors of
+//! docs/api.md.
 //!
-//! A test compares it with the code in each run of the tests. The same test writes it here, so that
+//! Tests compare them with the code in each run of the tests. The same tests write them here, so that
 //! this program need not be built with the API.
 
 use crate::place;
 use crate::steps::Steps;
 
-/// Tells the test to write the document.
+/// Tells the tests to write.
 const WRITE: &str = "WINDLASS_WRITE_OPENAPI";
 
-/// Writes the document, or says whether it is the one of the code.
+/// Writes what is made from the code, or says whether it is what the code says.
 ///
 /// # Errors
-/// When it does not build, or the document is another one.
+/// When it does not build, or something else is checked in.
 pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     let mut steps = Steps::default();
     let mut command = place::cargo();
@@ -21,9 +22,10 @@ pub(crate) fn run(check: bool) -> anyhow::Result<()> {
     command.args([
         "--exact",
         "document::the_document_is_the_one_that_is_checked_in",
+        "document::the_tables_of_errors_are_those_of_the_page",
     ]);
     if !check {
         command.env(WRITE, "1");
     }
-    steps.run("docs/openapi.json", &mut command)
+    steps.run("docs/openapi.json and docs/api.md", &mut command)
 }

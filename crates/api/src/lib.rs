@@ -16,6 +16,7 @@ mod docs;
 mod drain;
 mod error;
 mod error_code;
+mod error_table;
 mod event_stream;
 mod events;
 mod files;
@@ -53,6 +54,7 @@ mod wait;
 
 pub use self::call_limits::CallLimits;
 pub use self::drain::Drain;
+pub use self::error_table::error_tables;
 pub use self::ops::{Ops, install_metrics, ops_router};
 pub use self::router::{document, router};
 pub use self::serve::{ServeLimits, serve};

@@ -12,7 +12,10 @@ use crate::fixture::Fixture;
 /// The document as it is checked in.
 const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
 
-/// Where it is set, the document is written and not compared: `cargo xtask openapi` sets it.
+/// The page that has the tables of errors.
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api.md");
+
+/// Where it is set, document and tables are written and not compared: `cargo xtask openapi` sets it.
 const WRITE: &str = "WINDLASS_WRITE_OPENAPI";
 
 #[test]
@@ -31,6 +34,32 @@ fn the_document_is_the_one_that_is_checked_in() {
         differences.is_empty(),
         "docs/openapi.json is not what the code says; `cargo xtask openapi` writes it: {differences:#?}"
     );
+}
+
+#[test]
+fn the_tables_of_errors_are_those_of_the_page() {
+    let mut page = std::fs::read_to_string(PAGE).unwrap();
+
+    for (name, table) in windlass_api::error_tables() {
+        let (begin, end) = (
+            format!("<!-- {name} -->\n"),
+            format!("<!-- end of {name} -->"),
+        );
+        let from = page.find(&begin).expect("docs/api.md has the mark") + begin.len();
+        let to = from
+            + page[from..]
+                .find(&end)
+                .expect("docs/api.md has the end's mark");
+        if std::env::var_os(WRITE).is_some() {
+            page.replace_range(from..to, &table);
+            std::fs::write(PAGE, &page).unwrap();
+        } else {
+            assert!(
+                page[from..to] == table,
+                "docs/api.md has other {name} than the code; `cargo xtask openapi` writes:\n{table}"
+            );
+        }
+    }
 }
 
 /// The places at which two values differ.
