@@ -28,12 +28,27 @@ pub async fn a_session_is_seen_with_its_newest_runs(fixture: &Fixture) {
     let cancel = RunCommand::Cancel { grace: GRACE };
     stage.command(newest, cancel).await.expect("it is queued");
 
+    let other = stage.started().await;
+
     let seen = view(&stage, first.session_id).await;
+    let all = PageRequest {
+        limit: 10,
+        position: Position::Start,
+    };
+    let sessions = &fixture.ports.sessions;
+    let listed = sessions.list(fixture.organization, Created::default(), all);
+    let listed = listed.await.expect("a list");
 
     let newest_first: Vec<RunId> = started[1..].iter().rev().copied().collect();
     assert_eq!(ids(&seen), newest_first);
     assert_eq!(seen.runs[0].status(), Status::Canceled);
     assert_eq!(seen.session, stage.session(first.session_id).await);
+    let others = view(&stage, other.session_id).await;
+    assert_eq!(
+        listed.items,
+        [others, seen],
+        "a list shows the same of each"
+    );
 }
 
 /// Another organization's session is neither seen nor ended.

@@ -5,7 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
 use crate::events::NEWS;
-use crate::runs::{WAITED_AT, unfinished};
+use crate::runs::{OF_SESSIONS, WAITED_AT, unfinished};
 use crate::{retention, undelivered};
 
 #[tokio::test]
@@ -72,6 +72,23 @@ async fn who_waits_for_slots_is_found_from_gate_to_gate() {
         all,
         ["SCAN parked USING COVERING INDEX parked_by_slot"],
         "for the first alone"
+    );
+}
+
+#[tokio::test]
+async fn the_runs_of_sessions_are_found_session_by_session() {
+    let plan = plan(OF_SESSIONS).await;
+
+    for step in [
+        "SEARCH newest USING COVERING INDEX run_by_session (session_id=? AND id>?)",
+        "SEARCH oldest USING COVERING INDEX run_by_session (session_id=?)",
+    ] {
+        assert!(plan.iter().any(|it| it == step), "{step}: {plan:#?}");
+    }
+    let run = plan.first().expect("it has steps");
+    assert!(
+        run.starts_with("SEARCH run USING") && run.contains("id=?"),
+        "{run}"
     );
 }
 

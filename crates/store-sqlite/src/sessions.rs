@@ -77,13 +77,14 @@ impl Sessions for SqliteStore {
             .await
             .map_err(store_error)?;
         let page = page::cut(rows, &page).read(read)?;
-        let mut items = Vec::with_capacity(page.items.len());
-        for session in page.items {
-            let runs = runs::of_session(&mut open, session.id).await?;
-            items.push(SessionView { session, runs });
-        }
+        let ids: Vec<SessionId> = page.items.iter().map(|session| session.id).collect();
+        let mut runs = runs::of_sessions(&mut open, &ids).await?;
+        let items = page.items.into_iter().map(|session| SessionView {
+            runs: runs.remove(&session.id).unwrap_or_default(),
+            session,
+        });
         Ok(Page {
-            items,
+            items: items.collect(),
             has_more: page.has_more,
         })
     }

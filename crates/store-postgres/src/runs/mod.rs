@@ -30,7 +30,7 @@ use windlass_domain::id::{OrganizationId, RunId};
 use windlass_domain::run::{RunCommand, Status};
 use windlass_domain::sealed::Sealed;
 
-pub(crate) use self::read::of_session;
+pub(crate) use self::read::{of_session, of_sessions};
 pub(crate) use self::scene::Loaded;
 use crate::retry::retrying;
 use crate::store::PostgresStore;

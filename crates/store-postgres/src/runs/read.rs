@@ -1,5 +1,7 @@
 //! Runs, read one by one.
 
+use std::collections::HashMap;
+
 use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 use windlass_application::OrganizationContext;
@@ -102,4 +104,42 @@ pub(crate) async fn of_session(
     rows.into_iter()
         .map(|row| error::read(row).map(|(run, _)| run))
         .collect()
+}
+
+/// The newest runs of each of these sessions, newest first; in one statement, however many they are.
+/// The array keeps the planner from a join, for which it would read all runs.
+pub(crate) async fn of_sessions(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    session_ids: &[SessionId],
+) -> Result<HashMap<SessionId, Vec<Run>>, StoreError> {
+    let ids: Vec<Uuid> = session_ids.iter().map(|id| id.uuid()).collect();
+    let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
+        "",
+        "WHERE run.id = ANY(ARRAY(
+             SELECT newest.id
+             FROM unnest($1) AS wanted (session_id)
+             CROSS JOIN LATERAL (
+                 SELECT of_session.id
+                 FROM run AS of_session
+                 WHERE of_session.organization_id = $2
+                   AND of_session.session_id = wanted.session_id
+                 ORDER BY of_session.id DESC
+                 LIMIT $3
+             ) AS newest
+         ))
+         ORDER BY run.id DESC"
+    ))
+    .bind(ids)
+    .bind(Id(organization_id.uuid()))
+    .bind(i64::from(SHOWN_RUNS))
+    .fetch_all(connection)
+    .await
+    .map_err(store_error)?;
+    let mut runs: HashMap<SessionId, Vec<Run>> = HashMap::new();
+    for row in rows {
+        let (run, _) = error::read(row)?;
+        runs.entry(run.session_id).or_default().push(run);
+    }
+    Ok(runs)
 }

@@ -358,7 +358,7 @@ pub(crate) fn few(read: &[(String, i64)]) {
 }
 
 /// Makes a long backlog of a run that waits: as many like it, each in a session like its own.
-async fn multiply(database: &Database, run: &Run) {
+pub(crate) async fn multiply(database: &Database, run: &Run) {
     let (run_id, session_id) = (run.id.uuid(), run.session_id.uuid());
     let statements = format!(
         "CREATE TABLE copy AS

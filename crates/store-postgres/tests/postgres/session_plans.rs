@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use windlass_application::ports::runs::LeaseRequest;
+use windlass_application::{Created, PageRequest, Position};
 use windlass_conformance::stage::{Stage, cancel, output, success};
 use windlass_domain::run::{Run, RunCommand, WorkerCommand};
 use windlass_domain::session::{SessionCommand, SessionStatus};
 
 use crate::conformance::open;
-use crate::plans::{BACKLOG, FEW, execute, few, reads_of};
+use crate::plans::{BACKLOG, FEW, execute, few, multiply, reads_of};
 use crate::server::Database;
 
 #[tokio::test]
@@ -103,6 +104,34 @@ async fn an_end_tells_everyone_who_waits_for_the_session() {
         .await
         .expect("how many wait");
     assert_eq!(waiting, 0);
+}
+
+/// A page of sessions with their runs, beside those of many others.
+#[tokio::test]
+async fn a_page_of_sessions_reads_the_runs_that_it_shows() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let run = stage.started().await;
+    multiply(&database, &run).await;
+    let page = PageRequest {
+        limit: 20,
+        position: Position::Start,
+    };
+
+    // As the planner knows nothing of the tables, and as it knows all.
+    for known in ["", "ANALYZE run, session"] {
+        execute(&database, known).await;
+        let read = reads_of(&database, &fixture, async |fixture| {
+            let sessions = &fixture.ports.sessions;
+            let all = Created::default();
+            let listed = sessions.list(fixture.organization, all, page.clone());
+            let listed = listed.await.expect("a list");
+            assert_eq!(listed.items.len(), 20);
+            assert!(listed.items.iter().all(|view| view.runs.len() == 1));
+        })
+        .await;
+        few(&read);
+    }
 }
 
 /// A drain that was broken off, beside a worker that keeps many sessions.

@@ -31,7 +31,9 @@ use windlass_domain::sealed::Sealed;
 
 #[cfg(test)]
 pub(crate) use self::let_in::WAITED_AT;
-pub(crate) use self::read::of_session;
+#[cfg(test)]
+pub(crate) use self::read::OF_SESSIONS;
+pub(crate) use self::read::{of_session, of_sessions};
 pub(crate) use self::scene::Loaded;
 use crate::store::SqliteStore;
 

@@ -1,5 +1,7 @@
 //! Runs, read one by one.
 
+use std::collections::HashMap;
+
 use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::OrganizationContext;
@@ -15,6 +17,25 @@ use windlass_records::{select_runs, select_views};
 
 use crate::error::{self, store_error};
 use crate::store::SqliteStore;
+
+/// The newest runs of some sessions. The oldest that is shown of a session is looked for once a session.
+pub(crate) const OF_SESSIONS: &str = select_runs!(
+    "",
+    "WHERE run.id IN (
+         SELECT newest.id
+         FROM json_each(?1) AS wanted
+         JOIN run AS newest
+           ON newest.session_id = unhex(wanted.value)
+          AND newest.id >= ifnull((
+                  SELECT oldest.id
+                  FROM run AS oldest
+                  WHERE oldest.session_id = unhex(wanted.value)
+                  ORDER BY oldest.id DESC
+                  LIMIT 1 OFFSET ?2
+              ), x'')
+     )
+     ORDER BY run.id DESC"
+);
 
 pub(super) async fn get(
     store: &SqliteStore,
@@ -102,4 +123,28 @@ pub(crate) async fn of_session(
     rows.into_iter()
         .map(|row| error::read(row).map(|(run, _)| run))
         .collect()
+}
+
+/// The newest runs of each of these sessions, newest first; in one statement, however many they are.
+/// Whose they are, the caller has checked.
+pub(crate) async fn of_sessions(
+    connection: &mut SqliteConnection,
+    session_ids: &[SessionId],
+) -> Result<HashMap<SessionId, Vec<Run>>, StoreError> {
+    let ids: Vec<String> = session_ids
+        .iter()
+        .map(|id| id.uuid().simple().to_string())
+        .collect();
+    let rows: Vec<RunRow> = sqlx::query_as(OF_SESSIONS)
+        .bind(windlass_records::write(&ids))
+        .bind(SHOWN_RUNS - 1)
+        .fetch_all(connection)
+        .await
+        .map_err(store_error)?;
+    let mut runs: HashMap<SessionId, Vec<Run>> = HashMap::new();
+    for row in rows {
+        let (run, _) = error::read(row)?;
+        runs.entry(run.session_id).or_default().push(run);
+    }
+    Ok(runs)
 }
