@@ -162,3 +162,35 @@ pub(super) async fn filters(server: &Outside) -> anyhow::Result<()> {
     let wrong = server.get(&format!("{at}&status=sleeping")).await?;
     wrong.expect_field(400, "parameter_invalid", "status")
 }
+
+pub(super) async fn sessions(server: &Outside) -> anyhow::Result<()> {
+    let (older, newer) = (server.run(json!({})).await?, server.run(json!({})).await?);
+    let (first, second) = (text(&older, "session_id")?, text(&newer, "session_id")?);
+
+    // Others may begin sessions meanwhile.
+    let above = server
+        .get(&format!("/v2/sessions?ending_before={first}&limit=100"))
+        .await?;
+    let items = above.body["data"].as_array().context("no list")?;
+    let session = items.iter().find(|session| session["id"] == second);
+    let session = session.with_context(|| format!("{second} is not above {first}"))?;
+    ensure!(session["object"] == "session", "{session}");
+    ensure!(session["task_runs"][0]["id"] == newer["id"], "{session}");
+    let below = server
+        .get(&format!("/v2/sessions?starting_after={second}&limit=100"))
+        .await?;
+    ensure!(below.ids()?.iter().any(|id| id == first), "{}", below.body);
+    for query in [
+        "created_before=2000-01-01T00:00:00Z",
+        "created_after=2999-01-01T00:00:00Z",
+    ] {
+        let none = server.get(&format!("/v2/sessions?{query}")).await?;
+        ensure!(none.ids()?.is_empty(), "{query}: {}", none.body);
+    }
+    let runs = server
+        .get(&format!("/v2/task-runs?session_id={first}"))
+        .await?;
+    ensure!(runs.ids()? == [text(&older, "id")?], "{}", runs.body);
+    let unknown = server.get("/v2/sessions?status=queued").await?;
+    unknown.expect_field(400, "parameter_unknown", "status")
+}

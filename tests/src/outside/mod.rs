@@ -3,14 +3,19 @@
 
 mod answers;
 mod bodies;
+mod changes;
+mod deliveries;
 mod document;
 mod ids;
 mod keys;
+mod limits;
 mod lists;
 mod resources;
 mod runs;
 mod server;
 mod starts;
+mod stream;
+mod tokens;
 
 use std::fmt::Write;
 
@@ -32,6 +37,7 @@ macro_rules! lines {
     ($server:ident, $($group:literal: { $($promise:literal => $check:path,)+ })+) => {{
         let mut lines = Vec::new();
         $($(
+            $server.rested().await;
             // Each future is large for a moment only.
             let outcome = Box::pin($check($server)).await;
             let broken = outcome.err().map(|error| format!("{error:#}"));
@@ -81,6 +87,7 @@ pub async fn check(server: &Outside) -> Vec<Line> {
             "`starting_after` and `ending_before` take an id, one at a time" => lists::by_id,
             "`created_after` and `created_before` are exclusive" => lists::created,
             "filters combine, repeated or with commas" => lists::filters,
+            "sessions are listed with their runs, and runs by their session" => lists::sessions,
         }
         "idempotency": {
             "a repeated call answers the first bytes, and says so" => starts::replayed,
@@ -88,6 +95,8 @@ pub async fn check(server: &Outside) -> Vec<Line> {
             "a key is 1 to 256 printable characters of ASCII" => starts::key_form,
             "an error is not kept" => starts::errors_are_not_kept,
             "two at the same time have one effect" => starts::at_the_same_time,
+            "a change, a command and a deletion are repeated without effect, too" => starts::others,
+            "a start is repeated as the run was, and with `Prefer: wait` as it is" => starts::waiting,
             "a GET takes no notice of a key" => starts::reads,
         }
         "resources": {
@@ -98,6 +107,22 @@ pub async fn check(server: &Outside) -> Vec<Line> {
             "schemas that are none, remote or too large are refused" => resources::schemas,
             "a playbook counts its versions" => resources::playbook,
             "an event destination shows its secret once" => resources::destination,
+        }
+        "changes": {
+            "of an agent: null clears `description`" => changes::agent,
+            "of a source: null clears `name`, `website` is replaced" => changes::source,
+            "of a credential: null clears `external_id`, `auth_credentials` is replaced whole" => changes::credential,
+            "of a task: null clears prompt, schemas and storage; settings are merged" => changes::task,
+            "of a destination: its configuration is merged, `events` is replaced" => changes::destination,
+            "that say what is so already change nothing" => changes::nothing,
+            "a reset makes a task `learning`, and keeps its playbooks" => changes::reset,
+        }
+        "tokens": {
+            "a token is shown with its end; what it is narrowed to must be there" => tokens::made,
+            "a page makes one credential, runs a task with it, reads and answers that run" => tokens::allowed,
+            "a page may do nothing else, and sees no other run" => tokens::refused,
+            "a narrowed token is for that alone" => tokens::narrowed,
+            "pages of any origin may make a token's calls, and no others" => tokens::origins,
         }
         "runs": {
             "a run is queued with every field, and canceled for good" => runs::canceled,
@@ -110,6 +135,22 @@ pub async fn check(server: &Outside) -> Vec<Line> {
             "`outcome` is `result`, `workflow_id` matches none" => runs::older_filters,
             "a run that waits for nobody takes no answer and no review" => runs::no_answer,
             "events rise in number, and show no more than their resource" => runs::events,
+        }
+        "deliveries": {
+            "an event is delivered to whoever asked for its type, and listed at once" => deliveries::written,
+            "a delivery is sent once more, and a period replayed" => deliveries::again,
+            "a test says what came of it, and a rotation shows another secret" => deliveries::tested,
+            "older spellings of a destination mean the same" => deliveries::older_spellings,
+        }
+        "the stream": {
+            "an event arrives as it commits, as it is read afterwards" => stream::arrives,
+            "`Last-Event-ID` goes on without a gap, and must name an event" => stream::resumes,
+            "`type` and `task_run_id` leave out the others" => stream::filtered,
+            "a silent stream beats" => stream::beats,
+        }
+        "limits": {
+            "an answer to a known key says how many requests are left" => limits::headers,
+            "an answer to an unknown key does not" => limits::unknown_keys,
         }
         "the document": {
             "`/openapi.json` is OpenAPI 3.1, without a key" => document::served,

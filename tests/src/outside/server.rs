@@ -1,11 +1,12 @@
 //! The server that is checked, and what was made on it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use reqwest::header::HeaderMap;
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use super::document::Document;
@@ -13,6 +14,9 @@ use crate::client::{http, text};
 
 /// The longest that any call here may take: longer than the waits that are asked for.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many requests one promise makes at most: with fewer left it waits for the next window.
+const ENOUGH: u64 = 80;
 
 /// A pool that no worker leases, so that runs stay as they are.
 const POOL: &str = "contract-check";
@@ -27,6 +31,9 @@ pub struct Outside {
     made: Mutex<Vec<String>>,
     /// How the answers so far differ from the document.
     pub(super) strays: Mutex<Vec<String>>,
+    /// What the last answer said of the limit of requests: how many are left, and for how many seconds.
+    remaining: AtomicU64,
+    resets_in: AtomicU64,
 }
 
 /// What a call was answered.
@@ -65,7 +72,27 @@ impl Outside {
             document: Document::new(document)?,
             made: Mutex::default(),
             strays: Mutex::default(),
+            remaining: AtomicU64::new(u64::MAX),
+            resets_in: AtomicU64::default(),
         })
+    }
+
+    /// Waits until the server takes enough requests to check a promise, where it limits them.
+    pub(super) async fn rested(&self) {
+        if self.remaining.load(Ordering::Relaxed) < ENOUGH {
+            let seconds = self.resets_in.load(Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+        }
+    }
+
+    fn note_limit(&self, answered: &Answered) {
+        let number = |name| answered.header(name).parse().ok();
+        if let (Some(remaining), Some(resets_in)) =
+            (number("ratelimit-remaining"), number("ratelimit-reset"))
+        {
+            self.remaining.store(remaining, Ordering::Relaxed);
+            self.resets_in.store(resets_in, Ordering::Relaxed);
+        }
     }
 
     /// A call with the key.
@@ -180,6 +207,11 @@ impl Call<'_> {
         self
     }
 
+    /// Sends it, and leaves what is answered to be read: a stream, for as long as this.
+    pub(super) async fn begin(self, at_most: Duration) -> anyhow::Result<Response> {
+        Ok(self.request.timeout(at_most).send().await?)
+    }
+
     /// Sends it. What was made is deleted at the end, and what the document does not say is noted.
     pub(super) async fn send(self) -> anyhow::Result<Answered> {
         let answer = self.request.send().await?;
@@ -195,6 +227,7 @@ impl Call<'_> {
             bytes,
             body,
         };
+        self.server.note_limit(&answered);
         let path = self.path.split('?').next().unwrap_or_default();
         let strays = self
             .server

@@ -103,6 +103,69 @@ pub(super) async fn at_the_same_time(server: &Outside) -> anyhow::Result<()> {
     Ok(())
 }
 
+pub(super) async fn others(server: &Outside) -> anyhow::Result<()> {
+    let agent = server.agent().await?;
+    let agent = format!("/v2/agents/{}", text(&agent, "id")?);
+    let run = server.run(json!({})).await?;
+    let cancel = format!("/v2/task-runs/{}/cancel", text(&run, "id")?);
+    let change = json!({"name": "Renamed"});
+    let calls = [
+        (Method::PATCH, &agent, Some(&change)),
+        (Method::POST, &cancel, None),
+        (Method::DELETE, &agent, None),
+    ];
+
+    for (method, path, body) in calls {
+        let key = fresh(server).await?;
+        let call = || {
+            let call = server.call(method.clone(), path);
+            let call = call.header("idempotency-key", &key);
+            match body {
+                Some(body) => call.json(body),
+                None => call,
+            }
+        };
+        let first = call().send().await?;
+        let second = call().send().await?;
+
+        ensure!(first.status == 200, "{method}: {}", first.body);
+        ensure!(second.status == 200, "{method}: {}", second.body);
+        ensure!(first.bytes == second.bytes, "{method}: {}", second.body);
+        let told = second.header("idempotent-replayed");
+        ensure!(told == "true", "{method}: {told}");
+    }
+    Ok(())
+}
+
+pub(super) async fn waiting(server: &Outside) -> anyhow::Result<()> {
+    let (task, key) = (server.task(json!({})).await?, fresh(server).await?);
+    let path = format!("/v2/tasks/{}/run", text(&task, "id")?);
+    let start = || {
+        let call = server.call(Method::POST, &path);
+        call.header("idempotency-key", &key).json(&json!({}))
+    };
+    let first = start().send().await?;
+    ensure!(first.status == 201, "{}", first.body);
+    let cancel = format!("/v2/task-runs/{}/cancel", text(&first.body, "id")?);
+    server.call(Method::POST, &cancel).send().await?;
+
+    let kept = start().send().await?;
+    let read = start().header("prefer", "wait=5").send().await?;
+
+    ensure!(kept.bytes == first.bytes, "{}", kept.body);
+    ensure!(read.body["id"] == first.body["id"], "{}", read.body);
+    ensure!(read.body["status"] == "canceled", "{}", read.body);
+    for repeated in [kept, read] {
+        let told = repeated.header("idempotent-replayed");
+        ensure!(
+            repeated.status == 201 && told == "true",
+            "{}: {told}",
+            repeated.status
+        );
+    }
+    Ok(())
+}
+
 pub(super) async fn reads(server: &Outside) -> anyhow::Result<()> {
     let call = || {
         server
