@@ -115,6 +115,22 @@ impl Ground {
         Ok(tables)
     }
 
+    /// What an operator keeps secret here: the master key, and the passwords of database and Redis.
+    ///
+    /// # Errors
+    /// The key file cannot be read.
+    pub fn secrets(&self) -> anyhow::Result<Vec<String>> {
+        let mut secrets = Vec::new();
+        let key_file = self.data_folder().join("master.key");
+        if key_file.exists() {
+            secrets.push(std::fs::read_to_string(key_file)?.trim().to_owned());
+        }
+        let urls = self.variables.iter();
+        let urls = urls.filter_map(|(_, value)| reqwest::Url::parse(value).ok());
+        secrets.extend(urls.filter_map(|url| url.password().map(str::to_owned)));
+        Ok(secrets)
+    }
+
     /// The settings that lead a server here, the data folder apart.
     pub fn variables(&self) -> &[(&'static str, String)] {
         &self.variables
