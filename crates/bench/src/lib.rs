@@ -14,6 +14,7 @@ mod row;
 mod server;
 mod site;
 mod tier_alone;
+mod waits;
 mod walk;
 mod world;
 

@@ -7,7 +7,7 @@ use std::pin::Pin;
 
 use anyhow::Context;
 
-use crate::{floor, http_tier, idle, memory, tier_alone};
+use crate::{floor, http_tier, idle, memory, tier_alone, waits};
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,10 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "idle",
         measure: |binary, _| Box::pin(idle::measure(binary)),
+    },
+    Row {
+        name: "waits",
+        measure: |binary, size| Box::pin(waits::measure(binary, size)),
     },
 ];
 

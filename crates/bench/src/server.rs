@@ -11,7 +11,8 @@ use anyhow::{Context, bail, ensure};
 use reqwest::Method;
 use serde_json::Value;
 
-const KEY: &str = "sk_test_0123456789abcdefghijABCDEFGHIJ01";
+/// The key of every server here.
+pub(crate) const KEY: &str = "sk_test_0123456789abcdefghijABCDEFGHIJ01";
 
 /// How long a start may take, whatever it should take.
 const START: Duration = Duration::from_secs(30);
@@ -26,6 +27,7 @@ const LOOK: Duration = Duration::from_millis(1);
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    ops_address: SocketAddr,
     client: reqwest::Client,
     /// From its start until it was ready.
     pub(crate) ready_after: Duration,
@@ -39,6 +41,18 @@ impl Server {
     /// # Errors
     /// It does not get ready.
     pub(crate) async fn start(binary: &Path, folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(binary, folder, &[]).await
+    }
+
+    /// The same with settings that the row needs, by their variables.
+    ///
+    /// # Errors
+    /// It does not get ready.
+    pub(crate) async fn start_with(
+        binary: &Path,
+        folder: &Path,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let (address, ops_address) = (free_address()?, free_address()?);
         let log = File::options()
             .create(true)
@@ -63,6 +77,7 @@ impl Server {
             .env("WINDLASS_RATE_LIMIT", "0")
             .env("WINDLASS_SOURCE_HEAD_SECONDS", "600")
             .env("WINDLASS_SOURCE_STEP_SECONDS", "3600")
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stderr(log)
             .spawn()
@@ -70,6 +85,7 @@ impl Server {
         let mut server = Self {
             child,
             address,
+            ops_address,
             client,
             ready_after: Duration::ZERO,
         };
@@ -89,6 +105,24 @@ impl Server {
             );
             tokio::time::sleep(LOOK).await;
         }
+    }
+
+    /// Where the API is served.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What `/metrics` says of a gauge without labels; 0 where it has not been set yet.
+    ///
+    /// # Errors
+    /// It does not answer, or with no number.
+    pub(crate) async fn gauge(&self, name: &str) -> anyhow::Result<f64> {
+        let url = format!("http://{}/metrics", self.ops_address);
+        let text = self.client.get(url).send().await?.text().await?;
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(Ok(0.0), |number| Ok(number.parse()?))
     }
 
     pub(crate) fn process_id(&self) -> u32 {
