@@ -90,6 +90,11 @@ const STANDS: &[Stand] = &[
         because: "a handler calls a use case or a port, and the binary chooses the adapters",
     },
     Stand {
+        of: "mcp",
+        may_know: &[],
+        because: "an assistant is a client of the API like any other",
+    },
+    Stand {
         of: "conformance",
         may_know: &["application", "domain"],
         because: "what a port promises is said without any adapter",

@@ -6,6 +6,8 @@ use crate::audit::AuditArguments;
 use crate::config::ServeArguments;
 use crate::demo::DemoArguments;
 use crate::keys::KeysArguments;
+#[cfg(feature = "mcp")]
+use crate::mcp::McpArguments;
 use crate::organizations::OrganizationsArguments;
 use crate::playbook::PlaybookArguments;
 use crate::vault::VaultArguments;
@@ -32,6 +34,10 @@ pub(crate) enum Command {
     Vault(VaultArguments),
     /// Checks a playbook before it is written, and prints the schema of playbooks. Needs no server.
     Playbook(PlaybookArguments),
+    /// Gives an assistant the tools to have tasks done, over standard input and output (Model Context
+    /// Protocol). A server offers the same at /mcp.
+    #[cfg(feature = "mcp")]
+    Mcp(McpArguments),
     /// Shows the whole of it in half a minute: a server, a website, a run, its webhooks. Leaves
     /// nothing behind.
     Demo(DemoArguments),

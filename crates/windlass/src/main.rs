@@ -20,6 +20,8 @@ mod embedded;
 mod first_start;
 mod keys;
 mod log;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod operator;
 mod organizations;
 mod playbook;
@@ -81,6 +83,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Audit(arguments) => Box::pin(audit::run(arguments)).await,
         Command::Vault(arguments) => Box::pin(vault::run(arguments)).await,
         Command::Playbook(arguments) => playbook::run(&arguments),
+        #[cfg(feature = "mcp")]
+        Command::Mcp(arguments) => Box::pin(mcp::run(arguments)).await,
         Command::Demo(arguments) => {
             let stop = StopSignal::listen()?;
             Box::pin(demo::run(&arguments, &stop)).await

@@ -92,6 +92,8 @@ impl Server {
                 front_drain.clone(),
             ),
         );
+        #[cfg(feature = "mcp")]
+        let api = windlass_mcp::router(api);
         let ops_answers = ops_router(Ops {
             application: Arc::clone(&application),
             drain: front_drain.clone(),

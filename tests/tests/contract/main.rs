@@ -1,5 +1,6 @@
 //! The contract from outside: what others make of the OpenAPI document works on the built binary.
 
+mod assistant;
 mod canaries;
 mod generated_client;
 mod outside;

@@ -1,0 +1,328 @@
+//! Tasks as tools of their own, each with its own input schema.
+//!
+//! Which ones a caller says, since a tool costs an assistant attention: all that are live, or some by
+//! their ids.
+
+use std::str::FromStr;
+
+use rmcp::model::{CallToolResult, JsonObject};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::call::Call;
+use crate::reach::Reach;
+use crate::tool::{acts, failure, json, told};
+use crate::tools::started;
+
+/// The most tasks that are tools at once.
+const AT_MOST: usize = 100;
+
+/// The longest part of a tool's name that comes from the task's. Assistants take 64 in all.
+const NAME_LENGTH: usize = 48;
+
+/// Which tasks are tools.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum TaskTools {
+    /// None.
+    #[default]
+    None,
+    /// The newest hundred of those that are live.
+    Live,
+    /// These, whatever their status.
+    Of(Vec<String>),
+}
+
+/// A word that says no tasks.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is neither `live` nor ids of tasks, separated by commas, {AT_MOST} at most")]
+pub struct UnknownTaskTools(String);
+
+impl FromStr for TaskTools {
+    type Err = UnknownTaskTools;
+
+    /// `live`, or ids of tasks that are separated by commas.
+    fn from_str(text: &str) -> Result<Self, UnknownTaskTools> {
+        if text == "live" {
+            return Ok(Self::Live);
+        }
+        let ids: Vec<String> = text.split(',').map(|id| id.trim().to_owned()).collect();
+        if ids.len() > AT_MOST || !ids.iter().all(|id| id.starts_with("task_")) {
+            return Err(UnknownTaskTools(text.to_owned()));
+        }
+        Ok(Self::Of(ids))
+    }
+}
+
+/// A task that is a tool.
+pub(crate) struct TaskTool {
+    name: String,
+    task: Task,
+}
+
+#[derive(Deserialize)]
+struct Task {
+    id: String,
+    name: String,
+    prompt: Option<String>,
+    input_schema: Option<Value>,
+}
+
+/// The arguments of a task's tool.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Arguments {
+    input: Option<Value>,
+    credential_id: Option<String>,
+    source_id: Option<String>,
+    session_id: Option<String>,
+    wait_seconds: Option<u32>,
+    idempotency_key: Option<String>,
+}
+
+/// The tools of these tasks, as they are now.
+///
+/// # Errors
+/// What the API says where it refuses.
+pub(crate) async fn task_tools(
+    wanted: &TaskTools,
+    reach: &Reach,
+) -> Result<Vec<TaskTool>, Box<CallToolResult>> {
+    let mut tasks = Vec::new();
+    match wanted {
+        TaskTools::None => {}
+        TaskTools::Live => {
+            let call = Call::get(&["tasks"]).query("status", Some("live"));
+            let page = json(reach.call(call.query("limit", Some(AT_MOST))).await)?;
+            let rows = page["data"].as_array().cloned().unwrap_or_default();
+            tasks.extend(rows.into_iter().filter_map(task));
+        }
+        TaskTools::Of(ids) => {
+            for id in ids {
+                tasks.extend(task(json(reach.call(Call::get(&["tasks", id])).await)?));
+            }
+        }
+    }
+    Ok(named(tasks))
+}
+
+fn task(value: Value) -> Option<Task> {
+    serde_json::from_value(value).ok()
+}
+
+/// Names are made from those of the tasks; where two would have one name, they end in a number, the
+/// older task's in the lower.
+fn named(mut tasks: Vec<Task>) -> Vec<TaskTool> {
+    tasks.sort_by(|left, right| left.id.cmp(&right.id));
+    tasks.dedup_by(|left, right| left.id == right.id);
+    let mut tools: Vec<TaskTool> = Vec::new();
+    for task in tasks {
+        let base = format!("run_{}", word(&task.name));
+        let taken = |name: &String| tools.iter().any(|tool| tool.name == *name);
+        let numbered = (2..).map(|number| format!("{base}_{number}"));
+        let name = std::iter::once(base.clone())
+            .chain(numbered)
+            .find(|name| !taken(name));
+        // There are more numbers than tools.
+        let name = name.unwrap_or(base);
+        tools.push(TaskTool { name, task });
+    }
+    tools
+}
+
+/// A name in the letters that a tool's name may have.
+fn word(name: &str) -> String {
+    let mut word = String::new();
+    for character in name.chars().flat_map(char::to_lowercase) {
+        if character.is_ascii_alphanumeric() {
+            word.push(character);
+        } else if !word.is_empty() && !word.ends_with('_') {
+            word.push('_');
+        }
+        if word.len() == NAME_LENGTH {
+            break;
+        }
+    }
+    match word.trim_end_matches('_') {
+        "" => "task".to_owned(),
+        word => word.to_owned(),
+    }
+}
+
+impl TaskTool {
+    /// What an assistant calls it by.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the assistant is told of it.
+    pub(crate) fn definition(&self) -> rmcp::model::Tool {
+        let what = match &self.task.prompt {
+            Some(prompt) => format!("{}: {prompt}", self.task.name),
+            None => format!("{}.", self.task.name),
+        };
+        let description =
+            format!("{what}\n\nStarts a run of this task and answers it, as `start_run` does.");
+        rmcp::model::Tool::new(self.name.clone(), description, self.schema())
+            .with_title(self.task.name.clone())
+            .with_annotations(acts())
+    }
+
+    fn schema(&self) -> JsonObject {
+        let mut input = self.task.input_schema.clone().unwrap_or(Value::Bool(true));
+        rebase(&mut input);
+        let needs_input = self.task.input_schema.as_ref().is_some_and(demands);
+        let text = |description: &str| json!({"type": "string", "description": description});
+        let mut schema = JsonObject::new();
+        schema.insert("type".into(), json!("object"));
+        schema.insert(
+            "properties".into(),
+            json!({
+                "input": input,
+                "credential_id": text("Who is to be logged in, from `list_credentials`."),
+                "source_id": text("Where, from `list_sources`; needed only without a credential and a session."),
+                "session_id": text("The session of an earlier run, to go on in it."),
+                "wait_seconds": {"type": "integer", "minimum": 0, "maximum": 60,
+                    "description": "How long to wait until it has ended or needs somebody; 20 where left out."},
+                "idempotency_key": text("A text that you make up for this start, to repeat a call without starting anew."),
+            }),
+        );
+        schema.insert("additionalProperties".into(), json!(false));
+        if needs_input {
+            schema.insert("required".into(), json!(["input"]));
+        }
+        schema
+    }
+
+    /// Starts a run of it.
+    pub(crate) async fn run(&self, reach: &Reach, arguments: JsonObject) -> CallToolResult {
+        let arguments = match serde_json::from_value::<Arguments>(Value::Object(arguments)) {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                return failure(format!("the arguments do not fit `{}`: {error}", self.name));
+            }
+        };
+        let body = json!({
+            "input": arguments.input,
+            "credential_id": arguments.credential_id,
+            "source_id": arguments.source_id,
+            "session_id": arguments.session_id,
+        });
+        let key = arguments.idempotency_key.as_deref();
+        match started(&self.task.id, body, arguments.wait_seconds, key) {
+            Ok(call) => told(reach.call(call).await),
+            Err(why) => failure(why),
+        }
+    }
+}
+
+/// Whether a schema asks for something, so that a run without input would be refused.
+fn demands(schema: &Value) -> bool {
+    schema["required"].as_array().is_some_and(|names| !names.is_empty())
+}
+
+/// Makes what refers to the schema's own root refer to where the schema stands now. A task's schema
+/// refers nowhere else.
+fn rebase(schema: &mut Value) {
+    match schema {
+        Value::Object(keywords) => {
+            for (keyword, value) in keywords {
+                match (keyword.as_str(), value) {
+                    // Values, not schemas.
+                    ("const" | "enum" | "default" | "examples", _) => {}
+                    ("$ref" | "$dynamicRef", Value::String(target)) => {
+                        if let Some(pointer) = target.strip_prefix('#')
+                            && (pointer.is_empty() || pointer.starts_with('/'))
+                        {
+                            *target = format!("#/properties/input{pointer}");
+                        }
+                    }
+                    (_, value) => rebase(value),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(rebase),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Task, TaskTools, named, rebase, word};
+
+    fn task(id: &str, name: &str) -> Task {
+        Task {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            prompt: None,
+            input_schema: None,
+        }
+    }
+
+    #[test]
+    fn a_word_has_the_letters_of_a_tools_name() {
+        for (name, expected) in [
+            ("Download the invoice", "download_the_invoice"),
+            ("  Q3/2026 — Rechnung!  ", "q3_2026_rechnung"),
+            ("請求書", "task"),
+            ("ÄÖ x", "x"),
+        ] {
+            assert_eq!(word(name), expected, "{name}");
+        }
+        assert!(word(&"long name ".repeat(30)).len() <= 48);
+    }
+
+    #[test]
+    fn two_tasks_of_one_name_are_two_tools() {
+        let tools = named(vec![
+            task("task_b", "Invoice"),
+            task("task_a", "invoice"),
+            task("task_c", "Invoice 2"),
+            task("task_b", "Invoice"),
+        ]);
+
+        let names: Vec<_> = tools
+            .iter()
+            .map(|tool| (tool.task.id.as_str(), tool.name()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("task_a", "run_invoice"),
+                ("task_b", "run_invoice_2"),
+                ("task_c", "run_invoice_2_2")
+            ]
+        );
+    }
+
+    #[test]
+    fn references_follow_their_schema() {
+        let mut schema = json!({
+            "$defs": {"month": {"type": "string"}, "tree": {"items": {"$ref": "#"}}},
+            "properties": {"from": {"$ref": "#/$defs/month"}, "near": {"$ref": "#anchor"}},
+            "enum": [{"$ref": "#/$defs/month"}],
+        });
+
+        rebase(&mut schema);
+
+        assert_eq!(
+            schema,
+            json!({
+                "$defs": {"month": {"type": "string"}, "tree": {"items": {"$ref": "#/properties/input"}}},
+                "properties": {"from": {"$ref": "#/properties/input/$defs/month"}, "near": {"$ref": "#anchor"}},
+                "enum": [{"$ref": "#/$defs/month"}],
+            })
+        );
+    }
+
+    #[test]
+    fn tasks_are_named_by_a_word_or_by_their_ids() {
+        assert_eq!("live".parse(), Ok(TaskTools::Live));
+        let two = TaskTools::Of(vec!["task_a".into(), "task_b".into()]);
+        assert_eq!("task_a, task_b".parse(), Ok(two));
+        for wrong in ["", "all", "task_a,", "src_a", "live,task_a"] {
+            assert!(wrong.parse::<TaskTools>().is_err(), "{wrong}");
+        }
+    }
+}
