@@ -64,7 +64,11 @@ impl Call {
     /// With a parameter, where there is a value.
     pub(crate) fn query(mut self, name: &str, value: Option<impl ToString>) -> Self {
         if let Some(value) = value {
-            let before = if self.path_and_query.contains('?') { '&' } else { '?' };
+            let before = if self.path_and_query.contains('?') {
+                '&'
+            } else {
+                '?'
+            };
             self.path_and_query.push(before);
             self.path_and_query.push_str(name);
             self.path_and_query.push('=');

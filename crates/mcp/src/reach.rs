@@ -130,7 +130,10 @@ impl Remote {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
-        let mut response = request.send().await.map_err(|error| self.unreachable(error))?;
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(error))?;
         let status = response.status();
         let mut body = Vec::new();
         while let Some(chunk) = response

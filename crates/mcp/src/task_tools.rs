@@ -217,7 +217,9 @@ impl TaskTool {
 
 /// Whether a schema asks for something, so that a run without input would be refused.
 fn demands(schema: &Value) -> bool {
-    schema["required"].as_array().is_some_and(|names| !names.is_empty())
+    schema["required"]
+        .as_array()
+        .is_some_and(|names| !names.is_empty())
 }
 
 /// Makes what refers to the schema's own root refer to where the schema stands now. A task's schema

@@ -5,8 +5,11 @@ use std::io::{self, IsTerminal};
 use std::sync::Mutex;
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 use crate::config::{LogConfig, LogFormat};
 
@@ -35,14 +38,23 @@ pub(crate) fn levels(text: &str) -> Result<String, String> {
 pub(crate) fn to_standard_error(config: &LogConfig) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(&config.log_level)
         .with_context(|| format!("failed to read the log level {:?}", config.log_level))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
-    let installed = match config.log_format {
-        LogFormat::Text => subscriber.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    let filter = filter.and(filter_fn(holds_no_message));
+    let lines = fmt::layer().with_writer(io::stderr);
+    let lines = match config.log_format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
+    let installed = tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .try_init();
     installed.map_err(|error| anyhow::anyhow!("failed to start the log: {error}"))
+}
+
+/// Whether a line is none of those in which a library writes down whole messages, with the answers of
+/// people in them. No level may show those.
+fn holds_no_message(line: &Metadata<'_>) -> bool {
+    let from_mcp = line.target() == "rmcp" || line.target().starts_with("rmcp::");
+    !from_mcp || *line.level() == Level::ERROR
 }
 
 /// Logs to a file from now on, for a program that has the terminal for something else.

@@ -129,9 +129,7 @@ async fn plant(world: &World) -> anyhow::Result<BTreeMap<&'static str, String>> 
     let task_id = world.task(json!({})).await?;
     let run_id = world.run(&task_id, &login).await?;
     let asking = client.run_in(&run_id, &["interaction_required"]).await?;
-    let answer = format!("/v2/task-runs/{run_id}/interaction");
-    let wrong = json!({"input": {"code": ANSWER_CANARY}});
-    client.post(&answer, &wrong).await?;
+    by_an_assistant(world, &run_id).await?;
     let asked = [text(&asking["interaction"], "id")?.to_owned()].into();
     client.asks_anew_or_ended(&run_id, &asked).await?;
     world.answer_code(&run_id, &user).await?;
@@ -159,6 +157,21 @@ async fn plant(world: &World) -> anyhow::Result<BTreeMap<&'static str, String>> 
         ("run_id", run_id),
     ]
     .into())
+}
+
+/// Answers what a run asks by the tool of an assistant, whose protocol has a library that logs.
+async fn by_an_assistant(world: &World, run_id: &str) -> anyhow::Result<()> {
+    let answer = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {
+        "name": "answer_interaction",
+        "arguments": {"run_id": run_id, "answers": {"code": ANSWER_CANARY}}}});
+    let called = http()
+        .post(format!("{}/mcp", world.server.url()))
+        .bearer_auth(KEY)
+        .header("accept", "application/json, text/event-stream")
+        .json(&answer);
+    let answered: Value = called.send().await?.json().await?;
+    ensure!(answered["result"]["isError"] == false, "{answered}");
+    Ok(())
 }
 
 /// Makes every call of the document: what reads as it is, what writes with a field that it has not,

@@ -28,6 +28,10 @@ impl Tool for CancelRun {
     }
 
     async fn run(self, reach: &Reach) -> CallToolResult {
-        told(reach.call(Call::post(&["task-runs", &self.run_id, "cancel"])).await)
+        told(
+            reach
+                .call(Call::post(&["task-runs", &self.run_id, "cancel"]))
+                .await,
+        )
     }
 }

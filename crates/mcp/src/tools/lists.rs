@@ -164,7 +164,8 @@ pub(crate) struct ListFiles {
 impl Tool for ListFiles {
     const NAME: &'static str = "list_files";
     const TITLE: &'static str = "List files";
-    const DESCRIPTION: &'static str = "Lists the files that runs have captured, newest first. `read_file` reads one by its id.";
+    const DESCRIPTION: &'static str =
+        "Lists the files that runs have captured, newest first. `read_file` reads one by its id.";
 
     fn hints() -> ToolAnnotations {
         reads()
