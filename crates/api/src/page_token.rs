@@ -201,13 +201,13 @@ pub(crate) async fn share(request: Request, next: Next) -> Response {
     let is_shared = headers.contains_key(header::ORIGIN)
         && (methods.contains(&request.method().as_str())
             || (request.method() == Method::OPTIONS && !methods.is_empty()));
-    if !is_shared {
-        return next.run(request).await;
-    }
-    let is_preflight = request.method() == Method::OPTIONS
+    let is_preflight = is_shared
+        && request.method() == Method::OPTIONS
         && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut shared: Vec<(HeaderName, HeaderValue)> =
-        vec![(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY)];
+    let mut shared: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    if is_shared {
+        shared.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY));
+    }
     let mut response = if is_preflight {
         shared.push((header::ACCESS_CONTROL_ALLOW_HEADERS, TAKEN));
         shared.push((header::ACCESS_CONTROL_MAX_AGE, REMEMBERED));
@@ -216,7 +216,11 @@ pub(crate) async fn share(request: Request, next: Next) -> Response {
         }
         StatusCode::NO_CONTENT.into_response()
     } else {
-        shared.push((header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED));
+        if is_shared {
+            shared.push((header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED));
+        }
+        // Nothing else is kept while the call is answered, which may take as long as a wait.
+        drop(methods);
         next.run(request).await
     };
     response.headers_mut().extend(shared);

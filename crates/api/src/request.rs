@@ -87,9 +87,13 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
         address,
         trace_parent,
     });
-    let handled = AssertUnwindSafe(next.run(request))
-        .catch_unwind()
-        .instrument(span.clone());
+    // On the heap, so that the future of this function, which lives as long as a call waits, has not
+    // room for it several times over.
+    let handled = Box::pin(
+        AssertUnwindSafe(next.run(request))
+            .catch_unwind()
+            .instrument(span.clone()),
+    );
     let handled = if is_write(&method) {
         // axum drops a handler when its client goes away; a write is carried to its end.
         let write = api.config.drain.writes().spawn(handled);

@@ -93,15 +93,16 @@ pub async fn serve(
                 request.map(Body::new)
             });
         let service = TowerToHyperService::new(service);
-        let (http, tls, watcher) = (http.clone(), tls.clone(), graceful.watcher());
-        let stopping = drain.token().clone();
-        tokio::spawn(async move {
-            let ended = match tls {
-                None => {
-                    let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
-                    watcher.watch(http.serve_connection(stream, service)).await
-                }
-                Some(tls) => {
+        let (http, watcher) = (http.clone(), graceful.watcher());
+        match tls.clone() {
+            None => {
+                let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
+                let connection = watcher.watch(http.serve_connection(stream, service));
+                tokio::spawn(served(connection, permit));
+            }
+            Some(tls) => {
+                let stopping = drain.token().clone();
+                tokio::spawn(async move {
                     let greeting = tls.accept(stream);
                     let greeting = tokio::time::timeout(limits.header_read_timeout, greeting);
                     // A client that says nothing does not hold up a stop, either.
@@ -111,14 +112,11 @@ pub async fn serve(
                         return;
                     };
                     let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
-                    watcher.watch(http.serve_connection(stream, service)).await
-                }
-            };
-            if let Err(error) = ended {
-                debug!(%error, "a connection ended early");
+                    let connection = watcher.watch(http.serve_connection(stream, service));
+                    served(connection, permit).await;
+                });
             }
-            drop(permit);
-        });
+        }
     }
     drop(listener);
     let drained = tokio::time::timeout(limits.drain, async {
@@ -129,6 +127,17 @@ pub async fn serve(
         warn!("requests on {address} did not end within the drain");
     }
     Ok(())
+}
+
+/// Serves a connection to its end. A task of its own kind for each kind of stream: every open
+/// connection has the memory of the largest that its task could be.
+async fn served(
+    connection: impl Future<Output = Result<(), hyper::Error>>,
+    _permit: OwnedSemaphorePermit,
+) {
+    if let Err(error) = connection.await {
+        debug!(%error, "a connection ended early");
+    }
 }
 
 async fn accept(

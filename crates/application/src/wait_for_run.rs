@@ -74,18 +74,22 @@ impl WaitForRun {
         // Before the first look, so that nothing falls between the two.
         let mut listener = self.signals.listen(&[Topic::Run(run_id)]);
         let waiting = Waiting::enter(self, run_id);
+        let mut is_over = false;
         loop {
-            let view = self.runs.get(organization, run_id).await?;
-            let view = view.ok_or(CallError::NotFound(Resource::TaskRun))?;
-            if is_settled(view.run.status()) {
-                return Ok(view);
+            {
+                let view = self.runs.get(organization, run_id).await?;
+                let view = view.ok_or(CallError::NotFound(Resource::TaskRun))?;
+                if is_over || is_settled(view.run.status()) {
+                    return Ok(view);
+                }
+                // Whoever waits keeps nothing of the run: thousands may.
             }
-            tokio::select! {
-                () = listener.heard() => {}
-                () = waiting.settled.notified() => {}
-                () = stop.cancelled() => return Ok(view),
-                () = tokio::time::sleep_until(deadline) => return Ok(view),
-            }
+            is_over = tokio::select! {
+                () = listener.heard() => false,
+                () = waiting.settled.notified() => false,
+                () = stop.cancelled() => true,
+                () = tokio::time::sleep_until(deadline) => true,
+            };
         }
     }
 
