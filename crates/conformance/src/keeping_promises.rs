@@ -30,6 +30,7 @@ macro_rules! keeping_promises {
                 a_deleted_tasks_versions_go_with_its_last_run,
                 events_and_deliveries_go_by_their_age,
                 forgotten_answers_go,
+                ten_thousand_keys_are_told_apart_and_forgotten,
                 silent_workers_that_hold_nothing_go,
                 contents_without_a_row_are_orphans,
             ]

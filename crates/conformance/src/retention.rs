@@ -1,18 +1,21 @@
 //! What the port `Retention` promises: what is over goes, step by step, and nothing else does.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::stream::{self, StreamExt};
 use windlass_application::ports::blobs::OwnedBlob;
 use windlass_application::ports::deliveries::DeliveryFilter;
 use windlass_application::ports::retention::Captured;
 use windlass_application::ports::runs::Attachment;
 use windlass_application::random::random;
 use windlass_domain::Timestamp;
+use windlass_domain::agent::AgentEdit;
 use windlass_domain::file::StoredFile;
 use windlass_domain::id::{RunId, SessionId, StorageId};
 use windlass_domain::run::{AfterRun, Finish, FinishOutcome, Run, Status, WorkerCommand};
 use windlass_domain::screenshot::Screenshot;
 
+use crate::idempotency::replayed;
 use crate::keeping::Keeping;
 use crate::run_activities::new_file;
 use crate::screenshots::new_screenshot;
@@ -20,6 +23,15 @@ use crate::stage::{Stage, output};
 use crate::store::done;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// How many keys a busy organization may use in a day.
+const KEYS: u32 = 10_000;
+
+/// How many requests are under way at once.
+const CALLERS: usize = 64;
+
+/// How many answers retention drops at once.
+const STEP: u32 = 500;
 
 /// Files and screenshots of before a moment are gone, each once and the oldest first; their rows say
 /// so and stay.
@@ -253,6 +265,48 @@ pub async fn forgotten_answers_go(keeping: &Keeping) {
         ],
         [2, 1, 0]
     );
+}
+
+/// Many keys of a day are told apart. Once they are forgotten the next request does not pay for them,
+/// and retention drops them in steps.
+pub async fn ten_thousand_keys_are_told_apart_and_forgotten(keeping: &Keeping) {
+    let fixture = &keeping.fixture;
+    let agent = fixture.agent("agt_1").await;
+    let ask = |key: u32| {
+        let write = fixture.write_once(&format!("k{key}"), "body");
+        let agents = &fixture.ports.agents;
+        // It changes nothing, and its answer is kept all the same.
+        agents.update(write, &agent.id, AgentEdit::default())
+    };
+    let at_once = |keys: Vec<u32>| {
+        let asked = stream::iter(keys).map(ask).buffer_unordered(CALLERS);
+        asked.collect::<Vec<_>>()
+    };
+
+    let first = at_once((0..KEYS).collect()).await;
+    let again = at_once((0..KEYS).step_by(100).collect()).await;
+    fixture.clock.advance(DAY);
+    let began = Instant::now();
+    done(ask(0).await.expect("its key is forgotten"));
+    let took = began.elapsed();
+    let mut steps = Vec::new();
+    while steps.last() != Some(&0) {
+        let dropped = keeping.retention.drop_answers(STEP).await;
+        steps.push(dropped.expect("a step"));
+    }
+
+    for written in first {
+        done(written.expect("each key is another"));
+    }
+    for written in again {
+        replayed(written);
+    }
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    let dropped: u32 = steps.iter().sum();
+    let taken_away = KEYS - dropped;
+    assert!((1..=100).contains(&taken_away), "{taken_away} by a request");
+    assert!(steps.iter().all(|step| *step <= STEP), "{steps:?}");
+    replayed(ask(0).await);
 }
 
 /// A worker goes that has said nothing for long and holds nothing; it may come back as a new one.

@@ -468,6 +468,16 @@ async fn a_call_without_a_body_takes_none() {
 #[tokio::test]
 async fn an_idempotency_key_that_is_none_is_refused() {
     let fixture = Fixture::new().await;
+    let longest = "k".repeat(256);
+    for replayed in [false, true] {
+        let call = fixture
+            .call(Method::POST, "/v2/agents")
+            .header("idempotency-key", &longest);
+        let answered = call.json(&json!({"name": "a"})).send().await;
+        assert_eq!(answered.status, 201);
+        let header = answered.headers.get("idempotent-replayed");
+        assert_eq!(header.is_some(), replayed);
+    }
 
     for key in ["k".repeat(257), String::new(), "schlüssel".to_owned()] {
         let call = fixture

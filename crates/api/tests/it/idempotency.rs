@@ -1,5 +1,6 @@
 //! A request that is sent again has one effect and one answer.
 
+use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -118,16 +119,23 @@ async fn a_repeated_call_without_a_body_answers_the_first_bytes() {
     }
 }
 
-#[tokio::test]
-async fn two_at_the_same_time_have_one_effect() {
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_at_the_same_time_have_one_effect() {
     let fixture = Fixture::new().await;
-    let body = json!({"name": "One"});
+    let (task_id, source_id) = (fixture.task().await, fixture.source().await);
+    let path = format!("/v2/tasks/{task_id}/run");
+    let body = json!({"source_id": source_id, "input": {"month": "2025-12"}});
 
-    let (first, second) = tokio::join!(
-        create(&fixture, "/v2/agents", "once", &body),
-        create(&fixture, "/v2/agents", "once", &body)
-    );
+    let callers = (0..50).map(|_| create(&fixture, &path, "once", &body));
+    let answers = join_all(callers).await;
 
-    assert_eq!(first.bytes, second.bytes);
-    assert_eq!(count(&fixture, "/v2/agents").await, 1);
+    for answered in &answers {
+        assert_eq!(answered.status, 201);
+        assert_eq!(answered.bytes, answers[0].bytes);
+    }
+    let replayed = answers
+        .iter()
+        .filter(|it| it.headers.contains_key("idempotent-replayed"));
+    assert_eq!(replayed.count(), 49);
+    assert_eq!(count(&fixture, "/v2/task-runs").await, 1);
 }
