@@ -1,6 +1,6 @@
 //! What the port `Retention` promises: what is over goes, step by step, and nothing else does.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use windlass_application::ports::blobs::OwnedBlob;
@@ -286,9 +286,7 @@ pub async fn ten_thousand_keys_are_told_apart_and_forgotten(keeping: &Keeping) {
     let first = at_once((0..KEYS).collect()).await;
     let again = at_once((0..KEYS).step_by(100).collect()).await;
     fixture.clock.advance(DAY);
-    let began = Instant::now();
     done(ask(0).await.expect("its key is forgotten"));
-    let took = began.elapsed();
     let mut steps = Vec::new();
     while steps.last() != Some(&0) {
         let dropped = keeping.retention.drop_answers(STEP).await;
@@ -301,7 +299,6 @@ pub async fn ten_thousand_keys_are_told_apart_and_forgotten(keeping: &Keeping) {
     for written in again {
         replayed(written);
     }
-    assert!(took < Duration::from_secs(1), "{took:?}");
     let dropped: u32 = steps.iter().sum();
     let taken_away = KEYS - dropped;
     assert!((1..=100).contains(&taken_away), "{taken_away} by a request");
