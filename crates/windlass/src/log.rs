@@ -62,7 +62,7 @@ fn holds_no_message(line: &Metadata<'_>) -> bool {
 /// # Errors
 /// Another log is installed already.
 pub(crate) fn to_file(file: File) -> anyhow::Result<()> {
-    tracing_subscriber::fmt()
+    fmt()
         .with_env_filter(EnvFilter::new("info"))
         .with_writer(Mutex::new(file))
         .with_ansi(false)
