@@ -35,6 +35,7 @@ async fn an_assistant_has_a_task_done_through_each_door() -> anyhow::Result<()> 
         .env("TASK", task)
         .env("QUEUED_TASK", queued)
         .env("CREDENTIAL", credential)
+        .env("PASSWORD", PASSWORD)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
