@@ -93,7 +93,8 @@ impl Call {
     }
 }
 
-fn encoded(text: &str) -> String {
+/// A text as one segment of a path, or as a value in a query.
+pub(crate) fn encoded(text: &str) -> String {
     match text {
         // Alone in a segment they would be resolved away.
         "." => "%2E".to_owned(),

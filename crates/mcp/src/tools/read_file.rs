@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::call::Call;
+use crate::call::{Call, encoded};
 use crate::reach::Reach;
 use crate::tool::{Tool, failure, json, reads};
 
@@ -83,7 +83,8 @@ fn block(file: &Value, content: &[u8]) -> ContentBlock {
     match std::str::from_utf8(content) {
         Ok(text) if is_text(file_type) => ContentBlock::text(text),
         _ => {
-            let uri = format!("windlass://storage/{}/{}", of("id"), of("file_name"));
+            let name = encoded(of("file_name"));
+            let uri = format!("windlass://storage/{}/{name}", of("id"));
             let content = ResourceContents::blob(STANDARD.encode(content), uri);
             ContentBlock::resource(content.with_mime_type(file_type))
         }
