@@ -10,7 +10,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 
 use crate::reach::{InProcess, Reach};
-use crate::task_tools::{TaskTools, task_tools};
+use crate::task_tools::{TaskTool, TaskTools, task_tools};
 use crate::tools::TOOLS;
 
 /// What an assistant is told when it comes.
@@ -90,7 +90,7 @@ impl ServerHandler for Assistant {
             let why = said.map_or_else(String::new, |said| said.text.clone());
             ErrorData::invalid_params(format!("the tasks cannot be listed: {why}"), None)
         })?;
-        tools.extend(of_tasks.iter().map(|tool| tool.definition()));
+        tools.extend(of_tasks.iter().map(TaskTool::definition));
         Ok(ListToolsResult::with_all_items(tools))
     }
 
