@@ -20,6 +20,7 @@ use crate::error_code::ErrorCode;
 use crate::page_token::{Asked, allow};
 use crate::request::{is_of, is_write};
 use crate::state::Api;
+use crate::worker;
 
 /// Who calls.
 #[derive(Debug, Clone, Copy)]
@@ -93,11 +94,13 @@ async fn known(
 
 /// Whether a key of this scope may make this call.
 fn reaches(scope: Scope, request: &Request) -> Result<(), ApiError> {
+    let path = request.uri().path();
+    let is_workers = path.starts_with(worker::PREFIX);
     let reaches = match scope {
         Scope::Full => true,
-        Scope::Read => !is_write(request.method()),
+        Scope::Read => !is_write(request.method()) && !is_workers,
         // Whoever has a key may ask whether it works.
-        Scope::Worker => request.uri().path() == "/v2/test",
+        Scope::Worker => is_workers || path == "/v2/test",
     };
     if reaches {
         Ok(())

@@ -16,6 +16,7 @@ use crate::error_code::ErrorCode;
 use crate::event_stream::is_stream;
 use crate::state::Api;
 use crate::wait::asked_wait;
+use crate::worker;
 
 /// The window in which requests are counted.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -50,6 +51,12 @@ pub(crate) struct Kind {
 impl Kind {
     /// What this request asks for.
     pub(crate) fn of(request: &Request) -> Self {
+        if request.uri().path().starts_with(worker::PREFIX) {
+            return Self {
+                is_counted: false,
+                stays_open: true,
+            };
+        }
         let stays_open = asked_wait(request).is_some() || is_stream(request);
         Self {
             // A start is a start, however long its caller waits for what comes of it.
@@ -171,7 +178,8 @@ fn too_many_open(at_most: u32) -> ApiError {
     ApiError::new(
         ErrorCode::RateLimitExceeded,
         format!(
-            "The organization has {at_most} waiting calls and streams open, as many as it may."
+            "The organization has {at_most} waiting calls, streams and calls of workers open, as many \
+             as it may."
         ),
     )
 }

@@ -24,8 +24,8 @@ use crate::query::Query;
 use crate::request::Received;
 use crate::state::Api;
 
-/// The longest body.
-const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The longest body of most calls.
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// How much of a body that is too long is read nevertheless. A client that sends all of it before it
 /// looks for the answer would find its connection reset instead.
@@ -100,14 +100,23 @@ impl Change {
         self
     }
 
-    async fn read(request: Request, state: &Api) -> Result<(Self, Bytes), ApiError> {
+    /// What is known of it before anybody looks at it.
+    pub(crate) fn received(&self) -> &Received {
+        &self.received
+    }
+
+    async fn read(
+        request: Request,
+        state: &Api,
+        max_bytes: usize,
+    ) -> Result<(Self, Bytes), ApiError> {
         let (mut parts, body) = request.into_parts();
         let caller = extracted::<Authenticated>(&mut parts, state).await?;
         let received = extracted::<Received>(&mut parts, state).await?;
         // No call that changes something has query parameters.
         extracted::<Query>(&mut parts, state).await?.end()?;
         let key = idempotency_key(&parts.headers)?;
-        let bytes = read_body(&parts.headers, body, received.body_until).await?;
+        let bytes = read_body(&parts.headers, body, max_bytes, received.body_until).await?;
         let token = token_of(&parts.extensions);
         // A page gets at nobody else's answer, whatever it calls its own.
         let own = |key| match &token {
@@ -143,7 +152,7 @@ impl FromRequest<Api> for Change {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
-        let (change, bytes) = Self::read(request, state).await?;
+        let (change, bytes) = Self::read(request, state, MAX_BODY_BYTES).await?;
         if !bytes.is_empty() {
             let value = json::read(&bytes).map_err(|error| not_json(&error))?;
             let unexpected = match value {
@@ -221,7 +230,7 @@ async fn read_value<T: RequestBody>(
     request: Request,
     state: &Api,
 ) -> Result<(Change, Value), ApiError> {
-    let (change, bytes) = Change::read(request, state).await?;
+    let (change, bytes) = Change::read(request, state, T::MAX_BYTES).await?;
     let says_nothing = T::OPTIONAL && matches!(bytes.trim_ascii(), b"" | b"{}");
     if says_nothing {
         return Ok((change.without_body(), json!({})));
@@ -253,13 +262,18 @@ fn not_json(error: &NotJson) -> ApiError {
 ///
 /// A write is carried to its end when its time is over. One whose body never ends would hold its
 /// connection, and the stop of the server, for as long as its client likes.
-async fn read_body(headers: &HeaderMap, body: Body, until: Instant) -> Result<Bytes, ApiError> {
+async fn read_body(
+    headers: &HeaderMap,
+    body: Body,
+    max_bytes: usize,
+    until: Instant,
+) -> Result<Bytes, ApiError> {
     let told = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
         .unwrap_or_default();
     // A client that expects to be told to go on has sent nothing yet.
-    let is_held_back = headers.contains_key(header::EXPECT) && told > MAX_BODY_BYTES;
+    let is_held_back = headers.contains_key(header::EXPECT) && told > max_bytes;
     if is_held_back || told > MAX_READ_BYTES {
         return Err(ApiError::plain(ErrorCode::BodyTooLarge));
     }
@@ -272,11 +286,11 @@ async fn read_body(headers: &HeaderMap, body: Body, until: Instant) -> Result<By
             "The body must not be compressed.",
         ));
     }
-    let read = tokio::time::timeout_at(until, read_whole(body)).await;
+    let read = tokio::time::timeout_at(until, read_whole(body, max_bytes)).await;
     read.unwrap_or_else(|_elapsed| Err(ApiError::plain(ErrorCode::Timeout)))
 }
 
-async fn read_whole(mut body: Body) -> Result<Bytes, ApiError> {
+async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::new();
     let mut length = 0;
     while let Some(frame) = body.frame().await {
@@ -288,11 +302,11 @@ async fn read_whole(mut body: Body) -> Result<Bytes, ApiError> {
         if length > MAX_READ_BYTES {
             break;
         }
-        if length <= MAX_BODY_BYTES {
+        if length <= max_bytes {
             bytes.extend_from_slice(&data);
         }
     }
-    if length > MAX_BODY_BYTES {
+    if length > max_bytes {
         return Err(ApiError::plain(ErrorCode::BodyTooLarge));
     }
     Ok(Bytes::from(bytes))
@@ -361,7 +375,7 @@ mod tests {
         let until = Instant::now() + Duration::from_millis(50);
 
         let headers = HeaderMap::new();
-        let read = read_body(&headers, Body::from_stream(stalled), until);
+        let read = read_body(&headers, Body::from_stream(stalled), 9, until);
         let read = tokio::time::timeout(Duration::from_secs(5), read).await;
 
         let refused = read.expect("given up in time").expect_err("it never ends");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use tracing::error;
 use windlass_application::authenticate::NotAuthenticated;
 use windlass_application::error::chain;
 use windlass_application::ports::blobs::BlobError;
@@ -141,6 +142,13 @@ impl ApiError {
         &self.errors
     }
 
+    /// Writes the cause down, where there is one: for whoever tells the error within an answer.
+    pub(crate) fn log(&self) {
+        if let Some(chain) = self.chain() {
+            error!(error = chain, "could not answer: {chain}");
+        }
+    }
+
     /// The cause with all that caused it, for the log.
     pub(crate) fn chain(&self) -> Option<String> {
         self.cause.as_deref().map(|cause| chain(cause))
@@ -192,6 +200,7 @@ pub(crate) fn not_found_code(resource: Resource) -> ErrorCode {
         Resource::Event => ErrorCode::EventNotFound,
         Resource::EventDestination => ErrorCode::EventDestinationNotFound,
         Resource::EventDelivery => ErrorCode::EventDeliveryNotFound,
+        Resource::Worker => ErrorCode::WorkerNotFound,
     }
 }
 

@@ -64,6 +64,7 @@ error_codes! {
     EventNotFound = "request", "event_not_found", NOT_FOUND, "No event has this id.";
     EventDestinationNotFound = "request", "event_destination_not_found", NOT_FOUND, "No event destination has this id.";
     EventDeliveryNotFound = "request", "event_delivery_not_found", NOT_FOUND, "No event delivery has this id.";
+    WorkerNotFound = "request", "worker_not_found", NOT_FOUND, "No worker has this name.";
     EndpointNotFound = "request", "endpoint_not_found", NOT_FOUND, "There is no such call.";
     MethodNotAllowed = "request", "method_not_allowed", METHOD_NOT_ALLOWED, "The path does not take this method.";
     RunNotCancelable = "request", "run_not_cancelable", CONFLICT, "The run's status does not allow a cancel.";

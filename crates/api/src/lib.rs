@@ -51,6 +51,7 @@ mod test_key;
 mod tokens;
 mod unknown_fields;
 mod wait;
+mod worker;
 
 pub use self::call_limits::CallLimits;
 pub use self::drain::Drain;

@@ -20,6 +20,8 @@ use utoipa::openapi::OpenApi;
 use utoipa::{PartialSchema, ToSchema};
 use windlass_wire::answer::{ErrorBody, ErrorsBody};
 
+use crate::worker;
+
 /// The name of the scheme in the document.
 const KEY: &str = "api_key";
 
@@ -63,6 +65,14 @@ const EVENT_TAGS: [(&str, &str); 2] = [
     ),
 ];
 
+/// The group of the calls that only workers make.
+const WORKERS: (&str, &str) = (
+    "workers",
+    "The worker protocol: runs are leased, done under their lease, and ended. It is for workers, with \
+     a key of scope `worker` or `full`; docs/workers.md leads through it. Every call may be repeated with \
+     the same content; an idempotency key changes nothing.",
+);
+
 /// One call of the document.
 struct Call<'a> {
     path: &'a str,
@@ -74,6 +84,11 @@ impl Call<'_> {
     /// Whether it may change something.
     fn is_write(&self) -> bool {
         self.method != "get"
+    }
+
+    /// Whether only workers make it.
+    fn is_workers(&self) -> bool {
+        self.path.starts_with(worker::PREFIX)
     }
 
     /// Whether it needs a key.
@@ -119,7 +134,7 @@ pub(crate) fn completed(document: OpenApi) -> Value {
     });
     document["servers"] = json!([{"url": "/", "description": "The server of this document."}]);
     document["security"] = json!([{KEY: []}]);
-    let tags = TAGS.iter().chain(&EVENT_TAGS);
+    let tags = TAGS.iter().chain(&EVENT_TAGS).chain([&WORKERS]);
     document["tags"] = tags
         .map(|(name, description)| json!({"name": name, "description": description}))
         .collect();

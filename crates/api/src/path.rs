@@ -77,6 +77,16 @@ impl<T: Id> FromPath for T {
     }
 }
 
+/// The name of a worker.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkerName(pub(crate) String);
+
+impl FromPath for WorkerName {
+    fn from_path(texts: &[&str]) -> Result<Self, ApiError> {
+        Ok(Self(texts.first().copied().unwrap_or_default().to_owned()))
+    }
+}
+
 impl FromPath for (TaskId, SourceId) {
     fn from_path(texts: &[&str]) -> Result<Self, ApiError> {
         Ok((parsed(texts, 0)?, parsed(texts, 1)?))

@@ -2,6 +2,8 @@
 
 mod paging;
 
+use std::ops::RangeInclusive;
+
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use windlass_application::{Created, OrganizationContext, Position};
@@ -144,6 +146,18 @@ impl Query {
             self.invalid(name, "may be given once");
         }
         values.pop()
+    }
+
+    /// A whole number within a range.
+    pub(crate) fn number(&mut self, name: &'static str, range: RangeInclusive<u64>) -> Option<u64> {
+        let text = self.one(name)?;
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            let (least, most) = (range.start(), range.end());
+            let what = format!("must be a whole number from {least} to {most}");
+            self.invalid(name, &what);
+        }
+        number
     }
 
     /// The values of a parameter that takes several: repeated, or with commas between.

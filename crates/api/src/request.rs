@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use tracing::{Instrument, Span, debug, error, field, info_span};
+use tracing::{Instrument, Span, debug, field, info_span};
 use windlass_application::random::random;
 use windlass_domain::id::RequestId;
 use windlass_wire::answer::ErrorsBody;
@@ -20,7 +20,7 @@ use crate::error::{ApiError, Refused};
 use crate::error_code::ErrorCode;
 use crate::state::Api;
 use crate::unknown_fields::{IGNORED, Ignored};
-use crate::wait::asked_wait;
+use crate::wait::{asked_wait, ends_with_caller};
 
 /// How long a request may take, waits not counted. Source: docs/api.md, "Limits".
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -78,6 +78,7 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
         duration_ms = field::Empty,
     );
     let at_most = REQUEST_TIMEOUT + asked_wait(&request).unwrap_or_default();
+    let is_carried = is_write(&method) && !ends_with_caller(&request);
     let address = request.extensions().get().map(|Peer(address)| *address);
     let ignored = Ignored::of(api.config.unknown_fields);
     request.extensions_mut().insert(Received {
@@ -94,7 +95,7 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
             .catch_unwind()
             .instrument(span.clone()),
     );
-    let handled = if is_write(&method) {
+    let handled = if is_carried {
         // axum drops a handler when its client goes away; a write is carried to its end.
         let write = api.config.drain.writes().spawn(handled);
         let ended = tokio::time::timeout(at_most, write).await;
@@ -140,9 +141,7 @@ pub(crate) fn is_write(method: &Method) -> bool {
 fn finished(response: Response, request_id: RequestId) -> Response {
     let (mut head, mut body) = response.into_parts();
     if let Some(Refused(refused)) = head.extensions.remove::<Refused>() {
-        if let Some(chain) = refused.chain() {
-            error!(error = chain, "could not answer: {chain}");
-        }
+        refused.log();
         let errors = ErrorsBody {
             errors: refused.errors().to_vec(),
             request_id: request_id.to_string(),

@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 use windlass_application::Application;
+use windlass_application::worker::WorkerCalls;
 
 use crate::authentication::authenticate;
 use crate::docs::Page;
@@ -20,6 +21,7 @@ use crate::state::{Api, ApiConfig};
 use crate::{
     agents, credentials, deliveries, destinations, event_stream, events, files, playbooks,
     run_replies, run_story, runs, screenshots, sessions, sources, storage, tasks, test_key, tokens,
+    worker,
 };
 
 /// Every call that needs a key.
@@ -42,11 +44,13 @@ fn keyed() -> OpenApiRouter<Api> {
         .merge(event_stream::router())
         .merge(deliveries::router())
         .merge(events::router())
+        .merge(worker::router())
 }
 
 /// The API: every call, `/openapi.json`, `/docs` and `/playbook.schema.json`.
 pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
     let api = Api {
+        worker_calls: Arc::new(WorkerCalls::new(&application)),
         application,
         config: Arc::new(config),
         open_calls: Arc::default(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 use windlass_application::Application;
+use windlass_application::worker::WorkerCalls;
 
 use crate::call_limits::{CallLimits, OpenCalls};
 use crate::drain::Drain;
@@ -36,6 +37,7 @@ pub struct ApiConfig {
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) application: Arc<Application>,
+    pub(crate) worker_calls: Arc<WorkerCalls>,
     pub(crate) config: Arc<ApiConfig>,
     pub(crate) open_calls: Arc<OpenCalls>,
 }

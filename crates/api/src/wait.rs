@@ -9,8 +9,15 @@ use http::{HeaderMap, Method};
 const READ_RUN: &str = "/v2/task-runs/{run_id}";
 const START_RUN: &str = "/v2/tasks/{task_id}/run";
 
+/// The calls of workers that wait, all of them for as long as they may.
+const LEASE_RUNS: &str = "/v2/worker/leases";
+const READ_ANSWER: &str = "/v2/worker/leases/{run_id}/interaction";
+
 /// The longest wait.
 const MAX_SECONDS: u64 = 60;
+
+/// The longest wait of a worker.
+const WORKER_WAIT: Duration = Duration::from_secs(30);
 
 /// The wait of this many seconds, where it is 1 to 60.
 pub(crate) fn wait_of(text: &str) -> Option<Duration> {
@@ -45,8 +52,18 @@ pub(crate) fn asked_wait(request: &Request) -> Option<Duration> {
             wait_of(&seconds)
         }
         (&Method::POST, START_RUN) => preferred(request.headers()),
+        (&Method::POST, LEASE_RUNS) | (&Method::GET | &Method::HEAD, READ_ANSWER) => {
+            Some(WORKER_WAIT)
+        }
         _ => None,
     }
+}
+
+/// Whether a call only waits, whatever its method says: it ends with its caller, and carries what it
+/// must by itself.
+pub(crate) fn ends_with_caller(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>();
+    route.is_some_and(|route| route.as_str() == LEASE_RUNS)
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ pub enum Resource {
     EventDestination,
     /// A delivery.
     EventDelivery,
+    /// A worker, by its name.
+    Worker,
 }
 
 impl Problem {
@@ -83,6 +85,7 @@ impl Resource {
             Self::Event => "event",
             Self::EventDestination => "event destination",
             Self::EventDelivery => "event delivery",
+            Self::Worker => "worker",
         }
     }
 }

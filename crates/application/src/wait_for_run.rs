@@ -102,7 +102,7 @@ impl WaitForRun {
         {
             let run_ids: Vec<RunId> = self.lock().keys().copied().collect();
             for some in run_ids.chunks(MAX_RUNS_A_LOOK) {
-                match self.runs.statuses(some).await {
+                match self.runs.statuses(None, some).await {
                     Ok(statuses) => self.tell(&statuses),
                     Err(error) => warn!(
                         "could not look at the runs that are waited for: {}",

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use windlass_domain::Timestamp;
 use windlass_domain::agent::AgentWithTasks;
 use windlass_domain::destination::Destination;
-use windlass_domain::id::{KeyId, OrganizationId, RequestId, WorkerId};
+use windlass_domain::id::{KeyId, OrganizationId, RequestId};
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
 use windlass_domain::playbook::Playbook;
@@ -56,8 +56,8 @@ pub struct Caller {
 pub enum Actor {
     /// A caller, by its key.
     Key(KeyId),
-    /// A worker.
-    Worker(WorkerId),
+    /// A worker, whose lease says which.
+    Worker,
     /// The server itself: a clock, a start.
     Server,
 }

@@ -147,8 +147,11 @@ pub async fn statuses_are_read_at_once(fixture: &Fixture) {
     let unknown = stage.new_run().run.id;
 
     let runs = &fixture.ports.runs;
-    let read = runs.statuses(&[queued.id, unknown, completed.id]).await;
-    let none = runs.statuses(&[]).await;
+    let both = [queued.id, unknown, completed.id];
+    let read = runs.statuses(None, &both).await;
+    let ours = runs.statuses(Some(fixture.organization), &both).await;
+    let theirs = runs.statuses(Some(fixture.stranger), &both).await;
+    let none = runs.statuses(None, &[]).await;
 
     let mut read = read.expect("the store reads");
     read.sort();
@@ -158,6 +161,14 @@ pub async fn statuses_are_read_at_once(fixture: &Fixture) {
     ];
     expected.sort();
     assert_eq!(read, expected);
+    let mut ours = ours.expect("the store reads");
+    ours.sort();
+    assert_eq!(ours, expected);
+    assert_eq!(
+        theirs.expect("the store reads"),
+        [],
+        "another organization's"
+    );
     assert_eq!(none.expect("the store reads"), []);
 }
 

@@ -295,7 +295,7 @@ impl<'a> Stage<'a> {
     /// A call of the worker.
     pub fn worker_write(&self) -> Write {
         Write {
-            actor: Actor::Worker(self.worker.worker_id),
+            actor: Actor::Worker,
             ..self.fixture.write()
         }
     }

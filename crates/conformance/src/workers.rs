@@ -32,6 +32,37 @@ pub async fn each_start_of_a_worker_has_the_next_number(fixture: &Fixture) {
     }
 }
 
+/// Who knows a worker's name finds its latest start, in its own organization alone.
+pub async fn a_worker_is_found_by_its_name_in_its_organization(fixture: &Fixture) {
+    let workers = &fixture.ports.workers;
+    let ours = Some(fixture.organization);
+    for (organization, name) in [(ours, "a"), (ours, "a"), (ours, "b"), (None, "c")] {
+        let registered = workers.register(organization, name).await;
+        registered.expect("a start");
+    }
+    let find = async |organization, name| {
+        let found = workers.find(organization, name).await;
+        found.expect("the store reads")
+    };
+
+    let a = find(fixture.organization, "a")
+        .await
+        .expect("it has started");
+    let b = find(fixture.organization, "b")
+        .await
+        .expect("it has started");
+
+    assert_eq!((a.incarnation, b.incarnation), (2, 1));
+    assert_ne!(a.worker_id, b.worker_id);
+    assert_eq!(find(fixture.stranger, "a").await, None, "another's");
+    assert_eq!(
+        find(fixture.organization, "c").await,
+        None,
+        "an embedded one"
+    );
+    assert_eq!(find(fixture.organization, "d").await, None);
+}
+
 /// What the start before held is lost at once: not begun, it waits again; begun, it fails; where a
 /// person is asked with a checkpoint, it waits again; where it was being canceled, it is canceled.
 pub async fn a_new_start_loses_what_the_one_before_held(fixture: &Fixture) {

@@ -70,7 +70,7 @@ impl Audited {
     pub fn by_caller(self, write: &Write, at: Timestamp) -> Option<AuditEntry> {
         let actor = match write.actor {
             Actor::Key(key_id) => key_id.to_string(),
-            Actor::Worker(_) | Actor::Server => return None,
+            Actor::Worker | Actor::Server => return None,
         };
         Some(AuditEntry {
             organization_id: write.organization.organization_id(),

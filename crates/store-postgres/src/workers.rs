@@ -54,6 +54,25 @@ impl Workers for PostgresStore {
         Ok(registered)
     }
 
+    async fn find(
+        &self,
+        organization: OrganizationContext,
+        name: &str,
+    ) -> Result<Option<Holder>, StoreError> {
+        let row: Option<StartRow> = sqlx::query_as(
+            "SELECT id, incarnation
+             FROM worker
+             WHERE coalesce(organization_id, '00000000-0000-0000-0000-000000000000') = $1
+               AND name = $2",
+        )
+        .bind(Id(organization.organization_id().uuid()))
+        .bind(name)
+        .fetch_optional(self.pool())
+        .await
+        .map_err(store_error)?;
+        Ok(row.map(Holder::from))
+    }
+
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
         // Waits for leases of this start that are under way, and counts them.
         let drained =
@@ -162,10 +181,7 @@ impl PostgresStore {
         .fetch_one(self.pool())
         .await
         .map_err(store_error)?;
-        Ok(Holder {
-            worker_id: WorkerId::from_uuid(row.id.0),
-            incarnation: row.incarnation.0,
-        })
+        Ok(row.into())
     }
 
     /// The runs that earlier starts of the worker hold.
@@ -332,6 +348,15 @@ impl PostgresStore {
 struct StartRow {
     id: Id,
     incarnation: Count,
+}
+
+impl From<StartRow> for Holder {
+    fn from(row: StartRow) -> Self {
+        Self {
+            worker_id: WorkerId::from_uuid(row.id.0),
+            incarnation: row.incarnation.0,
+        }
+    }
 }
 
 /// The worker whose latest start this holder is, where it is one of the organization's, or, for

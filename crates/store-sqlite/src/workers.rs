@@ -54,6 +54,24 @@ impl Workers for SqliteStore {
         Ok(registered)
     }
 
+    async fn find(
+        &self,
+        organization: OrganizationContext,
+        name: &str,
+    ) -> Result<Option<Holder>, StoreError> {
+        let row: Option<StartRow> = sqlx::query_as(
+            "SELECT id, incarnation
+             FROM worker
+             WHERE ifnull(organization_id, x'') = ? AND name = ?",
+        )
+        .bind(Id(organization.organization_id().uuid()))
+        .bind(name)
+        .fetch_optional(self.readers())
+        .await
+        .map_err(store_error)?;
+        Ok(row.map(Holder::from))
+    }
+
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
         let mut transaction = self.begin(None).await?;
         let worker = find(transaction.connection(), holder.worker_id).await?;
@@ -156,10 +174,7 @@ impl SqliteStore {
         .await
         .map_err(store_error)?;
         transaction.commit().await?;
-        Ok(Holder {
-            worker_id: WorkerId::from_uuid(row.id.0),
-            incarnation: row.incarnation,
-        })
+        Ok(row.into())
     }
 
     /// The runs that earlier starts of the worker hold.
@@ -302,6 +317,15 @@ async fn tell(
 struct StartRow {
     id: Id,
     incarnation: u32,
+}
+
+impl From<StartRow> for Holder {
+    fn from(row: StartRow) -> Self {
+        Self {
+            worker_id: WorkerId::from_uuid(row.id.0),
+            incarnation: row.incarnation,
+        }
+    }
 }
 
 /// The worker whose latest start this holder is, where it is one of the organization's, or, for

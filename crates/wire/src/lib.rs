@@ -19,3 +19,4 @@ pub mod source;
 pub mod storage;
 pub mod task;
 pub mod token;
+pub mod worker;

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use self::mend::Mend;
 use self::schema::{or_null, plain, without_nulls};
 use self::words::{rank, refusal};
+use crate::change::MAX_BODY_BYTES;
 use crate::error::Finding;
 use crate::error_code::ErrorCode;
 use crate::json::nul;
@@ -30,6 +31,8 @@ pub(crate) trait RequestBody: DeserializeOwned + ToSchema + Send + 'static {
     const NOUN: &'static str;
     /// Whether the call takes none as well.
     const OPTIONAL: bool = false;
+    /// How long it may be, in bytes.
+    const MAX_BYTES: usize = MAX_BODY_BYTES;
     /// Which of its fields null clears; anywhere else null means left out.
     const CLEARED: &'static [&'static str] = &[];
     /// Which fields there are and this body cannot have, each with the reason.

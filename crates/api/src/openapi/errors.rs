@@ -105,9 +105,10 @@ fn follows(code: ErrorCode, call: &Call<'_>) -> bool {
         ErrorCode::InputUnknown
         | ErrorCode::BodyInvalid
         | ErrorCode::BodyTooLarge
-        | ErrorCode::MediaTypeUnsupported
-        | ErrorCode::IdempotencyKeyError
-        | ErrorCode::IdempotencyError => call.is_write(),
+        | ErrorCode::MediaTypeUnsupported => call.is_write(),
+        ErrorCode::IdempotencyKeyError | ErrorCode::IdempotencyError => {
+            call.is_write() && !call.is_workers()
+        }
         ErrorCode::AgentNotFound
         | ErrorCode::CredentialNotFound
         | ErrorCode::TaskNotFound
@@ -117,6 +118,7 @@ fn follows(code: ErrorCode, call: &Call<'_>) -> bool {
         | ErrorCode::EventNotFound
         | ErrorCode::EventDestinationNotFound
         | ErrorCode::EventDeliveryNotFound
+        | ErrorCode::WorkerNotFound
         | ErrorCode::SourceNotFound => resources::of_path(call.path)
             .iter()
             .any(|resource| resource.not_found == code),

@@ -63,7 +63,12 @@ pub(super) fn define(components: &mut Value) {
 
 /// Adds to a call what its requests and answers may have.
 pub(super) fn add(call: &mut Call<'_>) {
-    let (is_write, is_keyed) = (call.is_write(), call.is_keyed());
+    // Workers' calls are repeated without a key, and count on no rate.
+    let is_workers = call.is_workers();
+    let (is_write, is_keyed) = (
+        call.is_write() && !is_workers,
+        call.is_keyed() && !is_workers,
+    );
     if is_write {
         let parameters = call.operation.entry("parameters").or_insert(json!([]));
         if let Value::Array(parameters) = parameters {

@@ -22,7 +22,7 @@ pub(super) struct PathResource {
 }
 
 /// All of them. A path with another parameter fails the tests of the document.
-pub(super) const ALL: [PathResource; 11] = [
+pub(super) const ALL: [PathResource; 12] = [
     PathResource {
         parameter: "agent_id",
         object: "agent",
@@ -111,6 +111,15 @@ pub(super) const ALL: [PathResource; 11] = [
         id: "edlv_0324yggMBhQPd3IXHd3Uiq",
         not_found: ErrorCode::EventDeliveryNotFound,
     },
+    PathResource {
+        parameter: "worker",
+        object: "worker",
+        // Its answers name it as the path does, and not by its id.
+        schema: "",
+        noun: "the worker",
+        id: "scraper-1",
+        not_found: ErrorCode::WorkerNotFound,
+    },
 ];
 
 /// Those that a path names, in its order.
@@ -132,7 +141,11 @@ pub(super) fn describe(call: &mut Call<'_>) {
     for parameter in parameters.into_iter().flatten() {
         let resource = parameter["name"].as_str().and_then(of_parameter);
         if let Some(resource) = resource.filter(|_| parameter["in"] == "path") {
-            parameter["description"] = Value::from(format!("The id of {}.", resource.noun));
+            let what = match resource.parameter {
+                "worker" => "name",
+                _ => "id",
+            };
+            parameter["description"] = Value::from(format!("The {what} of {}.", resource.noun));
             parameter["example"] = Value::from(resource.id);
         }
     }

@@ -210,12 +210,7 @@ fn every_example_of_an_error_fits() {
                 .any(|status| call.codes(status).contains(name))
         });
         // What a worker hears, and what is no call of the document.
-        let is_of_others = [
-            "endpoint_not_found",
-            "method_not_allowed",
-            "lease_lost",
-            "run_not_running",
-        ];
+        let is_of_others = ["endpoint_not_found", "method_not_allowed"];
         assert_eq!(is_used, !is_of_others.contains(&name.as_str()), "{name}");
     }
 }

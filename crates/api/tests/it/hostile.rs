@@ -200,13 +200,12 @@ fn bad_values(schema: &Value) -> Vec<Value> {
     let mut bad = Vec::new();
     if types.contains(&"string") {
         let long = "x".repeat(512 << 10);
-        bad.extend([
-            json!(7),
-            json!([]),
-            json!({}),
-            json!("a\u{0}b"),
-            json!(long),
-        ]);
+        bad.extend([json!(7), json!([]), json!({}), json!("a\u{0}b")]);
+        // Bytes may be many; what is too many of them, their own tests say.
+        let description = schema["description"].as_str().unwrap_or_default();
+        if !description.contains("base64") {
+            bad.push(json!(long));
+        }
     }
     if types.contains(&"boolean") || types.contains(&"integer") {
         bad.extend([json!("yes"), json!([]), json!({}), json!(1e300), json!(-1)]);
@@ -224,6 +223,10 @@ async fn no_call_takes_an_idempotency_key_that_is_none() {
     let before = fixture.tables().await;
 
     for (call, path) in writes(&ids) {
+        // A worker's call looks at none.
+        if call.path.starts_with("/v2/worker/") {
+            continue;
+        }
         let keys = ["", "schlüssel", "a\tb", &"k".repeat(257)];
         for keys in keys.iter().map(|key| vec![*key]).chain([vec!["a", "b"]]) {
             let mut request = fixture.call(call.method.clone(), &path);

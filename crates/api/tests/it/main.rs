@@ -31,3 +31,5 @@ mod tables;
 mod tenancy;
 mod unknown_fields;
 mod work;
+mod workers;
+mod working;

@@ -25,6 +25,9 @@ pub(crate) async fn everything(fixture: &Fixture) -> Ids {
     let held = Held::new(fixture).await;
     let storage_id = held.store(b"%PDF-1.7 a bill").await;
     held.see(1, b"<p>a page</p>").await;
+    let worker = json!({"worker": "ours-1"});
+    let started = fixture.post("/v2/worker/workers", worker).await;
+    assert_eq!(started.status, 201);
     let run_id = held.run_id.to_string();
     let run = fixture.get(&format!("/v2/task-runs/{run_id}")).await.body();
     let first = async |path: &str| {
@@ -59,6 +62,7 @@ pub(crate) async fn everything(fixture: &Fixture) -> Ids {
         ),
         ("content_id", storage_id.to_string()),
         ("storage_id", storage_id.to_string()),
+        ("worker", "ours-1".to_owned()),
     ]
     .map(|(name, id)| (name.to_owned(), id))
     .into()

@@ -237,8 +237,13 @@ pub trait Runs: Send + Sync {
         run_id: RunId,
     ) -> Result<Option<Sealed>, StoreError>;
 
-    /// Where the runs of these ids stand; for whoever waits, over all organizations.
-    async fn statuses(&self, run_ids: &[RunId]) -> Result<Vec<(RunId, Status)>, StoreError>;
+    /// Where the runs of these ids stand, as far as they are the organization's; None is for the
+    /// server's own waits and its embedded worker, over all organizations.
+    async fn statuses(
+        &self,
+        organization: Option<OrganizationContext>,
+        run_ids: &[RunId],
+    ) -> Result<Vec<(RunId, Status)>, StoreError>;
 
     /// Runs, newest first.
     async fn list(

@@ -38,6 +38,13 @@ pub trait Workers: Send + Sync {
         name: &str,
     ) -> Result<Registered, WriteError>;
 
+    /// The latest start of the organization's worker of this name.
+    async fn find(
+        &self,
+        organization: OrganizationContext,
+        name: &str,
+    ) -> Result<Option<Holder>, StoreError>;
+
     /// No new leases for this start; its idle sessions end, and the others with their run. Answers
     /// how many leases it holds.
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError>;

@@ -43,7 +43,7 @@ fn runs(settled: Arc<AtomicBool>) -> MockRuns {
     runs.expect_get()
         .returning(move |_, id| Ok((id == run_id()).then(|| view(found()))));
     runs.expect_statuses()
-        .returning(move |ids| Ok(ids.iter().map(|id| (*id, state().status())).collect()));
+        .returning(move |_, ids| Ok(ids.iter().map(|id| (*id, state().status())).collect()));
     runs
 }
 

@@ -1,17 +1,12 @@
 //! Begins a run: from here on its source may have been touched.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use secrecy::{SecretSlice, SecretString};
 use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::id::CredentialId;
-use windlass_domain::run::{Run, WorkerCommand};
+use windlass_domain::run::WorkerCommand;
 
 use super::held_runs::{Heard, HeldRuns, LeaseCall};
-use crate::contents::{self, CredentialSecret, CredentialSummary};
+use super::open_credential::{CredentialVault, OpenedCredential};
 use crate::error::CallError;
-use crate::ports::{Credentials, Vault};
 
 /// How often a run begins anew because its credential's secrets were replaced meanwhile. Then it has
 /// them all the same: what it says of them is not taken for what it began with.
@@ -20,8 +15,7 @@ const MAX_TRIES: u32 = 3;
 /// Begins a run.
 pub struct BeginRun {
     pub(super) held: HeldRuns,
-    pub(super) credentials: Arc<dyn Credentials>,
-    pub(super) vault: Arc<dyn Vault>,
+    pub(super) vault: CredentialVault,
 }
 
 /// A run that has begun.
@@ -31,23 +25,6 @@ pub struct Begun {
     pub credential: Option<OpenedCredential>,
     /// Whether the agent should stop.
     pub cancel: bool,
-}
-
-/// A credential with its secrets, for the agent of one run.
-#[derive(Clone)]
-pub struct OpenedCredential {
-    /// Its id.
-    pub id: CredentialId,
-    /// The user name.
-    pub username: Option<String>,
-    /// What else the source asks for.
-    pub source_fields: BTreeMap<String, String>,
-    /// The password.
-    pub password: Option<SecretString>,
-    /// The base32 secret of a TOTP authenticator.
-    pub totp_secret: Option<SecretString>,
-    /// What the source knew the person by in an earlier session, where the task asks for it.
-    pub login: Option<SecretSlice<u8>>,
 }
 
 impl BeginRun {
@@ -76,7 +53,7 @@ impl BeginRun {
             // Its secrets were replaced in between: the run is to know which ones it has.
             let is_known = known.is_none_or(|known| known == credential.secrets_version);
             if is_known || tries == 0 {
-                let credential = Some(self.open(call, &run, &credential).await?);
+                let credential = Some(self.vault.open(&run, &credential).await?);
                 return Ok(Begun { credential, cancel });
             }
         }
@@ -87,40 +64,8 @@ impl BeginRun {
         call: &LeaseCall,
         id: CredentialId,
     ) -> Result<Option<Credential>, CallError> {
-        let credential = self.credentials.get(call.organization, id).await?;
+        let credential = self.vault.credentials.get(call.organization, id).await?;
         Ok(credential.filter(|it| it.status != CredentialStatus::Deleted))
-    }
-
-    async fn open(
-        &self,
-        call: &LeaseCall,
-        run: &Run,
-        credential: &Credential,
-    ) -> Result<OpenedCredential, CallError> {
-        let id = credential.id;
-        let vault = self.vault.of(call.organization.organization_id()).await?;
-        let summary = match &credential.summary {
-            Some(sealed) => CredentialSummary::open(&*vault, id, sealed)?,
-            None => CredentialSummary::default(),
-        };
-        let secret = match &credential.secret {
-            Some(sealed) => CredentialSecret::open(&*vault, id, sealed)?,
-            None => CredentialSecret::default(),
-        };
-        let login = if run.settings.keep_login {
-            self.credentials.login(call.organization, id).await?
-        } else {
-            None
-        };
-        let login = login.map(|sealed| contents::open_login(&*vault, id, &sealed));
-        Ok(OpenedCredential {
-            id,
-            username: summary.username,
-            source_fields: summary.source_fields,
-            password: secret.password,
-            totp_secret: secret.totp_secret,
-            login: login.transpose()?,
-        })
     }
 }
 

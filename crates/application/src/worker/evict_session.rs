@@ -35,7 +35,7 @@ impl EvictSession {
     ) -> Result<(), CallError> {
         let write = Write {
             organization,
-            actor: Actor::Worker(holder.worker_id),
+            actor: Actor::Worker,
             request_id,
             address: None,
             trace_parent: None,

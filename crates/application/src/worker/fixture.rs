@@ -26,7 +26,7 @@ pub(super) fn holder() -> Holder {
 pub(super) fn lease_call() -> LeaseCall {
     LeaseCall {
         organization: organization(),
-        actor: Actor::Worker(holder().worker_id),
+        actor: Actor::Worker,
         request_id: write().request_id,
         trace_parent: None,
         run_id: run_id(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretSlice;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 use windlass_domain::id::{RequestId, RunId, SessionId};
 use windlass_domain::pool::Pool;
@@ -15,6 +16,7 @@ use windlass_domain::run::{
 
 use super::LOOK;
 use super::held_runs::{HeldRuns, LeaseCall};
+use super::open_credential::{CredentialVault, OpenedCredential};
 use crate::contents;
 use crate::error::{CallError, chain};
 use crate::ports::runs::{LeaseRequest, Leased, LeasedRun};
@@ -28,6 +30,7 @@ use crate::write::{Actor, OrganizationContext};
 pub struct LeaseRuns {
     pub(super) held: HeldRuns,
     pub(super) vault: Arc<dyn Vault>,
+    pub(super) credentials: CredentialVault,
     pub(super) queue: Arc<dyn Queue>,
     pub(super) signals: Arc<dyn Signals>,
     pub(super) length: Duration,
@@ -74,8 +77,28 @@ pub struct OpenedRun {
     pub leased: LeasedRun,
     /// What the caller gave.
     pub input: Value,
+    /// Who is to be logged in, where the run has begun by being leased; else it comes with `begin`.
+    pub credential: Option<OpenedCredential>,
     /// Where to go on.
     pub checkpoint: Option<SecretSlice<u8>>,
+}
+
+/// What a leased run was sealed with.
+struct Contents {
+    input: Value,
+    credential: Option<OpenedCredential>,
+    checkpoint: Option<SecretSlice<u8>>,
+}
+
+impl Contents {
+    fn of(self, leased: LeasedRun) -> OpenedRun {
+        OpenedRun {
+            leased,
+            input: self.input,
+            credential: self.credential,
+            checkpoint: self.checkpoint,
+        }
+    }
 }
 
 impl RunsLeased {
@@ -85,11 +108,16 @@ impl RunsLeased {
 }
 
 impl LeaseRuns {
-    /// Waits up to `wait` until there is a run to do, or one to stop.
+    /// Waits up to `wait` until there is a run to do, or one to stop, and no longer than until
+    /// `stop` is set: what was leased by then is still answered.
     ///
     /// # Errors
     /// `Refused(LeaseLost)` where the holder is not its worker's latest start.
-    pub async fn execute(&self, wish: &LeaseWish) -> Result<RunsLeased, CallError> {
+    pub async fn execute(
+        &self,
+        wish: &LeaseWish,
+        stop: &CancellationToken,
+    ) -> Result<RunsLeased, CallError> {
         let ends_at = Instant::now() + wish.wait;
         // Before the first try: what comes after that is heard.
         let mut ready = self.queue.listen(&wish.pools);
@@ -105,11 +133,12 @@ impl LeaseRuns {
                 ended_sessions: leased.ended_sessions,
                 stopping,
             };
-            if !answer.is_nothing() || Instant::now() >= ends_at {
+            if !answer.is_nothing() || Instant::now() >= ends_at || stop.is_cancelled() {
                 return Ok(answer);
             }
             stopping = tokio::select! {
                 () = sleep_until(ends_at) => Vec::new(),
+                () = stop.cancelled() => return Ok(RunsLeased::default()),
                 () = ready.heard() => Vec::new(),
                 () = told.heard() => self.stopping(wish).await?,
                 // A signal may be lost.
@@ -139,7 +168,11 @@ impl LeaseRuns {
         if wish.held.is_empty() {
             return Ok(Vec::new());
         }
-        let statuses = self.held.runs.statuses(&wish.held).await?;
+        let statuses = self
+            .held
+            .runs
+            .statuses(wish.organization, &wish.held)
+            .await?;
         let stopping = statuses.into_iter().filter(|(_, status)| match status {
             Status::Running | Status::InteractionRequired => false,
             Status::Queued
@@ -158,28 +191,21 @@ impl LeaseRuns {
         for leased in leased {
             let run_id = leased.run.id;
             match self.open(&leased).await {
-                Ok((input, checkpoint)) => opened.push(OpenedRun {
-                    leased,
-                    input,
-                    checkpoint,
-                }),
-                Err(error @ VaultError::Keys(_)) => {
-                    // Nobody renews it, so that it is leased again; the keys may be there then.
-                    error!(run.id = %run_id, "run {run_id} cannot be done now: {}", chain(&error));
-                }
-                Err(error @ VaultError::DoesNotOpen { .. }) => {
+                Ok(contents) => opened.push(contents.of(leased)),
+                Err(CallError::Vault(error @ VaultError::DoesNotOpen { .. })) => {
                     error!(run.id = %run_id, "run {run_id} can never be done: {error}");
                     self.fail(wish, &leased).await;
+                }
+                Err(error) => {
+                    // Nobody renews it, so that it is leased again; the keys may be there then.
+                    error!(run.id = %run_id, "run {run_id} cannot be done now: {}", chain(&error));
                 }
             }
         }
         opened
     }
 
-    async fn open(
-        &self,
-        leased: &LeasedRun,
-    ) -> Result<(Value, Option<SecretSlice<u8>>), VaultError> {
+    async fn open(&self, leased: &LeasedRun) -> Result<Contents, CallError> {
         let run = &leased.run;
         let vault = self.vault.of(run.organization_id).await?;
         let input = contents::open_input(&*vault, run.id, &leased.input)?;
@@ -190,7 +216,16 @@ impl LeaseRuns {
         let checkpoint = sealed
             .map(|sealed| contents::open_checkpoint(&*vault, run.id, sealed))
             .transpose()?;
-        Ok((input, checkpoint))
+        let has_begun = run.state.lease().is_some_and(|lease| lease.begun);
+        let credential = match &leased.credential {
+            Some(credential) if has_begun => Some(self.credentials.open(run, credential).await?),
+            Some(_) | None => None,
+        };
+        Ok(Contents {
+            input,
+            credential,
+            checkpoint,
+        })
     }
 
     async fn fail(&self, wish: &LeaseWish, leased: &LeasedRun) {
@@ -203,7 +238,7 @@ impl LeaseRuns {
             run_id: run.id,
             epoch: run.epoch,
         };
-        let message = "The run's input cannot be opened: it was sealed with another key.";
+        let message = "What the run needs cannot be opened: it was sealed with another key.";
         let finish = WorkerCommand::Finish(Finish {
             digest: [0; 32],
             outcome: FinishOutcome::Failure {

@@ -11,6 +11,7 @@ mod finish_run;
 mod fixture;
 mod held_runs;
 mod lease_runs;
+mod open_credential;
 mod patience;
 mod read_answer;
 mod register_worker;
@@ -26,12 +27,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::ask_person::{AskPerson, MAX_CHECKPOINT_BYTES, Question};
-pub use self::begin_run::{BeginRun, Begun, OpenedCredential};
+pub use self::begin_run::{BeginRun, Begun};
 pub use self::drain_worker::DrainWorker;
 pub use self::evict_session::EvictSession;
 pub use self::finish_run::{FinishReport, FinishRun, MAX_LOGIN_BYTES, MAX_OUTPUT_BYTES};
 pub use self::held_runs::{Heard, LeaseCall};
 pub use self::lease_runs::{LeaseRuns, LeaseWish, OpenedRun, RunsLeased};
+pub use self::open_credential::OpenedCredential;
 pub use self::read_answer::{Answer, ReadAnswer};
 pub use self::register_worker::{RegisterWorker, WorkerStart};
 pub use self::release_run::ReleaseRun;
@@ -42,6 +44,7 @@ pub use self::store_screenshot::{CapturedScreenshot, ScreenshotKept, StoreScreen
 pub use self::withdraw_question::WithdrawQuestion;
 
 use self::held_runs::HeldRuns;
+use self::open_credential::CredentialVault;
 use crate::application::Application;
 
 /// Whoever waits for something looks by itself so often: a signal may be lost.
@@ -92,6 +95,10 @@ impl WorkerCalls {
             runs: ports.runs,
             announcer: announcer.clone(),
         };
+        let credentials = CredentialVault {
+            credentials: ports.credentials,
+            vault: Arc::clone(&ports.vault),
+        };
         Self {
             register_worker: RegisterWorker {
                 workers: Arc::clone(&ports.workers),
@@ -101,6 +108,7 @@ impl WorkerCalls {
             lease_runs: LeaseRuns {
                 held: held.clone(),
                 vault: Arc::clone(&ports.vault),
+                credentials: credentials.clone(),
                 queue: ports.queue,
                 signals: Arc::clone(&ports.signals),
                 length: NEW_LEASE.min(lease),
@@ -111,8 +119,7 @@ impl WorkerCalls {
             },
             begin_run: BeginRun {
                 held: held.clone(),
-                credentials: ports.credentials,
-                vault: Arc::clone(&ports.vault),
+                vault: credentials,
             },
             report_progress: ReportProgress { held: held.clone() },
             store_file: StoreFile {

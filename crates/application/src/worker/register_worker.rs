@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windlass_domain::run::Holder;
-use windlass_domain::text;
 
 use crate::announce::Announcer;
 use crate::error::CallError;
+use crate::field;
 use crate::ports::Workers;
-use crate::problem::{Problem, ProblemKind, Resource};
+use crate::problem::Resource;
 use crate::write::OrganizationContext;
 
 /// Starts a worker.
@@ -41,10 +41,11 @@ impl RegisterWorker {
         organization: Option<OrganizationContext>,
         name: &str,
     ) -> Result<WorkerStart, CallError> {
-        let name = text::name(name).map_err(|wrong| {
-            let message = format!("`worker` {wrong}.");
-            CallError::of(Problem::of(ProblemKind::Invalid, "worker", message))
-        })?;
+        let mut problems = Vec::new();
+        let name = field::name("worker", name, &mut problems);
+        if !problems.is_empty() {
+            return Err(CallError::Invalid(problems));
+        }
         let registered = self.workers.register(organization, &name).await;
         let registered =
             registered.map_err(|error| CallError::of_write(error, Resource::TaskRun))?;

@@ -75,9 +75,16 @@ impl Runs for MemoryStore {
         .await
     }
 
-    async fn statuses(&self, run_ids: &[RunId]) -> Result<Vec<(RunId, Status)>, StoreError> {
+    async fn statuses(
+        &self,
+        organization: Option<OrganizationContext>,
+        run_ids: &[RunId],
+    ) -> Result<Vec<(RunId, Status)>, StoreError> {
+        let owner = organization.map(OrganizationContext::organization_id);
         self.read("Runs::statuses", |state| {
             let kept = run_ids.iter().filter_map(|id| state.runs.get(id));
+            let kept =
+                kept.filter(|kept| owner.is_none_or(|owner| kept.run().organization_id == owner));
             kept.map(|kept| (kept.run().id, kept.run().status()))
                 .collect()
         })

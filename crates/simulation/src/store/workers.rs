@@ -68,6 +68,24 @@ impl Workers for MemoryStore {
         Ok(registered)
     }
 
+    async fn find(
+        &self,
+        organization: OrganizationContext,
+        name: &str,
+    ) -> Result<Option<Holder>, StoreError> {
+        let owner = Some(organization.organization_id());
+        self.read("Workers::find", |state| {
+            let mut workers = state.workers.iter();
+            let found =
+                workers.find(|(_, worker)| worker.organization_id == owner && worker.name == name);
+            found.map(|(id, worker)| Holder {
+                worker_id: *id,
+                incarnation: worker.incarnation,
+            })
+        })
+        .await
+    }
+
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
         let (leases, kept) = self
             .transact("Workers::drain", |state, at| {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use tokio_util::sync::CancellationToken;
 use windlass_application::ports::Clock;
 use windlass_application::random::random;
 use windlass_application::worker::{LeaseCall, LeaseWish, RunsLeased};
@@ -180,7 +181,8 @@ async fn lease(
     };
     let called = world.call(move |replica| -> Served<_> {
         let wish = wish.clone();
-        Box::pin(async move { replica.calls.lease_runs.execute(&wish).await })
+        let never = CancellationToken::new();
+        Box::pin(async move { replica.calls.lease_runs.execute(&wish, &never).await })
     });
     match called.await {
         Some(Ok(leased)) => {
@@ -193,7 +195,7 @@ async fn lease(
                 kept.retain(|(_, id)| *id != run.session_id);
                 kept.push((organization, run.session_id));
             }
-            Leased::Runs(holds(leased, holder, now))
+            Leased::Runs(holds(leased, now))
         }
         Some(Err(CallError::Refused(Refusal::LeaseLost { .. }))) => Leased::Gone,
         Some(Err(CallError::Store(_))) | None => Leased::Nothing,
@@ -204,13 +206,13 @@ async fn lease(
     }
 }
 
-fn holds(leased: RunsLeased, holder: Holder, now: Timestamp) -> Vec<Held> {
+fn holds(leased: RunsLeased, now: Timestamp) -> Vec<Held> {
     let runs = leased.runs.into_iter().map(|opened| {
         let run = opened.leased.run;
         Held {
             call: LeaseCall {
                 organization: OrganizationContext::of_server(run.organization_id),
-                actor: Actor::Worker(holder.worker_id),
+                actor: Actor::Worker,
                 request_id: RequestId::new(now, random()),
                 trace_parent: None,
                 run_id: run.id,

@@ -55,21 +55,28 @@ pub(super) async fn input(
     Ok(input.map(Sealed::from_bytes))
 }
 
-/// Over all organizations: whoever waits for a run has been let in to it.
+/// Over all organizations where none is named: whoever waits there has been let in to the run.
 pub(super) async fn statuses(
     store: &PostgresStore,
+    organization: Option<OrganizationContext>,
     run_ids: &[RunId],
 ) -> Result<Vec<(RunId, Status)>, StoreError> {
     if run_ids.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = run_ids.iter().map(|id| id.uuid()).collect();
-    let rows: Vec<StatusRow> =
-        sqlx::query_as("SELECT id, status FROM run WHERE id = ANY($1) ORDER BY id")
-            .bind(ids)
-            .fetch_all(store.pool())
-            .await
-            .map_err(store_error)?;
+    let organization_id = organization.map(OrganizationContext::organization_id);
+    let rows: Vec<StatusRow> = sqlx::query_as(
+        "SELECT id, status
+         FROM run
+         WHERE id = ANY($1) AND ($2 IS NULL OR organization_id = $2)
+         ORDER BY id",
+    )
+    .bind(ids)
+    .bind(organization_id.map(|id| Id(id.uuid())))
+    .fetch_all(store.pool())
+    .await
+    .map_err(store_error)?;
     rows.into_iter().map(error::read).collect()
 }
 

@@ -79,8 +79,12 @@ impl Runs for SqliteStore {
         read::input(self, organization, run_id).await
     }
 
-    async fn statuses(&self, run_ids: &[RunId]) -> Result<Vec<(RunId, Status)>, StoreError> {
-        read::statuses(self, run_ids).await
+    async fn statuses(
+        &self,
+        organization: Option<OrganizationContext>,
+        run_ids: &[RunId],
+    ) -> Result<Vec<(RunId, Status)>, StoreError> {
+        read::statuses(self, organization, run_ids).await
     }
 
     async fn list(

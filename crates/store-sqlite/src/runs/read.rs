@@ -72,9 +72,10 @@ pub(super) async fn input(
     Ok(input.map(Sealed::from_bytes))
 }
 
-/// Over all organizations: whoever waits for a run has been let in to it.
+/// Over all organizations where none is named: whoever waits there has been let in to the run.
 pub(super) async fn statuses(
     store: &SqliteStore,
+    organization: Option<OrganizationContext>,
     run_ids: &[RunId],
 ) -> Result<Vec<(RunId, Status)>, StoreError> {
     if run_ids.is_empty() {
@@ -85,7 +86,12 @@ pub(super) async fn statuses(
     for id in run_ids {
         ids.push_bind(Id(id.uuid()));
     }
-    query.push(") ORDER BY id");
+    query.push(")");
+    if let Some(organization) = organization {
+        query.push(" AND organization_id = ");
+        query.push_bind(Id(organization.organization_id().uuid()));
+    }
+    query.push(" ORDER BY id");
     let rows: Vec<StatusRow> = query
         .build_query_as()
         .fetch_all(store.readers())

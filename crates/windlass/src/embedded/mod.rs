@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
 use windlass_application::ports::runs::ProgressLine;
 use windlass_application::ports::{Clock, Runs, Sessions};
 use windlass_application::random::random;
@@ -39,6 +40,7 @@ pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
         sessions: Arc::clone(&application.ports.sessions),
         clock: Arc::clone(&application.ports.clock),
         holder: Mutex::default(),
+        never: CancellationToken::new(),
         organizations: Mutex::default(),
     })))
 }
@@ -51,6 +53,8 @@ struct InProcess {
     clock: Arc<dyn Clock>,
     /// The worker's start, once it has registered.
     holder: Mutex<Option<Holder>>,
+    /// The worker drops a poll that it no longer waits for.
+    never: CancellationToken,
     /// Whose each held run is: a worker's calls name the run alone.
     organizations: Mutex<HashMap<RunId, OrganizationId>>,
 }
@@ -78,7 +82,7 @@ impl InProcess {
     }
 
     async fn call(&self, lease: LeaseKey) -> Result<LeaseCall, ProtocolError> {
-        let holder = self.registered()?;
+        self.registered()?;
         let known = self.organizations().get(&lease.run_id).copied();
         let owner = match known {
             Some(owner) => owner,
@@ -92,7 +96,7 @@ impl InProcess {
         };
         Ok(LeaseCall {
             organization: OrganizationContext::of_server(owner),
-            actor: Actor::Worker(holder.worker_id),
+            actor: Actor::Worker,
             request_id: self.request_id(),
             trace_parent: None,
             run_id: lease.run_id,
@@ -141,7 +145,7 @@ impl Protocol for InProcess {
             held: request.held,
             wait: request.wait,
         };
-        let leased = self.calls.lease_runs.execute(&wish).await;
+        let leased = self.calls.lease_runs.execute(&wish, &self.never).await;
         let leased = leased.map_err(of_call)?;
         let mut organizations = self.organizations();
         for opened in &leased.runs {

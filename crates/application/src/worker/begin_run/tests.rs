@@ -1,12 +1,15 @@
 //! When a credential is opened.
 
+use std::sync::Arc;
+
 use mockall::Sequence;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use windlass_domain::credential::{AuthMethod, Credential};
 use windlass_domain::id::Random;
 use windlass_domain::run::{Epoch, Refusal, RunCommand, RunState};
 
 use super::*;
+use crate::contents::{CredentialSecret, CredentialSummary};
 use crate::fixture::{OpenVault, now, source_id, view};
 use crate::ports::WriteError;
 use crate::ports::credentials::MockCredentials;
@@ -55,8 +58,10 @@ fn begun(state: RunState) -> Written<Commanded> {
 async fn begin(runs: MockRuns, credentials: MockCredentials) -> Result<Begun, CallError> {
     let begin_run = BeginRun {
         held: held_runs(runs),
-        credentials: Arc::new(credentials),
-        vault: Arc::new(OpenVault),
+        vault: CredentialVault {
+            credentials: Arc::new(credentials),
+            vault: Arc::new(OpenVault),
+        },
     };
     begin_run.execute(&lease_call()).await
 }

@@ -11,6 +11,7 @@ use super::*;
 use crate::contents::seal_input;
 use crate::fixture::{OpenVault, now, run_id, task, view, write};
 use crate::ports::WriteError;
+use crate::ports::credentials::MockCredentials;
 use crate::ports::runs::MockRuns;
 use crate::ports::signals::{MockQueue, MockSignals};
 use crate::worker::fixture::{Ear, commanded, held_runs, holder, running};
@@ -76,11 +77,15 @@ async fn lease(
     let lease_runs = LeaseRuns {
         held: held_runs(runs),
         vault: Arc::new(OpenVault),
+        credentials: CredentialVault {
+            credentials: Arc::new(MockCredentials::new()),
+            vault: Arc::new(OpenVault),
+        },
         queue: Arc::new(mock_queue),
         signals: Arc::new(mock_signals),
         length: Duration::from_secs(10),
     };
-    lease_runs.execute(wish).await
+    lease_runs.execute(wish, &CancellationToken::new()).await
 }
 
 #[tokio::test]
@@ -136,7 +141,7 @@ async fn a_held_run_that_is_canceled_ends_the_wait() {
     leases(&mut runs, vec![]);
     let other = RunId::new(now(), Random([9; 10]));
     let looks = Mutex::new([Status::Running, Status::Canceling].into_iter());
-    runs.expect_statuses().returning(move |_| {
+    runs.expect_statuses().returning(move |_, _| {
         let status = looks.lock().unwrap().next().unwrap();
         Ok(vec![
             (run_id(), status),

@@ -1,0 +1,734 @@
+//! The worker protocol, call by call. Source: docs/workers.md.
+
+use http::Method;
+use rstest::rstest;
+use serde_json::{Value, json};
+use windlass_api::CallLimits;
+
+use crate::fixture::Fixture;
+use crate::working::{Leased, Working};
+
+/// How a run stands.
+async fn status(fixture: &Fixture, leased: &Leased) -> Value {
+    let path = format!("/v2/task-runs/{}", leased.run_id);
+    fixture.get(&path).await.body()["status"].clone()
+}
+
+async fn cancel(fixture: &Fixture, leased: &Leased) {
+    let path = format!("/v2/task-runs/{}/cancel", leased.run_id);
+    let canceled = fixture.call(Method::POST, &path).send().await;
+    assert_eq!(canceled.status, 200);
+}
+
+/// A run with a credential; its worker has not begun it.
+async fn with_credential(fixture: &Fixture) {
+    let (task_id, source_id) = (fixture.task().await, fixture.source().await);
+    let credential_id = fixture.credential(&source_id).await;
+    let body = json!({"credential_id": credential_id, "input": {"month": "2025-12"}});
+    let path = format!("/v2/tasks/{task_id}/run");
+    assert_eq!(fixture.post(&path, body).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_run_is_leased_begun_and_finished() {
+    let fixture = Fixture::new().await;
+    with_credential(&fixture).await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+
+    let leased = worker.lease().await;
+    let begun = worker.says(&leased, "begin", json!({})).await.body();
+    let renewed = worker.says(&leased, "renew", json!({})).await.body();
+    let said = json!({"message": "Signed in", "step": 3});
+    let heard = worker.says(&leased, "progress", said).await.body();
+    let success = json!({"result": "success", "output": {"amount": 7}, "credential": "verified"});
+    let finished = worker.says(&leased, "finish", success).await.body();
+
+    let lease = &leased.lease;
+    assert_eq!(lease["input"], json!({"month": "2025-12"}));
+    assert_eq!(lease["task"]["name"], "Latest bill");
+    assert_eq!(
+        lease["source"]["website"]["url"],
+        "https://my.nordlys.example/login"
+    );
+    assert_eq!(lease["session"]["resumed"], false);
+    assert_eq!(
+        (&lease["begun"], &lease["credential"]),
+        (&json!(false), &json!(null))
+    );
+    assert_eq!(
+        begun["credential"]["username"], "kari@bolig.example",
+        "{begun}"
+    );
+    assert_eq!(begun["credential"]["password"], "vinter-og-vår");
+    assert_eq!(
+        (&renewed["cancel"], &heard["cancel"]),
+        (&json!(false), &json!(false))
+    );
+    assert!(renewed["lease_expires_at"].as_str() > lease["lease_expires_at"].as_str());
+    assert_eq!(finished["status"], "completed");
+    let run = format!("/v2/task-runs/{}", leased.run_id);
+    assert_eq!(
+        fixture.get(&run).await.body()["output"],
+        json!({"amount": 7})
+    );
+    let timeline = fixture.get(&format!("{run}/timeline")).await.body();
+    assert!(timeline.to_string().contains("Signed in"), "{timeline}");
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_explicit_has_begun_and_brings_the_credential() {
+    let fixture = Fixture::new().await;
+    with_credential(&fixture).await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+
+    let leases = worker.asks(json!({})).await.body();
+
+    let lease = &leases["leases"][0];
+    assert_eq!(lease["begun"], true);
+    assert_eq!(lease["credential"]["password"], "vinter-og-vår");
+}
+
+#[tokio::test]
+async fn a_lease_call_without_runs_answers_at_once_or_after_its_wait() {
+    let fixture = Fixture::new().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+
+    let at_once = worker.asks(json!({})).await.body();
+    let waiting = worker.asks(json!({"wait": 30}));
+    let (waited, _) = tokio::join!(waiting, fixture.run());
+
+    assert_eq!(at_once["leases"], json!([]));
+    assert_eq!(waited.body()["leases"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn a_worker_leases_from_the_pools_that_it_names() {
+    let fixture = Fixture::new().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    fixture.run().await;
+
+    let elsewhere = worker.asks(json!({"pools": ["browsers", "builtin"]})).await;
+    let there = worker.asks(json!({"pools": ["browsers", "default"]})).await;
+
+    assert_eq!(elsewhere.body()["leases"], json!([]));
+    assert_eq!(there.body()["leases"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn anothers_runs_are_leased_to_nobody_else_and_look_like_none() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let ours = Working::start(&fixture, "scraper-1").await;
+    let start = fixture
+        .call_with(&fixture.stranger, Method::POST, "/v2/worker/workers")
+        .json(&json!({"worker": "scraper-1"}))
+        .send()
+        .await
+        .body();
+    assert_eq!(start["incarnation"], 1, "another worker of the same name");
+
+    let body = json!({"worker": "scraper-1", "incarnation": 1});
+    let call = fixture.call_with(&fixture.stranger, Method::POST, "/v2/worker/leases");
+    let theirs = call.json(&body).send().await.body();
+    assert_eq!(theirs["leases"], json!([]));
+
+    let leased = ours.lease().await;
+    cancel(&fixture, &leased).await;
+    let held = json!({"worker": "scraper-1", "incarnation": 1, "held": [leased.run_id],
+        "sessions": [leased.session_id]});
+    let call = fixture.call_with(&fixture.stranger, Method::POST, "/v2/worker/leases");
+    let told = call.json(&held).send().await.body();
+    assert_eq!(told["stopping"], json!([]), "whether it stops is not told");
+    assert_eq!(told["ended_sessions"], json!([leased.session_id]));
+    for call in ["renew", "begin", "release", "interaction/withdraw"] {
+        let path = format!("/v2/worker/leases/{}/{call}", leased.run_id);
+        let call = fixture.call_with(&fixture.stranger, Method::POST, &path);
+        let answered = call.json(&json!({"epoch": leased.epoch})).send().await;
+        assert_eq!(answered.error(), (404, "task_run_not_found".to_owned()));
+    }
+}
+
+#[rstest]
+#[case("renew", json!({}))]
+#[case("begin", json!({}))]
+#[case("progress", json!({"message": "Late"}))]
+#[case("interaction", json!({"attempt": 1, "type": "mfa", "message": "Code?"}))]
+#[case("interaction/withdraw", json!({}))]
+#[case("finish", json!({"result": "success"}))]
+#[case("release", json!({}))]
+#[tokio::test]
+async fn a_call_of_an_old_epoch_changes_nothing(#[case] call: &str, #[case] more: Value) {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let mut worker = Working::start(&fixture, "scraper-1").await;
+    let old = worker.lease().await;
+    let lost = worker.start_again().await;
+    let new = worker.lease().await;
+
+    let answered = worker.says(&old, call, more).await;
+
+    assert_eq!(lost["lost_leases"], 1);
+    assert_eq!((&old.run_id, new.epoch), (&new.run_id, old.epoch + 1));
+    assert_eq!(answered.error(), (409, "lease_lost".to_owned()));
+    assert_eq!(status(&fixture, &new).await, "running");
+}
+
+#[tokio::test]
+async fn an_old_start_of_a_worker_leases_drains_and_evicts_nothing() {
+    let fixture = Fixture::new().await;
+    let mut worker = Working::start(&fixture, "scraper-1").await;
+    fixture.run().await;
+    let leased = worker.lease().await;
+    let old = worker.incarnation;
+    worker.start_again().await;
+
+    let says = json!({"worker": "scraper-1", "incarnation": old});
+    let evict = format!("sessions/{}/evict", leased.session_id);
+    for (path, body) in [
+        ("leases", says.clone()),
+        ("workers/scraper-1/drain", json!({"incarnation": old})),
+        (evict.as_str(), says),
+        ("leases", json!({"worker": "nobody", "incarnation": 1})),
+    ] {
+        let answered = worker.post(path, body).await;
+        assert_eq!(answered.error(), (409, "lease_lost".to_owned()), "{path}");
+    }
+    let nobody = worker.post("workers/nobody/drain", json!({})).await;
+    assert_eq!(nobody.error(), (404, "worker_not_found".to_owned()));
+    assert_eq!(worker.lease().await.run_id, leased.run_id, "it drains not");
+}
+
+#[tokio::test]
+async fn a_finish_that_is_said_again_gets_the_same_answer_and_another_does_not() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let success = json!({"result": "success", "output": {"amount": 7}});
+
+    let first = worker.says(&leased, "finish", success.clone()).await;
+    let again = worker.says(&leased, "finish", success).await;
+    let other = json!({"result": "success", "output": {"amount": 8}});
+    let other = worker.says(&leased, "finish", other).await;
+    let renewed = worker.says(&leased, "renew", json!({})).await;
+
+    assert_eq!(first.body()["status"], "completed");
+    assert_eq!(again.body()["status"], "completed");
+    assert_eq!(other.error(), (409, "lease_lost".to_owned()));
+    assert_eq!(renewed.error(), (409, "lease_lost".to_owned()));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_as_the_agent_gave_it() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let errors =
+        json!([{"type": "source", "code": "source_not_available", "message": "It is down."}]);
+
+    let failure = json!({"result": "failure", "errors": errors, "session": "end"});
+    let finished = worker.says(&leased, "finish", failure).await;
+
+    assert_eq!(finished.body()["status"], "failed");
+    let run = format!("/v2/task-runs/{}", leased.run_id);
+    assert_eq!(fixture.get(&run).await.body()["errors"], errors);
+    let session = format!("/v2/sessions/{}", leased.session_id);
+    assert_eq!(fixture.get(&session).await.body()["status"], "completed");
+}
+
+#[tokio::test]
+async fn of_many_finishes_one_that_is_wrong_keeps_no_other_from_being_heard() {
+    let fixture = Fixture::new().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        fixture.run().await;
+        held.push(worker.lease().await);
+    }
+    let of = |number: usize, more: Value| {
+        let leased: &Leased = &held[number];
+        let mut body = json!({"run_id": leased.run_id, "epoch": leased.epoch});
+        let members = body.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+        body
+    };
+
+    let finishes = json!({"finishes": [
+        of(0, json!({"result": "success"})),
+        of(1, json!({"result": "success", "epoch": 9})),
+        of(2, json!({"result": "well", "nonsense": 1})),
+        7,
+        {"run_id": "trun_0324ygTmLd1GBzfqb28m5Y", "epoch": 1, "result": "success"},
+        of(3, json!({"result": "failure", "errors": [
+            {"type": "task", "code": "task_failed", "message": "No."}]})),
+    ]});
+    let answered = worker.post("leases/finish", finishes).await;
+
+    assert_eq!(answered.status, 200);
+    let told: Vec<Value> = answered.body()["finishes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|heard| json!([heard["status"], heard["errors"][0]["code"]]))
+        .collect();
+    assert_eq!(
+        Value::from(told),
+        json!([
+            ["completed", null],
+            [null, "lease_lost"],
+            [null, "input_unknown"],
+            [null, "body_invalid"],
+            [null, "task_run_not_found"],
+            ["failed", null],
+        ])
+    );
+    assert_eq!(status(&fixture, &held[1]).await, "running");
+    assert_eq!(status(&fixture, &held[2]).await, "running");
+}
+
+#[tokio::test]
+async fn a_cancel_reaches_every_open_call_and_the_run_ends_with_its_finish() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    worker.says(&leased, "begin", json!({})).await;
+
+    let listening = worker.asks(json!({"capacity": 0, "wait": 30, "held": [leased.run_id]}));
+    let (told, ()) = tokio::join!(listening, cancel(&fixture, &leased));
+    let mut canceled = vec![worker.reads(&leased, "epoch=1&wait=30").await];
+    for (call, more) in [
+        ("renew", json!({})),
+        ("begin", json!({})),
+        ("progress", json!({"message": "Late"})),
+        (
+            "interaction",
+            json!({"attempt": 1, "type": "mfa", "message": "Code?"}),
+        ),
+    ] {
+        canceled.push(worker.says(&leased, call, more).await);
+    }
+    let late = worker.says(&leased, "finish", json!({"result": "success"}));
+    let late = late.await;
+
+    assert_eq!(told.body()["stopping"], json!([leased.run_id]));
+    for answered in canceled {
+        assert_eq!(answered.body()["cancel"], true, "{:?}", answered.body());
+    }
+    assert_eq!(late.body()["status"], "canceled");
+}
+
+#[tokio::test]
+async fn a_question_is_asked_once_answered_and_read_again() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let question = json!({"attempt": 1, "type": "mfa", "message": "Code from the text message",
+        "fields": [{"name": "code", "type": "string", "label": "Code"}]});
+
+    let first = worker.says(&leased, "interaction", question.clone()).await;
+    let run = format!("/v2/task-runs/{}", leased.run_id);
+    let asked = fixture.get(&run).await.body();
+    worker.says(&leased, "interaction", question).await;
+    let still = fixture.get(&run).await.body();
+    let nothing = worker.reads(&leased, "epoch=1").await.body();
+    let waiting = worker.reads(&leased, "epoch=1&wait=30");
+    let path = format!("{run}/interaction");
+    let answering = fixture.post(&path, json!({"input": {"code": "604218"}}));
+    let (answer, _) = tokio::join!(waiting, answering);
+    let again = worker.reads(&leased, "epoch=1").await.body();
+    let other_epoch = worker.reads(&leased, "epoch=2").await;
+    let crossed = worker
+        .says(&leased, "interaction/withdraw", json!({}))
+        .await;
+    worker
+        .says(&leased, "finish", json!({"result": "success"}))
+        .await;
+    let over = worker.reads(&leased, "epoch=1").await;
+
+    assert_eq!(first.body()["cancel"], false);
+    assert_eq!(asked["status"], "interaction_required");
+    assert_eq!(asked["interaction"], still["interaction"]);
+    assert_eq!(nothing["answers"], json!(null));
+    assert_eq!(answer.body()["answers"], json!({"code": "604218"}));
+    assert_eq!(again["answers"], json!({"code": "604218"}));
+    assert_eq!(other_epoch.error(), (409, "lease_lost".to_owned()));
+    assert_eq!(crossed.status, 200);
+    assert_eq!(over.error(), (409, "lease_lost".to_owned()));
+}
+
+#[tokio::test]
+async fn a_run_that_asks_is_given_back_with_its_checkpoint() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+
+    let nothing_asked = worker
+        .says(&leased, "release", json!({"asking": true}))
+        .await;
+    let question =
+        json!({"attempt": 1, "type": "approval", "message": "Pay?", "checkpoint": "cGFnZSAz"});
+    worker.says(&leased, "interaction", question).await;
+    let released = worker
+        .says(&leased, "release", json!({"asking": true}))
+        .await;
+    let next = worker.lease().await;
+
+    assert_eq!(nothing_asked.error(), (409, "run_not_running".to_owned()));
+    assert_eq!(released.body()["status"], "queued");
+    assert_eq!(next.run_id, leased.run_id);
+    assert_eq!(next.lease["checkpoint"], "cGFnZSAz");
+}
+
+#[tokio::test]
+async fn a_run_that_has_not_begun_is_given_back_to_its_queue() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+
+    let released = worker.says(&leased, "release", json!({})).await;
+    let again = worker.says(&leased, "release", json!({})).await;
+
+    assert_eq!(released.body()["status"], "queued");
+    assert_eq!(again.error(), (409, "lease_lost".to_owned()));
+}
+
+#[tokio::test]
+async fn a_session_is_kept_resumed_evicted_and_told_to_have_ended() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    worker
+        .says(&leased, "finish", json!({"result": "success"}))
+        .await;
+    let task_id = leased.lease["task"]["id"].as_str().unwrap();
+    let body = json!({"session_id": leased.session_id, "input": {"month": "2026-01"}});
+    let started = fixture
+        .post(&format!("/v2/tasks/{task_id}/run"), body)
+        .await;
+    assert_eq!(started.status, 201);
+    let evict = format!("sessions/{}/evict", leased.session_id);
+    let says = json!({"worker": "scraper-1", "incarnation": worker.incarnation});
+
+    let wanted = worker.post(&evict, says.clone()).await;
+    let next = worker.lease().await;
+    worker
+        .says(&next, "finish", json!({"result": "success"}))
+        .await;
+    let evicted = worker.post(&evict, says.clone()).await;
+    let again = worker.post(&evict, says).await;
+    let told = json!({"sessions": [leased.session_id, "nonsense"]});
+    let told = worker.asks(told).await.body();
+
+    assert_eq!(wanted.error(), (409, "resource_in_use".to_owned()));
+    assert_eq!(next.lease["session"]["resumed"], true);
+    assert_eq!((evicted.status.as_u16(), again.status.as_u16()), (200, 200));
+    let session = format!("/v2/sessions/{}", leased.session_id);
+    assert_eq!(fixture.get(&session).await.body()["status"], "completed");
+    assert_eq!(
+        told["ended_sessions"],
+        json!(["nonsense", leased.session_id])
+    );
+}
+
+#[tokio::test]
+async fn a_draining_worker_leases_nothing_and_its_next_start_does() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let mut worker = Working::start(&fixture, "scraper 1/å").await;
+    let leased = worker.lease().await;
+    fixture.run().await;
+
+    let drained = worker
+        .post("workers/scraper%201%2F%C3%A5/drain", json!({}))
+        .await;
+    let nothing = worker.asks(json!({})).await.body();
+    let finished = worker
+        .says(&leased, "finish", json!({"result": "success"}))
+        .await;
+    worker.start_again().await;
+    let next = worker.asks(json!({})).await.body();
+
+    assert_eq!(drained.body()["leases"], 1);
+    assert_eq!(nothing["leases"], json!([]));
+    assert_eq!(finished.body()["status"], "completed");
+    assert_eq!(next["leases"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_call_is_told_and_changes_nothing() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let before = fixture.tables().await;
+    let finish = format!("leases/{}/finish", leased.run_id);
+    let progress = format!("leases/{}/progress", leased.run_id);
+    let ask = format!("leases/{}/interaction", leased.run_id);
+    let failed = |code: &str| {
+        json!({"epoch": 1, "result": "failure",
+        "errors": [{"type": "task", "code": code, "message": "No."}]})
+    };
+    let lease = |more: Value| {
+        let mut body = json!({"worker": "scraper-1", "incarnation": 1});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        ("leases", body)
+    };
+
+    for ((path, body), code, field) in [
+        (("workers", json!({})), "input_missing", "worker"),
+        (
+            ("workers", json!({"worker": " "})),
+            "input_missing",
+            "worker",
+        ),
+        (
+            ("workers", json!({"worker": "x".repeat(256)})),
+            "input_invalid",
+            "worker",
+        ),
+        (
+            ("leases", json!({"worker": "a"})),
+            "input_missing",
+            "incarnation",
+        ),
+        (
+            lease(json!({"incarnation": 4_294_967_296_u64})),
+            "input_invalid",
+            "incarnation",
+        ),
+        (lease(json!({"pools": []})), "input_invalid", "pools"),
+        (
+            lease(json!({"pools": ["Default"]})),
+            "input_invalid",
+            "pools.0",
+        ),
+        (
+            lease(json!({"pools": vec!["a"; 17]})),
+            "input_invalid",
+            "pools",
+        ),
+        (
+            lease(json!({"capacity": 1001})),
+            "input_invalid",
+            "capacity",
+        ),
+        (lease(json!({"wait": 31})), "input_invalid", "wait"),
+        (
+            lease(json!({"begin": "implicit"})),
+            "input_invalid",
+            "begin",
+        ),
+        (
+            lease(json!({"held": vec!["x"; 10_001]})),
+            "input_invalid",
+            "held",
+        ),
+        (
+            lease(json!({"sessions": vec!["x"; 10_001]})),
+            "input_invalid",
+            "sessions",
+        ),
+        (
+            (&progress, json!({"message": "a"})),
+            "input_missing",
+            "epoch",
+        ),
+        (
+            (&progress, json!({"epoch": 1, "step": 1, "entries": []})),
+            "input_invalid",
+            "entries",
+        ),
+        (
+            (
+                &progress,
+                json!({"epoch": 1, "entries": vec![json!({}); 1001]}),
+            ),
+            "input_invalid",
+            "entries",
+        ),
+        (
+            (
+                &ask,
+                json!({"epoch": 1, "attempt": 0, "type": "mfa", "message": "?"}),
+            ),
+            "input_invalid",
+            "attempt",
+        ),
+        (
+            (
+                &ask,
+                json!({"epoch": 1, "attempt": 1, "type": "mfa", "message": "?", "checkpoint": "*"}),
+            ),
+            "input_invalid",
+            "checkpoint",
+        ),
+        (
+            (&finish, json!({"epoch": 1, "result": "failure"})),
+            "input_missing",
+            "errors",
+        ),
+        (
+            (
+                &finish,
+                json!({"epoch": 1, "result": "failure", "errors": []}),
+            ),
+            "input_invalid",
+            "errors",
+        ),
+        (
+            (
+                &finish,
+                json!({"epoch": 1, "result": "failure", "output": {}}),
+            ),
+            "input_invalid",
+            "output",
+        ),
+        (
+            (
+                &finish,
+                json!({"epoch": 1, "result": "success", "errors": []}),
+            ),
+            "input_invalid",
+            "errors",
+        ),
+        (
+            (
+                &finish,
+                json!({"epoch": 1, "result": "success", "login": "?"}),
+            ),
+            "input_invalid",
+            "login",
+        ),
+        (
+            (
+                &finish,
+                json!({"epoch": 1, "result": "success", "session": "leave"}),
+            ),
+            "input_invalid",
+            "session",
+        ),
+        (
+            (&finish, failed("made_up")),
+            "input_invalid",
+            "errors.0.code",
+        ),
+        (
+            ("leases/finish", json!({"finishes": []})),
+            "input_invalid",
+            "finishes",
+        ),
+        (
+            ("leases/finish", json!({"finishes": vec![json!({}); 101]})),
+            "input_invalid",
+            "finishes",
+        ),
+    ] {
+        let answered = worker.post(path, body.clone()).await;
+
+        assert_eq!(answered.error(), (400, code.to_owned()), "{path} {body}");
+        assert_eq!(
+            answered.body()["errors"][0]["field"],
+            field,
+            "{path} {body}"
+        );
+    }
+    for (query, code) in [
+        ("wait=1", "parameter_invalid"),
+        ("epoch=x", "parameter_invalid"),
+        ("epoch=1&wait=31", "parameter_invalid"),
+        ("epoch=1&for=ever", "parameter_unknown"),
+    ] {
+        let answered = worker.reads(&leased, query).await;
+        assert_eq!(answered.error(), (400, code.to_owned()), "{query}");
+    }
+    assert_eq!(fixture.tables().await, before, "nothing was written");
+}
+
+#[tokio::test]
+async fn a_body_of_a_worker_may_be_longer_and_is_bounded() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let success = |length| json!({"result": "success", "output": {"text": "x".repeat(length)}});
+
+    let large = worker.says(&leased, "finish", success(2 << 20)).await;
+    let refused = worker.says(&leased, "finish", success(1 << 20)).await;
+    let taken = worker
+        .says(&leased, "finish", success((1 << 20) - 100))
+        .await;
+
+    assert_eq!(large.error(), (413, "body_too_large".to_owned()));
+    assert_eq!(refused.error(), (400, "input_invalid".to_owned()));
+    assert_eq!(taken.status, 200);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_changes_nothing_for_a_worker() {
+    let fixture = Fixture::new().await;
+    let start = async |name: &str| {
+        let call = fixture.call_with(&fixture.worker, Method::POST, "/v2/worker/workers");
+        let call = call.header("idempotency-key", "once");
+        call.json(&json!({"worker": name})).send().await.body()
+    };
+
+    let starts = [start("a").await, start("a").await, start("b").await];
+
+    let numbers = starts.map(|start| start["incarnation"].clone());
+    assert_eq!(numbers, [json!(1), json!(2), json!(1)]);
+}
+
+#[tokio::test]
+async fn calls_of_workers_count_on_no_rate_and_as_open_calls() {
+    let fixture = Fixture::with_limits(CallLimits {
+        requests: 1,
+        open_calls: 1,
+    })
+    .await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let started = worker.post("workers", json!({"worker": "b"})).await;
+
+    let waiting = worker.asks(json!({"wait": 30}));
+    let meanwhile = async {
+        let refused = loop {
+            let asked = worker.asks(json!({"capacity": 0})).await;
+            if asked.status == 429 {
+                break asked;
+            }
+        };
+        fixture.drain.begin();
+        refused
+    };
+    let (waited, refused) = tokio::join!(waiting, meanwhile);
+
+    assert!(!started.headers.contains_key("ratelimit-limit"));
+    assert_eq!(refused.error(), (429, "rate_limit_exceeded".to_owned()));
+    assert_eq!(
+        waited.body()["leases"],
+        json!([]),
+        "a server that stops answers what waits"
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_was_leased_for_a_worker_that_went_away_waits_again() {
+    let fixture = Fixture::new().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+
+    // It goes away while it waits; nobody leases for it then.
+    let waiting = worker.asks(json!({"wait": 30, "begin": "explicit"}));
+    let gone = tokio::time::timeout(std::time::Duration::from_millis(200), waiting).await;
+    assert!(gone.is_err(), "nothing waits");
+    fixture.run().await;
+    let next = worker.lease().await;
+
+    assert_eq!(next.epoch, 1, "it was leased to nobody before");
+}
