@@ -20,7 +20,7 @@ use crate::error::{ApiError, Refused};
 use crate::error_code::ErrorCode;
 use crate::state::Api;
 use crate::unknown_fields::{IGNORED, Ignored};
-use crate::wait::{asked_wait, ends_with_caller};
+use crate::wait::{asked_wait, ends_with_caller, sending};
 
 /// How long a request may take, waits not counted. Source: docs/api.md, "Limits".
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,7 +77,8 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
         status = field::Empty,
         duration_ms = field::Empty,
     );
-    let at_most = REQUEST_TIMEOUT + asked_wait(&request).unwrap_or_default();
+    let beside = asked_wait(&request).or_else(|| sending(&request));
+    let at_most = REQUEST_TIMEOUT + beside.unwrap_or_default();
     let is_carried = is_write(&method) && !ends_with_caller(&request);
     let address = request.extensions().get().map(|Peer(address)| *address);
     let ignored = Ignored::of(api.config.unknown_fields);

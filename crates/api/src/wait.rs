@@ -13,6 +13,13 @@ const START_RUN: &str = "/v2/tasks/{task_id}/run";
 const LEASE_RUNS: &str = "/v2/worker/leases";
 const READ_ANSWER: &str = "/v2/worker/leases/{run_id}/interaction";
 
+/// The calls of workers that send a content.
+const STORE_FILE: &str = "/v2/worker/leases/{run_id}/files";
+const STORE_SCREENSHOT: &str = "/v2/worker/leases/{run_id}/screenshots";
+
+/// How long a content may be on its way: 100 MiB on a slow line.
+const SENDING: Duration = Duration::from_secs(15 * 60);
+
 /// The longest wait.
 const MAX_SECONDS: u64 = 60;
 
@@ -57,6 +64,14 @@ pub(crate) fn asked_wait(request: &Request) -> Option<Duration> {
         }
         _ => None,
     }
+}
+
+/// How long a call's body may be on its way beyond what any has time for; None where it is a short one.
+pub(crate) fn sending(request: &Request) -> Option<Duration> {
+    let route = request.extensions().get::<MatchedPath>()?.as_str();
+    [STORE_FILE, STORE_SCREENSHOT]
+        .contains(&route)
+        .then_some(SENDING)
 }
 
 /// Whether a call only waits, whatever its method says: it ends with its caller, and carries what it

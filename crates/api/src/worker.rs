@@ -2,6 +2,7 @@
 //! same content, since its lease, its attempt or its content says what it is: an idempotency key
 //! changes nothing here. Source: docs/workers.md.
 
+mod contents;
 mod finishes;
 mod leases;
 mod questions;
@@ -19,6 +20,7 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
         .merge(starts::router())
         .merge(leases::router())
+        .merge(contents::router())
         .merge(questions::router())
         .merge(finishes::router())
 }

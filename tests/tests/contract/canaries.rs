@@ -27,8 +27,14 @@ const HOOK_CANARY: &str = "whsec_Y2FuYXJ5LWhvb2stc2VjcmV0LW9mLTMyLWJ5dGVzISE=";
 /// The bytes that it stands for.
 const HOOK_BYTES: &str = "canary-hook-secret-of-32-bytes!!";
 
+/// Where a worker would go on, as it says it: in base64.
+const CHECKPOINT_CANARY: &str = "Y2FuYXJ5LWNoZWNrcG9pbnQtN2pSMg==";
+
+/// The bytes that it stands for.
+const CHECKPOINT_BYTES: &str = "canary-checkpoint-7jR2";
+
 /// What is written down nowhere as it was given: not in files, tables, logs or metrics.
-const SEALED: [&str; 12] = [
+const SEALED: [&str; 14] = [
     KEY,
     PASSWORD,
     PASSWORD_CANARY,
@@ -41,7 +47,12 @@ const SEALED: [&str; 12] = [
     STRAY_CANARY,
     HOOK_CANARY,
     HOOK_BYTES,
+    CHECKPOINT_CANARY,
+    CHECKPOINT_BYTES,
 ];
+
+/// The caller's own worker.
+const WORKER: &str = "canaries-1";
 
 /// Of these, what answers show, since it is context and no secret.
 const SHOWN: [&str; 2] = [USER_CANARY, FIELD_CANARY];
@@ -122,6 +133,7 @@ async fn plant(world: &World) -> anyhow::Result<BTreeMap<&'static str, String>> 
     client
         .post(&run, &json!({"input": {"note": INPUT_CANARY}}))
         .await?;
+    by_a_worker(world).await?;
 
     // A run of the website, whose person answers wrongly first.
     let user = world.user(0)?;
@@ -155,8 +167,29 @@ async fn plant(world: &World) -> anyhow::Result<BTreeMap<&'static str, String>> 
         ("content_id", storage_id.clone()),
         ("storage_id", storage_id),
         ("run_id", run_id),
+        ("worker", WORKER.to_owned()),
     ]
     .into())
+}
+
+/// A worker of the caller's own takes that run and leaves a checkpoint with its question.
+async fn by_a_worker(world: &World) -> anyhow::Result<()> {
+    let client = world.client();
+    let start = client
+        .post("/v2/worker/workers", &json!({"worker": WORKER}))
+        .await?;
+    let ask = json!({"worker": WORKER, "incarnation": start["incarnation"], "pools": ["nobody"]});
+    let leases = client.post("/v2/worker/leases", &ask).await?;
+    let lease = &leases["leases"][0];
+    ensure!(lease["input"]["note"] == INPUT_CANARY, "{leases}");
+    let path = format!(
+        "/v2/worker/leases/{}/interaction",
+        text(&lease["run"], "id")?
+    );
+    let question = json!({"epoch": lease["epoch"], "attempt": 1, "type": "approval",
+        "message": "Pay?", "checkpoint": CHECKPOINT_CANARY});
+    client.post(&path, &question).await?;
+    Ok(())
 }
 
 /// Answers what a run asks by the tool of an assistant, whose protocol has a library that logs.

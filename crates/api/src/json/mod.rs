@@ -7,3 +7,8 @@ mod strict;
 
 pub(crate) use self::form::{CANNOT_CHANGE, Form, RequestBody, request_body};
 pub(crate) use self::strict::{NotJson, read};
+
+/// Whether a text or a key in it holds a NUL character.
+pub(crate) fn has_nul(value: &serde_json::Value) -> bool {
+    !nul::places(value).is_empty()
+}

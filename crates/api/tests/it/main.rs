@@ -31,5 +31,6 @@ mod tables;
 mod tenancy;
 mod unknown_fields;
 mod work;
+mod worker_contents;
 mod workers;
 mod working;

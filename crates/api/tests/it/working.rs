@@ -1,9 +1,10 @@
 //! A worker that speaks by HTTP.
 
+use axum::body::Body;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::fixture::{Answered, Fixture};
+use crate::fixture::{Answered, Call, Fixture};
 
 /// A worker that has started, with a key of its own scope.
 pub(crate) struct Working<'a> {
@@ -91,5 +92,15 @@ impl<'a> Working<'a> {
             .fixture
             .call_with(&self.fixture.worker, Method::GET, &path);
         call.send().await
+    }
+
+    /// A call that sends a content.
+    pub(crate) fn sends(&self, leased: &Leased, call: &str, content: impl Into<Body>) -> Call<'a> {
+        let path = format!("/v2/worker/leases/{}/{call}", leased.run_id);
+        let call = self
+            .fixture
+            .call_with(&self.fixture.worker, Method::POST, &path);
+        call.bytes(content)
+            .header("windlass-epoch", &leased.epoch.to_string())
     }
 }

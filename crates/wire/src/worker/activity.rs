@@ -46,38 +46,80 @@ pub struct HeardBody {
     pub request_id: String,
 }
 
-/// What is told of a content in the head of its request, each text in percent-encoded UTF-8.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
+/// Which lease a content belongs to.
+pub const EPOCH: &str = "Windlass-Epoch";
+
+/// What a content is called.
+pub const FILE_NAME: &str = "Windlass-File-Name";
+
+/// What a content is checked by.
+pub const SHA256: &str = "Windlass-Sha256";
+
+/// What an agent notes of a file.
+pub const METADATA: &str = "Windlass-Metadata";
+
+/// How long what an agent took out of a file is, which comes before its content.
+pub const EXTRACTION_BYTES: &str = "Windlass-Extraction-Bytes";
+
+/// What an agent did when it saw something.
+pub const REASONING: &str = "Windlass-Reasoning";
+
+/// At which step it did.
+pub const STEP: &str = "Windlass-Step";
+
+/// How wide a screenshot is.
+pub const WIDTH: &str = "Windlass-Width";
+
+/// How high it is.
+pub const HEIGHT: &str = "Windlass-Height";
+
+/// What is told of any content in the head of its request, each text in percent-encoded UTF-8.
+#[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct ContentHeaders {
     /// The lease's number.
-    #[serde(rename = "Windlass-Epoch")]
-    pub epoch: String,
-    /// Its name; a path before it is left out.
-    #[serde(rename = "Windlass-File-Name")]
+    #[param(rename = "Windlass-Epoch", example = 1)]
+    pub epoch: u32,
+    /// Its name, in percent-encoded UTF-8; a path before it is left out.
+    #[param(rename = "Windlass-File-Name", example = "bill%202025-12.pdf")]
     pub file_name: Option<String>,
     /// SHA-256 of the content, in hexadecimal digits: where it differs nothing is kept. It may come
     /// in a trailer as well, behind a content that is sent in chunks.
-    #[serde(rename = "Windlass-Sha256")]
+    #[param(rename = "Windlass-Sha256")]
     pub sha256: Option<String>,
 }
 
+/// What is told of a file beside.
+#[derive(Debug, Clone, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct FileHeaders {
+    /// What the agent notes of it: a JSON object of at most 4096 bytes, in percent-encoded UTF-8;
+    /// holds no secret.
+    #[param(rename = "Windlass-Metadata", example = "%7B%22page%22%3A2%7D")]
+    pub metadata: Option<String>,
+    /// Where the lease's task has `extraction`: of how many bytes, at most 65536, what the agent took
+    /// out of it is. That comes in the body as JSON, right before the content; `null` says that it
+    /// failed.
+    #[param(rename = "Windlass-Extraction-Bytes", maximum = 65536)]
+    pub extraction_bytes: Option<u32>,
+}
+
 /// What is told of a screenshot beside.
-#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct ScreenshotHeaders {
     /// What the agent did, and why, in a sentence, in percent-encoded UTF-8; holds no secret.
-    #[serde(rename = "Windlass-Reasoning")]
+    #[param(rename = "Windlass-Reasoning", example = "click%20%22Next%22")]
     pub reasoning: Option<String>,
     /// Which step of the agent's way.
-    #[serde(rename = "Windlass-Step")]
-    pub step: Option<String>,
+    #[param(rename = "Windlass-Step", example = 3)]
+    pub step: Option<u32>,
     /// Pixels across, with those down, where it is an image.
-    #[serde(rename = "Windlass-Width")]
-    pub width: Option<String>,
+    #[param(rename = "Windlass-Width", example = 1280)]
+    pub width: Option<u32>,
     /// Pixels down.
-    #[serde(rename = "Windlass-Height")]
-    pub height: Option<String>,
+    #[param(rename = "Windlass-Height", example = 720)]
+    pub height: Option<u32>,
 }
 
 /// What became of a screenshot.
