@@ -45,7 +45,7 @@ error_codes! {
     Unavailable = "api", "unavailable", SERVICE_UNAVAILABLE, "The server cannot answer now; try again later.";
     InputMissing = "request", "input_missing", BAD_REQUEST, "A required field is absent, null, empty or blank.";
     InputInvalid = "request", "input_invalid", BAD_REQUEST, "A wrong type or value, or fields that do not go together.";
-    InputUnknown = "request", "input_unknown", BAD_REQUEST, "A field that is not known.";
+    InputUnknown = "request", "input_unknown", BAD_REQUEST, "A field that is not known, or a property that the task's schema does not allow.";
     BodyInvalid = "request", "body_invalid", BAD_REQUEST, "Not JSON, not an object, too deep, or a key twice.";
     ParameterInvalid = "request", "parameter_invalid", BAD_REQUEST, "A query parameter with a wrong value.";
     ParameterUnknown = "request", "parameter_unknown", BAD_REQUEST, "A query parameter that is not known.";

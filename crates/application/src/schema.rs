@@ -219,7 +219,7 @@ fn compile(schema: &Value) -> Result<Validator, String> {
 
 /// One thing that a value breaks. Never holds the value: it may be a secret.
 struct Finding {
-    missing: bool,
+    kind: ProblemKind,
     pointer: String,
     what: String,
 }
@@ -234,13 +234,8 @@ impl Finding {
     }
 
     fn into_problem(self) -> Problem {
-        let kind = if self.missing {
-            ProblemKind::Missing
-        } else {
-            ProblemKind::Invalid
-        };
         let message = self.sentence();
-        Problem::of(kind, self.pointer, message)
+        Problem::of(self.kind, self.pointer, message)
     }
 
     fn into_run_error(self) -> RunError {
@@ -255,7 +250,7 @@ impl Finding {
 fn findings(error: &ValidationError<'_>) -> Vec<Finding> {
     let pointer = error.instance_path().to_string();
     let finding = |what: String| Finding {
-        missing: false,
+        kind: ProblemKind::Invalid,
         pointer: pointer.clone(),
         what,
     };
@@ -263,7 +258,7 @@ fn findings(error: &ValidationError<'_>) -> Vec<Finding> {
         names
             .iter()
             .map(|name| Finding {
-                missing: false,
+                kind: ProblemKind::Unknown,
                 pointer: child(&pointer, name),
                 what: "is not a property that the schema knows".to_owned(),
             })
@@ -271,7 +266,7 @@ fn findings(error: &ValidationError<'_>) -> Vec<Finding> {
     };
     match error.kind() {
         ValidationErrorKind::Required { property } => vec![Finding {
-            missing: true,
+            kind: ProblemKind::Missing,
             pointer: child(&pointer, property.as_str().unwrap_or_default()),
             what: "is missing".to_owned(),
         }],

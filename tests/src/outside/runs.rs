@@ -59,7 +59,7 @@ pub(super) async fn canceled(server: &Outside) -> anyhow::Result<()> {
 }
 
 pub(super) async fn input(server: &Outside) -> anyhow::Result<()> {
-    let schema = json!({"type": "object", "required": ["month"],
+    let schema = json!({"type": "object", "required": ["month"], "additionalProperties": false,
         "properties": {"month": {"type": "string"}, "rows": {"type": "array", "items": {"type": "integer"}}}});
     let task = server.task(json!({"input_schema": schema})).await?;
     let path = format!("/v2/tasks/{}/run", text(&task, "id")?);
@@ -71,6 +71,11 @@ pub(super) async fn input(server: &Outside) -> anyhow::Result<()> {
             json!({"month": "a", "rows": [1, "b"]}),
             "input_invalid",
             "/rows/1",
+        ),
+        (
+            json!({"month": "a", "mouth": "b"}),
+            "input_unknown",
+            "/mouth",
         ),
     ] {
         let refused = server.post(&path, &json!({"input": input})).await?;

@@ -105,7 +105,7 @@ async fn a_corrected_output_that_breaks_the_schema_is_told_by_its_places() {
         problems_of(review(Decision::Approve, Some(output), None)).await,
         [
             of(ProblemKind::Invalid, "/amount"),
-            of(ProblemKind::Invalid, "/currency"),
+            of(ProblemKind::Unknown, "/currency"),
         ]
     );
     assert_eq!(

@@ -69,7 +69,7 @@ fn all_that_is_wrong_is_told_at_once_with_its_place() {
                 "`/month` must be a string; it is a number.",
             ),
             (
-                ProblemKind::Invalid,
+                ProblemKind::Unknown,
                 "/dat~0e",
                 "`/dat~0e` is not a property that the schema knows.",
             ),
