@@ -113,9 +113,11 @@ impl StartRun {
         {
             return Err(CallError::CredentialDeleted);
         }
+        let task_created_at = task.created_at;
         let run = self.run(organization, task, found).await?;
         let vault = self.vault.of(organization.organization_id()).await?;
         let start = NewRun {
+            task_created_at,
             input: contents::seal_input(&*vault, run.id, &input),
             metadata: new.metadata,
             run,

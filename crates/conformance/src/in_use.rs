@@ -5,7 +5,7 @@ use windlass_application::Written;
 use windlass_application::ports::WriteError;
 use windlass_domain::task::Review;
 
-use crate::stage::{Stage, cancel, success};
+use crate::stage::{Stage, cancel, seconds, success};
 use crate::store::{Fixture, done};
 
 /// A run that is not final holds its task and its source, whatever it waits for; a final one does
@@ -163,6 +163,7 @@ pub async fn a_deleted_task_without_runs_takes_its_playbooks_versions_along(fixt
     let deleted = playbooks.delete(fixture.write(), task_id, source_id).await;
     done(deleted.expect("it is there"));
 
+    stage.pass(seconds(1));
     let tasks = &fixture.ports.tasks;
     let deleted = tasks.delete(fixture.write(), task_id).await;
     let created = tasks.create(fixture.write(), stage.task.clone()).await;

@@ -54,6 +54,7 @@ macro_rules! store_promises {
                 a_task_belongs_to_its_organization,
                 tasks_are_listed_by_agent_and_status,
                 a_deleted_task_is_gone,
+                a_task_made_anew_is_told_apart,
                 an_unknown_task_is_not_deleted,
             ]
         );

@@ -13,6 +13,7 @@ macro_rules! run_promises {
                 an_input_is_kept_as_it_was_sealed,
                 a_run_is_not_started_in_an_unknown_session,
                 a_run_of_a_deleted_task_is_not_started,
+                a_run_of_a_task_that_was_made_anew_is_not_started,
                 a_run_with_a_deleted_credential_is_not_started,
                 a_run_is_not_started_in_an_ended_session,
                 a_second_run_waits_for_its_session,

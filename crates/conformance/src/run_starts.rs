@@ -97,6 +97,31 @@ pub async fn a_run_of_a_deleted_task_is_not_started(fixture: &Fixture) {
     assert_eq!(stage.events().await, Vec::<&str>::new());
 }
 
+/// Nor is one of a task that was deleted and made anew under its id, in whatever moment: what the
+/// caller gave was checked by the rules of another.
+pub async fn a_run_of_a_task_that_was_made_anew_is_not_started(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let tasks = &fixture.ports.tasks;
+    let task = stage.task_with("task_anew", |_| {}).await;
+    let start = stage.new_run_of(&task);
+    let deleted = tasks.delete(fixture.write(), &task.id).await;
+    done(deleted.expect("nothing needs it"));
+    let again = stage.task_with("task_anew", |_| {}).await;
+
+    let started = fixture.ports.runs.start(fixture.write(), start).await;
+
+    let is_gone = matches!(
+        started,
+        Err(WriteError::ReferenceGone {
+            what: Resource::Task
+        })
+    );
+    assert!(is_gone, "{started:?}");
+    assert_eq!(stage.events().await, Vec::<&str>::new());
+    let of_the_new = stage.start(stage.new_run_of(&again)).await;
+    assert_eq!(of_the_new.task_version, again.version);
+}
+
 /// So must its credential: a deleted one has nothing to log in with.
 pub async fn a_run_with_a_deleted_credential_is_not_started(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;

@@ -177,6 +177,7 @@ impl<'a> Stage<'a> {
             updated_at: now,
         };
         NewRun {
+            task_created_at: task.created_at,
             input: sealed("input"),
             metadata: [("tenant".to_owned(), "acme".to_owned())].into(),
             run,

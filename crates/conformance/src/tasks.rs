@@ -162,6 +162,30 @@ pub async fn tasks_are_listed_by_agent_and_status(fixture: &Fixture) {
     assert_eq!(learned, [of_other, learning]);
 }
 
+/// Tasks of one id, one after another, never share a version and a moment of creation, so that these
+/// name one content for good: also where the clock stands still.
+pub async fn a_task_made_anew_is_told_apart(fixture: &Fixture) {
+    let agent = fixture.agent("agt_billing").await;
+    let tasks = &fixture.ports.tasks;
+    let mut made = Vec::new();
+
+    for clock in [Duration::ZERO, Duration::ZERO, Duration::from_millis(1)] {
+        fixture.clock.advance(clock);
+        let task = fixture.task("task_bill", &agent.id).await;
+        let read = tasks.get(fixture.organization, &task.id).await;
+        assert_eq!(read.expect("a read"), Some(task.clone()));
+        let deleted = tasks.delete(fixture.write(), &task.id).await;
+        done(deleted.expect("nothing needs it"));
+        made.push((task.version, task.created_at));
+    }
+
+    let versions: Vec<_> = made.iter().map(|(version, _)| *version).collect();
+    assert_eq!(versions, [1, 2, 3]);
+    assert!(made.is_sorted_by_key(|(_, created_at)| *created_at));
+    made.dedup_by_key(|(_, created_at)| *created_at);
+    assert_eq!(made.len(), 3, "each has a moment of its own: {made:?}");
+}
+
 /// A deleted task is gone with its playbooks, holds its agent no longer, and its id is free.
 pub async fn a_deleted_task_is_gone(fixture: &Fixture) {
     let agent = fixture.agent("agt_billing").await;
@@ -173,6 +197,7 @@ pub async fn a_deleted_task_is_gone(fixture: &Fixture) {
         .put(fixture.write(), &task.id, &source.id, json!({"steps": []}))
         .await;
     done(put.expect("both are there"));
+    fixture.clock.advance(Duration::from_secs(1));
 
     let deleted = tasks.delete(fixture.write(), &task.id).await;
 

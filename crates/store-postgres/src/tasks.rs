@@ -7,6 +7,7 @@ use windlass_application::ports::tasks::TaskFilter;
 use windlass_application::ports::{StoreError, Tasks, WriteError};
 use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
 use windlass_domain::id::{OrganizationId, TaskId};
 use windlass_domain::task::{Task, TaskEdit};
@@ -114,7 +115,8 @@ impl PostgresStore {
             return Err(WriteError::IdTaken);
         }
         agents::hold(connection, organization_id, &task.agent_id).await?;
-        task.version = next_version(connection, organization_id, &task.id).await?;
+        let kept = kept(connection, organization_id, &task.id).await?;
+        task = task.made_after(kept);
         if !insert(connection, organization_id, &task).await? {
             // Another one of this id was made at the same moment.
             return Err(WriteError::IdTaken);
@@ -203,6 +205,9 @@ impl PostgresStore {
         refuse_in_use(&[(runs, "task run")])?;
         playbooks::drop_of_task(connection, organization_id, id).await?;
         drop_task(connection, organization_id, id).await?;
+        if !task.is_of_this_moment(transaction.at()) {
+            drop_versions(transaction.connection(), organization_id, id).await?;
+        }
         let at = transaction.at().following(task.updated_at);
         let event = EventData::Task(TaskEventSummary::from(&task));
         transaction.emit(EventType::TaskDeleted, at, event);
@@ -245,15 +250,17 @@ pub(crate) async fn hold(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
     id: &TaskId,
+    created_at: Timestamp,
 ) -> Result<(), WriteError> {
     let held: Option<i64> = sqlx::query_scalar(
         "SELECT 1::bigint
          FROM task
-         WHERE organization_id = $1 AND id = $2
+         WHERE organization_id = $1 AND id = $2 AND created_at = $3
          FOR KEY SHARE",
     )
     .bind(Id(organization_id.uuid()))
     .bind(id.as_str())
+    .bind(At(created_at))
     .fetch_optional(connection)
     .await
     .map_err(store_error)?;
@@ -324,13 +331,13 @@ async fn lock_for_change(
 
 /// Above every version that is kept: runs of a deleted task keep theirs, and its id may be taken
 /// again.
-async fn next_version(
+async fn kept(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
     id: &TaskId,
-) -> Result<u32, StoreError> {
-    let next: Count = sqlx::query_scalar(
-        "SELECT coalesce(max(version), 0) + 1
+) -> Result<Option<(u32, Timestamp)>, StoreError> {
+    let (version, created_at): (Option<Count>, Option<At>) = sqlx::query_as(
+        "SELECT max(version), max(created_at)
          FROM task_version
          WHERE organization_id = $1 AND task_id = $2",
     )
@@ -339,7 +346,8 @@ async fn next_version(
     .fetch_one(connection)
     .await
     .map_err(store_error)?;
-    Ok(next.0)
+    let version = version.map(|version| version.0);
+    Ok(version.zip(created_at.map(|at| at.0)))
 }
 
 /// Keeps a version of a task; says whether its number was free.
@@ -432,9 +440,18 @@ async fn drop_task(
     sqlx::query("DELETE FROM task WHERE organization_id = $1 AND id = $2")
         .bind(Id(organization_id.uuid()))
         .bind(id.as_str())
-        .execute(&mut *connection)
+        .execute(connection)
         .await
         .map_err(store_error)?;
+    Ok(())
+}
+
+/// Drops the versions of a deleted task, and those of its playbooks, where it has no runs.
+async fn drop_versions(
+    connection: &mut PgConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<(), StoreError> {
     for versions in [
         "DELETE FROM task_version
          WHERE organization_id = $1 AND task_id = $2

@@ -7,6 +7,7 @@ use windlass_application::ports::tasks::TaskFilter;
 use windlass_application::ports::{StoreError, Tasks, WriteError};
 use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::Timestamp;
 use windlass_domain::event::{EventData, EventType, TaskEventSummary};
 use windlass_domain::id::{OrganizationId, TaskId};
 use windlass_domain::task::{Task, TaskEdit};
@@ -38,7 +39,8 @@ impl Tasks for SqliteStore {
             .ok_or(WriteError::ReferenceGone {
                 what: Resource::Agent,
             })?;
-        task.version = next_version(connection, organization_id, &task.id).await?;
+        let kept = kept(connection, organization_id, &task.id).await?;
+        task = task.made_after(kept);
         insert(connection, organization_id, &task).await?;
         let event = EventData::Task(TaskEventSummary::from(&task));
         transaction.emit(EventType::TaskCreated, task.created_at, event);
@@ -163,6 +165,9 @@ impl Tasks for SqliteStore {
         refuse_in_use(&[(runs, "task run")])?;
         playbooks::drop_of_task(connection, organization_id, id).await?;
         drop_task(connection, organization_id, id).await?;
+        if !task.is_of_this_moment(transaction.at()) {
+            drop_versions(transaction.connection(), organization_id, id).await?;
+        }
         let at = transaction.at().following(task.updated_at);
         let event = EventData::Task(TaskEventSummary::from(&task));
         transaction.emit(EventType::TaskDeleted, at, event);
@@ -212,15 +217,15 @@ pub(crate) async fn load_version(
     row.map(read).transpose()
 }
 
-/// Above every version that is kept: runs of a deleted task keep theirs, and its id may be taken
-/// again.
-async fn next_version(
+/// What is kept of deleted tasks of this id, which may be taken again: the last version, and when the
+/// last of them was made.
+async fn kept(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     id: &TaskId,
-) -> Result<u32, StoreError> {
-    sqlx::query_scalar(
-        "SELECT ifnull(max(version), 0) + 1
+) -> Result<Option<(u32, Timestamp)>, StoreError> {
+    let (version, created_at): (Option<u32>, Option<At>) = sqlx::query_as(
+        "SELECT max(version), max(created_at)
          FROM task_version
          WHERE organization_id = ? AND task_id = ?",
     )
@@ -228,7 +233,8 @@ async fn next_version(
     .bind(id.as_str())
     .fetch_one(connection)
     .await
-    .map_err(store_error)
+    .map_err(store_error)?;
+    Ok(version.zip(created_at.map(|at| at.0)))
 }
 
 async fn insert_version(
@@ -302,7 +308,6 @@ async fn keep_version(
     Ok(())
 }
 
-/// Drops a task; its versions, and those of its playbooks, stay while it has runs.
 async fn drop_task(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
@@ -311,9 +316,18 @@ async fn drop_task(
     sqlx::query("DELETE FROM task WHERE organization_id = ? AND id = ?")
         .bind(Id(organization_id.uuid()))
         .bind(id.as_str())
-        .execute(&mut *connection)
+        .execute(connection)
         .await
         .map_err(store_error)?;
+    Ok(())
+}
+
+/// Drops the versions of a deleted task, and those of its playbooks, where it has no runs.
+async fn drop_versions(
+    connection: &mut SqliteConnection,
+    organization_id: OrganizationId,
+    id: &TaskId,
+) -> Result<(), StoreError> {
     for versions in [
         "DELETE FROM task_version
          WHERE organization_id = ?1 AND task_id = ?2

@@ -39,6 +39,8 @@ pub struct NewRun {
     /// Its facts; the decision sets state, version and moments. Its `session_id` is that of an
     /// existing session, or, with `opened_session`, of the one that it opens.
     pub run: Run,
+    /// When the run's task was made: since then another one may have been, under the same id.
+    pub task_created_at: Timestamp,
     /// What the caller gave, sealed as `run.input` of this run.
     pub input: Sealed,
     /// The caller's own pairs.
@@ -192,7 +194,7 @@ pub trait Runs: Send + Sync {
     ///
     /// # Errors
     /// `NotFound` where the session does not exist; `ReferenceGone` where its task was deleted
-    /// meanwhile; `Refused` where the session takes no more runs; `Exceeded` where the
+    /// meanwhile, also where another of the same id was made; `Refused` where the session takes no more runs; `Exceeded` where the
     /// organization has as many queued runs, or, if starts do not wait then, live sessions as it
     /// may.
     async fn start(&self, write: Write, start: NewRun) -> Result<Written<Commanded>, WriteError>;

@@ -23,8 +23,8 @@ pub struct TaskFilter {
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Tasks: Send + Sync {
-    /// Keeps a new task as its version 1, or, where versions of a deleted one of the same id stay
-    /// for its runs, as the next; the version that it comes with is not read.
+    /// Keeps a new task as [`Task::made_after`] what is kept of deleted ones of the same id; the
+    /// version that it comes with is not read.
     ///
     /// # Errors
     /// `IdTaken`; `ReferenceGone` where its agent was deleted meanwhile.
@@ -65,7 +65,8 @@ pub trait Tasks: Send + Sync {
     /// Drops what was learned of a task: its next version learns again.
     async fn reset(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError>;
 
-    /// Drops a task and its playbooks; its versions stay as long as its runs.
+    /// Drops a task and its playbooks; its versions stay as long as its runs, and where it
+    /// [is of this moment](Task::is_of_this_moment).
     ///
     /// # Errors
     /// `InUse` while it has runs that are not final.

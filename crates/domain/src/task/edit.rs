@@ -128,6 +128,30 @@ impl Task {
         reset.following(self, now)
     }
 
+    /// A new task, where versions of a deleted one of the same id are kept: which is the last of
+    /// them, and when the last of these tasks was made. No two tasks of an id are made in one moment,
+    /// so that id and creation name one task for good.
+    #[must_use]
+    pub fn made_after(self, kept: Option<(u32, Timestamp)>) -> Self {
+        let Some((version, created_at)) = kept else {
+            return Self { version: 1, ..self };
+        };
+        let created_at = self.created_at.following(created_at);
+        Self {
+            version: version + 1,
+            created_at,
+            updated_at: self.updated_at.max(created_at),
+            ..self
+        }
+    }
+
+    /// Whether another task of this id could still be made in the moment that this one was made in,
+    /// as servers whose clocks differ a little see it. The versions of such a task stay when it is
+    /// deleted, also where no run needs them: the next one goes by them.
+    pub fn is_of_this_moment(&self, at: Timestamp) -> bool {
+        at < self.created_at + Duration::from_secs(1)
+    }
+
     fn following(self, before: &Self, now: Timestamp) -> Self {
         Self {
             version: before.version + 1,

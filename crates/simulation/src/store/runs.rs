@@ -8,6 +8,7 @@ use windlass_application::ports::runs::{
 use windlass_application::ports::{Runs, StoreError, WriteError};
 use windlass_application::problem::Resource;
 use windlass_application::{OrganizationContext, Outcome, Page, PageRequest, Write, Written};
+use windlass_domain::Timestamp;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{OrganizationId, RunId};
 use windlass_domain::lifecycle::{Command, Scene};
@@ -161,7 +162,7 @@ fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError>
         let scene = state.scene(session_id, None);
         scene.ok_or(WriteError::NotFound)?
     };
-    refuse_gone(state, organization_id, run)?;
+    refuse_gone(state, organization_id, run, start.task_created_at)?;
     let command = Command::Start {
         run: Box::new(run.clone()),
     };
@@ -194,9 +195,12 @@ fn refuse_gone(
     state: &State,
     organization_id: OrganizationId,
     run: &Run,
+    task_created_at: Timestamp,
 ) -> Result<(), WriteError> {
     let gone = |what| Err(WriteError::ReferenceGone { what });
-    if state.newest_task(organization_id, &run.task_id).is_none() {
+    let task = state.newest_task(organization_id, &run.task_id);
+    // Another one of this id may have been made meanwhile.
+    if task.is_none_or(|task| task.created_at != task_created_at) {
         return gone(Resource::Task);
     }
     if let Some(source_id) = &run.source_id {

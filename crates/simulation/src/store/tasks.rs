@@ -16,7 +16,7 @@ use super::{MemoryStore, State};
 
 #[async_trait]
 impl Tasks for MemoryStore {
-    async fn create(&self, write: Write, mut task: Task) -> Result<Written<Task>, WriteError> {
+    async fn create(&self, write: Write, task: Task) -> Result<Written<Task>, WriteError> {
         let act = |change: Change<'_>| {
             let owner = change.organization_id;
             let key = (owner, task.id.clone());
@@ -30,8 +30,9 @@ impl Tasks for MemoryStore {
             }
             let first = (owner, task.id.clone(), 0);
             let last = (owner, task.id.clone(), u32::MAX);
-            let mut versions = change.state.task_versions.range(first..=last);
-            task.version = versions.next_back().map_or(1, |((_, _, last), _)| last + 1);
+            let versions = change.state.task_versions.range(first..=last);
+            let kept = versions.map(|((_, _, version), task)| (*version, task.created_at));
+            let task = task.made_after(kept.reduce(|a, b| (a.0.max(b.0), a.1.max(b.1))));
             let version = (owner, task.id.clone(), task.version);
             change.state.tasks.insert(key, task.version);
             change.state.task_versions.insert(version, task.clone());
@@ -127,7 +128,7 @@ impl Tasks for MemoryStore {
             refuse_in_use(&[(runs.count(), "task run")])?;
             change.state.drop_playbooks(owner, |of, _| of == id);
             change.state.tasks.remove(&(owner, id.clone()));
-            if !change.state.has_runs(owner, id) {
+            if !change.state.has_runs(owner, id) && !task.is_of_this_moment(change.at) {
                 let versions = &mut change.state.task_versions;
                 versions.retain(|(of, task_id, _), _| *of != owner || task_id != id);
                 let versions = &mut change.state.playbook_versions;

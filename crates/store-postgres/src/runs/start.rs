@@ -30,7 +30,7 @@ pub(super) async fn start(
     };
     let organization_id = transaction.organization_id();
     let mut loaded = scene(&mut transaction.transaction, organization_id, &start.run).await?;
-    hold_references(transaction.connection(), organization_id, &start.run).await?;
+    hold_references(transaction.connection(), organization_id, &start).await?;
 
     let command = Command::Start {
         run: Box::new(start.run.clone()),
@@ -79,9 +79,16 @@ async fn scene(
 async fn hold_references(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
-    run: &Run,
+    start: &NewRun,
 ) -> Result<(), WriteError> {
-    tasks::hold(connection, organization_id, &run.task_id).await?;
+    let run = &start.run;
+    tasks::hold(
+        connection,
+        organization_id,
+        &run.task_id,
+        start.task_created_at,
+    )
+    .await?;
     if let Some(source_id) = &run.source_id {
         sources::hold(connection, organization_id, source_id).await?;
     }

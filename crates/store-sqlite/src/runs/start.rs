@@ -10,7 +10,7 @@ use windlass_domain::id::OrganizationId;
 use windlass_domain::lifecycle::Command;
 use windlass_domain::run::{Refusal, Run};
 use windlass_records::Audited;
-use windlass_records::columns::Id;
+use windlass_records::columns::{At, Id};
 
 use super::save;
 use super::scene::Loaded;
@@ -30,7 +30,7 @@ pub(super) async fn start(
     };
     let organization_id = transaction.organization_id();
     let mut loaded = scene(transaction.connection(), organization_id, &start.run).await?;
-    refuse_gone(transaction.connection(), organization_id, &start.run).await?;
+    refuse_gone(transaction.connection(), organization_id, &start).await?;
     let caps = transaction.transaction.caps();
     let queued = queued(transaction.connection(), organization_id).await?;
     caps.admit_queued(queued.saturating_add(1))?;
@@ -84,11 +84,19 @@ async fn scene(
 async fn refuse_gone(
     connection: &mut SqliteConnection,
     organization_id: OrganizationId,
-    run: &Run,
+    start: &NewRun,
 ) -> Result<(), WriteError> {
     let gone = |what| Err(WriteError::ReferenceGone { what });
-    let task = "SELECT 1 FROM task WHERE organization_id = ? AND id = ?";
-    if !exists(connection, task, organization_id, run.task_id.as_str()).await? {
+    let run = &start.run;
+    let task: Option<At> =
+        sqlx::query_scalar("SELECT created_at FROM task WHERE organization_id = ? AND id = ?")
+            .bind(Id(organization_id.uuid()))
+            .bind(run.task_id.as_str())
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(store_error)?;
+    // Another one of this id may have been made meanwhile.
+    if task.is_none_or(|created_at| created_at.0 != start.task_created_at) {
         return gone(Resource::Task);
     }
     if let Some(source_id) = &run.source_id {
