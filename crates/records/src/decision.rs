@@ -7,7 +7,7 @@ use windlass_domain::credential::Credential;
 use windlass_domain::event::EventData;
 use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::{Changes, LifecycleEvent, Scene, Subject};
-use windlass_domain::run::{Metadata, Run};
+use windlass_domain::run::{Holder, Metadata, Run, RunCommand};
 use windlass_domain::session::Session;
 
 use crate::rows::corrupt;
@@ -16,6 +16,15 @@ use crate::{NewEvent, RunFacts, SessionFacts};
 /// Runs by their ids: a session may have thousands, and an end of it changes all of them.
 pub fn by_id(runs: &[Run]) -> HashMap<RunId, &Run> {
     runs.iter().map(|run| (run.id, run)).collect()
+}
+
+/// The start of a worker whose word a command is, where it holds the run.
+pub fn caller_of(runs: &[Run], run_id: RunId, command: &RunCommand) -> Option<Holder> {
+    let RunCommand::Worker { .. } = command else {
+        return None;
+    };
+    let run = runs.iter().find(|run| run.id == run_id)?;
+    run.state.lease().map(|lease| lease.holder)
 }
 
 /// The session of a run as a decision leaves it.

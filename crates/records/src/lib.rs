@@ -29,6 +29,7 @@ mod run_change;
 mod run_error;
 mod run_state;
 mod sealed;
+mod sealed_rows;
 mod sealed_state;
 mod session_state;
 mod storage_settings;
@@ -40,7 +41,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::audit::{Audited, OPERATOR, chain_end, linked, newest_of, position};
-pub use self::decision::{EnteredStatuses, by_id, credential_told, session_after};
+pub use self::decision::{EnteredStatuses, by_id, caller_of, credential_told, session_after};
 pub use self::event::{EventDetail, RunFacts, SessionFacts};
 pub use self::event_filter::EventFilterRecord;
 pub use self::in_use::refuse_in_use;
@@ -50,10 +51,16 @@ pub use self::last_noted::LastNoted;
 pub use self::lease::{Equipment, capacity};
 pub use self::moves::{MOST_BROKEN, MOST_OPENINGS, Move, Moved, Moves};
 pub use self::new_event::{NewEvent, SubjectColumns, by_organization};
-pub use self::over::{Aged, AgedRow, over};
+pub use self::over::{
+    Aged, AgedRow, content_number, file_content, over, owned_content, screenshot_content,
+};
 pub use self::place::{PARKED_FOR_SESSION, Place, SWEPT_AGAIN_AFTER, deadline, kept_by};
 pub use self::run_change::{RunChange, asked};
 pub use self::run_state::RunStateRecord;
+pub use self::sealed_rows::{
+    SealedAnswerRow, found_in_answers, found_in_head, found_in_rows, found_in_states,
+    sealed_row_number, sealed_row_texts,
+};
 pub use self::sealed_state::{is_sealed_before, sealed_in_state, sealed_text, version_bytes};
 pub use self::session_state::SessionStateRecord;
 pub use self::storage_settings::StorageSettingsRecord;

@@ -1,7 +1,9 @@
 //! What retention drops of the runs and sessions that it looks at.
 
 use sqlx::FromRow;
+use windlass_application::ports::blobs::{BlobId, OwnedBlob};
 use windlass_domain::Timestamp;
+use windlass_domain::id::{OrganizationId, ScreenshotId, StorageId};
 use windlass_domain::run::Status;
 use windlass_domain::session::SessionStatus;
 
@@ -68,4 +70,27 @@ pub fn over(aged: &[Aged], before: Timestamp, limit: u32) -> (Vec<Aged>, Option<
     let over = aged.iter().filter(is_over).copied().collect();
     let is_whole = aged.len() >= limit as usize;
     (over, aged.last().filter(|_| is_whole).map(|aged| aged.id))
+}
+
+/// A file or a screenshot, and whose it is.
+pub fn owned_content(organization_id: Id, id: BlobId) -> OwnedBlob {
+    (OrganizationId::from_uuid(organization_id.0), id)
+}
+
+/// The content of the file of this id.
+pub fn file_content(id: Id) -> BlobId {
+    StorageId::from_uuid(id.0).into()
+}
+
+/// The content of the screenshot of this id.
+pub fn screenshot_content(id: Id) -> BlobId {
+    ScreenshotId::from_uuid(id.0).into()
+}
+
+/// The number of a file or a screenshot in its column.
+pub fn content_number(id: BlobId) -> Id {
+    Id(match id {
+        BlobId::File(id) => id.uuid(),
+        BlobId::Screenshot(id) => id.uuid(),
+    })
 }

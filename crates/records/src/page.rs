@@ -4,6 +4,7 @@ use sqlx::{Database, Encode, QueryBuilder, Type};
 use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_application::{Created, Page, PageRequest, Position};
+use windlass_domain::Timestamp;
 use windlass_domain::id::{EventId, MalformedId};
 
 use crate::columns::{At, Id};
@@ -72,14 +73,12 @@ where
     Uuid: for<'t> Encode<'t, DB> + Type<DB>,
 {
     if let Some(after) = created.after {
-        // Exclusive: from the first id of the next millisecond.
-        let next = after.following(after);
         query.push(format_args!(" AND {table}.id >= "));
-        query.push_bind(Id(EventId::first_of(next).uuid()));
+        query.push_bind(first_after(after));
     }
     if let Some(before) = created.before {
         query.push(format_args!(" AND {table}.id < "));
-        query.push_bind(Id(EventId::first_of(before).uuid()));
+        query.push_bind(first_of(before));
     }
     let direction = direction(page, first);
     if let Position::After(key) | Position::Before(key) = &page.position {
@@ -93,6 +92,17 @@ where
     ));
     query.push_bind(one_more(page));
     Ok(())
+}
+
+/// The first id that something made after this moment can have: ids carry the moment of what they
+/// name.
+pub fn first_after(moment: Timestamp) -> Id {
+    first_of(moment.following(moment))
+}
+
+/// The first id that something made at this moment can have.
+pub fn first_of(moment: Timestamp) -> Id {
+    Id(EventId::first_of(moment).uuid())
 }
 
 /// Rows of a page that are not read yet.

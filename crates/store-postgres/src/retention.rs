@@ -10,11 +10,11 @@ use windlass_application::ports::blobs::{BlobId, OwnedBlob};
 use windlass_application::ports::retention::{Captured, Step};
 use windlass_application::ports::{Retention, StoreError};
 use windlass_domain::Timestamp;
-use windlass_domain::id::{
-    DeliveryId, EventId, OrganizationId, RunId, ScreenshotId, SessionId, StorageId,
-};
+use windlass_domain::id::{DeliveryId, EventId, RunId, ScreenshotId, SessionId, StorageId};
 use windlass_records::columns::{At, Id};
-use windlass_records::{Aged, AgedRow, over};
+use windlass_records::{
+    Aged, AgedRow, content_number, file_content, over, owned_content, screenshot_content,
+};
 
 use crate::error::{read, store_error};
 use crate::store::PostgresStore;
@@ -50,11 +50,15 @@ impl Retention for PostgresStore {
         limit: u32,
     ) -> Result<Vec<OwnedBlob>, StoreError> {
         let (statement, first, of): (_, _, fn(Id) -> BlobId) = match what {
-            Captured::Files => (EXPIRE_FILES, StorageId::first_of(before).uuid(), file),
+            Captured::Files => (
+                EXPIRE_FILES,
+                StorageId::first_of(before).uuid(),
+                file_content,
+            ),
             Captured::Screenshots => (
                 EXPIRE_SCREENSHOTS,
                 ScreenshotId::first_of(before).uuid(),
-                screenshot,
+                screenshot_content,
             ),
         };
         let mut transaction = self.begin(None).await?;
@@ -69,7 +73,7 @@ impl Retention for PostgresStore {
         transaction.commit().await?;
         Ok(expired
             .into_iter()
-            .map(|(owner, id)| owned(owner, of(id)))
+            .map(|(owner, id)| owned_content(owner, of(id)))
             .collect())
     }
 
@@ -232,7 +236,7 @@ impl Retention for PostgresStore {
     async fn orphans(&self, contents: Vec<OwnedBlob>) -> Result<Vec<OwnedBlob>, StoreError> {
         let (owners, ids): (Vec<Uuid>, Vec<Uuid>) = contents
             .iter()
-            .map(|(owner, id)| (owner.uuid(), number(*id)))
+            .map(|(owner, id)| (owner.uuid(), content_number(*id).0))
             .unzip();
         // A file and a screenshot never have one number, but by a chance of 2^-74.
         let kept: Vec<(Id, Id)> = sqlx::query_as(
@@ -254,7 +258,7 @@ impl Retention for PostgresStore {
         .await
         .map_err(store_error)?;
         let is_orphan = |(owner, id): &OwnedBlob| {
-            let row = (Id(owner.uuid()), Id(number(*id)));
+            let row = (Id(owner.uuid()), content_number(*id));
             !kept.contains(&row)
         };
         Ok(contents.into_iter().filter(is_orphan).collect())
@@ -289,7 +293,7 @@ async fn drop_runs(
              USING unnest($1::uuid[], $2::uuid[]) AS gone (organization_id, run_id)
              WHERE file.organization_id = gone.organization_id AND file.run_id = gone.run_id
              RETURNING file.organization_id, file.id, file.expired_at IS NULL",
-            file as fn(Id) -> BlobId,
+            file_content as fn(Id) -> BlobId,
         ),
         (
             "DELETE FROM screenshot
@@ -297,7 +301,7 @@ async fn drop_runs(
              WHERE screenshot.organization_id = gone.organization_id
                AND screenshot.run_id = gone.run_id
              RETURNING screenshot.organization_id, screenshot.id, screenshot.expired_at IS NULL",
-            screenshot,
+            screenshot_content,
         ),
     ] {
         let dropped: Vec<(Id, Id, bool)> = sqlx::query_as(statement)
@@ -308,7 +312,7 @@ async fn drop_runs(
             .map_err(store_error)?;
         let there = dropped.into_iter().filter(|(.., is_there)| *is_there);
         step.contents
-            .extend(there.map(|(owner, id, _)| owned(owner, of(id))));
+            .extend(there.map(|(owner, id, _)| owned_content(owner, of(id))));
     }
     for statement in [
         "DELETE FROM timeline WHERE run_id = ANY($1)",
@@ -355,24 +359,4 @@ async fn drop_runs(
     }
     step.dropped = u32::try_from(ids.len()).unwrap_or(u32::MAX);
     Ok(())
-}
-
-fn owned(organization_id: Id, id: BlobId) -> OwnedBlob {
-    (OrganizationId::from_uuid(organization_id.0), id)
-}
-
-fn file(id: Id) -> BlobId {
-    StorageId::from_uuid(id.0).into()
-}
-
-fn screenshot(id: Id) -> BlobId {
-    ScreenshotId::from_uuid(id.0).into()
-}
-
-/// The number of an id in its column.
-fn number(id: BlobId) -> Uuid {
-    match id {
-        BlobId::File(id) => id.uuid(),
-        BlobId::Screenshot(id) => id.uuid(),
-    }
 }

@@ -1,13 +1,15 @@
 //! Everything that is sealed: found by the key that it is sealed with, and sealed anew.
 
 use async_trait::async_trait;
-use uuid::Uuid;
 use windlass_application::ports::sealed_values::{Found, SealedColumn, SealedRow, SealedValue};
 use windlass_application::ports::{SealedValues, StoreError};
-use windlass_domain::id::{CredentialId, DestinationId, OrganizationId, RunId};
+use windlass_domain::id::OrganizationId;
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::Id;
-use windlass_records::{is_sealed_before, sealed_in_state, sealed_text, version_bytes};
+use windlass_records::{
+    SealedAnswerRow, found_in_answers, found_in_head, found_in_rows, found_in_states,
+    sealed_in_state, sealed_row_number, sealed_row_texts, sealed_text, version_bytes,
+};
 
 use crate::error::{corrupt, store_error};
 use crate::store::PostgresStore;
@@ -83,7 +85,7 @@ impl SealedValues for PostgresStore {
         let mut transaction = self.begin(None).await?;
         let resealed = sqlx::query(statement)
             .bind(sealed.as_bytes())
-            .bind(Id(number(&found.row)))
+            .bind(sealed_row_number(Some(&found.row)))
             .bind(found.sealed.as_bytes())
             .bind(owner)
             .execute(transaction.connection())
@@ -104,63 +106,62 @@ impl PostgresStore {
         after: Option<SealedRow>,
         limit: u32,
     ) -> Result<Found, StoreError> {
-        let (statement, row): (_, fn(Uuid) -> SealedRow) = match column {
-            SealedColumn::RunInput => ("SELECT run.id, CASE WHEN substring(run_input.input FROM 2 FOR 4) < $1 THEN run_input.input END
+        let statement = match column {
+            SealedColumn::RunInput => {
+                "SELECT run.id, CASE WHEN substring(run_input.input FROM 2 FOR 4) < $1 THEN run_input.input END
                  FROM run JOIN run_input ON run_input.run_id = run.id
                  WHERE run.organization_id = $2 AND run.id > $3
                  ORDER BY run.id
-                 LIMIT $4", run),
-            SealedColumn::CredentialSummary => ("SELECT credential.id, CASE WHEN substring(credential.summary FROM 2 FOR 4) < $1 THEN credential.summary END
+                 LIMIT $4"
+            },
+            SealedColumn::CredentialSummary => {
+                "SELECT credential.id, CASE WHEN substring(credential.summary FROM 2 FOR 4) < $1 THEN credential.summary END
                  FROM credential
                  WHERE credential.organization_id = $2 AND credential.id > $3
                  ORDER BY credential.id
-                 LIMIT $4", credential),
-            SealedColumn::CredentialSecret => ("SELECT credential.id, CASE WHEN substring(credential.secret FROM 2 FOR 4) < $1 THEN credential.secret END
+                 LIMIT $4"
+            },
+            SealedColumn::CredentialSecret => {
+                "SELECT credential.id, CASE WHEN substring(credential.secret FROM 2 FOR 4) < $1 THEN credential.secret END
                  FROM credential
                  WHERE credential.organization_id = $2 AND credential.id > $3
                  ORDER BY credential.id
-                 LIMIT $4", credential),
-            SealedColumn::CredentialLogin => ("SELECT credential.id, CASE WHEN substring(credential.login FROM 2 FOR 4) < $1 THEN credential.login END
+                 LIMIT $4"
+            },
+            SealedColumn::CredentialLogin => {
+                "SELECT credential.id, CASE WHEN substring(credential.login FROM 2 FOR 4) < $1 THEN credential.login END
                  FROM credential
                  WHERE credential.organization_id = $2 AND credential.id > $3
                  ORDER BY credential.id
-                 LIMIT $4", credential),
-            SealedColumn::WebhookSecret => ("SELECT destination.id, CASE WHEN substring(destination.secret FROM 2 FOR 4) < $1 THEN destination.secret END
+                 LIMIT $4"
+            },
+            SealedColumn::WebhookSecret => {
+                "SELECT destination.id, CASE WHEN substring(destination.secret FROM 2 FOR 4) < $1 THEN destination.secret END
                  FROM destination
                  WHERE destination.organization_id = $2 AND destination.id > $3
                  ORDER BY destination.id
-                 LIMIT $4", destination),
-            SealedColumn::WebhookHeaders => ("SELECT destination.id, CASE WHEN substring(destination.headers FROM 2 FOR 4) < $1 THEN destination.headers END
+                 LIMIT $4"
+            },
+            SealedColumn::WebhookHeaders => {
+                "SELECT destination.id, CASE WHEN substring(destination.headers FROM 2 FOR 4) < $1 THEN destination.headers END
                  FROM destination
                  WHERE destination.organization_id = $2 AND destination.id > $3
                  ORDER BY destination.id
-                 LIMIT $4", destination),
+                 LIMIT $4"
+            },
             SealedColumn::RunState | SealedColumn::IdempotencyAnswer | SealedColumn::AuditHead => {
-                return Ok(nothing());
+                return Ok(Found::default());
             }
         };
         let rows: Vec<(Id, Option<Vec<u8>>)> = sqlx::query_as(statement)
             .bind(version_bytes(version))
             .bind(owner)
-            .bind(Id(after.as_ref().map_or(Uuid::nil(), number)))
+            .bind(sealed_row_number(after.as_ref()))
             .bind(i64::from(limit))
             .fetch_all(self.pool())
             .await
             .map_err(store_error)?;
-        let next = next(&rows, limit).map(|(id, _)| row(id.0));
-        let name = column.name().unwrap_or_default();
-        let values = rows.into_iter().filter_map(|(id, sealed)| {
-            Some(SealedValue {
-                column,
-                row: row(id.0),
-                name,
-                sealed: Sealed::from_bytes(sealed?),
-            })
-        });
-        Ok(Found {
-            values: values.collect(),
-            next,
-        })
+        Ok(found_in_rows(column, rows, limit))
     }
 
     /// Inside the states of runs that have not ended: those that have are without secrets.
@@ -185,26 +186,17 @@ impl PostgresStore {
                  LIMIT $3",
         )
         .bind(owner)
-        .bind(Id(after.as_ref().map_or(Uuid::nil(), number)))
+        .bind(sealed_row_number(after.as_ref()))
         .bind(i64::from(limit))
         .fetch_all(self.pool())
         .await
         .map_err(store_error)?;
-        let next = next(&rows, limit).map(|(id, _)| run(id.0));
-        let mut values = Vec::new();
-        for (id, state) in rows {
+        let states = rows.into_iter().map(|(id, state)| {
             let sealed = sealed_in_state(&state).map_err(|rule| corrupt("run", &id.0, &rule))?;
-            let old = sealed
-                .into_iter()
-                .filter(|(_, sealed)| is_sealed_before(sealed, version));
-            values.extend(old.map(|(name, sealed)| SealedValue {
-                column: SealedColumn::RunState,
-                row: run(id.0),
-                name,
-                sealed,
-            }));
-        }
-        Ok(Found { values, next })
+            Ok((id, sealed))
+        });
+        let states = states.collect::<Result<_, StoreError>>()?;
+        Ok(found_in_states(states, version, limit))
     }
 
     /// Replaces the text of a sealed value in a state, whatever else of the state has changed: no two
@@ -222,7 +214,7 @@ impl PostgresStore {
         .bind(sealed_text(&found.sealed))
         .bind(sealed_text(sealed))
         .bind(owner)
-        .bind(Id(number(&found.row)))
+        .bind(sealed_row_number(Some(&found.row)))
         .execute(transaction.connection())
         .await
         .map_err(store_error)?;
@@ -237,8 +229,8 @@ impl PostgresStore {
         after: Option<SealedRow>,
         limit: u32,
     ) -> Result<Found, StoreError> {
-        let (method, path, key) = answer(after);
-        let rows: Vec<(String, String, String, Option<Vec<u8>>)> = sqlx::query_as(
+        let (method, path, key) = sealed_row_texts(after);
+        let rows: Vec<SealedAnswerRow> = sqlx::query_as(
             "SELECT method, path, key, CASE WHEN substring(answer FROM 2 FOR 4) < $1 THEN answer END
              FROM idempotency
              WHERE organization_id = $2 AND (method, path, key) > ($3, $4, $5)
@@ -254,25 +246,7 @@ impl PostgresStore {
         .fetch_all(self.pool())
         .await
         .map_err(store_error)?;
-        let row = |method: &str, path: &str, key: &str| SealedRow::Answer {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            key: key.to_owned(),
-        };
-        let next = next(&rows, limit).map(|(method, path, key, _)| row(method, path, key));
-        let column = SealedColumn::IdempotencyAnswer;
-        let values = rows.iter().filter_map(|(method, path, key, sealed)| {
-            Some(SealedValue {
-                column,
-                row: row(method, path, key),
-                name: column.name().unwrap_or_default(),
-                sealed: Sealed::from_bytes(sealed.clone()?),
-            })
-        });
-        Ok(Found {
-            values: values.collect(),
-            next,
-        })
+        Ok(found_in_answers(rows, limit))
     }
 
     async fn in_answer(
@@ -281,7 +255,7 @@ impl PostgresStore {
         found: &SealedValue,
         sealed: &Sealed,
     ) -> Result<bool, StoreError> {
-        let (method, path, key) = answer(Some(found.row.clone()));
+        let (method, path, key) = sealed_row_texts(Some(found.row.clone()));
         let mut transaction = self.begin(None).await?;
         let resealed = sqlx::query(
             "UPDATE idempotency SET answer = $1
@@ -312,63 +286,6 @@ impl PostgresStore {
                 .fetch_optional(self.pool())
                 .await
                 .map_err(store_error)?;
-        let column = SealedColumn::AuditHead;
-        let head = head.map(Sealed::from_bytes).map(|sealed| SealedValue {
-            column,
-            row: SealedRow::Organization(organization_id),
-            name: column.name().unwrap_or_default(),
-            sealed,
-        });
-        Ok(Found {
-            values: head
-                .into_iter()
-                .filter(|head| is_sealed_before(&head.sealed, version))
-                .collect(),
-            next: None,
-        })
-    }
-}
-
-fn nothing() -> Found {
-    Found {
-        values: Vec::new(),
-        next: None,
-    }
-}
-
-/// The last of a whole step.
-fn next<R>(rows: &[R], limit: u32) -> Option<&R> {
-    rows.last().filter(|_| rows.len() >= limit as usize)
-}
-
-fn run(id: Uuid) -> SealedRow {
-    SealedRow::Run(RunId::from_uuid(id))
-}
-
-fn credential(id: Uuid) -> SealedRow {
-    SealedRow::Credential(CredentialId::from_uuid(id))
-}
-
-fn destination(id: Uuid) -> SealedRow {
-    SealedRow::Destination(DestinationId::from_uuid(id))
-}
-
-/// The number of a row's id in its column.
-fn number(row: &SealedRow) -> Uuid {
-    match row {
-        SealedRow::Run(id) => id.uuid(),
-        SealedRow::Credential(id) => id.uuid(),
-        SealedRow::Destination(id) => id.uuid(),
-        SealedRow::Organization(id) => id.uuid(),
-        // Has no number, and is found by its texts.
-        SealedRow::Answer { .. } => Uuid::nil(),
-    }
-}
-
-/// The texts of a kept answer's row; those before all others where there is none.
-fn answer(row: Option<SealedRow>) -> (String, String, String) {
-    match row {
-        Some(SealedRow::Answer { method, path, key }) => (method, path, key),
-        Some(_) | None => Default::default(),
+        Ok(found_in_head(organization_id, head, version))
     }
 }

@@ -10,7 +10,7 @@ use windlass_domain::id::{OrganizationId, SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
 use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
-use windlass_records::rows::PlaybookRow;
+use windlass_records::rows::{PlaybookRow, playbook_name};
 
 use crate::error::{corrupt, read, store_error};
 use crate::sources;
@@ -52,7 +52,7 @@ impl Playbooks for SqliteStore {
             updated_at: before.map_or(at, |before| at.following(before.updated_at)),
         };
         insert(connection, organization_id, &playbook).await?;
-        let audited = Audited::new("playbook.put", &subject(task_id, source_id));
+        let audited = Audited::new("playbook.put", &playbook_name(task_id, source_id));
         transaction
             .commit(Outcome::Playbook(&playbook), Some(audited))
             .await?;
@@ -113,7 +113,7 @@ impl Playbooks for SqliteStore {
             source_id.as_str(),
         )
         .await?;
-        let audited = Audited::new("playbook.delete", &subject(task_id, source_id));
+        let audited = Audited::new("playbook.delete", &playbook_name(task_id, source_id));
         transaction.commit_deletion(audited).await
     }
 }
@@ -139,9 +139,13 @@ pub(crate) async fn document(
     .await
     .map_err(store_error)?;
     let document = document.as_deref().map(windlass_records::read);
-    document
-        .transpose()
-        .map_err(|error| corrupt("playbook_version", &subject(task_id, source_id), &error))
+    document.transpose().map_err(|error| {
+        corrupt(
+            "playbook_version",
+            &playbook_name(task_id, source_id),
+            &error,
+        )
+    })
 }
 
 /// Drops the playbooks of a source that is deleted: they lead through what is no longer there.
@@ -278,9 +282,4 @@ async fn insert(
     .await
     .map_err(store_error)?;
     Ok(())
-}
-
-/// A playbook in the audit: it has no id of its own.
-fn subject(task_id: &TaskId, source_id: &SourceId) -> String {
-    format!("{task_id}/{source_id}")
 }

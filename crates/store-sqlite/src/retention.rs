@@ -10,11 +10,11 @@ use windlass_application::ports::blobs::{BlobId, OwnedBlob};
 use windlass_application::ports::retention::{Captured, Step};
 use windlass_application::ports::{Retention, StoreError};
 use windlass_domain::Timestamp;
-use windlass_domain::id::{
-    DeliveryId, EventId, OrganizationId, RunId, ScreenshotId, SessionId, StorageId,
-};
+use windlass_domain::id::{DeliveryId, EventId, RunId, ScreenshotId, SessionId, StorageId};
 use windlass_records::columns::{At, Id};
-use windlass_records::{Aged, AgedRow, over};
+use windlass_records::{
+    Aged, AgedRow, content_number, file_content, over, owned_content, screenshot_content,
+};
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
@@ -55,11 +55,15 @@ impl Retention for SqliteStore {
         limit: u32,
     ) -> Result<Vec<OwnedBlob>, StoreError> {
         let (statement, first, of): (_, _, fn(Id) -> BlobId) = match what {
-            Captured::Files => (EXPIRE_FILES, StorageId::first_of(before).uuid(), file),
+            Captured::Files => (
+                EXPIRE_FILES,
+                StorageId::first_of(before).uuid(),
+                file_content,
+            ),
             Captured::Screenshots => (
                 EXPIRE_SCREENSHOTS,
                 ScreenshotId::first_of(before).uuid(),
-                screenshot,
+                screenshot_content,
             ),
         };
         let mut transaction = self.begin(None).await?;
@@ -74,7 +78,7 @@ impl Retention for SqliteStore {
         transaction.commit().await?;
         Ok(expired
             .into_iter()
-            .map(|(owner, id)| owned(owner, of(id)))
+            .map(|(owner, id)| owned_content(owner, of(id)))
             .collect())
     }
 
@@ -243,7 +247,7 @@ impl Retention for SqliteStore {
                 }
             };
             let is_kept: bool = sqlx::query_scalar(statement)
-                .bind(Id(number(id)))
+                .bind(content_number(id))
                 .bind(Id(owner.uuid()))
                 .fetch_one(self.readers())
                 .await
@@ -308,11 +312,11 @@ async fn drop_run(
     for (statement, of) in [
         (
             "DELETE FROM file WHERE run_id = ? RETURNING id, expired_at IS NULL",
-            file as fn(Id) -> BlobId,
+            file_content as fn(Id) -> BlobId,
         ),
         (
             "DELETE FROM screenshot WHERE run_id = ? RETURNING id, expired_at IS NULL",
-            screenshot,
+            screenshot_content,
         ),
     ] {
         let dropped: Vec<(Id, bool)> = sqlx::query_as(statement)
@@ -322,7 +326,7 @@ async fn drop_run(
             .map_err(store_error)?;
         let there = dropped.into_iter().filter(|(_, is_there)| *is_there);
         step.contents
-            .extend(there.map(|(id, _)| owned(aged.organization_id, of(id))));
+            .extend(there.map(|(id, _)| owned_content(aged.organization_id, of(id))));
     }
     for statement in [
         "DELETE FROM timeline WHERE run_id = ?",
@@ -359,24 +363,4 @@ async fn drop_run(
             .map_err(store_error)?;
     }
     Ok(())
-}
-
-fn owned(organization_id: Id, id: BlobId) -> OwnedBlob {
-    (OrganizationId::from_uuid(organization_id.0), id)
-}
-
-fn file(id: Id) -> BlobId {
-    StorageId::from_uuid(id.0).into()
-}
-
-fn screenshot(id: Id) -> BlobId {
-    ScreenshotId::from_uuid(id.0).into()
-}
-
-/// The number of an id in its column.
-fn number(id: BlobId) -> Uuid {
-    match id {
-        BlobId::File(id) => id.uuid(),
-        BlobId::Screenshot(id) => id.uuid(),
-    }
 }

@@ -53,7 +53,7 @@ pub struct SealedValue {
 }
 
 /// What a step along a column found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// The values that are sealed with an older key.
     pub values: Vec<SealedValue>,

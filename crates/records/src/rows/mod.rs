@@ -44,7 +44,7 @@ pub use self::gate::GateRow;
 pub use self::idempotency::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR, Remembered};
 pub use self::key::{KeyRow, minute_of_use};
 pub use self::organization::OrganizationRow;
-pub use self::playbook::PlaybookRow;
+pub use self::playbook::{PlaybookRow, playbook_name};
 pub(crate) use self::run::differ_in_clocks_alone;
 pub use self::run::{RunRow, StatusRow, ViewRow, WaitingRow, active_at, shows_output};
 pub use self::screenshot::{ScreenshotRow, tally};

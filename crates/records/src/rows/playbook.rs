@@ -1,5 +1,7 @@
 //! A playbook in its row, with the document of its newest version.
 
+use std::fmt;
+
 use sqlx::FromRow;
 use windlass_domain::id::{SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
@@ -24,7 +26,7 @@ impl Row for PlaybookRow {
     const TABLE: &'static str = "playbook";
 
     fn name(&self) -> String {
-        format!("{}/{}", self.task_id, self.source_id)
+        playbook_name(&self.task_id, &self.source_id)
     }
 
     fn kept(self) -> Result<Playbook, Impossible> {
@@ -37,4 +39,9 @@ impl Row for PlaybookRow {
             updated_at: self.updated_at.0,
         })
     }
+}
+
+/// What a playbook is called in the audit and in errors.
+pub fn playbook_name(task_id: &impl fmt::Display, source_id: &impl fmt::Display) -> String {
+    format!("{task_id}/{source_id}")
 }

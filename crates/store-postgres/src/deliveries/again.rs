@@ -117,15 +117,6 @@ pub(super) async fn redeliver(
     Ok(Written::Done(view))
 }
 
-/// Ids carry the moment of what they name; both ends are left out.
-fn range(replay: &Replay) -> (Id, Id) {
-    let next = replay.after.following(replay.after);
-    (
-        Id(EventId::first_of(next).uuid()),
-        Id(EventId::first_of(replay.before).uuid()),
-    )
-}
-
 /// The events of a period, one more than may be replayed.
 async fn of_period(
     connection: &mut PgConnection,
@@ -136,7 +127,10 @@ async fn of_period(
     if types.is_empty() {
         return Ok(Vec::new());
     }
-    let (from, to) = range(replay);
+    let (from, to) = (
+        page::first_after(replay.after),
+        page::first_of(replay.before),
+    );
     let mut query = QueryBuilder::new(select_events!("WHERE event.organization_id = "));
     query.push_bind(Id(organization_id.uuid()));
     query.push(" AND event.id >= ");
@@ -164,7 +158,10 @@ async fn known(
     organization_id: OrganizationId,
     replay: &Replay,
 ) -> Result<HashMap<EventId, Delivery>, StoreError> {
-    let (from, to) = range(replay);
+    let (from, to) = (
+        page::first_after(replay.after),
+        page::first_of(replay.before),
+    );
     let rows: Vec<DeliveryRow> = sqlx::query_as(select_deliveries!(
         "WHERE organization_id = $1 AND destination_id = $2 AND id >= $3 AND id < $4"
     ))

@@ -6,10 +6,10 @@ use windlass_application::ports::{StoreError, WriteError};
 use windlass_application::{Outcome, Write, Written};
 use windlass_domain::id::RunId;
 use windlass_domain::lifecycle::Command;
-use windlass_domain::run::{Holder, Metadata, Refusal, Run, RunCommand};
-use windlass_records::Audited;
+use windlass_domain::run::{Metadata, Refusal, Run, RunCommand};
 use windlass_records::columns::Id;
 use windlass_records::rows::shows_output;
+use windlass_records::{Audited, caller_of};
 
 use super::attachment;
 use super::scene::Loaded;
@@ -34,7 +34,7 @@ pub(super) async fn command(
     let loaded = loaded.ok_or(WriteError::NotFound)?;
     let audited = Audited::of_run(run_id, &command);
     let metadata = loaded.metadata.get(&run_id).cloned().unwrap_or_default();
-    let caller = calling(&loaded.scene.runs, run_id, &command);
+    let caller = caller_of(&loaded.scene.runs, run_id, &command);
 
     let command = Command::Run { run_id, command };
     let changes = loaded
@@ -59,15 +59,6 @@ pub(super) async fn command(
         store.note_call(holder).await;
     }
     Ok(Written::Done(commanded))
-}
-
-/// The start of a worker whose word this is, where it holds the run.
-fn calling(runs: &[Run], run_id: RunId, command: &RunCommand) -> Option<Holder> {
-    let RunCommand::Worker { .. } = command else {
-        return None;
-    };
-    let run = runs.iter().find(|run| run.id == run_id)?;
-    run.state.lease().map(|lease| lease.holder)
 }
 
 /// The run as its caller sees it, with the output that was kept.
