@@ -50,16 +50,22 @@ pub const NPM: Program = Program {
     package: "npm",
 };
 
+/// The browser that a worker's example drives. `WINDLASS_CHROMIUM` may name another.
+pub const CHROMIUM: Program = Program {
+    name: "chromium",
+    package: "chromium",
+};
+
 /// Where Debian keeps the programs of each version of PostgreSQL, which are not on the path.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// Those of the six that are not here, or not whole.
+/// Those of the seven that are not here, or not whole.
 pub fn missing() -> Vec<Program> {
     let found = |program: &Program| match find(*program) {
         Ok(path) => *program != PYTHON || has_venv(&path),
-        Err(_) => false,
+        Err(_) => *program == CHROMIUM && std::env::var_os("WINDLASS_CHROMIUM").is_some(),
     };
-    let mut programs = vec![INITDB, POSTGRES, REDIS, PYTHON, NODE, NPM];
+    let mut programs = vec![INITDB, POSTGRES, REDIS, PYTHON, NODE, NPM, CHROMIUM];
     programs.retain(|program| !found(program));
     programs
 }

@@ -15,7 +15,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 const NONE_STARTS: &str =
     "#!/bin/sh\n# Of cargo xtask; left behind, it may be removed.\nexit 101\n";
 
-/// Installs PostgreSQL, Redis, Python and Node where they are missing, this is Debian or one of its
+/// Installs PostgreSQL, Redis, Python, Node and Chromium where they are missing, this is Debian or one of its
 /// kin, and we are root.
 ///
 /// # Errors

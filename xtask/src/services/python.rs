@@ -1,4 +1,5 @@
-//! The Python of the tests: it serves their websites, and tests the API from its document.
+//! The Python of the tests: it serves their websites, tests the API from its document, and drives a
+//! browser.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(super) fn environment() -> anyhow::Result<PathBuf> {
     let wanted = [
         Path::new(WEBSITES).join("requirements.txt"),
         place::root().join("tests/tests/contract/requirements.txt"),
+        place::root().join("examples/worker-playwright/requirements.txt"),
     ];
     let mut requirements = String::new();
     for wanted in &wanted {

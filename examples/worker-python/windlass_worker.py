@@ -1,0 +1,511 @@
+"""What makes a Python program a worker of Windlass, with nothing but the standard library.
+
+Copy this file beside your agent, write a function that does one run, and serve it:
+
+    def titles(run):
+        credential = run.begin()
+        ...
+        return {"title": "..."}
+
+    Worker("http://127.0.0.1:8080", key, "titles-1", titles).serve()
+
+The worker registers, leases runs and gives each a thread, renews their leases, tells them to stop, says how
+they ended until the server has heard it, and leaves on SIGTERM. docs/workers.md has the calls behind this.
+"""
+
+import base64
+import hashlib
+import http.client
+import io
+import json
+import logging
+import os
+import random
+import signal
+import socket
+import threading
+import time
+from urllib.parse import quote, urlsplit
+
+log = logging.getLogger("windlass")
+
+# A lease call waits so long for runs; any other call is answered at once.
+WAIT_SECONDS = 30
+ANSWER_SECONDS = 30
+# What a lease lives before it is renewed for the first time.
+NEW_LEASE_SECONDS = 10
+LONGEST_PAUSE_SECONDS = 15
+MOST_FILE_BYTES = 100 * 1024 * 1024
+MOST_SCREENSHOT_BYTES = 2 * 1024 * 1024
+KEPT_SESSIONS = 100
+
+
+class Failure(Exception):
+    """Raise it in an agent: the run fails with this error. The codes are in docs/api.md, "Errors"."""
+
+    def __init__(self, error_type, code, message, credential=None):
+        super().__init__(message)
+        self.error = {"type": error_type, "code": code, "message": message[:4000]}
+        # "invalid" where the website refused it.
+        self.credential = credential
+
+
+class Stopped(Exception):
+    """The run is canceled, lost or given back: do not touch the website any more. Let it pass through."""
+
+
+class Refused(Exception):
+    """The server refused a call, and would again."""
+
+    def __init__(self, status, errors, retry_after=None):
+        self.status, self.retry_after = status, retry_after
+        self.codes = [error.get("code") for error in errors]
+        super().__init__("; ".join(error.get("message", "") for error in errors) or f"status {status}")
+
+
+class Unanswered(Exception):
+    """A call that is made once was not answered: it may have been heard."""
+
+
+class Backoff:
+    """How long to wait before a call is made again."""
+
+    def __init__(self):
+        self._attempt = 0
+
+    def after(self, error):
+        """Waits after this error, or raises it where the server would refuse the call again."""
+        retry_after = 0
+        if isinstance(error, Refused):
+            if error.status not in (408, 429) and error.status < 500:
+                raise error
+            retry_after = error.retry_after or 0
+        # Jitter, so that workers that lost one server do not all come back in one moment.
+        longest = min(LONGEST_PAUSE_SECONDS, 0.25 * 2**self._attempt)
+        self._attempt += 1
+        pause = max(retry_after, longest * random.uniform(0.5, 1))
+        log.warning("the server does not answer, again in %.1f s: %s", pause, error)
+        time.sleep(pause)
+
+
+class Server:
+    """The calls of the worker protocol."""
+
+    def __init__(self, url, key):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is not the address of a server")
+        tls = parts.scheme == "https"
+        self._connect = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+        self._host, self._port = parts.hostname, parts.port
+        self._base = parts.path.rstrip("/") + "/v2/worker"
+        self._key = key
+
+    def call(self, method, path, body=None, give_up=None, repeated=True, **options):
+        """Makes a call until it is answered: nearly all of the protocol's may be repeated. `give_up` says
+        when no answer is of use any more."""
+        backoff = Backoff()
+        while True:
+            try:
+                return self.once(method, path, body, **options)
+            except (OSError, http.client.HTTPException, Refused) as error:
+                if give_up is not None and give_up():
+                    raise Stopped() from error
+                if not repeated and not isinstance(error, Refused):
+                    raise Unanswered() from error
+                backoff.after(error)
+
+    def once(self, method, path, body=None, headers=None, wait=0, opened=None):
+        """Makes a call once. `body` is JSON, or a function that opens the content that `headers` tell of."""
+        headers = dict(headers or {})
+        headers["Authorization"] = f"Bearer {self._key}"
+        headers["Connection"] = "close"
+        content = None
+        if callable(body):
+            content = body()
+        elif body is not None:
+            content = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        connection = self._connect(self._host, self._port, timeout=wait + ANSWER_SECONDS)
+        try:
+            if opened is not None:
+                connection.connect()
+                opened(connection.sock)
+            connection.request(method, self._base + path, content, headers)
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+            if hasattr(content, "close"):
+                content.close()
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = {}
+        if response.status < 300 and answer:
+            return answer
+        after = response.headers.get("Retry-After", "")
+        raise Refused(response.status, answer.get("errors", []), int(after) if after.isdigit() else None)
+
+
+class Run:
+    """One leased run, as its agent sees it. Every method raises `Stopped` once the run should stop."""
+
+    def __init__(self, server, lease, session):
+        self._server = server
+        self._path = f"/leases/{lease['run']['id']}"
+        self._attempt = 0
+        # Whoever follows the start of the run finds our calls beside it.
+        trace_parent = lease["run"].get("trace_parent")
+        self._trace = {"traceparent": trace_parent} if trace_parent else {}
+        self._expires = time.monotonic() + NEW_LEASE_SECONDS
+        # None while it goes on; else "canceled", "lost" or "released".
+        self._stopped = None
+        self._asks_with_checkpoint = False
+        self._lock = threading.Lock()
+        self.epoch = lease["epoch"]
+        self.id = lease["run"]["id"]
+        self.session_id = lease["session"]["id"]
+        self.task = lease["task"]
+        self.input = lease["input"]
+        # {"id", "name", "website": {"url"}, ...}, or None where the task needs none.
+        self.source = lease["source"]
+        self.playbook = lease["playbook"]
+        # What an earlier lease left with its question: ask it again, and go on from there.
+        checkpoint = lease["checkpoint"]
+        self.checkpoint = None if checkpoint is None else base64.b64decode(checkpoint)
+        # Yours: what the website knows you by, such as cookies. Kept for the session's next run where
+        # `keep_session` is set; None where you start from nothing.
+        self.session = session
+        self.keep_session = False
+        # Set it to True once the website has taken the credential.
+        self.credential_verified = False
+
+    def check(self):
+        """Raises `Stopped` where the run should stop: call it between requests to the website."""
+        if self._stopped:
+            raise Stopped()
+
+    def begin(self):
+        """Say it before the first request to the website; answers the opened credential, or None. A run
+        that is lost before costs nothing, one that is lost after it is not simply repeated."""
+        return self._said("POST", "/begin", {"epoch": self.epoch})["credential"]
+
+    def progress(self, message, step=None):
+        """Shows in the run's timeline; no secret."""
+        body = {"epoch": self.epoch, "message": message[:1000]}
+        try:
+            self._said("POST", "/progress", body if step is None else {**body, "step": step}, repeated=False)
+        except Unanswered:
+            log.warning("%s: what it does may not show: %s", self.id, message)
+
+    def screenshot(self, content, name="screenshot.png", content_type="image/png", reasoning="", step=None):
+        """What you saw and what you did then: an image or a document, at most 2 MiB, without secrets.
+        Answers its id."""
+        headers = {"Windlass-Reasoning": quote(reasoning)} if reasoning else {}
+        if step is not None:
+            headers["Windlass-Step"] = str(step)
+        sent = self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES)
+        return sent["screenshot_id"]
+
+    def file(self, content, name, content_type="application/octet-stream", metadata=None):
+        """What you downloaded: bytes, or the path of a file of at most 100 MiB. Answers its id; None where
+        the task keeps no files, or has it from an earlier run."""
+        headers = {} if metadata is None else {"Windlass-Metadata": quote(json.dumps(metadata))}
+        return self._send("/files", content, name, content_type, headers, MOST_FILE_BYTES)["storage_id"]
+
+    def ask(self, kind, message, fields=(), checkpoint=None):
+        """Asks the person that the run works for and waits for the answers, by the fields' names. With a
+        checkpoint, some bytes, another worker can go on from here if this one is lost or leaves."""
+        self._attempt += 1
+        question = {"epoch": self.epoch, "attempt": self._attempt, "type": kind, "message": message,
+                    "fields": list(fields)}
+        if checkpoint is not None:
+            question["checkpoint"] = base64.b64encode(checkpoint).decode()
+        self._said("POST", "/interaction", question)
+        self._asks_with_checkpoint = checkpoint is not None
+        try:
+            while True:
+                path = f"/interaction?epoch={self.epoch}&wait={WAIT_SECONDS}"
+                answer = self._said("GET", path, wait=WAIT_SECONDS)
+                if answer["answers"] is not None:
+                    return answer["answers"]
+        finally:
+            self._asks_with_checkpoint = False
+
+    def withdraw(self):
+        """Takes the question back, where the website went on by itself. From another thread than `ask`."""
+        self._said("POST", "/interaction/withdraw", {"epoch": self.epoch})
+
+    def _send(self, path, content, name, content_type, headers, most):
+        digest, length = hashlib.sha256(), 0
+        with _opened(content) as opened:
+            while block := opened.read(64 * 1024):
+                digest.update(block)
+                length += len(block)
+        if length > most:
+            raise Failure("storage", "storage_error", f"{name} has {length} bytes, more than {most}.")
+        headers = {**headers, "Windlass-Epoch": str(self.epoch), "Windlass-File-Name": quote(name),
+                   "Windlass-Sha256": digest.hexdigest(), "Content-Type": content_type,
+                   "Content-Length": str(length)}
+        return self._said("POST", path, lambda: _opened(content), headers=headers)
+
+    def _said(self, method, path, body=None, headers=None, **options):
+        self.check()
+        headers = {**(headers or {}), **self._trace}
+        try:
+            answer = self._server.call(method, self._path + path, body, give_up=self._is_over,
+                                       headers=headers, **options)
+        except Refused as error:
+            if error.status == 404 or "lease_lost" in error.codes:
+                self._stop("lost")
+                raise Stopped() from error
+            raise
+        if answer.get("cancel"):
+            self._stop("canceled")
+        self.check()
+        return answer
+
+    def _is_over(self):
+        # By our own clock, and by lengths that the server told: clocks that differ do no harm.
+        if time.monotonic() > self._expires:
+            self._stop("lost")
+        return self._stopped is not None
+
+    def _stop(self, why):
+        with self._lock:
+            if self._stopped is None:
+                self._stopped = why
+                log.info("%s is %s", self.id, why)
+
+    def _renew(self, lease_seconds):
+        sent = time.monotonic()
+        try:
+            answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch})
+        except (OSError, http.client.HTTPException) as error:
+            log.warning("the lease of %s was not renewed: %s", self.id, error)
+            self._is_over()
+        except Refused as error:
+            if error.status == 404 or "lease_lost" in error.codes:
+                self._stop("lost")
+            self._is_over()
+        else:
+            self._expires = sent + lease_seconds
+            if answer["cancel"]:
+                self._stop("canceled")
+
+    def _ended(self, finish):
+        """Says how it ended. Answers whether the server took it so."""
+        finish = {"epoch": self.epoch, **finish}
+        try:
+            # A canceled run's end is said, too; a lost one's is nobody's business any more.
+            said = self._server.call("POST", self._path + "/finish", finish,
+                                     give_up=lambda: time.monotonic() > self._expires)
+        except (Refused, Stopped) as error:
+            log.warning("the end of %s was not taken: %s", self.id, error)
+            return error
+        log.info("%s is %s", self.id, said["status"])
+        return None
+
+    def _released(self, asking):
+        """Gives it back. Answers whether it is nobody's now."""
+        body = {"epoch": self.epoch, "asking": True} if asking else {"epoch": self.epoch}
+        try:
+            said = self._server.call("POST", self._path + "/release", body, give_up=self._is_over)
+        except (Refused, Stopped) as error:
+            log.warning("%s was not given back: %s", self.id, error)
+            return False
+        # Asked for while it asks, it stays where the answer has just come.
+        given_back = not asking or said["status"] not in ("running", "interaction_required")
+        if given_back:
+            self._stop("released")
+        return given_back
+
+
+class Worker:
+    """Serves an agent: a function of a `Run` that returns the output, raises `Failure`, or lets `Stopped`
+    pass."""
+
+    def __init__(self, url, key, name, agent, pools=("default",), capacity=4, drain_seconds=30):
+        self._server = Server(url, key)
+        self._name, self._agent, self._pools = name, agent, list(pools)
+        self._capacity, self._drain_seconds = capacity, drain_seconds
+        self._lock = threading.Condition()
+        self._runs = {}
+        # What agents left for the next run of a session, the one that was used last at the end.
+        self._sessions = {}
+        self._leaving = threading.Event()
+        self._waiting, self._only_listens = None, False
+
+    def serve(self):
+        """Works until SIGTERM or SIGINT; call it in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._leaving.set())
+        try:
+            start = self._server.call("POST", "/workers", {"worker": self._name}, give_up=self._leaving.is_set)
+        except Stopped:
+            return
+        self._incarnation, self._lease_seconds = start["incarnation"], start["lease_seconds"]
+        log.info("%s has started, for the %s. time", self._name, self._incarnation)
+        for work in (self._lease, self._renew):
+            threading.Thread(target=work, daemon=True).start()
+        self._leaving.wait()
+        self._drain()
+
+    def _lease(self):
+        backoff = Backoff()
+        while not self._leaving.is_set():
+            with self._lock:
+                held, sessions = list(self._runs), list(self._sessions)
+                self._only_listens = len(held) >= self._capacity
+            call = {"worker": self._name, "incarnation": self._incarnation, "pools": self._pools,
+                    "capacity": self._capacity - len(held), "held": held, "sessions": sessions,
+                    "begin": "explicit", "wait": WAIT_SECONDS}
+            try:
+                leased = self._server.once("POST", "/leases", call, wait=WAIT_SECONDS, opened=self._opened)
+            except (OSError, http.client.HTTPException, Refused) as error:
+                with self._lock:
+                    is_outdated = self._only_listens and len(self._runs) < self._capacity
+                if is_outdated or self._leaving.is_set():
+                    continue  # We broke it off.
+                try:
+                    backoff.after(error)
+                except Refused:
+                    # The key was revoked, or another start of this name has taken over.
+                    log.error("no runs are given to %s: %s", self._name, error)
+                    self._leaving.set()
+            else:
+                backoff = Backoff()
+                self._take(leased)
+
+    def _opened(self, waiting):
+        self._waiting = waiting
+
+    def _break_off(self):
+        """Ends the lease call that is open. Whoever goes away from one is given no run."""
+        if self._waiting is not None:
+            try:
+                self._waiting.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # It is over by itself.
+
+    def _take(self, leased):
+        with self._lock:
+            for session_id in leased["ended_sessions"]:
+                self._sessions.pop(session_id, None)
+            stopping = [self._runs[run_id] for run_id in leased["stopping"] if run_id in self._runs]
+        for lease in leased["leases"]:
+            session = lease["session"]
+            with self._lock:
+                # `resumed` false: start from nothing, even where the id is known.
+                kept = self._sessions.pop(session["id"], None)
+                run = Run(self._server, lease, kept if session["resumed"] else None)
+                self._runs[run.id] = run
+            if self._leaving.is_set():
+                run._released(asking=False)
+                with self._lock:
+                    del self._runs[run.id]
+                continue
+            # At once: a new lease lives ten seconds until then.
+            run._renew(self._lease_seconds)
+            threading.Thread(target=self._do, args=(run,), daemon=True).start()
+        for run in stopping:
+            run._renew(self._lease_seconds)
+
+    def _renew(self):
+        while True:
+            time.sleep(self._lease_seconds / 3)
+            with self._lock:
+                runs = list(self._runs.values())
+            for run in runs:
+                run._renew(self._lease_seconds)
+
+    def _do(self, run):
+        try:
+            finish = self._played(run)
+            if run._stopped in ("lost", "released"):
+                return
+            finish["session"] = "keep" if run.keep_session and not run._stopped else "end"
+            refused = run._ended(finish)
+            if isinstance(refused, Refused) and refused.status in (400, 413):
+                failed = Failure("task", "task_failed", f"The output was not taken: {refused}")
+                run._ended({"result": "failure", "errors": [failed.error], "session": "end"})
+        finally:
+            with self._lock:
+                del self._runs[run.id]
+                if run.keep_session and not run._stopped:
+                    self._sessions[run.session_id] = run.session
+                self._lock.notify_all()
+                is_outdated = self._only_listens
+            if is_outdated:
+                # The open call asks for no run: there is room for one now.
+                self._break_off()
+            self._evict()
+
+    def _played(self, run):
+        """What becomes of the run, as the body of its finish."""
+        log.info("%s is taken", run.id)
+        try:
+            finish = {"result": "success", "output": self._agent(run)}
+            if run.credential_verified:
+                finish["credential"] = "verified"
+            return finish
+        except Stopped:
+            failed = Failure("task", "task_failed", "The agent was told to stop.")
+        except Failure as failure:
+            failed = failure
+        except Exception:
+            # What it says may hold a secret, and leaves this process nowhere but in its own log.
+            log.exception("the agent broke off in %s", run.id)
+            failed = Failure("task", "task_failed", "The agent broke off by an error of its own.")
+        finish = {"result": "failure", "errors": [failed.error]}
+        if failed.credential:
+            finish["credential"] = failed.credential
+        return finish
+
+    def _evict(self):
+        """Gives up the sessions beyond those that are kept, the one that was idle longest first."""
+        with self._lock:
+            many = list(self._sessions)[:max(0, len(self._sessions) - KEPT_SESSIONS)]
+        for session_id in many:
+            body = {"worker": self._name, "incarnation": self._incarnation}
+            try:
+                self._server.call("POST", f"/sessions/{session_id}/evict", body,
+                                  give_up=self._leaving.is_set)
+            except (Refused, Stopped):
+                continue  # A run is queued for it, or it has ended: the next lease call says so.
+            with self._lock:
+                self._sessions.pop(session_id, None)
+
+    def _drain(self):
+        log.info("%s leaves", self._name)
+        deadline = time.monotonic() + self._drain_seconds
+        try:
+            self._server.call("POST", f"/workers/{quote(self._name, safe='')}/drain",
+                              {"incarnation": self._incarnation},
+                              give_up=lambda: time.monotonic() > deadline)
+        except (Refused, Stopped) as error:
+            log.warning("the server was not told: %s", error)
+        # No run is given any more. Whatever was given before that has been sent: let it arrive, then
+        # end the call that still waits.
+        time.sleep(0.2)
+        self._break_off()
+        with self._lock:
+            while self._runs:
+                runs = [run for run in self._runs.values() if not run._stopped]
+                is_over = time.monotonic() >= deadline
+                back = [run for run in runs if is_over or run._asks_with_checkpoint]
+                self._lock.release()
+                try:
+                    for run in back:
+                        run._released(asking=not is_over)
+                finally:
+                    self._lock.acquire()
+                if is_over:
+                    break
+                self._lock.wait(timeout=min(1, max(0, deadline - time.monotonic())))
+        log.info("%s has left", self._name)
+
+
+def _opened(content):
+    return open(content, "rb") if isinstance(content, (str, os.PathLike)) else io.BytesIO(content)
