@@ -232,9 +232,7 @@ fn of_content(error: CallError) -> ApiError {
 struct AnotherContent;
 
 fn is_another(error: &io::Error) -> bool {
-    error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<AnotherContent>())
+    matches!(error.get_ref(), Some(inner) if inner.is::<AnotherContent>())
 }
 
 /// A content on its way.

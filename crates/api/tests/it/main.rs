@@ -32,5 +32,6 @@ mod tenancy;
 mod unknown_fields;
 mod work;
 mod worker_contents;
+mod worker_refusals;
 mod workers;
 mod working;
