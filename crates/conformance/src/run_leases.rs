@@ -12,7 +12,7 @@ use windlass_domain::session::{SessionState, SessionStatus};
 use windlass_domain::task::Priority;
 
 use crate::stage::{LEASE, Stage, output, sealed, seconds, success};
-use crate::store::{Fixture, done};
+use crate::store::{Fixture, TRACE_PARENT, done};
 
 /// A leased run runs under a new epoch, and comes with all that its agent needs.
 pub async fn a_leased_run_has_all_that_its_agent_needs(fixture: &Fixture) {
@@ -43,6 +43,7 @@ pub async fn a_leased_run_has_all_that_its_agent_needs(fixture: &Fixture) {
     assert_eq!(leased.source.as_ref(), Some(&stage.source));
     assert_eq!(leased.credential.as_ref(), Some(&stage.credential));
     assert_eq!(leased.playbook, Some(document));
+    assert_eq!(leased.trace_parent.as_deref(), Some(TRACE_PARENT));
     assert!(!leased.resumed, "the session is new");
     let session = stage.session(started.session_id).await;
     let holder = stage.worker;

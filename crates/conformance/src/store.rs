@@ -23,6 +23,9 @@ use windlass_domain::slot::Caps;
 
 use crate::clock::VirtualClock;
 
+/// The trace that every request of a caller belongs to.
+pub const TRACE_PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 /// Every port of one store.
 #[derive(Clone)]
 pub struct Ports {
@@ -205,7 +208,7 @@ impl Fixture {
             actor: Actor::Key(self.key_id),
             request_id: RequestId::new(self.now(), random()),
             address: None,
-            trace_parent: None,
+            trace_parent: Some(TRACE_PARENT.to_owned()),
             idempotency: None,
         }
     }

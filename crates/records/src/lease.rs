@@ -30,6 +30,8 @@ pub struct Equipment {
     pub credential: Option<Credential>,
     /// The document of the playbook version that it started with, if it did with one.
     pub playbook: Option<serde_json::Value>,
+    /// The trace that its start was a part of.
+    pub trace_parent: Option<String>,
 }
 
 impl Equipment {
@@ -44,6 +46,7 @@ impl Equipment {
             source: self.source,
             credential: credential.filter(|it| it.status != CredentialStatus::Deleted),
             playbook: self.playbook,
+            trace_parent: self.trace_parent,
         }
     }
 }

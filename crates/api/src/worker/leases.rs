@@ -232,6 +232,7 @@ fn lease(opened: OpenedRun) -> Option<LeaseBody> {
             credential_id: run.credential_id.map(|id| id.to_string()),
             session_id: run.session_id.to_string(),
             created_at: run.created_at.to_string(),
+            trace_parent: leased.trace_parent.clone(),
         },
         task: TaskBody::from(&leased.task),
         source: leased.source.as_ref().map(SourceBody::from),

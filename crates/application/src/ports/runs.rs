@@ -123,6 +123,8 @@ pub struct LeasedRun {
     pub credential: Option<Credential>,
     /// The playbook version that the run started with.
     pub playbook: Option<Value>,
+    /// The trace that its start was a part of, as a W3C trace context.
+    pub trace_parent: Option<String>,
 }
 
 /// Which runs to list.

@@ -150,6 +150,7 @@ impl State {
                 .filter(|it| it.status != CredentialStatus::Deleted)
                 .cloned(),
             playbook: playbook.map(|playbook| playbook.document.clone()),
+            trace_parent: kept.trace_parent.clone(),
             run,
         })
     }

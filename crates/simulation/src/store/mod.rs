@@ -209,6 +209,8 @@ pub struct KeptRun {
     pub view: RunView,
     /// Sealed as `run.input` of this run.
     pub input: Sealed,
+    /// The trace that its start was a part of.
+    trace_parent: Option<String>,
     lines: Vec<Line>,
 }
 

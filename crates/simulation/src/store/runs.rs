@@ -23,7 +23,8 @@ use super::{KeptRun, MemoryStore, State};
 #[async_trait]
 impl Runs for MemoryStore {
     async fn start(&self, write: Write, start: NewRun) -> Result<Written<Commanded>, WriteError> {
-        let act = |change: Change<'_>| start_run(change, start);
+        let trace_parent = write.trace_parent.clone();
+        let act = |change: Change<'_>| start_run(change, start, trace_parent);
         self.write("Runs::start", write, act, |it| Outcome::Run(&it.run))
             .await
     }
@@ -141,7 +142,11 @@ impl State {
     }
 }
 
-fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError> {
+fn start_run(
+    change: Change<'_>,
+    start: NewRun,
+    trace_parent: Option<String>,
+) -> Result<Commanded, WriteError> {
     let Change {
         state,
         at,
@@ -178,6 +183,7 @@ fn start_run(change: Change<'_>, start: NewRun) -> Result<Commanded, WriteError>
     let kept = KeptRun {
         view: view.clone(),
         input: start.input,
+        trace_parent,
         lines: Vec::new(),
     };
     state.runs.insert(view.run.id, kept);

@@ -36,23 +36,32 @@ pub(super) async fn equipment(
         (Some(_) | None, None) => None,
         (None, Some(_)) => return Err(gone("source")),
     };
+    let (input, trace_parent) = started_with(connection, run).await?;
     Ok(Equipment {
         task: task.ok_or_else(|| gone("task version"))?,
-        input: input(connection, run).await?,
+        input,
         source,
         credential,
         playbook,
+        trace_parent,
     })
 }
 
-async fn input(connection: &mut PgConnection, run: &Run) -> Result<Sealed, StoreError> {
-    let input: Option<Vec<u8>> =
-        sqlx::query_scalar("SELECT input FROM run_input WHERE run_id = $1")
-            .bind(Id(run.id.uuid()))
-            .fetch_optional(connection)
-            .await
-            .map_err(store_error)?;
-    input
-        .map(Sealed::from_bytes)
-        .ok_or_else(|| corrupt("run", &run.id, &"a run's input is kept"))
+/// Its input, and the trace that its start was a part of.
+async fn started_with(
+    connection: &mut PgConnection,
+    run: &Run,
+) -> Result<(Sealed, Option<String>), StoreError> {
+    let row: Option<(Vec<u8>, Option<String>)> = sqlx::query_as(
+        "SELECT run_input.input, run.trace_parent
+         FROM run_input JOIN run ON run.id = run_input.run_id
+         WHERE run_input.run_id = $1",
+    )
+    .bind(Id(run.id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    let (input, trace_parent) =
+        row.ok_or_else(|| corrupt("run", &run.id, &"a run's input is kept"))?;
+    Ok((Sealed::from_bytes(input), trace_parent))
 }

@@ -14,17 +14,21 @@ use crate::{credentials, playbooks, sources, tasks};
 pub(super) type LastEquipped = Option<(Run, Equipment)>;
 
 /// Reads what an agent needs beside its run. Runs of one task that are leased together have all of it
-/// but their inputs alike.
+/// but their inputs and traces alike.
 pub(super) async fn equipment(
     connection: &mut SqliteConnection,
     run: &Run,
     last: &mut LastEquipped,
 ) -> Result<Equipment, StoreError> {
     let equipment = match last {
-        Some((before, known)) if are_alike(before, run) => Equipment {
-            input: input(connection, run).await?,
-            ..known.clone()
-        },
+        Some((before, known)) if are_alike(before, run) => {
+            let (input, trace_parent) = started_with(connection, run).await?;
+            Equipment {
+                input,
+                trace_parent,
+                ..known.clone()
+            }
+        }
         _ => read_equipment(connection, run).await?,
     };
     *last = Some((run.clone(), equipment.clone()));
@@ -63,22 +67,32 @@ async fn read_equipment(
         (Some(_) | None, None) => None,
         (None, Some(_)) => return Err(gone("source")),
     };
+    let (input, trace_parent) = started_with(connection, run).await?;
     Ok(Equipment {
         task: task.ok_or_else(|| gone("task version"))?,
-        input: input(connection, run).await?,
+        input,
         source,
         credential,
         playbook,
+        trace_parent,
     })
 }
 
-async fn input(connection: &mut SqliteConnection, run: &Run) -> Result<Sealed, StoreError> {
-    let input: Option<Vec<u8>> = sqlx::query_scalar("SELECT input FROM run_input WHERE run_id = ?")
-        .bind(Id(run.id.uuid()))
-        .fetch_optional(connection)
-        .await
-        .map_err(store_error)?;
-    input
-        .map(Sealed::from_bytes)
-        .ok_or_else(|| corrupt("run", &run.id, &"a run's input is kept"))
+/// Its input, and the trace that its start was a part of.
+async fn started_with(
+    connection: &mut SqliteConnection,
+    run: &Run,
+) -> Result<(Sealed, Option<String>), StoreError> {
+    let row: Option<(Vec<u8>, Option<String>)> = sqlx::query_as(
+        "SELECT run_input.input, run.trace_parent
+         FROM run_input JOIN run ON run.id = run_input.run_id
+         WHERE run_input.run_id = ?",
+    )
+    .bind(Id(run.id.uuid()))
+    .fetch_optional(connection)
+    .await
+    .map_err(store_error)?;
+    let (input, trace_parent) =
+        row.ok_or_else(|| corrupt("run", &run.id, &"a run's input is kept"))?;
+    Ok((Sealed::from_bytes(input), trace_parent))
 }

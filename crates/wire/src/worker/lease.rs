@@ -57,7 +57,8 @@ pub enum BeginName {
     "run": {"id": "trun_0324ygTmLd1GBzfqb28m5Y", "object": "task_run", "status": "running",
         "task_id": "task_0324ygQdO37zLKt2nQcsFk", "agent_id": "agt_0324ygLuwpuEqQLXlTfeFw",
         "source_id": "src_0324ygNUQd6U8RxXTH1COe", "credential_id": "cred_0324ygP3uH5Kw9XTMUxbAS",
-        "session_id": "sess_0324ygSCrnoc7Ek8y5PBgq", "created_at": "2026-01-05T10:01:40.000Z"},
+        "session_id": "sess_0324ygSCrnoc7Ek8y5PBgq", "created_at": "2026-01-05T10:01:40.000Z",
+        "trace_parent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"},
     "task": {"id": "task_0324ygQdO37zLKt2nQcsFk", "object": "task", "name": "Latest bill",
         "prompt": "Find the bill of the given month.", "status": "learning",
         "agent_id": "agt_0324ygLuwpuEqQLXlTfeFw", "input_schema": null, "output_schema": null, "storage": null,
@@ -144,6 +145,10 @@ pub struct LeasedRunBody {
     /// When it was started.
     #[schema(format = DateTime)]
     pub created_at: String,
+    /// The trace that its start was a part of, as a `traceparent` header has it: give it with each call
+    /// about the run.
+    #[schema(required)]
+    pub trace_parent: Option<String>,
 }
 
 /// A session as its worker sees it.

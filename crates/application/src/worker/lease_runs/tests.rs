@@ -43,6 +43,7 @@ fn leased(id: RunId, input: Sealed) -> LeasedRun {
         source: None,
         credential: None,
         playbook: None,
+        trace_parent: None,
     }
 }
 
