@@ -80,6 +80,11 @@ const STANDS: &[Stand] = &[
         because: "a worker of somebody else's must be able to build on it alone",
     },
     Stand {
+        of: "worker-rust",
+        may_know: &["worker"],
+        because: "an example has what everybody's workers have",
+    },
+    Stand {
         of: "session-*",
         may_know: &["domain", "egress", "playbook", "wire", "worker"],
         because: "an agent is a worker like any other: it speaks the protocol, never a port",

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: the one test command.
 //!
 //! The system tests start the binary as a user does. It is built once, here, and its path goes to
-//! them in `WINDLASS_TEST_BINARY`. The addresses of PostgreSQL and Redis go to all tests.
+//! them in `WINDLASS_TEST_BINARY`, and that of the example of a worker in `WINDLASS_TEST_WORKER`. The addresses of PostgreSQL and Redis go to all tests.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -11,6 +11,10 @@ use crate::services::Services;
 use crate::steps::Steps;
 
 const BINARY: &str = "WINDLASS_TEST_BINARY";
+const WORKER: &str = "WINDLASS_TEST_WORKER";
+
+/// The example of a worker, which the tests run beside the binary.
+const EXAMPLE: &str = "windlass-worker-rust";
 
 /// Runs every test, or with `arguments` the ones that they choose.
 ///
@@ -20,13 +24,20 @@ const BINARY: &str = "WINDLASS_TEST_BINARY";
 /// # Errors
 /// When something does not build, or a test fails.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    let binary = binary()?;
+    let (binary, worker) = (built("windlass")?, built(EXAMPLE)?);
     let nextest = is_installed("nextest");
     let mut services = {
         let mut steps = Steps::default();
         steps.run(
-            "build the binary",
-            place::cargo().args(["build", "--locked", "--package", "windlass"]),
+            "build the binaries",
+            place::cargo().args([
+                "build",
+                "--locked",
+                "--package",
+                "windlass",
+                "--package",
+                EXAMPLE,
+            ]),
         )?;
         if !arguments.is_empty() {
             eprintln!("\nDocumentation examples are left out: the arguments narrow the run.");
@@ -44,7 +55,10 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     } else {
         cargo_test_command()
     };
-    tests.args(arguments).env(BINARY, binary);
+    tests
+        .args(arguments)
+        .env(BINARY, binary)
+        .env(WORKER, worker);
     tests.envs(services.variables.clone());
     let status = services.run(&mut tests)?;
     services.stop()?;
@@ -72,9 +86,9 @@ fn cargo_test_command() -> Command {
     command
 }
 
-/// Where the build above puts the binary.
-fn binary() -> anyhow::Result<PathBuf> {
-    let name = format!("windlass{}", std::env::consts::EXE_SUFFIX);
+/// Where the build above puts a binary.
+fn built(name: &str) -> anyhow::Result<PathBuf> {
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     Ok(place::target()?.join("debug").join(name))
 }
 

@@ -112,6 +112,7 @@ fn context(url: &str, player: u8) -> RunContext {
         epoch: Epoch(1),
         begun: false,
         lease_expires_at: at,
+        trace_parent: None,
     };
     let (canceled, lost) = (CancellationToken::new(), CancellationToken::new());
     RunContext::new(run, Arc::new(Yes), canceled, lost)
@@ -194,7 +195,7 @@ impl Protocol for Yes {
         not_made()
     }
 
-    async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
+    async fn drain(&self, _: &str, _: u32) -> Result<(), ProtocolError> {
         not_made()
     }
 }

@@ -19,8 +19,11 @@ pub trait Agent: Send + Sync + 'static {
     /// passes on that the run is no longer this agent's.
     async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure>;
 
-    /// The session has ended: whatever was kept for it can go.
-    async fn end_session(&self, session_id: SessionId);
+    /// The session has ended: whatever was kept for it can go. An agent that keeps nothing between
+    /// runs has nothing to do.
+    async fn end_session(&self, session_id: SessionId) {
+        let _ = session_id;
+    }
 }
 
 /// A success.
@@ -35,6 +38,19 @@ pub struct Outcome {
     /// What the source knows the person by who is logged in: the credential's next session starts
     /// from it, where the task keeps logins and the source has verified the credential.
     pub login: Option<Login>,
+}
+
+impl Outcome {
+    /// A success that says nothing of the credential and keeps the session, as long as the task's
+    /// settings say.
+    pub fn of(output: Value) -> Self {
+        Self {
+            output,
+            credential: None,
+            session: AfterRun::Keep,
+            login: None,
+        }
+    }
 }
 
 /// Why a run has no output.

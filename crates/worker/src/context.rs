@@ -26,9 +26,9 @@ use crate::said::Said;
 /// How long one poll for an answer waits at the server.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
-/// How often a call is tried while the server cannot answer: about 10 s with the waits between,
-/// within the life of a lease.
-const ATTEMPTS: u32 = 8;
+/// How often a call is tried while the server cannot answer: about 30 s with the waits between, so that
+/// a server that starts again is waited for as long as a lease lives.
+const ATTEMPTS: u32 = 14;
 
 /// How long what is said waits for what is said next: nobody who looks at a timeline sees the
 /// difference, and a quick run says all of it with its end.
@@ -163,16 +163,14 @@ impl RunContext {
         loop {
             self.said.something().await;
             tokio::time::sleep(PROGRESS_PAUSE).await;
-            if let Err(failure) = self.send_said().await {
-                let run_id = self.run.run_id;
-                debug!(run.id = %run_id, "what run {run_id} does was not heard: {failure:?}");
-            }
+            // Who is to stop hears it at the next call of the agent.
+            let _ = self.send_said().await;
         }
     }
 
     /// Sends what is said and was not sent yet. What the server does not take is left out: the run
     /// matters more.
-    pub(crate) async fn send_said(&self) -> Result<(), RunFailure> {
+    pub(crate) async fn send_said(&self) -> Result<(), Stopped> {
         let mut unsent = self.said.unsent().await;
         if unsent.is_empty() {
             return Ok(());
@@ -184,7 +182,15 @@ impl RunContext {
         let heard = sending.await;
         // Dropped before this, it is still there for the finish.
         unsent.forget();
-        Ok(self.heard(heard?.cancel)?)
+        match heard {
+            Ok(heard) => self.heard(heard.cancel),
+            Err(RunFailure::Stopped(stopped)) => Err(stopped),
+            Err(RunFailure::Failed { errors, .. }) => {
+                let run_id = self.run.run_id;
+                debug!(run.id = %run_id, "what run {run_id} does was not heard: {errors:?}");
+                Ok(())
+            }
+        }
     }
 
     /// What is said and was not sent yet, so that it is not sent any more: it goes with the finish.

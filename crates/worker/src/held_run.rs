@@ -187,7 +187,7 @@ impl HeldRun {
             Ending::Finish(report) => self.finish(report).await,
             Ending::Release => {
                 // What is not heard now is no part of what somebody else goes on with.
-                drop(self.context.send_said().await);
+                let _ = self.context.send_said().await;
                 match self.release().await {
                     Ok(()) => info!(run.id = %run_id, "run {run_id} is given back"),
                     Err(error) => {
@@ -196,7 +196,10 @@ impl HeldRun {
                 }
                 AfterRun::End
             }
-            Ending::Nothing => AfterRun::End,
+            Ending::Nothing => {
+                info!(run.id = %run_id, "run {run_id} is no longer this worker's");
+                AfterRun::End
+            }
         }
     }
 

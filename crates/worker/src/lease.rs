@@ -38,6 +38,8 @@ pub struct LeasedRun {
     pub begun: bool,
     /// When the lease is lost, unless it is renewed.
     pub lease_expires_at: Timestamp,
+    /// The trace that the run's start was a part of, as a `traceparent` header has it.
+    pub trace_parent: Option<String>,
 }
 
 /// A task as its runs see it: the version that the run started with.

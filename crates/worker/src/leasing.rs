@@ -10,7 +10,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{debug, error, info, warn};
+use tracing::{Instrument, debug, error, info, info_span, warn};
 use windlass_domain::id::SessionId;
 use windlass_domain::run::AfterRun;
 
@@ -228,9 +228,13 @@ impl<'worker> Leasing<'worker> {
             run.id = %run.run_id, session.id = %session_id, lease.epoch = %run.epoch,
             "run {} is leased", run.run_id
         );
+        // What the agent logs says of which run, and of which trace, where a subscriber takes it up.
+        let span = info_span!(
+            "run", run.id = %run.run_id, lease.epoch = %run.epoch, trace.parent = run.trace_parent
+        );
         let held = HeldRun::new(Arc::clone(&self.start), run);
         let reins = held.reins();
-        let task = self.tasks.spawn(held.hold());
+        let task = self.tasks.spawn(held.hold().instrument(span));
         self.held.insert(task.id(), reins);
     }
 
@@ -309,7 +313,8 @@ impl<'worker> Leasing<'worker> {
             "worker {} drains {held} runs", self.worker.name
         );
         self.start.leaving.cancel();
-        if let Err(error) = self.start.protocol.drain(&self.worker.name).await {
+        let (worker, incarnation) = (&self.worker.name, self.start.incarnation);
+        if let Err(error) = self.start.protocol.drain(worker, incarnation).await {
             // Its idle sessions end all the same, once the server misses it.
             warn!(
                 worker.name = self.worker.name,

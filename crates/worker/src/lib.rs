@@ -1,14 +1,7 @@
-//! What a worker is made of: the [`Agent`] that does a run, the [`Protocol`] that it speaks with
-//! the server, and the [`RunContext`] that stands between the two. A [`Worker`] puts them together:
-//! it leases runs, renews its leases while the agent works, tells it to stop where the server says
-//! so, and reports how each run ended.
+//! Workers of Windlass: processes that lease runs, have an [`Agent`] do them, and say how each ended.
 //!
-//! Everybody's workers and the server's embedded one are written against these.
-//! Source: docs/workers.md.
-//!
-//! ```
-//! use windlass_domain::{id::SessionId, run::AfterRun};
-//! use windlass_worker::{Agent, Outcome, RunContext, RunFailure};
+//! ```no_run
+//! use windlass_worker::{Agent, HttpProtocol, Outcome, RunContext, RunFailure, Worker};
 //!
 //! struct Greeter;
 //!
@@ -16,29 +9,49 @@
 //! impl Agent for Greeter {
 //!     async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
 //!         let credential = context.begin().await?; // before the first request to the source
-//!         context.progress(1, "greet")?;
 //!         let name = credential.and_then(|credential| credential.username);
-//!         let output = serde_json::json!({"greeting": format!("Hello {}", name.unwrap_or_default())});
-//!         Ok(Outcome { output, credential: None, session: AfterRun::End, login: None })
+//!         Ok(Outcome::of(serde_json::json!({"greeting": format!("Hello {}", name.unwrap_or_default())})))
 //!     }
+//! }
 //!
-//!     async fn end_session(&self, _: SessionId) {} // nothing is kept between runs
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = HttpProtocol::new("http://127.0.0.1:8080", std::env::var("WINDLASS_KEY")?)?;
+//!     Ok(Worker::new("greeter-1", server, Greeter).serve().await?) // until SIGTERM
 //! }
 //! ```
+//!
+//! The [`Worker`] registers, waits for runs, renews their leases while the agent works, tells it to
+//! stop where the server says so, and repeats what the server did not hear, with waits that grow. The
+//! agent speaks of its run through a [`RunContext`]: it begins, says what it does, keeps files and
+//! screenshots, asks the person, and hears of a cancel as a future ([`RunContext::unless_stopped`]).
+//! A worker that is asked to leave gives back what does not end in time.
+//!
+//! What it says goes through a [`Protocol`]: over HTTP (`HttpProtocol`, feature `http`, on by default),
+//! or, in the server's embedded worker, by calls in the same process. Everybody's workers are the same
+//! code. A complete one is in `examples/worker-rust`. Source: docs/workers.md.
 
 pub mod agent;
 mod backoff;
 pub mod context;
 mod held_run;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod lease;
 mod leasing;
 pub mod protocol;
 mod said;
+mod signal;
 mod start;
 pub mod worker;
 
 pub use agent::{Agent, Outcome, RunFailure};
 pub use context::{RunContext, Stopped};
+#[cfg(feature = "http")]
+pub use http::HttpProtocol;
 pub use lease::{LeasedRun, Login, OpenedCredential};
 pub use protocol::{Protocol, ProtocolError};
+pub use windlass_domain::file::Extraction;
+pub use windlass_domain::id::SessionId;
+pub use windlass_domain::run::{AfterRun, CredentialReport, ErrorCode, Field, RunError};
 pub use worker::{Worker, WorkerError};

@@ -102,8 +102,11 @@ pub trait Protocol: Send + Sync {
         session_id: SessionId,
     ) -> Result<(), ProtocolError>;
 
-    /// No new leases for this worker; its idle sessions end.
-    async fn drain(&self, worker: &str) -> Result<(), ProtocolError>;
+    /// No new leases for this start of the worker; its idle sessions end.
+    ///
+    /// # Errors
+    /// [`ProtocolError::LeaseLost`] where a newer start of the worker has taken its place.
+    async fn drain(&self, worker: &str, incarnation: u32) -> Result<(), ProtocolError>;
 }
 
 /// Which lease a call speaks for.

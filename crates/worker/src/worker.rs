@@ -11,7 +11,15 @@ use crate::agent::Agent;
 use crate::backoff::Backoff;
 use crate::leasing::Leasing;
 use crate::protocol::{Protocol, ProtocolError, Registration};
+use crate::signal;
 use crate::start::Start;
+
+/// How many sessions a worker keeps where it is not told otherwise.
+const KEPT_SESSIONS: u32 = 16;
+
+/// How long what a worker does has to end once the worker is asked to leave. Source: docs/workers.md,
+/// "Writing a worker in Rust".
+const DRAIN: Duration = Duration::from_secs(30);
 
 /// What everybody's worker is: a name, the pools that it leases from, and an agent.
 pub struct Worker {
@@ -51,6 +59,35 @@ pub enum WorkerError {
 }
 
 impl Worker {
+    /// A worker that does one run at a time, from the pool `default`.
+    pub fn new(
+        name: impl Into<String>,
+        protocol: impl Protocol + 'static,
+        agent: impl Agent,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            pools: vec![Pool::default_pool()],
+            capacity: 1,
+            kept_sessions: KEPT_SESSIONS,
+            protocol: Arc::new(protocol),
+            agent: Arc::new(agent),
+        }
+    }
+
+    /// Works until the process is asked to end, by SIGTERM or Ctrl-C. Then it leases no more, gives what
+    /// its agent is doing 30 s, and gives back what is left.
+    ///
+    /// # Errors
+    /// As [`Worker::run`].
+    pub async fn serve(&self) -> Result<(), WorkerError> {
+        let stop = CancellationToken::new();
+        let asked = tokio::spawn(signal::asked_to_end(stop.clone()));
+        let ended = self.run(stop, DRAIN).await;
+        asked.abort();
+        ended
+    }
+
     /// Works until it is stopped. Then it leases no more, gives what its agent is doing the time
     /// `drain`, and gives back what is left.
     ///

@@ -109,6 +109,7 @@ impl Run {
             epoch: Epoch(1),
             begun: false,
             lease_expires_at: now(),
+            trace_parent: None,
         };
         let protocol = Arc::clone(server) as Arc<dyn Protocol>;
         RunContext::new(leased, protocol, self.canceled, self.lost)
@@ -238,7 +239,7 @@ impl Protocol for Server {
         unused()
     }
 
-    async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
+    async fn drain(&self, _: &str, _: u32) -> Result<(), ProtocolError> {
         unused()
     }
 }

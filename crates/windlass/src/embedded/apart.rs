@@ -171,8 +171,9 @@ impl Protocol for OnServer {
             .await
     }
 
-    async fn drain(&self, worker: &str) -> Result<(), ProtocolError> {
+    async fn drain(&self, worker: &str, incarnation: u32) -> Result<(), ProtocolError> {
         let worker = worker.to_owned();
-        self.call(|it| async move { it.drain(&worker).await }).await
+        self.call(|it| async move { it.drain(&worker, incarnation).await })
+            .await
     }
 }

@@ -34,6 +34,7 @@ pub(super) fn run(opened: OpenedRun) -> Option<LeasedRun> {
         credential_id: opened.leased.credential.map(|credential| credential.id),
         playbook: opened.leased.playbook,
         checkpoint: opened.checkpoint,
+        trace_parent: opened.leased.trace_parent,
     })
 }
 

@@ -321,8 +321,11 @@ impl Protocol for InProcess {
         evicted.await.map_err(of_call)
     }
 
-    async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
+    async fn drain(&self, _: &str, incarnation: u32) -> Result<(), ProtocolError> {
         let holder = self.registered()?;
+        if holder.incarnation != incarnation {
+            return Err(ProtocolError::LeaseLost);
+        }
         let drained = self.calls.drain_worker.execute(holder).await;
         drained.map(|_| ()).map_err(of_call)
     }

@@ -160,6 +160,23 @@ impl FinishBody {
     }
 }
 
+impl RunFinishBody {
+    /// The same by itself.
+    #[must_use]
+    pub fn alone(self) -> FinishBody {
+        FinishBody {
+            epoch: self.epoch,
+            result: self.result,
+            output: self.output,
+            errors: self.errors,
+            credential: self.credential,
+            session: self.session,
+            login: self.login,
+            progress: self.progress,
+        }
+    }
+}
+
 /// What became of many ends.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(example = json!({"finishes": [

@@ -155,6 +155,7 @@ pub(crate) fn run(number: u8, session: u8) -> LeasedRun {
         epoch: Epoch(1),
         begun: false,
         lease_expires_at: now,
+        trace_parent: None,
     }
 }
 
@@ -304,7 +305,7 @@ impl Protocol for Server {
         }
     }
 
-    async fn drain(&self, _: &str) -> Result<(), ProtocolError> {
+    async fn drain(&self, _: &str, _: u32) -> Result<(), ProtocolError> {
         self.hear(Call::Drain);
         Ok(())
     }

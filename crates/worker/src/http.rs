@@ -1,0 +1,454 @@
+//! The protocol over HTTP: what everybody's workers speak with their server. Source: docs/workers.md,
+//! "The calls".
+
+mod call;
+mod content;
+mod finishes;
+mod leased;
+mod traces;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, TRAILER};
+use reqwest::{Method, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tracing::error;
+use windlass_domain::Timestamp;
+use windlass_domain::file::Extraction;
+use windlass_domain::id::{RunId, SessionId, StorageId};
+use windlass_domain::run::command::{AfterRun, CredentialReport};
+use windlass_domain::run::{Field, Status};
+use windlass_wire::worker::activity::{
+    EPOCH, EXTRACTION_BYTES, FILE_NAME, FileKeptBody, HEIGHT, HeardBody, METADATA, ProgressBody,
+    ProgressEntryBody, REASONING, SHA256, STEP, ScreenshotKeptBody, WIDTH,
+};
+use windlass_wire::worker::finish::{
+    AfterRunName, CredentialReportName, FinishErrorBody, FinishResultName, RunEndedBody,
+    RunFinishBody,
+};
+use windlass_wire::worker::lease::{
+    BeginName, BegunBody, EpochBody, LeaseRunsBody, ReleaseRunBody, RenewalBody,
+};
+use windlass_wire::worker::question::{AnswersBody, AskBody, AskFieldBody, AskOptionBody};
+use windlass_wire::worker::start::{
+    DrainWorkerBody, EvictSessionBody, RegisterWorkerBody, SessionEvictedBody, WorkerDrainedBody,
+    WorkerStartBody,
+};
+
+pub use self::call::NoServer;
+use self::call::{Server, answered, answered_once, segment};
+use self::content::{Content, hexadecimal};
+use self::finishes::{Finishes, status};
+use self::leased::{Leased, NotUnderstood, leased_run, opened};
+use crate::protocol::{
+    Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
+    LeaseRequest, Leases, Progress, Protocol, ProtocolError, Question, Registration, Renewal,
+};
+
+/// The most runs that one call asks for.
+const MAX_CAPACITY: u32 = 1000;
+
+/// The most sessions, and the most runs, that one call names.
+const MAX_NAMED: usize = 10_000;
+
+/// The longest wait of a call.
+const MAX_WAIT: Duration = Duration::from_secs(30);
+
+/// How long a content may be on its way.
+const SENDING: Duration = Duration::from_secs(15 * 60);
+
+/// What a header's text may not hold as it is: what is no ASCII, neither.
+const HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+
+/// The protocol over HTTP, with a key of scope `worker` or `full`. It makes each call once: who calls
+/// knows which to repeat, and for how long.
+pub struct HttpProtocol {
+    server: Arc<Server>,
+    finishes: Finishes,
+}
+
+impl HttpProtocol {
+    /// The server at `url`, such as `https://windlass.example.com`.
+    ///
+    /// # Errors
+    /// [`NoServer`] where that is no address, or this machine can make no connections.
+    pub fn new(url: &str, key: impl Into<SecretString>) -> Result<Self, NoServer> {
+        let server = Arc::new(Server::new(url, key.into())?);
+        Ok(Self {
+            finishes: Finishes::new(Arc::clone(&server)),
+            server,
+        })
+    }
+
+    /// A call about a run that says which lease it is.
+    fn of(&self, lease: LeaseKey, call: &str) -> RequestBuilder {
+        let body = EpochBody {
+            epoch: lease.epoch.0,
+        };
+        let request = self.server.of_run(Method::POST, lease.run_id, call);
+        request.json(&body)
+    }
+
+    /// A call that sends a content.
+    fn sends(
+        &self,
+        lease: LeaseKey,
+        call: &str,
+        file_name: &str,
+        file_type: &str,
+    ) -> RequestBuilder {
+        let request = self.server.of_run(Method::POST, lease.run_id, call);
+        let request = Server::waiting(request, SENDING)
+            .header(EPOCH, lease.epoch.0)
+            .header(FILE_NAME, header(file_name));
+        match HeaderValue::from_str(file_type) {
+            Ok(file_type) => request.header(CONTENT_TYPE, file_type),
+            // The server then says that it is unknown.
+            Err(_) => request,
+        }
+    }
+
+    fn over<T>(&self, run_id: RunId, said: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
+        if matches!(said, Ok(_) | Err(ProtocolError::LeaseLost)) {
+            self.server.traces.end(run_id);
+        }
+        said
+    }
+}
+
+#[async_trait]
+impl Protocol for HttpProtocol {
+    async fn register(&self, worker: &str) -> Result<Registration, ProtocolError> {
+        let body = RegisterWorkerBody {
+            worker: worker.to_owned(),
+        };
+        let request = self.server.request(Method::POST, "workers").json(&body);
+        let start: WorkerStartBody = answered(request).await?;
+        Ok(Registration {
+            incarnation: start.incarnation,
+            lost_leases: start.lost_leases,
+            lease_length: Duration::from_secs(start.lease_seconds),
+        })
+    }
+
+    async fn lease(&self, request: LeaseRequest) -> Result<Leases, ProtocolError> {
+        let wait = request.wait.min(MAX_WAIT);
+        let few = |ids: Vec<String>| Some(ids).filter(|ids| !ids.is_empty());
+        let body = LeaseRunsBody {
+            worker: request.worker,
+            incarnation: request.incarnation,
+            pools: Some(request.pools.iter().map(ToString::to_string).collect()),
+            capacity: Some(request.capacity.min(MAX_CAPACITY)),
+            // What is left out is told another time, or heard at the next renewal.
+            sessions: few(texts(&request.sessions)),
+            held: few(texts(&request.held)),
+            begin: Some(BeginName::Explicit),
+            wait: Some(u32::try_from(wait.as_secs()).unwrap_or_default()),
+        };
+        let call = self.server.request(Method::POST, "leases").json(&body);
+        let leased: Leased = answered(Server::waiting(call, wait)).await?;
+        let mut runs = Vec::with_capacity(leased.leases.len());
+        for lease in leased.leases {
+            let run_id = lease["run"]["id"].as_str().unwrap_or_default().to_owned();
+            match leased_run(lease) {
+                Ok(run) => {
+                    if let Some(trace_parent) = &run.trace_parent {
+                        self.server.traces.begin(run.run_id, trace_parent);
+                    }
+                    runs.push(run);
+                }
+                // Nobody renews it, so that it goes to another worker, maybe a newer one.
+                Err(error) => error!(run.id = run_id, "the lease of run {run_id}: {error}"),
+            }
+        }
+        let sessions = leased.ended_sessions.iter();
+        let stopping = leased.stopping.iter();
+        Ok(Leases {
+            runs,
+            ended_sessions: sessions
+                .filter_map(|id| SessionId::parse(id).ok())
+                .collect(),
+            stopping: stopping.filter_map(|id| RunId::parse(id).ok()).collect(),
+        })
+    }
+
+    async fn renew(&self, lease: LeaseKey) -> Result<Renewal, ProtocolError> {
+        let renewed: Result<RenewalBody, _> = answered(self.of(lease, "renew")).await;
+        if let Err(ProtocolError::LeaseLost) = renewed {
+            self.server.traces.end(lease.run_id);
+        }
+        let renewed = renewed?;
+        let lease_expires_at = Timestamp::parse(&renewed.lease_expires_at);
+        Ok(Renewal {
+            lease_expires_at: lease_expires_at.map_err(|_| unclear("lease_expires_at"))?,
+            cancel: renewed.cancel,
+        })
+    }
+
+    async fn begin(&self, lease: LeaseKey) -> Result<Begun, ProtocolError> {
+        let begun: BegunBody = answered(self.of(lease, "begin")).await?;
+        let credential = begun.credential.map(opened).transpose();
+        Ok(Begun {
+            credential: credential.map_err(|error| misread(&error))?,
+            cancel: begun.cancel,
+        })
+    }
+
+    async fn progress(
+        &self,
+        lease: LeaseKey,
+        progress: Vec<Progress>,
+    ) -> Result<Heard, ProtocolError> {
+        let body = ProgressBody {
+            epoch: lease.epoch.0,
+            message: None,
+            step: None,
+            entries: Some(entries(progress)),
+        };
+        let request = self.server.of_run(Method::POST, lease.run_id, "progress");
+        // Lines that come twice are shown twice.
+        let heard: HeardBody = answered_once(request.json(&body)).await?;
+        Ok(Heard {
+            cancel: heard.cancel,
+        })
+    }
+
+    async fn store_file(&self, lease: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError> {
+        let first = match &file.extraction {
+            Extraction::None => None,
+            Extraction::Taken(data) => Some(data.to_string().into_bytes()),
+            Extraction::Failed => Some(Value::Null.to_string().into_bytes()),
+        };
+        let mut request = self.sends(lease, "files", &file.file_name, &file.file_type);
+        if let Some(metadata) = file.metadata {
+            request = request.header(METADATA, header(&Value::Object(metadata).to_string()));
+        }
+        if let Some(first) = &first {
+            request = request.header(EXTRACTION_BYTES, first.len());
+        }
+        let (content, broke) = Content::new(first, file.content);
+        let request = request
+            .header(TRAILER, SHA256)
+            .body(reqwest::Body::wrap(content));
+        let kept = answered::<FileKeptBody>(request).await;
+        let kept = kept.map_err(|error| match broke.why() {
+            // The server is not to blame, and cannot get it another time.
+            Some(why) => ProtocolError::Refused {
+                message: format!("the file did not arrive whole: {why}"),
+            },
+            None => error,
+        })?;
+        let storage_id = kept.storage_id.as_deref().map(StorageId::parse);
+        Ok(Kept {
+            storage_id: storage_id.transpose().map_err(|_| unclear("storage_id"))?,
+            cancel: kept.cancel,
+        })
+    }
+
+    async fn store_screenshot(
+        &self,
+        lease: LeaseKey,
+        screenshot: CapturedScreenshot,
+    ) -> Result<Heard, ProtocolError> {
+        let (name, kind) = (&screenshot.file_name, &screenshot.file_type);
+        let mut request = self.sends(lease, "screenshots", name, kind);
+        if let Some(reasoning) = &screenshot.reasoning {
+            request = request.header(REASONING, header(reasoning));
+        }
+        if let Some(step) = screenshot.step {
+            request = request.header(STEP, step);
+        }
+        if let Some((width, height)) = screenshot.size {
+            request = request.header(WIDTH, width).header(HEIGHT, height);
+        }
+        let sha256 = hexadecimal(&Sha256::digest(&screenshot.content));
+        let request = request.header(SHA256, sha256).body(screenshot.content);
+        let kept: ScreenshotKeptBody = answered(request).await?;
+        Ok(Heard {
+            cancel: kept.cancel,
+        })
+    }
+
+    async fn interact(&self, lease: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {
+        let checkpoint = question.checkpoint.as_ref();
+        let body = AskBody {
+            epoch: lease.epoch.0,
+            attempt: question.attempt,
+            kind: question.kind,
+            message: question.message,
+            fields: Some(question.fields.into_iter().map(asked).collect()),
+            checkpoint: checkpoint.map(|bytes| STANDARD.encode(bytes.expose_secret())),
+        };
+        let request = self
+            .server
+            .of_run(Method::POST, lease.run_id, "interaction");
+        heard(request.json(&body)).await
+    }
+
+    async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError> {
+        heard(self.of(lease, "interaction/withdraw")).await
+    }
+
+    async fn answer(&self, lease: LeaseKey, wait: Duration) -> Result<Answer, ProtocolError> {
+        let wait = wait.min(MAX_WAIT);
+        let (epoch, seconds) = (lease.epoch.0, wait.as_secs());
+        let call = format!("interaction?epoch={epoch}&wait={seconds}");
+        let request = self.server.of_run(Method::GET, lease.run_id, &call);
+        let told: AnswersBody = answered(Server::waiting(request, wait)).await?;
+        let answers = told.answers.map(|answers| {
+            let secret = answers
+                .into_iter()
+                .map(|(name, answer)| (name, SecretString::from(answer)));
+            secret.collect()
+        });
+        Ok(Answer {
+            answers,
+            cancel: told.cancel,
+        })
+    }
+
+    async fn finish(&self, lease: LeaseKey, finish: FinishReport) -> Result<Status, ProtocolError> {
+        let said = self.finishes.say(lease, finished(lease, finish)).await;
+        self.over(lease.run_id, said)
+    }
+
+    async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
+        let released: Result<RunEndedBody, _> = answered(self.of(lease, "release")).await;
+        status(&self.over(lease.run_id, released)?.status)
+    }
+
+    async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
+        let body = ReleaseRunBody {
+            epoch: lease.epoch.0,
+            asking: Some(true),
+        };
+        let request = self.server.of_run(Method::POST, lease.run_id, "release");
+        let released: Result<RunEndedBody, _> = answered(request.json(&body)).await;
+        status(&self.over(lease.run_id, released)?.status)
+    }
+
+    async fn evict(
+        &self,
+        worker: &str,
+        incarnation: u32,
+        session_id: SessionId,
+    ) -> Result<(), ProtocolError> {
+        let body = EvictSessionBody {
+            worker: worker.to_owned(),
+            incarnation,
+        };
+        let path = format!("sessions/{session_id}/evict");
+        let request = self.server.request(Method::POST, &path).json(&body);
+        let _evicted: SessionEvictedBody = answered(request).await?;
+        Ok(())
+    }
+
+    async fn drain(&self, worker: &str, incarnation: u32) -> Result<(), ProtocolError> {
+        let body = DrainWorkerBody {
+            incarnation: Some(incarnation),
+        };
+        let path = format!("workers/{}/drain", segment(worker));
+        let request = self.server.request(Method::POST, &path).json(&body);
+        let _drained: WorkerDrainedBody = answered(request).await?;
+        Ok(())
+    }
+}
+
+async fn heard(request: RequestBuilder) -> Result<Heard, ProtocolError> {
+    let heard: HeardBody = answered(request).await?;
+    Ok(Heard {
+        cancel: heard.cancel,
+    })
+}
+
+fn finished(lease: LeaseKey, finish: FinishReport) -> RunFinishBody {
+    let (result, output, errors) = match finish.result {
+        Ok(output) => (FinishResultName::Success, Some(output), None),
+        Err(errors) => (FinishResultName::Failure, None, Some(errors)),
+    };
+    let errors = errors.map(|errors| {
+        let told = errors.into_iter().map(|error| FinishErrorBody {
+            error_type: error.code.error_type().as_str().to_owned(),
+            code: error.code.as_str().to_owned(),
+            message: error.message,
+            field: error.field,
+        });
+        told.collect()
+    });
+    let progress = entries(finish.progress);
+    RunFinishBody {
+        run_id: lease.run_id.to_string(),
+        epoch: lease.epoch.0,
+        result,
+        // To leave it out says the same.
+        output: output.filter(|output| !output.is_null()),
+        errors,
+        credential: finish.credential.map(|report| match report {
+            CredentialReport::Verified => CredentialReportName::Verified,
+            CredentialReport::Invalid => CredentialReportName::Invalid,
+        }),
+        session: Some(match finish.session {
+            AfterRun::Keep => AfterRunName::Keep,
+            AfterRun::End => AfterRunName::End,
+        }),
+        login: finish.login.map(|login| STANDARD.encode(login.bytes())),
+        progress: Some(progress).filter(|progress| !progress.is_empty()),
+    }
+}
+
+fn entries(progress: Vec<Progress>) -> Vec<ProgressEntryBody> {
+    let entries = progress.into_iter().map(|said| ProgressEntryBody {
+        message: said.message,
+        step: said.step,
+    });
+    entries.collect()
+}
+
+fn asked(field: Field) -> AskFieldBody {
+    let options = field.options.map(|options| {
+        let told = options.into_iter().map(|option| AskOptionBody {
+            value: option.value,
+            label: option.label,
+        });
+        told.collect()
+    });
+    AskFieldBody {
+        name: field.name,
+        kind: field.kind,
+        label: field.label,
+        options,
+        required: Some(field.required),
+    }
+}
+
+/// As many as one call may name.
+fn texts(ids: &[impl ToString]) -> Vec<String> {
+    ids.iter()
+        .take(MAX_NAMED)
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// A text as a header holds it.
+fn header(text: &str) -> String {
+    utf8_percent_encode(text, HEADER).to_string()
+}
+
+fn misread(error: &NotUnderstood) -> ProtocolError {
+    ProtocolError::Unavailable {
+        message: format!("its answer: {error}"),
+    }
+}
+
+fn unclear(field: &str) -> ProtocolError {
+    ProtocolError::Unavailable {
+        message: format!("its answer: {field} is not understood"),
+    }
+}

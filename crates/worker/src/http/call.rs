@@ -1,0 +1,280 @@
+//! One call over HTTP: how it is sent, and what an answer that is no success means.
+
+use std::error::Error;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+use windlass_domain::id::RunId;
+
+use super::traces::Traces;
+use crate::protocol::ProtocolError;
+
+/// How long it may take to reach the server.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// How long a call may take that waits for nothing: as long as the server takes for one, and the way.
+const AT_MOST: Duration = Duration::from_secs(40);
+
+/// The longest answer: many leases, each with an input, a playbook and a checkpoint.
+const MAX_ANSWER_BYTES: usize = 1024 * 1024 * 1024;
+
+/// What a segment of a path may hold as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// Why a server cannot be spoken with.
+#[derive(Debug, thiserror::Error)]
+pub enum NoServer {
+    /// What was given as its address is none.
+    #[error("{url:?} is no address of a server, which is such as https://windlass.example.com")]
+    Address {
+        /// What was given.
+        url: String,
+    },
+    /// This machine cannot make connections.
+    #[error("no connections can be made")]
+    Client(#[source] reqwest::Error),
+}
+
+/// The server, as one key reaches it.
+pub(super) struct Server {
+    client: reqwest::Client,
+    base: String,
+    key: SecretString,
+    pub(super) traces: Traces,
+}
+
+/// What an answer that is no success says.
+#[derive(Deserialize)]
+struct Told {
+    errors: Vec<ToldError>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ToldError {
+    code: String,
+    message: String,
+}
+
+impl Server {
+    pub(super) fn new(url: &str, key: SecretString) -> Result<Self, NoServer> {
+        let no_address = || NoServer::Address {
+            url: url.to_owned(),
+        };
+        let base = Url::parse(url).map_err(|_| no_address())?;
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(no_address());
+        }
+        // One is enough, and the program may have another.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("windlass-worker/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(CONNECT)
+            // What is sent is for this server alone.
+            .redirect(redirect::Policy::none())
+            .build()
+            .map_err(NoServer::Client)?;
+        Ok(Self {
+            client,
+            base: base.as_str().trim_end_matches('/').to_owned(),
+            key,
+            traces: Traces::default(),
+        })
+    }
+
+    /// A call about a run.
+    pub(super) fn of_run(&self, method: Method, run_id: RunId, call: &str) -> RequestBuilder {
+        let request = self.request(method, &format!("leases/{run_id}/{call}"));
+        match self.traces.of(run_id) {
+            Some(trace_parent) => request.header("traceparent", trace_parent),
+            None => request,
+        }
+    }
+
+    /// A call.
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}/v2/worker/{path}", self.base))
+            .timeout(AT_MOST)
+            .bearer_auth(self.key.expose_secret())
+    }
+
+    /// The same, which the server answers after so long at the latest.
+    pub(super) fn waiting(request: RequestBuilder, wait: Duration) -> RequestBuilder {
+        request.timeout(wait + AT_MOST)
+    }
+}
+
+/// A name as a segment of a path.
+pub(super) fn segment(name: &str) -> String {
+    utf8_percent_encode(name, SEGMENT).to_string()
+}
+
+/// Sends a call that may not be made again where it may have been heard: that is no longer for the
+/// caller to try.
+pub(super) async fn answered_once<T: DeserializeOwned>(
+    request: RequestBuilder,
+) -> Result<T, ProtocolError> {
+    let response = request.send().await.map_err(|error| {
+        let was_sent = !error.is_connect();
+        match unreachable(error) {
+            ProtocolError::Unavailable { message } if was_sent => {
+                ProtocolError::Refused { message }
+            }
+            error => error,
+        }
+    })?;
+    read(response).await
+}
+
+/// Sends a call and reads its answer.
+pub(super) async fn answered<T: DeserializeOwned>(
+    request: RequestBuilder,
+) -> Result<T, ProtocolError> {
+    read(request.send().await.map_err(unreachable)?).await
+}
+
+async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T, ProtocolError> {
+    let status = response.status();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            let message = format!("its answer is longer than {MAX_ANSWER_BYTES} bytes");
+            return Err(ProtocolError::Unavailable { message });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    if status.is_success() {
+        return serde_json::from_slice(&body).map_err(|error| ProtocolError::Unavailable {
+            // Not its text, which may have a part of the answer in it.
+            message: format!(
+                "its answer is not understood at line {}, column {}",
+                error.line(),
+                error.column()
+            ),
+        });
+    }
+    let told: Option<Told> = serde_json::from_slice(&body).ok();
+    Err(refused(
+        status,
+        &told.map(|told| told.errors).unwrap_or_default(),
+    ))
+}
+
+/// What an answer that is no success means for a worker.
+pub(super) fn refused(status: StatusCode, errors: &[ToldError]) -> ProtocolError {
+    let message = || match errors {
+        [] => format!("it answers {status}"),
+        errors => {
+            let messages = errors
+                .iter()
+                .map(|error| error.message.trim_end_matches('.'));
+            messages.collect::<Vec<&str>>().join("; ")
+        }
+    };
+    let is_later = status.is_server_error()
+        || matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+        );
+    if errors.iter().any(ToldError::is_lost) {
+        ProtocolError::LeaseLost
+    } else if is_later {
+        ProtocolError::Unavailable { message: message() }
+    } else {
+        ProtocolError::Refused { message: message() }
+    }
+}
+
+impl ToldError {
+    /// Whether the run is no longer this worker's.
+    fn is_lost(&self) -> bool {
+        matches!(self.code.as_str(), "lease_lost" | "task_run_not_found")
+    }
+
+    /// Whether the server could say otherwise when it is asked again.
+    fn is_passing(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "api_error" | "timeout" | "unavailable" | "rate_limit_exceeded"
+        )
+    }
+
+    /// What the errors of one of many ends mean.
+    pub(super) fn meaning(errors: &[Self]) -> ProtocolError {
+        let status = if errors.iter().any(Self::is_passing) {
+            StatusCode::SERVICE_UNAVAILABLE
+        } else {
+            StatusCode::BAD_REQUEST
+        };
+        refused(status, errors)
+    }
+}
+
+fn unreachable(error: reqwest::Error) -> ProtocolError {
+    let error = error.without_url();
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        message = format!("{message}: {cause}");
+        source = cause.source();
+    }
+    ProtocolError::Unavailable { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn error(code: &str) -> ToldError {
+        ToldError {
+            code: code.to_owned(),
+            message: "It is wrong.".to_owned(),
+        }
+    }
+
+    #[rstest]
+    #[case(409, "lease_lost", "the lease is lost")]
+    #[case(404, "task_run_not_found", "the lease is lost")]
+    #[case(409, "run_not_running", "the server refused: It is wrong")]
+    #[case(400, "input_invalid", "the server refused: It is wrong")]
+    #[case(401, "api_key_invalid", "the server refused: It is wrong")]
+    #[case(
+        429,
+        "rate_limit_exceeded",
+        "the server cannot answer now: It is wrong"
+    )]
+    #[case(503, "unavailable", "the server cannot answer now: It is wrong")]
+    #[case(500, "timeout", "the server cannot answer now: It is wrong")]
+    fn what_an_answer_means(#[case] status: u16, #[case] code: &str, #[case] meaning: &str) {
+        let status = StatusCode::from_u16(status).unwrap();
+
+        assert_eq!(refused(status, &[error(code)]).to_string(), meaning);
+        assert_eq!(ToldError::meaning(&[error(code)]).to_string(), meaning);
+    }
+
+    #[test]
+    fn what_is_no_answer_of_the_server_is_told_by_its_status() {
+        let proxy = refused(StatusCode::BAD_GATEWAY, &[]);
+
+        let expected = "the server cannot answer now: it answers 502 Bad Gateway";
+        assert_eq!(proxy.to_string(), expected);
+    }
+
+    #[rstest]
+    #[case("windlass.example.com")]
+    #[case("ftp://windlass.example.com")]
+    #[case("")]
+    fn what_is_no_address_is_refused(#[case] url: &str) {
+        let server = Server::new(url, SecretString::from("sk_test_1"));
+
+        assert!(matches!(server.err(), Some(NoServer::Address { .. })));
+    }
+}
