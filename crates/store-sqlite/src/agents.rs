@@ -41,7 +41,7 @@ impl Agents for SqliteStore {
         .bind(&agent.description)
         .bind(At(agent.created_at))
         .bind(At(agent.updated_at))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         if inserted.rows_affected() == 0 {
@@ -113,7 +113,7 @@ impl Agents for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let before = load(transaction.connection(), organization_id, id)
+        let before = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let edited = before.edited(&edit, transaction.at());
@@ -128,7 +128,7 @@ impl Agents for SqliteStore {
             .bind(At(agent.updated_at))
             .bind(Id(organization_id.uuid()))
             .bind(id.as_str())
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
             let event = EventData::Agent(agent.clone());
@@ -136,7 +136,8 @@ impl Agents for SqliteStore {
         }
         let audited = edited.is_some().then(|| Audited::new("agent.update", id));
         let agents = vec![edited.unwrap_or(before)];
-        let mut agents = load_tasks(transaction.connection(), organization_id, agents).await?;
+        let mut agents =
+            load_tasks(transaction.connection().await?, organization_id, agents).await?;
         let agent = agents.pop().ok_or(WriteError::NotFound)?;
         transaction.commit(Outcome::Agent(&agent), audited).await?;
         Ok(Written::Done(agent))
@@ -148,7 +149,7 @@ impl Agents for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let agent = load(transaction.connection(), organization_id, id)
+        let agent = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let tasks: i64 = sqlx::query_scalar(
@@ -156,14 +157,14 @@ impl Agents for SqliteStore {
         )
         .bind(Id(organization_id.uuid()))
         .bind(id.as_str())
-        .fetch_one(transaction.connection())
+        .fetch_one(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         refuse_in_use(&[(tasks, "task")])?;
         sqlx::query("DELETE FROM agent WHERE organization_id = ? AND id = ?")
             .bind(Id(organization_id.uuid()))
             .bind(id.as_str())
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         let at = transaction.at().following(agent.updated_at);

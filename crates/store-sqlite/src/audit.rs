@@ -12,6 +12,7 @@ use windlass_records::{chain_end, linked, newest_of, position};
 
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
+use crate::transaction::Transaction;
 
 #[async_trait]
 impl Audit for SqliteStore {
@@ -35,7 +36,7 @@ impl Audit for SqliteStore {
         seal: HeadSeal,
     ) -> Result<u32, StoreError> {
         let mut transaction = self.begin(None).await?;
-        let connection = transaction.connection();
+        let connection = transaction.connection().await?;
         let (sealed, has_links): (Option<Vec<u8>>, bool) = sqlx::query_as(
             "SELECT (SELECT sealed FROM audit_head WHERE organization_id = ?),
                     EXISTS (SELECT 1 FROM audit WHERE organization_id = ?)",
@@ -51,16 +52,14 @@ impl Audit for SqliteStore {
             return Ok(0);
         }
         let (links, end) = linked(end, entries);
-        insert(connection, organization_id, &links).await?;
-        sqlx::query(
-            "INSERT INTO audit_head (organization_id, sealed) VALUES (?, ?)
-             ON CONFLICT (organization_id) DO UPDATE SET sealed = excluded.sealed",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(seal.seal(end).as_bytes())
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+        insert(&mut transaction, organization_id, &links);
+        transaction
+            .then(
+                "INSERT INTO audit_head (organization_id, sealed) VALUES (?, ?)
+                 ON CONFLICT (organization_id) DO UPDATE SET sealed = excluded.sealed",
+            )
+            .bind(Id(organization_id.uuid()))
+            .bind(seal.seal(end).as_bytes());
         transaction.commit().await?;
         Ok(u32::try_from(links.len()).unwrap_or(limit))
     }
@@ -92,7 +91,7 @@ impl Audit for SqliteStore {
              FROM audit
              WHERE organization_id = ? AND position > ?
              ORDER BY position
-             LIMIT ?",
+             LIMIT ? + 0",
         )
         .bind(Id(organization_id.uuid()))
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
@@ -113,7 +112,7 @@ impl Audit for SqliteStore {
              FROM unlinked_audit
              WHERE organization_id = ?
              ORDER BY id DESC
-             LIMIT ?",
+             LIMIT ? + 0",
         )
         .bind(Id(organization_id.uuid()))
         .bind(i64::from(limit))
@@ -125,7 +124,7 @@ impl Audit for SqliteStore {
              FROM audit
              WHERE organization_id = ?
              ORDER BY position DESC
-             LIMIT ?",
+             LIMIT ? + 0",
         )
         .bind(Id(organization_id.uuid()))
         .bind(i64::from(limit))
@@ -137,26 +136,20 @@ impl Audit for SqliteStore {
 }
 
 /// Keeps an entry, which is linked later: nothing but this transaction waits for it.
-pub(crate) async fn keep(
-    connection: &mut SqliteConnection,
-    entry: &AuditEntry,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO unlinked_audit
+pub(crate) fn keep(transaction: &mut Transaction, entry: &AuditEntry) {
+    transaction
+        .then(
+            "INSERT INTO unlinked_audit
              (organization_id, at, actor, request_id, address, action, subject)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(Id(entry.organization_id.uuid()))
-    .bind(At(entry.at))
-    .bind(&entry.actor)
-    .bind(Id(entry.request_id.uuid()))
-    .bind(&entry.address)
-    .bind(&entry.action)
-    .bind(&entry.subject)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(Id(entry.organization_id.uuid()))
+        .bind(At(entry.at))
+        .bind(&entry.actor)
+        .bind(Id(entry.request_id.uuid()))
+        .bind(&entry.address)
+        .bind(&entry.action)
+        .bind(&entry.subject);
 }
 
 /// Takes the oldest entries out that are not linked, in the order in which they were written.
@@ -168,7 +161,7 @@ async fn take(
     let rows: Vec<UnlinkedRow> = sqlx::query_as(
         "DELETE FROM unlinked_audit
          WHERE id IN (
-             SELECT id FROM unlinked_audit WHERE organization_id = ? ORDER BY id LIMIT ?
+             SELECT id FROM unlinked_audit WHERE organization_id = ? ORDER BY id LIMIT ? + 0
          )
          RETURNING id, organization_id, at, actor, request_id, address, action, subject",
     )
@@ -184,30 +177,23 @@ async fn take(
 }
 
 /// Writes links, all of one organization.
-async fn insert(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    links: &[LinkedEntry],
-) -> Result<(), StoreError> {
+fn insert(transaction: &mut Transaction, organization_id: OrganizationId, links: &[LinkedEntry]) {
     for linked in links {
         let entry = &linked.entry;
-        sqlx::query(
-            "INSERT INTO audit
+        transaction
+            .then(
+                "INSERT INTO audit
                  (organization_id, position, hash, at, actor, request_id, address, action, subject)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(position(linked.link))
-        .bind(&linked.link.hash[..])
-        .bind(At(entry.at))
-        .bind(&entry.actor)
-        .bind(Id(entry.request_id.uuid()))
-        .bind(&entry.address)
-        .bind(&entry.action)
-        .bind(&entry.subject)
-        .execute(&mut *connection)
-        .await
-        .map_err(store_error)?;
+            )
+            .bind(Id(organization_id.uuid()))
+            .bind(position(linked.link))
+            .bind(&linked.link.hash[..])
+            .bind(At(entry.at))
+            .bind(&entry.actor)
+            .bind(Id(entry.request_id.uuid()))
+            .bind(&entry.address)
+            .bind(&entry.action)
+            .bind(&entry.subject);
     }
-    Ok(())
 }

@@ -20,6 +20,7 @@ use windlass_records::rows::CredentialRow;
 use crate::error::{read, store_error};
 use crate::sources;
 use crate::store::SqliteStore;
+use crate::transaction::Transaction;
 use crate::write::Begun;
 
 #[async_trait]
@@ -35,7 +36,7 @@ impl Credentials for SqliteStore {
         };
         let organization_id = transaction.organization_id();
         let credential = &view.credential;
-        let connection = transaction.connection();
+        let connection = transaction.connection().await?;
         sources::load(connection, organization_id, &credential.source_id)
             .await?
             .ok_or(WriteError::ReferenceGone {
@@ -149,7 +150,7 @@ impl Credentials for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let before = load(transaction.connection(), organization_id, id)
+        let before = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         if before.status == CredentialStatus::Deleted {
@@ -157,13 +158,13 @@ impl Credentials for SqliteStore {
         }
         let edited = before.edited(&edit, transaction.at());
         if let Some(credential) = &edited {
-            save(transaction.connection(), organization_id, credential).await?;
+            save(transaction.connection().await?, organization_id, credential).await?;
             if edit.contents.is_some() {
                 let erased = SavedLogin {
                     credential_id: id,
                     login: None,
                 };
-                save_login(transaction.connection(), &erased).await?;
+                save_login(&mut transaction.transaction, &erased);
                 let event = EventData::Credential(credential.clone());
                 let at = credential.updated_at;
                 transaction.emit(EventType::CredentialUnverified, at, event);
@@ -184,7 +185,7 @@ impl Credentials for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let mut credential = load(transaction.connection(), organization_id, id)
+        let mut credential = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         if credential.status == CredentialStatus::Deleted {
@@ -205,7 +206,7 @@ impl Credentials for SqliteStore {
         .bind(At(at))
         .bind(Id(organization_id.uuid()))
         .bind(Id(id.uuid()))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         let event = EventData::Credential(credential);
@@ -242,17 +243,11 @@ async fn save(
 }
 
 /// Saves the login of a credential, or erases it.
-pub(crate) async fn save_login(
-    connection: &mut SqliteConnection,
-    saved: &SavedLogin,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE credential SET login = ? WHERE id = ?")
+pub(crate) fn save_login(transaction: &mut Transaction, saved: &SavedLogin) {
+    transaction
+        .then("UPDATE credential SET login = ? WHERE id = ?")
         .bind(saved.login.as_ref().map(Sealed::as_bytes))
-        .bind(Id(saved.credential_id.uuid()))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-    Ok(())
+        .bind(Id(saved.credential_id.uuid()));
 }
 
 /// The credential of this id, also where it is deleted.

@@ -35,11 +35,11 @@ impl DataKeys for SqliteStore {
         .bind(Id(organization_id.uuid()))
         .bind(key.version)
         .bind(key.wrapped.as_bytes())
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         let at = transaction.at();
-        let kept = versions(transaction.connection(), organization_id, at).await?;
+        let kept = versions(transaction.connection().await?, organization_id, at).await?;
         transaction.commit().await?;
         Ok(kept)
     }
@@ -61,7 +61,7 @@ impl DataKeys for SqliteStore {
         .bind(key.version)
         .bind(key.wrapped.as_bytes())
         .bind(At(seals_from))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         if added.rows_affected() == 0 {
@@ -103,7 +103,7 @@ impl DataKeys for SqliteStore {
         .bind(Id(organization_id.uuid()))
         .bind(found.version)
         .bind(found.wrapped.as_bytes())
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         if rewrapped.rows_affected() == 0 {
@@ -124,7 +124,7 @@ impl DataKeys for SqliteStore {
         sqlx::query("DELETE FROM data_key WHERE organization_id = ? AND version < ?")
             .bind(Id(organization_id.uuid()))
             .bind(version)
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         transaction.commit().await
@@ -135,7 +135,7 @@ impl DataKeys for SqliteStore {
         let replaced = sqlx::query("UPDATE canary SET sealed = ? WHERE sealed = ?")
             .bind(canary.as_bytes())
             .bind(found.as_bytes())
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         transaction.commit().await?;
@@ -154,11 +154,11 @@ impl DataKeys for SqliteStore {
         let mut transaction = self.begin(None).await?;
         sqlx::query("INSERT INTO canary (id, sealed) VALUES (1, ?) ON CONFLICT (id) DO NOTHING")
             .bind(canary.as_bytes())
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         let kept: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM canary")
-            .fetch_one(transaction.connection())
+            .fetch_one(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         transaction.commit().await?;

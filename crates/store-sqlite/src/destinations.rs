@@ -54,7 +54,7 @@ impl Destinations for SqliteStore {
         .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
         .bind(At(destination.created_at))
         .bind(At(destination.updated_at))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         let audited = Audited::new("event_destination.create", &destination.id);
@@ -114,14 +114,19 @@ impl Destinations for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let before = load(transaction.connection(), organization_id, id)
+        let before = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let edited = before.edited(&edit, transaction.at());
         if let Some(destination) = &edited {
-            update(transaction.connection(), organization_id, destination).await?;
+            update(
+                transaction.connection().await?,
+                organization_id,
+                destination,
+            )
+            .await?;
             if let Some(event_type) = destination.event_since(&before) {
-                forgive(transaction.connection(), organization_id, id).await?;
+                forgive(transaction.connection().await?, organization_id, id).await?;
                 let event = EventData::Destination(destination.clone());
                 transaction.emit(event_type, destination.updated_at, event);
             }
@@ -148,7 +153,7 @@ impl Destinations for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let before = load(transaction.connection(), organization_id, id)
+        let before = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let secret = rotate(&before, transaction.at())?;
@@ -161,7 +166,12 @@ impl Destinations for SqliteStore {
         };
         let edited = before.edited(&edit, transaction.at());
         let destination = edited.unwrap_or(before);
-        update(transaction.connection(), organization_id, &destination).await?;
+        update(
+            transaction.connection().await?,
+            organization_id,
+            &destination,
+        )
+        .await?;
         let audited = Audited::new("event_destination.rotate_secret", &id);
         transaction
             .commit(Outcome::Destination(&destination), Some(audited))
@@ -178,13 +188,13 @@ impl Destinations for SqliteStore {
         let deleted = sqlx::query("DELETE FROM destination WHERE organization_id = ? AND id = ?")
             .bind(Id(organization_id.uuid()))
             .bind(Id(id.uuid()))
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         if deleted.rows_affected() == 0 {
             return Err(WriteError::NotFound);
         }
-        leave(transaction.connection(), organization_id, id).await?;
+        leave(transaction.connection().await?, organization_id, id).await?;
         let audited = Audited::new("event_destination.delete", &id);
         transaction.commit_deletion(audited).await
     }

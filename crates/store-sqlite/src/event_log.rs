@@ -3,176 +3,188 @@
 
 use std::collections::HashMap;
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{FromRow, Row};
 use windlass_application::ports::StoreError;
 use windlass_application::random;
-use windlass_domain::Timestamp;
-use windlass_domain::destination::DestinationStatus;
 use windlass_domain::id::{DeliveryId, DestinationId, EventId, OrganizationId};
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{ActiveDestination, ActiveDestinationRow};
 use windlass_records::{NewEvent, by_organization};
 
 use crate::error::{corrupt, read, store_error};
+use crate::transaction::Transaction;
+
+/// What is to be known of an organization to write its events.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    /// The number of its latest event.
+    last: i64,
+    destinations: Vec<ActiveDestination>,
+}
+
+/// What reads a [`Feed`], of the organization that `$organization` selects.
+macro_rules! feed {
+    ($($organization:literal),+) => {
+        [
+            concat!(
+                "SELECT event_sequence FROM organization WHERE id = ",
+                $($organization),+
+            ),
+            concat!(
+                "SELECT id, events
+                 FROM destination
+                 WHERE status = 'active' AND organization_id = ",
+                $($organization),+,
+                " ORDER BY id"
+            ),
+        ]
+    };
+}
+pub(crate) use feed;
+
+impl Feed {
+    /// What the two statements brought; None where there is no such organization.
+    pub(crate) fn of_rows(
+        number: &[SqliteRow],
+        destinations: &[SqliteRow],
+    ) -> Result<Option<Self>, StoreError> {
+        let Some(row) = number.first() else {
+            return Ok(None);
+        };
+        let destinations = destinations.iter().map(|row| {
+            let row = ActiveDestinationRow::from_row(row).map_err(store_error)?;
+            read(row)
+        });
+        Ok(Some(Self {
+            last: row.try_get(0).map_err(store_error)?,
+            destinations: destinations.collect::<Result<_, _>>()?,
+        }))
+    }
+
+    async fn of(
+        transaction: &mut Transaction,
+        organization_id: OrganizationId,
+    ) -> Result<Self, StoreError> {
+        let statements = feed!("?");
+        for statement in statements {
+            transaction.ask(statement).bind(Id(organization_id.uuid()));
+        }
+        let rows = transaction.read(statements.len()).await?;
+        let [number, destinations] = &rows[..] else {
+            return Err(no_organization(organization_id));
+        };
+        let feed = Self::of_rows(number, destinations)?;
+        feed.ok_or_else(|| no_organization(organization_id))
+    }
+}
 
 /// Writes events in their order, numbered, each with a delivery to every active destination that
 /// wants it. Says how many deliveries that makes. `queued` is by how many its queued runs change, for
 /// each organization.
-///
-/// The organization's counter is the last row that a transaction takes before its events, so that
-/// it is held as shortly as can be.
 pub(crate) async fn append(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     events: Vec<NewEvent>,
     queued: &HashMap<OrganizationId, i64>,
-    trace_parent: Option<&str>,
-    now: Timestamp,
 ) -> Result<u64, StoreError> {
     let mut deliveries = 0;
     for (organization_id, events) in by_organization(events) {
         let queued = queued.get(&organization_id).copied().unwrap_or(0);
-        let reserved = reserve(connection, organization_id, events.len(), queued).await?;
-        let mut sequence = reserved.first;
-        let destinations = match reserved.is_told {
-            true => active_destinations(connection, organization_id).await?,
-            false => Vec::new(),
+        let feed = match transaction.feed(organization_id) {
+            Some(known) => known,
+            None => Feed::of(transaction, organization_id).await?,
         };
+        let mut sequence = feed.last;
         for event in events {
-            let event_id = event.id(sequence);
-            insert(connection, event_id, sequence, &event).await?;
             sequence += 1;
-            for destination in &destinations {
+            let event_id = insert(transaction, sequence, &event)?;
+            for destination in &feed.destinations {
                 if destination.wants(&event) {
-                    deliver(
-                        connection,
-                        event_id,
-                        &event,
-                        destination.id,
-                        trace_parent,
-                        now,
-                    )
-                    .await?;
+                    deliver(transaction, event_id, &event, destination.id);
                     deliveries += 1;
                 }
             }
         }
+        count(transaction, organization_id, sequence, queued);
     }
     Ok(deliveries)
 }
 
-async fn active_destinations(
-    connection: &mut SqliteConnection,
+/// Counts an organization's events, and its queued runs, which change with events alone.
+fn count(
+    transaction: &mut Transaction,
     organization_id: OrganizationId,
-) -> Result<Vec<ActiveDestination>, StoreError> {
-    let rows: Vec<ActiveDestinationRow> = sqlx::query_as(
-        "SELECT id, events
-         FROM destination
-         WHERE organization_id = ? AND status = ?
-         ORDER BY id",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(DestinationStatus::Active.as_str())
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
-    rows.into_iter().map(read).collect()
-}
-
-/// Numbers of an organization's events.
-struct Reserved {
-    first: u64,
-    /// Whether it has an active destination.
-    is_told: bool,
-}
-
-/// Takes the next numbers of an organization, and counts its queued runs, which change with events
-/// alone.
-async fn reserve(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    count: usize,
+    sequence: i64,
     queued: i64,
-) -> Result<Reserved, StoreError> {
-    let no_organization = || corrupt("organization", &organization_id, &"events belong to a row");
-    let count = i64::try_from(count).map_err(|_| no_organization())?;
-    let row: Option<(i64, bool)> = sqlx::query_as(
-        "UPDATE organization
-         SET event_sequence = event_sequence + ?, queued = queued + ?
-         WHERE id = ?
-         RETURNING event_sequence, EXISTS (
-             SELECT 1 FROM destination WHERE organization_id = organization.id AND status = ?
-         )",
-    )
-    .bind(count)
-    .bind(queued)
-    .bind(Id(organization_id.uuid()))
-    .bind(DestinationStatus::Active.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    let (last, is_told) = row.ok_or_else(no_organization)?;
-    let first = u64::try_from(last - count + 1)
-        .map_err(|_| corrupt("organization", &organization_id, &"events count up from 1"))?;
-    Ok(Reserved { first, is_told })
+) {
+    transaction
+        .then("UPDATE organization SET event_sequence = ?, queued = queued + ? WHERE id = ?")
+        .bind(sequence)
+        .bind(queued)
+        .bind(Id(organization_id.uuid()));
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
-    event_id: EventId,
-    sequence: u64,
+fn no_organization(organization_id: OrganizationId) -> StoreError {
+    corrupt("organization", &organization_id, &"events belong to a row")
+}
+
+/// Writes an event of this number; under which id.
+fn insert(
+    transaction: &mut Transaction,
+    sequence: i64,
     event: &NewEvent,
-) -> Result<(), StoreError> {
+) -> Result<EventId, StoreError> {
+    let number = u64::try_from(sequence).map_err(|_| {
+        let rule = "events count up from 1";
+        corrupt("organization", &event.organization_id, &rule)
+    })?;
+    let event_id = event.id(number);
     let subject = event.subject();
-    let sequence = i64::try_from(sequence)
-        .map_err(|_| corrupt("event", &event_id, &"a number fits into 63 bits"))?;
-    sqlx::query(
-        "INSERT INTO event
+    transaction
+        .then(
+            "INSERT INTO event
              (id, organization_id, sequence, type, created_at, run_id, session_id, file_id,
               version, runtime_ms, detail)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(Id(event_id.uuid()))
-    .bind(Id(event.organization_id.uuid()))
-    .bind(sequence)
-    .bind(event.event_type.as_str())
-    .bind(At(event.at))
-    .bind(subject.run_id)
-    .bind(subject.session_id)
-    .bind(subject.file_id)
-    .bind(subject.version)
-    .bind(subject.runtime_ms)
-    .bind(subject.detail)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(Id(event_id.uuid()))
+        .bind(Id(event.organization_id.uuid()))
+        .bind(sequence)
+        .bind(event.event_type.as_str())
+        .bind(At(event.at))
+        .bind(subject.run_id)
+        .bind(subject.session_id)
+        .bind(subject.file_id)
+        .bind(subject.version)
+        .bind(subject.runtime_ms)
+        .bind(subject.detail);
+    Ok(event_id)
 }
 
-async fn deliver(
-    connection: &mut SqliteConnection,
+fn deliver(
+    transaction: &mut Transaction,
     event_id: EventId,
     event: &NewEvent,
     destination_id: DestinationId,
-    trace_parent: Option<&str>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+) {
+    let (now, trace_parent) = (
+        transaction.at(),
+        transaction.trace_parent().map(str::to_owned),
+    );
     let delivery_id = DeliveryId::new(event.at, random::random());
-    sqlx::query(
-        "INSERT INTO delivery
+    transaction
+        .then(
+            "INSERT INTO delivery
              (id, organization_id, event_id, event_type, destination_id, attempts,
               next_attempt_at, trace_parent, created_at)
          VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)",
-    )
-    .bind(Id(delivery_id.uuid()))
-    .bind(Id(event.organization_id.uuid()))
-    .bind(Id(event_id.uuid()))
-    .bind(event.event_type.as_str())
-    .bind(Id(destination_id.uuid()))
-    .bind(At(now))
-    .bind(trace_parent)
-    .bind(At(event.at))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(Id(delivery_id.uuid()))
+        .bind(Id(event.organization_id.uuid()))
+        .bind(Id(event_id.uuid()))
+        .bind(event.event_type.as_str())
+        .bind(Id(destination_id.uuid()))
+        .bind(At(now))
+        .bind(trace_parent)
+        .bind(At(event.at));
 }

@@ -118,7 +118,7 @@ impl Events for SqliteStore {
 
 /// What happened in one organization, in the order of commits.
 pub(crate) const NEWS: &str = select_events!(
-    "WHERE event.organization_id = ? AND event.sequence > ? ORDER BY event.sequence LIMIT ?"
+    "WHERE event.organization_id = ? AND event.sequence > ? ORDER BY event.sequence LIMIT ? + 0"
 );
 
 /// A number as a column has it. One beyond all columns is behind every event, as the largest is.

@@ -34,7 +34,7 @@ impl Keys for SqliteStore {
         .bind(key.last_used_at.map(At))
         .bind(key.expires_at.map(At))
         .bind(key.revoked_at.map(At))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         if inserted.rows_affected() == 0 {
@@ -87,7 +87,7 @@ impl Keys for SqliteStore {
         let key: Option<(Id, Option<At>)> =
             sqlx::query_as("SELECT organization_id, revoked_at FROM api_key WHERE id = ?")
                 .bind(Id(id.uuid()))
-                .fetch_optional(transaction.connection())
+                .fetch_optional(transaction.connection().await?)
                 .await
                 .map_err(store_error)?;
         let (organization_id, revoked_at) = key.ok_or(WriteError::NotFound)?;
@@ -98,7 +98,7 @@ impl Keys for SqliteStore {
         sqlx::query("UPDATE api_key SET revoked_at = ? WHERE id = ?")
             .bind(At(at))
             .bind(Id(id.uuid()))
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         let organization_id = OrganizationId::from_uuid(organization_id.0);
@@ -127,7 +127,7 @@ impl Keys for SqliteStore {
         .bind(At(minute))
         .bind(Id(id.uuid()))
         .bind(At(minute))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         transaction.commit().await

@@ -3,7 +3,11 @@
 //! [`SqliteStore`] is the front door; each port has a file of its name. What all of them share:
 //! `store` opens the file, `transaction` is what changes it, `event_log` writes events and their
 //! deliveries, `write` keeps idempotency records and the audit.
-//! One connection writes (`writer`), so that changes follow one another; a few others read.
+//! One connection writes (`writer`), so that changes follow one another; it is `lent` to one after the
+//! other. A few others read.
+//!
+//! A limit is written `LIMIT ? + 0`. SQLite looks at the value of a bare parameter there while it plans,
+//! and so plans the statement anew whenever one is bound.
 
 mod agents;
 mod audit;
@@ -17,8 +21,10 @@ mod event_log;
 mod events;
 mod files;
 mod keys;
+mod lent;
 mod noted;
 mod organizations;
+mod pending;
 #[cfg(test)]
 mod plans;
 mod playbooks;

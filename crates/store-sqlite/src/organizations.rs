@@ -31,7 +31,7 @@ impl Organizations for SqliteStore {
         .bind(organization.environment.as_str())
         .bind(organization.suspended)
         .bind(At(organization.created_at))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         if inserted.rows_affected() == 0 {
@@ -52,7 +52,7 @@ impl Organizations for SqliteStore {
         let known: Option<bool> =
             sqlx::query_scalar("SELECT suspended FROM organization WHERE id = ?")
                 .bind(Id(id.uuid()))
-                .fetch_optional(transaction.connection())
+                .fetch_optional(transaction.connection().await?)
                 .await
                 .map_err(store_error)?;
         if known.ok_or(WriteError::NotFound)? == suspended {
@@ -61,7 +61,7 @@ impl Organizations for SqliteStore {
         sqlx::query("UPDATE organization SET suspended = ? WHERE id = ?")
             .bind(suspended)
             .bind(Id(id.uuid()))
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         let action = match suspended {

@@ -33,7 +33,7 @@ impl Playbooks for SqliteStore {
         };
         let organization_id = transaction.organization_id();
         let at = transaction.at();
-        let connection = transaction.connection();
+        let connection = transaction.connection().await?;
         tasks::load(connection, organization_id, task_id)
             .await?
             .ok_or(WriteError::NotFound)?;
@@ -102,7 +102,7 @@ impl Playbooks for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let connection = transaction.connection();
+        let connection = transaction.connection().await?;
         load(connection, organization_id, task_id, source_id)
             .await?
             .ok_or(WriteError::NotFound)?;

@@ -22,29 +22,30 @@ use crate::store::SqliteStore;
 /// The oldest files whose contents are still there.
 pub(crate) const EXPIRE_FILES: &str = "UPDATE file SET expired_at = ?
      WHERE id IN (
-         SELECT id FROM file WHERE id < ? AND expired_at IS NULL ORDER BY id LIMIT ?
+         SELECT id FROM file WHERE id < ? AND expired_at IS NULL ORDER BY id LIMIT ? + 0
      )
      RETURNING organization_id, id";
 
 /// The oldest screenshots whose contents are still there.
 pub(crate) const EXPIRE_SCREENSHOTS: &str = "UPDATE screenshot SET expired_at = ?
      WHERE id IN (
-         SELECT id FROM screenshot WHERE id < ? AND expired_at IS NULL ORDER BY id LIMIT ?
+         SELECT id FROM screenshot WHERE id < ? AND expired_at IS NULL ORDER BY id LIMIT ? + 0
      )
      RETURNING organization_id, id";
 
 /// The oldest deliveries.
-pub(crate) const OLD_DELIVERIES: &str = "SELECT id FROM delivery WHERE id < ? ORDER BY id LIMIT ?";
+pub(crate) const OLD_DELIVERIES: &str =
+    "SELECT id FROM delivery WHERE id < ? ORDER BY id LIMIT ? + 0";
 
 /// The oldest events.
-pub(crate) const OLD_EVENTS: &str = "SELECT id FROM event WHERE id < ? ORDER BY id LIMIT ?";
+pub(crate) const OLD_EVENTS: &str = "SELECT id FROM event WHERE id < ? ORDER BY id LIMIT ? + 0";
 
 /// Kept answers that are forgotten.
 pub(crate) const FORGOTTEN_ANSWERS: &str = "SELECT organization_id, method, path, key
      FROM idempotency
      WHERE expires_at <= ?
      ORDER BY expires_at
-     LIMIT ?";
+     LIMIT ? + 0";
 
 #[async_trait]
 impl Retention for SqliteStore {
@@ -72,7 +73,7 @@ impl Retention for SqliteStore {
             .bind(At(at))
             .bind(Id(first))
             .bind(limit)
-            .fetch_all(transaction.connection())
+            .fetch_all(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         transaction.commit().await?;
@@ -93,7 +94,7 @@ impl Retention for SqliteStore {
              FROM run
              WHERE id > ? AND id < ?
              ORDER BY id
-             LIMIT ?",
+             LIMIT ? + 0",
         )
         .bind(Id(after.map_or(Uuid::nil(), RunId::uuid)))
         .bind(Id(RunId::first_of(before).uuid()))
@@ -111,7 +112,7 @@ impl Retention for SqliteStore {
         if !over.is_empty() {
             let mut transaction = self.begin(None).await?;
             for aged in over {
-                drop_run(transaction.connection(), aged, &mut step).await?;
+                drop_run(transaction.connection().await?, aged, &mut step).await?;
             }
             transaction.commit().await?;
         }
@@ -129,7 +130,7 @@ impl Retention for SqliteStore {
              FROM session
              WHERE id > ? AND id < ?
              ORDER BY id
-             LIMIT ?",
+             LIMIT ? + 0",
         )
         .bind(Id(after.map_or(Uuid::nil(), SessionId::uuid)))
         .bind(Id(SessionId::first_of(before).uuid()))
@@ -146,7 +147,7 @@ impl Retention for SqliteStore {
                 // One that has ended takes no run any more, so that none comes meanwhile.
                 let statement = "DELETE FROM session
                      WHERE id = ? AND NOT EXISTS (SELECT 1 FROM run WHERE session_id = session.id)";
-                dropped += execute(transaction.connection(), statement, aged.id).await?;
+                dropped += execute(transaction.connection().await?, statement, aged.id).await?;
             }
             transaction.commit().await?;
         }
@@ -198,7 +199,7 @@ impl Retention for SqliteStore {
             .bind(path)
             .bind(key)
             .bind(At(at))
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
             dropped += u32::try_from(deleted.rows_affected()).unwrap_or(0);
@@ -217,12 +218,12 @@ impl Retention for SqliteStore {
                    AND NOT EXISTS (SELECT 1 FROM live WHERE live.worker_id = worker.id)
                    AND NOT EXISTS (SELECT 1 FROM session WHERE session.worker_id = worker.id)
                  ORDER BY id
-                 LIMIT ?
+                 LIMIT ? + 0
              )",
         )
         .bind(At(before))
         .bind(limit)
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         transaction.commit().await?;
@@ -282,7 +283,7 @@ impl SqliteStore {
         let mut transaction = self.begin(None).await?;
         for id in &old {
             for statement in statements {
-                execute(transaction.connection(), statement, *id).await?;
+                execute(transaction.connection().await?, statement, *id).await?;
             }
         }
         transaction.commit().await?;

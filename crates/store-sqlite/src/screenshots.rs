@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use sqlx::QueryBuilder;
-use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::screenshots::Tally;
 use windlass_application::ports::{Screenshots, StoreError};
 use windlass_application::{Created, OrganizationContext, Page, PageRequest};
@@ -15,6 +14,7 @@ use windlass_records::rows::{ScreenshotRow, tally};
 
 use crate::error::{corrupt, read, store_error};
 use crate::store::SqliteStore;
+use crate::transaction::Transaction;
 
 #[async_trait]
 impl Screenshots for SqliteStore {
@@ -91,35 +91,33 @@ impl Screenshots for SqliteStore {
 }
 
 /// Keeps a screenshot of a run, unless it is kept already.
-pub(crate) async fn insert(
-    connection: &mut SqliteConnection,
+pub(crate) fn insert(
+    transaction: &mut Transaction,
     run: &Run,
     screenshot: &Screenshot,
 ) -> Result<(), StoreError> {
     let file_size = i64::try_from(screenshot.file_size)
         .map_err(|_| corrupt("screenshot", &screenshot.id, &"a size fits into 63 bits"))?;
-    sqlx::query(
-        "INSERT INTO screenshot
+    transaction
+        .then(
+            "INSERT INTO screenshot
              (id, organization_id, run_id, file_name, file_type, file_size, width, height,
               reasoning, step, sha256, created_at, expired_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(Id(screenshot.id.uuid()))
-    .bind(Id(run.organization_id.uuid()))
-    .bind(Id(run.id.uuid()))
-    .bind(&screenshot.file_name)
-    .bind(&screenshot.file_type)
-    .bind(file_size)
-    .bind(screenshot.width.map(Count))
-    .bind(screenshot.height.map(Count))
-    .bind(&screenshot.reasoning)
-    .bind(screenshot.step.map(Count))
-    .bind(screenshot.sha256.to_vec())
-    .bind(At(screenshot.created_at))
-    .bind(screenshot.expired_at.map(At))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        )
+        .bind(Id(screenshot.id.uuid()))
+        .bind(Id(run.organization_id.uuid()))
+        .bind(Id(run.id.uuid()))
+        .bind(&screenshot.file_name)
+        .bind(&screenshot.file_type)
+        .bind(file_size)
+        .bind(screenshot.width.map(Count))
+        .bind(screenshot.height.map(Count))
+        .bind(&screenshot.reasoning)
+        .bind(screenshot.step.map(Count))
+        .bind(screenshot.sha256.to_vec())
+        .bind(At(screenshot.created_at))
+        .bind(screenshot.expired_at.map(At));
     Ok(())
 }

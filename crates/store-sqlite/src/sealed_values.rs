@@ -88,7 +88,7 @@ impl SealedValues for SqliteStore {
             .bind(sealed_row_number(Some(&found.row)))
             .bind(found.sealed.as_bytes())
             .bind(owner)
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         transaction.commit().await?;
@@ -112,42 +112,42 @@ impl SqliteStore {
                  FROM run JOIN run_input ON run_input.run_id = run.id
                  WHERE run.organization_id = ? AND run.id > ?
                  ORDER BY run.id
-                 LIMIT ?"
+                 LIMIT ? + 0"
             },
             SealedColumn::CredentialSummary => {
                 "SELECT credential.id, CASE WHEN substr(credential.summary, 2, 4) < ? THEN credential.summary END
                  FROM credential
                  WHERE credential.organization_id = ? AND credential.id > ?
                  ORDER BY credential.id
-                 LIMIT ?"
+                 LIMIT ? + 0"
             },
             SealedColumn::CredentialSecret => {
                 "SELECT credential.id, CASE WHEN substr(credential.secret, 2, 4) < ? THEN credential.secret END
                  FROM credential
                  WHERE credential.organization_id = ? AND credential.id > ?
                  ORDER BY credential.id
-                 LIMIT ?"
+                 LIMIT ? + 0"
             },
             SealedColumn::CredentialLogin => {
                 "SELECT credential.id, CASE WHEN substr(credential.login, 2, 4) < ? THEN credential.login END
                  FROM credential
                  WHERE credential.organization_id = ? AND credential.id > ?
                  ORDER BY credential.id
-                 LIMIT ?"
+                 LIMIT ? + 0"
             },
             SealedColumn::WebhookSecret => {
                 "SELECT destination.id, CASE WHEN substr(destination.secret, 2, 4) < ? THEN destination.secret END
                  FROM destination
                  WHERE destination.organization_id = ? AND destination.id > ?
                  ORDER BY destination.id
-                 LIMIT ?"
+                 LIMIT ? + 0"
             },
             SealedColumn::WebhookHeaders => {
                 "SELECT destination.id, CASE WHEN substr(destination.headers, 2, 4) < ? THEN destination.headers END
                  FROM destination
                  WHERE destination.organization_id = ? AND destination.id > ?
                  ORDER BY destination.id
-                 LIMIT ?"
+                 LIMIT ? + 0"
             },
             SealedColumn::RunState | SealedColumn::IdempotencyAnswer | SealedColumn::AuditHead => {
                 return Ok(Found::default());
@@ -183,7 +183,7 @@ impl SqliteStore {
                      SELECT run_id FROM live WHERE organization_id = ?1 AND run_id > ?2
                  )
                  ORDER BY run.id
-                 LIMIT ?3",
+                 LIMIT ?3 + 0",
         )
         .bind(owner)
         .bind(sealed_row_number(after.as_ref()))
@@ -215,7 +215,7 @@ impl SqliteStore {
         .bind(sealed_text(sealed))
         .bind(owner)
         .bind(sealed_row_number(Some(&found.row)))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         transaction.commit().await?;
@@ -235,7 +235,7 @@ impl SqliteStore {
              FROM idempotency
              WHERE organization_id = ? AND (method, path, key) > (?, ?, ?)
              ORDER BY method, path, key
-             LIMIT ?",
+             LIMIT ? + 0",
         )
         .bind(version_bytes(version))
         .bind(owner)
@@ -268,7 +268,7 @@ impl SqliteStore {
         .bind(path)
         .bind(key)
         .bind(found.sealed.as_bytes())
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         transaction.commit().await?;

@@ -8,7 +8,7 @@ use windlass_application::ports::{Sessions, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
 };
-use windlass_domain::id::{OrganizationId, RunId, SessionId};
+use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::session::{self, Session, SessionCommand};
 use windlass_records::Audited;
@@ -20,6 +20,7 @@ use windlass_records::rows::SessionRow;
 use crate::error::{read, store_error};
 use crate::runs::{self, Loaded};
 use crate::store::SqliteStore;
+use crate::transaction::Transaction;
 use crate::write::Begun;
 
 #[async_trait]
@@ -111,7 +112,7 @@ async fn command_session(
         Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
     };
     let organization_id = transaction.organization_id();
-    let loaded = Loaded::load(transaction.connection(), session_id, None).await?;
+    let loaded = Loaded::load(&mut transaction.transaction, session_id, None).await?;
     let loaded = loaded
         .filter(|loaded| {
             let session = loaded.scene.session.as_ref();
@@ -121,7 +122,7 @@ async fn command_session(
     let changes = loaded
         .command(&mut transaction.transaction, Command::Session(command))
         .await?;
-    let view = view(transaction.connection(), session_id).await?;
+    let view = view(transaction.connection().await?, session_id).await?;
     let commanded = SessionCommanded {
         session: view.ok_or(WriteError::NotFound)?,
         signals: changes.signals,
@@ -165,87 +166,51 @@ pub(crate) async fn load(
     row.map(read).transpose()
 }
 
-/// The session of one of the organization's runs.
-pub(crate) async fn of_run(
-    connection: &mut SqliteConnection,
-    organization_id: OrganizationId,
-    run_id: RunId,
-) -> Result<Option<Session>, StoreError> {
-    let row: Option<SessionRow> = sqlx::query_as(
-        "SELECT session.id AS id, session.organization_id AS organization_id,
-                session.credential_id AS credential_id, session.source_id AS source_id,
-                session.status AS status, session.state AS state, session.version AS version,
-                session.runtime_ms AS runtime_ms, session.created_at AS created_at,
-                session.updated_at AS updated_at
-         FROM run
-         JOIN session ON session.id = run.session_id
-         WHERE run.id = ? AND run.organization_id = ?",
-    )
-    .bind(Id(run_id.uuid()))
-    .bind(Id(organization_id.uuid()))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    row.map(read).transpose()
-}
-
 /// Keeps a new session.
-pub(crate) async fn insert(
-    connection: &mut SqliteConnection,
-    session: &Session,
-) -> Result<(), StoreError> {
+pub(crate) fn insert(transaction: &mut Transaction, session: &Session) {
     let holder = session.state.holder();
-    sqlx::query(
-        "INSERT INTO session
+    transaction
+        .then(
+            "INSERT INTO session
              (id, organization_id, credential_id, source_id, created_at, status, state, worker_id,
               incarnation, version, runtime_ms, check_at, updated_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(Id(session.id.uuid()))
-    .bind(Id(session.organization_id.uuid()))
-    .bind(session.credential_id.map(|id| Id(id.uuid())))
-    .bind(session.source_id.as_ref().map(|id| id.as_str().to_owned()))
-    .bind(At(session.created_at))
-    .bind(session.status().as_str())
-    .bind(state(session))
-    .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
-    .bind(holder.map(|holder| holder.incarnation))
-    .bind(session.version)
-    .bind(millis(session.runtime))
-    .bind(session::check_at(session).map(At))
-    .bind(At(session.updated_at))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(Id(session.id.uuid()))
+        .bind(Id(session.organization_id.uuid()))
+        .bind(session.credential_id.map(|id| Id(id.uuid())))
+        .bind(session.source_id.as_ref().map(|id| id.as_str().to_owned()))
+        .bind(At(session.created_at))
+        .bind(session.status().as_str())
+        .bind(state(session))
+        .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
+        .bind(holder.map(|holder| holder.incarnation))
+        .bind(session.version)
+        .bind(millis(session.runtime))
+        .bind(session::check_at(session).map(At))
+        .bind(At(session.updated_at));
 }
 
 /// Saves the next state of a session.
-pub(crate) async fn update(
-    connection: &mut SqliteConnection,
-    session: &Session,
-) -> Result<(), StoreError> {
+pub(crate) fn update(transaction: &mut Transaction, session: &Session) {
     let holder = session.state.holder();
-    sqlx::query(
-        "UPDATE session
+    transaction
+        .then(
+            "UPDATE session
          SET status = ?, state = ?, worker_id = ?, incarnation = ?, version = ?, runtime_ms = ?,
              check_at = ?, updated_at = ?
          WHERE id = ? AND organization_id = ?",
-    )
-    .bind(session.status().as_str())
-    .bind(state(session))
-    .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
-    .bind(holder.map(|holder| holder.incarnation))
-    .bind(session.version)
-    .bind(millis(session.runtime))
-    .bind(session::check_at(session).map(At))
-    .bind(At(session.updated_at))
-    .bind(Id(session.id.uuid()))
-    .bind(Id(session.organization_id.uuid()))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(session.status().as_str())
+        .bind(state(session))
+        .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
+        .bind(holder.map(|holder| holder.incarnation))
+        .bind(session.version)
+        .bind(millis(session.runtime))
+        .bind(session::check_at(session).map(At))
+        .bind(At(session.updated_at))
+        .bind(Id(session.id.uuid()))
+        .bind(Id(session.organization_id.uuid()));
 }
 
 fn state(session: &Session) -> String {

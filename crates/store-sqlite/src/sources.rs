@@ -39,7 +39,7 @@ impl Sources for SqliteStore {
         .bind(&source.url)
         .bind(At(source.created_at))
         .bind(At(source.updated_at))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         if inserted.rows_affected() == 0 {
@@ -99,7 +99,7 @@ impl Sources for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let before = load(transaction.connection(), organization_id, id)
+        let before = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let edited = before.edited(&edit, transaction.at());
@@ -114,7 +114,7 @@ impl Sources for SqliteStore {
             .bind(At(source.updated_at))
             .bind(Id(organization_id.uuid()))
             .bind(id.as_str())
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
             let event = EventData::Source(source.clone());
@@ -134,7 +134,7 @@ impl Sources for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let connection = transaction.connection();
+        let connection = transaction.connection().await?;
         let source = load(connection, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;

@@ -30,7 +30,7 @@ impl Tasks for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let connection = transaction.connection();
+        let connection = transaction.connection().await?;
         if load(connection, organization_id, &task.id).await?.is_some() {
             return Err(WriteError::IdTaken);
         }
@@ -116,12 +116,12 @@ impl Tasks for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let before = load(transaction.connection(), organization_id, id)
+        let before = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let edited = before.edited(&edit, transaction.at());
         if let Some(task) = &edited {
-            keep_version(transaction.connection(), organization_id, task).await?;
+            keep_version(transaction.connection().await?, organization_id, task).await?;
             let event = EventData::Task(TaskEventSummary::from(task));
             transaction.emit(EventType::TaskUpdated, task.updated_at, event);
         }
@@ -137,11 +137,11 @@ impl Tasks for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let before = load(transaction.connection(), organization_id, id)
+        let before = load(transaction.connection().await?, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let task = before.reset(transaction.at());
-        keep_version(transaction.connection(), organization_id, &task).await?;
+        keep_version(transaction.connection().await?, organization_id, &task).await?;
         let event = EventData::Task(TaskEventSummary::from(&task));
         transaction.emit(EventType::TaskReset, task.updated_at, event);
         let audited = Audited::new("task.reset", id);
@@ -157,7 +157,7 @@ impl Tasks for SqliteStore {
             Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
         };
         let organization_id = transaction.organization_id();
-        let connection = transaction.connection();
+        let connection = transaction.connection().await?;
         let task = load(connection, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
@@ -166,7 +166,7 @@ impl Tasks for SqliteStore {
         playbooks::drop_of_task(connection, organization_id, id).await?;
         drop_task(connection, organization_id, id).await?;
         if !task.is_of_this_moment(transaction.at()) {
-            drop_versions(transaction.connection(), organization_id, id).await?;
+            drop_versions(transaction.connection().await?, organization_id, id).await?;
         }
         let at = transaction.at().following(task.updated_at);
         let event = EventData::Task(TaskEventSummary::from(&task));

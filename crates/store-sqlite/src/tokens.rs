@@ -26,7 +26,7 @@ impl Tokens for SqliteStore {
         sqlx::query("DELETE FROM token WHERE organization_id = ? AND expires_at <= ?")
             .bind(Id(organization_id.uuid()))
             .bind(At(at))
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
         let narrowing = &token.narrowing;
@@ -47,7 +47,7 @@ impl Tokens for SqliteStore {
         .bind(narrowing.run_id.map(|id| Id(id.uuid())))
         .bind(At(token.created_at))
         .bind(At(token.expires_at))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         let audited = Audited::new("token.create", &token.id);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::Notify;
 use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
@@ -12,8 +12,9 @@ use windlass_domain::run::{Run, Status};
 use windlass_domain::slot::Caps;
 use windlass_records::NewEvent;
 
-use crate::event_log;
-use crate::writer::Lent;
+use crate::event_log::{self, Feed};
+use crate::lent::Lent;
+use crate::pending::Binding;
 
 /// A transaction that has the write lock. Dropped before its commit, it has changed nothing.
 pub(crate) struct Transaction {
@@ -23,6 +24,8 @@ pub(crate) struct Transaction {
     trace_parent: Option<String>,
     events: Vec<NewEvent>,
     queued: HashMap<OrganizationId, i64>,
+    /// Those that are known. A transaction that changes a destination reads none before its end.
+    feeds: HashMap<OrganizationId, Feed>,
     deliveries_written: Arc<Notify>,
 }
 
@@ -41,13 +44,29 @@ impl Transaction {
             trace_parent,
             events: Vec::new(),
             queued: HashMap::new(),
+            feeds: HashMap::new(),
             deliveries_written,
         }
     }
 
-    /// Where statements of this transaction go.
-    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        self.connection.connection()
+    /// Where statements of this transaction go whose outcome is asked for.
+    pub(crate) async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        self.connection.connection().await
+    }
+
+    /// Adds a statement that changes rows and brings nothing back. Such statements are sent together.
+    pub(crate) fn then(&mut self, statement: &'static str) -> Binding<'_> {
+        self.connection.then(statement)
+    }
+
+    /// Adds a statement that reads, for [`Self::read`].
+    pub(crate) fn ask(&mut self, statement: &'static str) -> Binding<'_> {
+        self.connection.ask(statement)
+    }
+
+    /// Answers the rows of the last `count` statements, which were added to be read.
+    pub(crate) async fn read(&mut self, count: usize) -> Result<Vec<Vec<SqliteRow>>, StoreError> {
+        self.connection.read(count).await
     }
 
     /// The moment of this transaction.
@@ -65,6 +84,16 @@ impl Transaction {
         self.trace_parent.as_deref()
     }
 
+    /// Keeps what was read of an organization's feed, for the commit.
+    pub(crate) fn know_feed(&mut self, organization_id: OrganizationId, feed: Feed) {
+        self.feeds.insert(organization_id, feed);
+    }
+
+    /// What was read of an organization's feed, if it was.
+    pub(crate) fn feed(&mut self, organization_id: OrganizationId) -> Option<Feed> {
+        self.feeds.remove(&organization_id)
+    }
+
     /// Keeps an event for the commit, which writes them in the order of these calls.
     pub(crate) fn emit(&mut self, event: NewEvent) {
         self.events.push(event);
@@ -80,14 +109,8 @@ impl Transaction {
     /// Writes the events with their deliveries, and makes all of it true.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let events = std::mem::take(&mut self.events);
-        let deliveries = event_log::append(
-            self.connection.connection(),
-            events,
-            &self.queued,
-            self.trace_parent.as_deref(),
-            self.at,
-        )
-        .await?;
+        let queued = std::mem::take(&mut self.queued);
+        let deliveries = event_log::append(&mut self, events, &queued).await?;
         self.connection.keep().await?;
         if deliveries > 0 {
             self.deliveries_written.notify_one();

@@ -14,14 +14,14 @@ pub(crate) const PENDING: &str = "SELECT id
      FROM delivery
      WHERE destination_id = ? AND next_attempt_at IS NOT NULL
      ORDER BY next_attempt_at
-     LIMIT ?";
+     LIMIT ? + 0";
 
 /// What no attempt is left for, by the index that has nothing else.
 pub(crate) const PARKED: &str = "SELECT id
      FROM delivery
      WHERE destination_id = ? AND parked_until IS NOT NULL
      ORDER BY parked_until
-     LIMIT ?";
+     LIMIT ? + 0";
 
 /// Drops some of what is left of one destination; whether there may be more.
 pub(crate) async fn sweep(store: &SqliteStore, limit: u32) -> Result<bool, StoreError> {
@@ -35,7 +35,7 @@ pub(crate) async fn sweep(store: &SqliteStore, limit: u32) -> Result<bool, Store
         return Ok(false);
     };
     let mut transaction = store.begin(None).await?;
-    let connection = transaction.connection();
+    let connection = transaction.connection().await?;
     let mut ids = find(connection, PENDING, destination_id, limit).await?;
     if ids.is_empty() {
         ids = find(connection, PARKED, destination_id, limit).await?;

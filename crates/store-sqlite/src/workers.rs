@@ -74,15 +74,15 @@ impl Workers for SqliteStore {
 
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
         let mut transaction = self.begin(None).await?;
-        let worker = find(transaction.connection(), holder.worker_id).await?;
+        let worker = find(transaction.connection().await?, holder.worker_id).await?;
         Worker::of_latest_start(worker, holder)?;
         sqlx::query("UPDATE worker SET draining = 1 WHERE id = ? AND incarnation = ?")
             .bind(Id(holder.worker_id.uuid()))
             .bind(holder.incarnation)
-            .execute(transaction.connection())
+            .execute(transaction.connection().await?)
             .await
             .map_err(store_error)?;
-        let leases = count_leases(transaction.connection(), holder).await?;
+        let leases = count_leases(transaction.connection().await?, holder).await?;
         transaction.commit().await?;
 
         let mut signals = Vec::new();
@@ -99,7 +99,7 @@ impl Workers for SqliteStore {
         for (session_id, holder) in self.kept_by_leaving(limit).await? {
             let mut transaction = self.begin(None).await?;
             let at = transaction.at();
-            let worker = find(transaction.connection(), holder.worker_id).await?;
+            let worker = find(transaction.connection().await?, holder.worker_id).await?;
             let Some(command) = worker.and_then(|worker| worker.gives_up(holder, at)) else {
                 continue;
             };
@@ -116,7 +116,7 @@ impl Workers for SqliteStore {
     async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
         let mut transaction = self.begin(None).await?;
         let at = transaction.at();
-        called(transaction.connection(), holder, at).await?;
+        called(transaction.connection().await?, holder, at).await?;
         transaction.commit().await
     }
 }
@@ -170,7 +170,7 @@ impl SqliteStore {
         .bind(organization_id.map(|id| Id(id.uuid())))
         .bind(name)
         .bind(At(at))
-        .fetch_one(transaction.connection())
+        .fetch_one(transaction.connection().await?)
         .await
         .map_err(store_error)?;
         transaction.commit().await?;
@@ -254,7 +254,7 @@ impl SqliteStore {
                 AND session.incarnation
                     < worker.incarnation + (worker.draining OR worker.last_seen_at <= ?)
              WHERE session.status = ?
-             LIMIT ?",
+             LIMIT ? + 0",
         )
         .bind(At(self.now() - GONE_AFTER))
         .bind(SessionStatus::Idle.as_str())
@@ -293,7 +293,7 @@ async fn tell(
         Command::Run { run_id, .. } => Some(*run_id),
         Command::Start { .. } | Command::Session(_) => None,
     };
-    let told = match Loaded::load(transaction.connection(), session_id, about).await {
+    let told = match Loaded::load(&mut transaction, session_id, about).await {
         Ok(Some(loaded)) => loaded.command(&mut transaction, command).await,
         Ok(None) => return Ok(None),
         Err(error) => Err(error.into()),

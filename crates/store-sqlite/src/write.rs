@@ -38,7 +38,13 @@ impl SqliteStore {
         if let Some(request) = &write.idempotency {
             let organization_id = write.organization.organization_id();
             let at = transaction.at();
-            let kept = remembered(transaction.connection(), organization_id, request, at).await?;
+            let kept = remembered(
+                transaction.connection().await?,
+                organization_id,
+                request,
+                at,
+            )
+            .await?;
             if let Some(answer) = kept {
                 // It is told again only once it is on the disk.
                 transaction.commit().await?;
@@ -54,8 +60,8 @@ impl SqliteStore {
 
 impl WriteTransaction {
     /// Where statements of this transaction go.
-    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        self.transaction.connection()
+    pub(crate) async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        self.transaction.connection().await
     }
 
     /// The moment of this transaction.
@@ -90,11 +96,17 @@ impl WriteTransaction {
         let at = self.at();
         // What workers and clocks change is told by events.
         if let Some(entry) = audited.and_then(|audited| audited.by_caller(&self.write, at)) {
-            audit::keep(self.connection(), &entry).await?;
+            audit::keep(&mut self.transaction, &entry);
         }
         if let Some(request) = self.write.idempotency.take() {
             let answer = (request.render)(outcome);
-            remember(self.connection(), organization_id, &request, &answer, at).await?;
+            remember(
+                &mut self.transaction,
+                organization_id,
+                &request,
+                &answer,
+                at,
+            );
         }
         self.transaction.commit().await?;
         Ok(())
@@ -117,7 +129,7 @@ impl Transaction {
     ) -> Result<(), StoreError> {
         let at = self.at();
         let entry = audited.by_operator(operator, organization_id, at);
-        audit::keep(self.connection(), &entry).await?;
+        audit::keep(&mut self, &entry);
         self.commit().await
     }
 }
@@ -147,43 +159,38 @@ async fn remembered(
 
 /// Keeps an answer, in place of a forgotten one of the same key, and takes others away that are
 /// forgotten: so their number stays in step without a sweep.
-async fn remember(
-    connection: &mut SqliteConnection,
+fn remember(
+    transaction: &mut Transaction,
     organization_id: OrganizationId,
     request: &IdempotencyRequest,
     answer: &KeptAnswer,
     at: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "DELETE FROM idempotency
+) {
+    transaction
+        .then(
+            "DELETE FROM idempotency
          WHERE (organization_id, method, path, key) IN (
              SELECT organization_id, method, path, key
              FROM idempotency
              WHERE expires_at <= ?
              ORDER BY expires_at
-             LIMIT ?
+             LIMIT ? + 0
          )",
-    )
-    .bind(At(at))
-    .bind(FORGOTTEN_AT_ONCE)
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    sqlx::query(
-        "INSERT OR REPLACE INTO idempotency
+        )
+        .bind(At(at))
+        .bind(FORGOTTEN_AT_ONCE);
+    transaction
+        .then(
+            "INSERT OR REPLACE INTO idempotency
              (organization_id, method, path, key, body_hash, status, answer, expires_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(&request.method)
-    .bind(&request.path)
-    .bind(&request.key)
-    .bind(&request.body_hash[..])
-    .bind(i64::from(answer.status))
-    .bind(answer.body.as_bytes())
-    .bind(At(at + REMEMBERED_FOR))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(Id(organization_id.uuid()))
+        .bind(&request.method)
+        .bind(&request.path)
+        .bind(&request.key)
+        .bind(&request.body_hash[..])
+        .bind(i64::from(answer.status))
+        .bind(answer.body.as_bytes())
+        .bind(At(at + REMEMBERED_FOR));
 }

@@ -13,6 +13,7 @@ use tracing::warn;
 use windlass_application::ports::StoreError;
 
 use crate::error::store_error;
+use crate::lent::{Answer, Lent, NotKept, Returned};
 
 /// How many changes share one commit at most: a few milliseconds of work, which the first of them
 /// waits for.
@@ -38,22 +39,7 @@ enum Ask {
     Close(oneshot::Sender<()>),
 }
 
-/// The connection, inside a transaction, for one change. Dropped, that change is undone.
-pub(crate) struct Lent {
-    /// There until it is given back.
-    connection: Option<SqliteConnection>,
-    back: Option<oneshot::Sender<Returned>>,
-}
-
-/// The connection, and whom to tell that the change is kept; nobody, where it is undone.
-struct Returned {
-    connection: SqliteConnection,
-    kept: Option<Answer>,
-}
-
 type Turn = oneshot::Sender<Result<Lent, StoreError>>;
-
-type Answer = oneshot::Sender<Result<(), Arc<sqlx::Error>>>;
 
 impl Writer {
     /// Lends this connection until it is closed, or dropped.
@@ -99,44 +85,12 @@ impl Writer {
     }
 }
 
-impl Lent {
-    /// Where statements go.
-    pub(crate) fn connection(&mut self) -> &mut SqliteConnection {
-        let connection = self.connection.as_mut();
-        connection.expect("only `keep` and `drop`, which end this value, take it out")
-    }
-
-    /// Keeps the change: answers once it is on the disk.
-    pub(crate) async fn keep(mut self) -> Result<(), StoreError> {
-        let (kept, on_disk) = oneshot::channel();
-        self.give_back(Some(kept));
-        match on_disk.await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(StoreError::Unavailable(Box::new(error))),
-            Err(_) => Err(closed()),
-        }
-    }
-
-    fn give_back(&mut self, kept: Option<Answer>) {
-        if let (Some(connection), Some(back)) = (self.connection.take(), self.back.take()) {
-            // Where nobody takes it the store is gone, and the transaction with its connection.
-            drop(back.send(Returned { connection, kept }));
-        }
-    }
-}
-
-impl Drop for Lent {
-    fn drop(&mut self) {
-        self.give_back(None);
-    }
-}
-
 fn tell(said: oneshot::Sender<()>) {
     // Who asked may have gone.
     let _ = said.send(());
 }
 
-fn closed() -> StoreError {
+pub(crate) fn closed() -> StoreError {
     store_error(sqlx::Error::PoolClosed)
 }
 
@@ -177,7 +131,7 @@ async fn lend_in_turn(mut connection: SqliteConnection, mut asked: mpsc::Receive
                 && let Ok(ask) = asked.try_recv()
             {
                 match ask {
-                    Ask::Turn(turn) => next = batch.begin_another(&mut connection, turn).await,
+                    Ask::Turn(turn) => next = Some(turn),
                     Ask::Settled(said) => batch.settled.push(said),
                     Ask::Close(said) => close = Some(said),
                 }
@@ -195,11 +149,7 @@ async fn lend_in_turn(mut connection: SqliteConnection, mut asked: mpsc::Receive
 
 /// Lends the connection to one change, and waits until it is back.
 async fn lend(connection: SqliteConnection, turn: Turn) -> Option<Returned> {
-    let (back, returned) = oneshot::channel();
-    let lent = Lent {
-        connection: Some(connection),
-        back: Some(back),
-    };
+    let (lent, returned) = Lent::lend(connection);
     // Who does not wait any more drops it, and so gives it back.
     drop(turn.send(Ok(lent)));
     returned.await.ok()
@@ -213,8 +163,6 @@ struct Batch {
     kept: Vec<Answer>,
     /// Whom to tell that it is.
     settled: Vec<oneshot::Sender<()>>,
-    /// Whether a savepoint is open: the first change needs none.
-    inside: bool,
     /// Whether SQLite may have undone more than one change.
     broken: Option<sqlx::Error>,
 }
@@ -224,43 +172,37 @@ impl Batch {
         let Returned {
             mut connection,
             kept,
+            is_apart,
         } = returned;
         self.changes += 1;
         match kept {
-            Some(answer) => self.kept.push(answer),
-            None if self.inside => {
-                let undone = connection.execute("ROLLBACK TO change").await;
-                self.broken = undone.err();
+            Some((mut pending, answer)) if is_apart => {
+                pending.add("RELEASE change");
+                match pending.send(&mut connection).await {
+                    Ok(_) => self.kept.push(answer),
+                    Err(error) => {
+                        self.undo(&mut connection).await;
+                        // Who asked may have gone.
+                        drop(answer.send(Err(NotKept::Itself(error))));
+                    }
+                }
             }
-            // Nothing was kept before it: the transaction ends with it.
+            Some((_, answer)) => self.kept.push(answer),
+            None if is_apart => self.undo(&mut connection).await,
+            // A read may have failed such that SQLite ended the transaction: the commit shows it.
             None => self.changes = MOST_CHANGES,
         }
         connection
     }
 
-    fn goes_on(&self) -> bool {
-        self.changes < MOST_CHANGES && self.broken.is_none()
+    /// Goes back to where a change began.
+    async fn undo(&mut self, connection: &mut SqliteConnection) {
+        let undone = connection.execute("ROLLBACK TO change; RELEASE change");
+        self.broken = undone.await.err();
     }
 
-    /// Sets the next change apart from those before it; whose turn it is, where that can be.
-    async fn begin_another(
-        &mut self,
-        connection: &mut SqliteConnection,
-        turn: Turn,
-    ) -> Option<Turn> {
-        let statement = match self.inside {
-            true => "RELEASE change; SAVEPOINT change",
-            false => "SAVEPOINT change",
-        };
-        self.inside = true;
-        match connection.execute(statement).await {
-            Ok(_) => Some(turn),
-            Err(error) => {
-                self.broken = Some(error);
-                drop(turn.send(Err(closed())));
-                None
-            }
-        }
+    fn goes_on(&self) -> bool {
+        self.changes < MOST_CHANGES && self.broken.is_none()
     }
 
     /// Makes all that is kept true, or nothing of it.
@@ -277,7 +219,7 @@ impl Batch {
         }
         for answer in self.kept {
             // Who asked may have gone; it is true all the same.
-            drop(answer.send(ended.clone()));
+            drop(answer.send(ended.clone().map_err(NotKept::WithOthers)));
         }
         for said in self.settled {
             tell(said);
@@ -286,103 +228,4 @@ impl Batch {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn writer() -> (Arc<Writer>, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let options = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(folder.path().join("file"))
-            .create_if_missing(true);
-        let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
-        connection
-            .execute("CREATE TABLE kept (number INTEGER)")
-            .await
-            .unwrap();
-        (Arc::new(Writer::new(connection)), folder)
-    }
-
-    async fn insert(lent: &mut Lent, number: i64) {
-        let statement = sqlx::query("INSERT INTO kept VALUES (?)").bind(number);
-        statement.execute(lent.connection()).await.unwrap();
-    }
-
-    async fn kept(writer: &Writer) -> Vec<i64> {
-        let mut lent = writer.turn().await.unwrap();
-        let all = sqlx::query_scalar("SELECT number FROM kept ORDER BY number");
-        all.fetch_all(lent.connection()).await.unwrap()
-    }
-
-    /// Keeps 1, while somebody has waited for the next turn since before that, who says what is done
-    /// with it once this is known. Answers what became of 1, and of who waits until it is settled.
-    async fn share(writer: &Arc<Writer>, spoil: Option<&'static str>) -> Result<(), StoreError> {
-        let mut first = writer.turn().await.unwrap();
-        insert(&mut first, 1).await;
-        let (begun, has_begun) = oneshot::channel();
-        let (end, may_end) = oneshot::channel::<()>();
-        let second = tokio::spawn({
-            let writer = Arc::clone(writer);
-            async move {
-                let mut second = writer.turn().await.unwrap();
-                insert(&mut second, 2).await;
-                begun.send(()).unwrap();
-                may_end.await.unwrap();
-                if let Some(spoil) = spoil {
-                    second.connection().execute(spoil).await.unwrap();
-                }
-            }
-        });
-        // It asks for its turn.
-        tokio::task::yield_now().await;
-
-        let kept = tokio::spawn(first.keep());
-        let settled = tokio::spawn({
-            let writer = Arc::clone(writer);
-            async move { writer.settled().await }
-        });
-        has_begun.await.unwrap();
-        assert!(!kept.is_finished(), "it is on the disk with the second");
-        assert!(!settled.is_finished(), "nothing is settled before");
-        end.send(()).unwrap();
-
-        second.await.unwrap();
-        settled.await.unwrap();
-        kept.await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_change_that_is_undone_costs_those_of_the_same_commit_nothing() {
-        let (writer, _folder) = writer().await;
-
-        share(&writer, None).await.unwrap();
-
-        assert_eq!(kept(&writer).await, [1]);
-    }
-
-    #[tokio::test]
-    async fn what_is_undone_with_another_is_not_said_to_be_kept() {
-        let (writer, _folder) = writer().await;
-
-        let kept_first = share(&writer, Some("ROLLBACK")).await;
-
-        assert!(matches!(kept_first, Err(StoreError::Unavailable(_))));
-        assert!(kept(&writer).await.is_empty());
-    }
-
-    #[tokio::test]
-    async fn who_comes_alone_is_kept_at_once_and_after_the_end_nobody() {
-        let (writer, _folder) = writer().await;
-        let mut lent = writer.turn().await.unwrap();
-        insert(&mut lent, 1).await;
-
-        lent.keep().await.unwrap();
-        drop(writer.turn().await.unwrap());
-        writer.close().await;
-
-        assert!(matches!(
-            writer.turn().await,
-            Err(StoreError::Unavailable(_))
-        ));
-        writer.settled().await;
-    }
-}
+mod tests;

@@ -33,7 +33,7 @@ pub(super) async fn replay(
     };
     let organization_id = transaction.organization_id();
     let at = transaction.at();
-    let connection = transaction.connection();
+    let connection = transaction.connection().await?;
     let destination = destinations::load(connection, organization_id, replay.destination_id)
         .await?
         .ok_or(WriteError::NotFound)?;
@@ -90,7 +90,7 @@ pub(super) async fn redeliver(
     };
     let organization_id = transaction.organization_id();
     let at = transaction.at();
-    let connection = transaction.connection();
+    let connection = transaction.connection().await?;
     let (owner, delivery) = load(connection, id).await?.ok_or(WriteError::NotFound)?;
     if owner != organization_id {
         return Err(WriteError::NotFound);

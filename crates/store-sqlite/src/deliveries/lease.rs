@@ -93,11 +93,11 @@ async fn of_destination(
     room: u32,
 ) -> Result<Vec<DueDelivery>, StoreError> {
     let at = transaction.at();
-    let connection = transaction.connection();
+    let connection = transaction.connection().await?;
     let rows: Vec<DeliveryRow> = sqlx::query_as(select_deliveries!(
         "WHERE destination_id = ? AND next_attempt_at <= ?
          ORDER BY next_attempt_at, id
-         LIMIT ?"
+         LIMIT ? + 0"
     ))
     .bind(Id(destination_id.uuid()))
     .bind(At(at))
@@ -159,14 +159,14 @@ async fn hold(
              FROM delivery
              WHERE destination_id = ?1 AND next_attempt_at <= ?2
              ORDER BY next_attempt_at, id
-             LIMIT ?4
+             LIMIT ?4 + 0
          )",
     )
     .bind(Id(destination_id.uuid()))
     .bind(At(at))
     .bind(At(at + length))
     .bind(room)
-    .execute(transaction.connection())
+    .execute(transaction.connection().await?)
     .await
     .map_err(store_error)?;
     Ok(())

@@ -23,7 +23,7 @@ pub(super) async fn record(
     next: Next,
 ) -> Result<(), StoreError> {
     let mut transaction = store.begin(None).await?;
-    let Some((organization_id, delivery)) = load(transaction.connection(), id).await? else {
+    let Some((organization_id, delivery)) = load(transaction.connection().await?, id).await? else {
         // Its destination was deleted while it was under way.
         return Ok(());
     };
@@ -33,10 +33,10 @@ pub(super) async fn record(
         return Ok(());
     };
     let delivery = delivery.attempted(&attempt, next);
-    insert_attempt(transaction.connection(), &delivery, &attempt).await?;
-    update(transaction.connection(), &delivery).await?;
+    insert_attempt(transaction.connection().await?, &delivery, &attempt).await?;
+    update(transaction.connection().await?, &delivery).await?;
     let destination_id = delivery.destination_id;
-    let failing = count_failures(transaction.connection(), destination_id, &attempt).await?;
+    let failing = count_failures(transaction.connection().await?, destination_id, &attempt).await?;
     if let Next::Park { .. } = next {
         emit_parked(&mut transaction, organization_id, &delivery);
     }
@@ -157,7 +157,7 @@ async fn deactivate_destination(
     organization_id: OrganizationId,
     destination_id: DestinationId,
 ) -> Result<(), StoreError> {
-    let connection = transaction.connection();
+    let connection = transaction.connection().await?;
     let destination = destinations::load(connection, organization_id, destination_id).await?;
     let destination = destination.filter(|it| it.status == DestinationStatus::Active);
     let Some(mut destination) = destination else {
@@ -172,7 +172,7 @@ async fn deactivate_destination(
     .bind(At(destination.updated_at))
     .bind(Id(destination_id.uuid()))
     .bind(Id(organization_id.uuid()))
-    .execute(transaction.connection())
+    .execute(transaction.connection().await?)
     .await
     .map_err(store_error)?;
     transaction.emit(NewEvent {

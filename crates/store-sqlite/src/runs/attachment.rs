@@ -1,6 +1,5 @@
 //! What is kept with a command: a line of the timeline, a file or a screenshot.
 
-use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::{Attachment, ProgressLine};
 use windlass_domain::Timestamp;
@@ -12,7 +11,6 @@ use windlass_records::NewEvent;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{LineKind, MAX_LINES};
 
-use crate::error::store_error;
 use crate::files;
 use crate::screenshots;
 use crate::transaction::Transaction;
@@ -29,65 +27,57 @@ pub(super) async fn keep(
     match attachment {
         Attachment::Progress(lines) => {
             let at = transaction.at();
-            keep_lines(
-                transaction.connection(),
-                run.id,
-                at,
-                LineKind::Progress,
-                &lines,
-            )
-            .await
+            keep_lines(transaction, run.id, at, LineKind::Progress, &lines);
+            Ok(())
         }
         Attachment::File(file) => keep_file(transaction, run, file).await,
-        Attachment::Screenshot(screenshot) => {
-            screenshots::insert(transaction.connection(), run, &screenshot).await
-        }
+        Attachment::Screenshot(screenshot) => screenshots::insert(transaction, run, &screenshot),
     }
 }
 
 /// Notes that a person was asked.
-pub(super) async fn keep_interaction(
-    connection: &mut SqliteConnection,
+pub(super) fn keep_interaction(
+    transaction: &mut Transaction,
     run_id: RunId,
     at: Timestamp,
     message: &str,
-) -> Result<(), StoreError> {
+) {
     let line = ProgressLine {
         message: Some(message.to_owned()),
         step: None,
     };
-    keep_lines(connection, run_id, at, LineKind::Interaction, &[line]).await
+    keep_lines(transaction, run_id, at, LineKind::Interaction, &[line]);
 }
 
 /// Puts lines behind those that there are, as far as there is room for them.
-async fn keep_lines(
-    connection: &mut SqliteConnection,
+fn keep_lines(
+    transaction: &mut Transaction,
     run_id: RunId,
     at: Timestamp,
     kind: LineKind,
     lines: &[ProgressLine],
-) -> Result<(), StoreError> {
-    // All in one statement: each costs a way to the thread of the file and back.
+) {
     let lines: Vec<_> = lines
         .iter()
         .map(|line| (&line.message, line.step))
         .collect();
-    sqlx::query(
-        "INSERT INTO timeline (run_id, line, at, kind, message, step)
-         SELECT ?1, next.line + said.key, ?2, ?3, said.value ->> 0, said.value ->> 1
-         FROM (SELECT ifnull(max(line), 0) + 1 AS line FROM timeline WHERE run_id = ?1) AS next,
-              json_each(?4) AS said
-         WHERE next.line + said.key <= ?5",
-    )
-    .bind(Id(run_id.uuid()))
-    .bind(At(at))
-    .bind(kind.as_str())
-    .bind(windlass_records::write(&lines))
-    .bind(MAX_LINES)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+    transaction
+        .then(
+            "INSERT INTO timeline (run_id, line, at, kind, message, step)
+         SELECT next.run_id, next.line + said.key, ?, ?, said.value ->> 0, said.value ->> 1
+         FROM (
+                  SELECT own.run_id, ifnull(max(timeline.line), 0) + 1 AS line
+                  FROM (SELECT ? AS run_id) AS own
+                  LEFT JOIN timeline ON timeline.run_id = own.run_id
+              ) AS next,
+              json_each(?) AS said
+         WHERE next.line + said.key <= ?",
+        )
+        .bind(At(at))
+        .bind(kind.as_str())
+        .bind(Id(run_id.uuid()))
+        .bind(windlass_records::write(&lines))
+        .bind(MAX_LINES);
 }
 
 /// Keeps a file's row. A worker that sends the same file again has it kept once.
@@ -96,7 +86,7 @@ async fn keep_file(
     run: &Run,
     file: StoredFile,
 ) -> Result<(), StoreError> {
-    if files::insert(transaction.connection(), run, &file).await? {
+    if files::insert(transaction.connection().await?, run, &file).await? {
         let at = transaction.at().max(file.created_at);
         transaction.emit(NewEvent {
             organization_id: run.organization_id,

@@ -1,7 +1,6 @@
 //! `Runs::command`: one command to one run, with all that follows from it.
 
 use serde_json::Value;
-use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::runs::{Attachment, Commanded, RunView};
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_application::{Outcome, Write, Written};
@@ -16,6 +15,7 @@ use super::attachment;
 use super::scene::Loaded;
 use crate::error::{corrupt, store_error};
 use crate::store::SqliteStore;
+use crate::transaction::Transaction;
 use crate::workers;
 use crate::write::Begun;
 
@@ -31,8 +31,7 @@ pub(super) async fn command(
         Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
     };
     let organization_id = transaction.organization_id();
-    let connection = transaction.connection();
-    let loaded = Loaded::of_run(connection, organization_id, run_id).await?;
+    let loaded = Loaded::of_run(&mut transaction.transaction, organization_id, run_id).await?;
     let loaded = loaded.ok_or(WriteError::NotFound)?;
     let audited = Audited::of_run(run_id, &command);
     let metadata = loaded.metadata.get(&run_id).cloned().unwrap_or_default();
@@ -46,7 +45,7 @@ pub(super) async fn command(
     let run = run.ok_or(Refusal::NotInScene)?.clone();
     let at = transaction.at();
     if let Some(holder) = caller.filter(|holder| !store.noted().is_fresh(*holder, at)) {
-        let noted = workers::called(transaction.connection(), holder, at).await?;
+        let noted = workers::called(transaction.connection().await?, holder, at).await?;
         store.noted().set(holder, noted);
     }
     if let Some(attachment) = attachment {
@@ -54,7 +53,7 @@ pub(super) async fn command(
     }
 
     let commanded = Commanded {
-        run: view(transaction.connection(), run, metadata, changes.output).await?,
+        run: view(&mut transaction.transaction, run, metadata, changes.output).await?,
         signals: changes.signals,
     };
     // A retry that changed nothing is no second change.
@@ -67,7 +66,7 @@ pub(super) async fn command(
 
 /// The run as its caller sees it, with the output that is kept now, or was before.
 async fn view(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     run: Run,
     metadata: Metadata,
     kept_now: Option<Value>,
@@ -80,7 +79,7 @@ async fn view(
         let json: Option<String> =
             sqlx::query_scalar("SELECT output FROM run_output WHERE run_id = ?")
                 .bind(Id(run.id.uuid()))
-                .fetch_optional(connection)
+                .fetch_optional(transaction.connection().await?)
                 .await
                 .map_err(store_error)?;
         let output = json.as_deref().map(windlass_records::read).transpose();

@@ -35,8 +35,8 @@ pub(super) async fn lease(
     let mut transaction = store.begin(None).await?;
     let (holder, organization) = (request.holder, request.organization);
     let at = transaction.at();
-    let worker = workers::latest(transaction.connection(), holder, organization).await?;
-    workers::seen(transaction.connection(), &worker, at).await?;
+    let worker = workers::latest(transaction.connection().await?, holder, organization).await?;
+    workers::seen(transaction.connection().await?, &worker, at).await?;
 
     let mut leased = Leased {
         ended_sessions,
@@ -45,7 +45,7 @@ pub(super) async fn lease(
     let mut turns = Vec::new();
     if !worker.draining {
         for pool in &request.pools {
-            let picks = picks(store, &request, pool);
+            let picks = picks(store, &request, pool, capacity(&request));
             let picks = from_pool(&mut transaction, &request, picks, &mut leased).await?;
             turns.extend(picks.last().map(|last| (pool, last)));
         }
@@ -66,7 +66,7 @@ async fn brings_nothing(store: &SqliteStore, request: &LeaseRequest) -> Result<b
         return Ok(true);
     }
     for pool in &request.pools {
-        let first = picks(store, request, pool).next(&mut reader).await?;
+        let first = picks(store, request, pool, 1).next(&mut reader).await?;
         if first.is_some() {
             return Ok(false);
         }
@@ -74,7 +74,7 @@ async fn brings_nothing(store: &SqliteStore, request: &LeaseRequest) -> Result<b
     Ok(true)
 }
 
-fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool) -> Picks {
+fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool, capacity: usize) -> Picks {
     Picks::new(
         pool.clone(),
         request.holder,
@@ -82,6 +82,7 @@ fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool) -> Picks {
             .organization
             .map(OrganizationContext::organization_id),
         store.turns().last(pool),
+        capacity,
     )
 }
 
@@ -102,9 +103,14 @@ async fn from_pool(
     let capacity = capacity(request);
     let mut equipped = None;
     while leased.runs.len() < capacity {
-        let Some(picked) = picks.next(transaction.connection()).await? else {
+        let picked = match picks.next_read() {
+            Some(read) => Some(read),
+            None => picks.next(transaction.connection().await?).await?,
+        };
+        let Some(picked) = picked else {
             break;
         };
+        let run_id = picked.run_id;
         match lease_one(transaction, request, picked, &mut equipped).await {
             Ok(Some((run, changes))) => {
                 leased.runs.push(run);
@@ -113,7 +119,7 @@ async fn from_pool(
             Ok(None) => {}
             // One broken row must not keep all others from being done.
             Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
-                error!(run.id = %picked.run_id, %error, "a queued run cannot be leased");
+                error!(run.id = %run_id, %error, "a queued run cannot be leased");
             }
             Err(error) => return Err(error),
         }
@@ -130,8 +136,7 @@ async fn lease_one(
     equipped: &mut LastEquipped,
 ) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
     let run_id = picked.run_id;
-    let connection = transaction.connection();
-    let loaded = Loaded::load(connection, picked.session_id, None).await?;
+    let loaded = Loaded::load(transaction, picked.session_id, None).await?;
     let Some(loaded) = loaded else {
         return Ok(None);
     };
@@ -139,7 +144,7 @@ async fn lease_one(
     let Some(run) = run else {
         return Ok(None);
     };
-    let equipment = equipment(connection, run, equipped).await?;
+    let equipment = equipment(transaction, run, picked, equipped).await?;
     let kept_by = loaded.scene.session.as_ref().and_then(kept_by);
     let resumed = kept_by == Some(request.holder);
     let command = Command::Run {

@@ -5,9 +5,10 @@ use windlass_application::ports::StoreError;
 use windlass_domain::run::Run;
 use windlass_domain::sealed::Sealed;
 use windlass_records::Equipment;
-use windlass_records::columns::Id;
 
-use crate::error::{corrupt, store_error};
+use super::pick::Picked;
+use crate::error::corrupt;
+use crate::transaction::Transaction;
 use crate::{credentials, playbooks, sources, tasks};
 
 /// The run that was equipped last in a transaction, and what it got.
@@ -16,20 +17,23 @@ pub(super) type LastEquipped = Option<(Run, Equipment)>;
 /// Reads what an agent needs beside its run. Runs of one task that are leased together have all of it
 /// but their inputs and traces alike.
 pub(super) async fn equipment(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     run: &Run,
+    picked: Picked,
     last: &mut LastEquipped,
 ) -> Result<Equipment, StoreError> {
+    let input = picked.input.ok_or_else(|| gone(run, "input"))?;
+    let trace_parent = picked.trace_parent;
     let equipment = match last {
-        Some((before, known)) if are_alike(before, run) => {
-            let (input, trace_parent) = started_with(connection, run).await?;
-            Equipment {
-                input,
-                trace_parent,
-                ..known.clone()
-            }
+        Some((before, known)) if are_alike(before, run) => Equipment {
+            input,
+            trace_parent,
+            ..known.clone()
+        },
+        _ => {
+            let connection = transaction.connection().await?;
+            read_equipment(connection, run, input, trace_parent).await?
         }
-        _ => read_equipment(connection, run).await?,
     };
     *last = Some((run.clone(), equipment.clone()));
     Ok(equipment)
@@ -45,9 +49,10 @@ fn are_alike(one: &Run, other: &Run) -> bool {
 async fn read_equipment(
     connection: &mut SqliteConnection,
     run: &Run,
+    input: Sealed,
+    trace_parent: Option<String>,
 ) -> Result<Equipment, StoreError> {
     let organization_id = run.organization_id;
-    let gone = |what: &str| corrupt("run", &run.id, &format!("a run's {what} is kept"));
     let (task_id, version) = (&run.task_id, run.task_version);
     let task = tasks::load_version(connection, organization_id, task_id, version).await?;
     let source = match &run.source_id {
@@ -62,14 +67,17 @@ async fn read_equipment(
         (Some(source_id), Some(version)) => {
             let document =
                 playbooks::document(connection, organization_id, task_id, source_id, version);
-            Some(document.await?.ok_or_else(|| gone("playbook version"))?)
+            Some(
+                document
+                    .await?
+                    .ok_or_else(|| gone(run, "playbook version"))?,
+            )
         }
         (Some(_) | None, None) => None,
-        (None, Some(_)) => return Err(gone("source")),
+        (None, Some(_)) => return Err(gone(run, "source")),
     };
-    let (input, trace_parent) = started_with(connection, run).await?;
     Ok(Equipment {
-        task: task.ok_or_else(|| gone("task version"))?,
+        task: task.ok_or_else(|| gone(run, "task version"))?,
         input,
         source,
         credential,
@@ -78,21 +86,6 @@ async fn read_equipment(
     })
 }
 
-/// Its input, and the trace that its start was a part of.
-async fn started_with(
-    connection: &mut SqliteConnection,
-    run: &Run,
-) -> Result<(Sealed, Option<String>), StoreError> {
-    let row: Option<(Vec<u8>, Option<String>)> = sqlx::query_as(
-        "SELECT run_input.input, run.trace_parent
-         FROM run_input JOIN run ON run.id = run_input.run_id
-         WHERE run_input.run_id = ?",
-    )
-    .bind(Id(run.id.uuid()))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    let (input, trace_parent) =
-        row.ok_or_else(|| corrupt("run", &run.id, &"a run's input is kept"))?;
-    Ok((Sealed::from_bytes(input), trace_parent))
+fn gone(run: &Run, what: &str) -> StoreError {
+    corrupt("run", &run.id, &format!("a run's {what} is kept"))
 }

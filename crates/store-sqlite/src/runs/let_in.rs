@@ -10,7 +10,7 @@ use windlass_domain::slot::{Gate, Next, Passage};
 use windlass_records::rows::GateRow;
 use windlass_records::{MOST_OPENINGS, Moved, PARKED_FOR_SESSION};
 
-use super::slots::{first_waiting, pass, taken};
+use super::slots::{look_at, pass};
 use crate::error::{read, store_error};
 use crate::store::SqliteStore;
 
@@ -124,8 +124,7 @@ async fn gates_to_open(store: &SqliteStore) -> Result<Vec<Gate>, StoreError> {
                 continue;
             }
         };
-        let taken = taken(&mut reader, &gate).await?;
-        let first = first_waiting(&mut reader, &gate, &store.caps(), &mut 0).await?;
+        let (taken, first) = look_at(&mut reader, &gate, &store.caps()).await?;
         let mut turn = Passage::look_at(gate.clone()).open(gate.clone(), taken, &[]);
         if turn.next(first.as_ref()) == Next::FirstWaiting {
             gates.push(gate);

@@ -1,7 +1,8 @@
 //! Which run is leased next: organizations in turn, in an organization by priority, then age. Each
-//! pick is two looks into one index, whatever waits behind it.
+//! organization and each run is a look into one index, whatever waits behind it; they are read
+//! several at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::VecDeque;
 
 use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
@@ -10,6 +11,7 @@ use windlass_application::ports::StoreError;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::Holder;
+use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{HeldBy, Id};
 
 use crate::error::store_error;
@@ -18,13 +20,19 @@ use crate::error::store_error;
 const FIRST: (i64, Uuid) = (10, Uuid::nil());
 
 /// A run that may be leased.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Picked {
     pub(super) run_id: RunId,
     pub(super) session_id: SessionId,
+    /// None where it is lost.
+    pub(super) input: Option<Sealed>,
+    /// The trace that its start was a part of.
+    pub(super) trace_parent: Option<String>,
+    priority: i64,
 }
 
-/// Picks runs of one pool, one after the other.
+/// Picks runs of one pool, one after the other. They stay where they are, so that what was not leased
+/// is not picked again.
 pub(super) struct Picks {
     pool: Pool,
     /// The runs whose sessions this start of a worker keeps, as `queue.held_by` has it.
@@ -33,10 +41,20 @@ pub(super) struct Picks {
     only: Option<OrganizationId>,
     /// The organization that was picked from last.
     last: Option<OrganizationId>,
-    /// The last run picked of each organization, by priority and id: what was not leased then is
-    /// not picked again.
-    passed: HashMap<OrganizationId, (i64, Uuid)>,
-    exhausted: HashSet<OrganizationId>,
+    /// How many are wanted, at most.
+    capacity: usize,
+    /// The organizations whose turns come next, once they are known.
+    turns: Option<VecDeque<Turn>>,
+}
+
+/// An organization that has runs.
+struct Turn {
+    organization_id: OrganizationId,
+    /// Those that were read and not picked yet.
+    read: VecDeque<Picked>,
+    /// The last one that was read, by priority and id.
+    passed: (i64, Uuid),
+    more: bool,
 }
 
 impl Picks {
@@ -45,14 +63,15 @@ impl Picks {
         holder: Holder,
         only: Option<OrganizationId>,
         last: Option<OrganizationId>,
+        capacity: usize,
     ) -> Self {
         Self {
             pool,
             held_by: HeldBy(Some(holder)),
             only,
             last,
-            passed: HashMap::new(),
-            exhausted: HashSet::new(),
+            capacity,
+            turns: None,
         }
     }
 
@@ -66,73 +85,128 @@ impl Picks {
         &mut self,
         connection: &mut SqliteConnection,
     ) -> Result<Option<Picked>, StoreError> {
-        // Each round either picks, or exhausts an organization, or meets one for the second time.
-        let mut met = HashSet::new();
-        while let Some(organization_id) = self.next_organization(connection).await? {
-            self.last = Some(organization_id);
-            if !self.exhausted.contains(&organization_id) {
-                if let Some(picked) = self.first_run(connection, organization_id).await? {
-                    return Ok(Some(picked));
-                }
-                self.exhausted.insert(organization_id);
+        if self.turns.is_none() {
+            self.turns = Some(self.first_turns(connection).await?);
+        }
+        loop {
+            if let Some(picked) = self.next_read() {
+                return Ok(Some(picked));
             }
-            if !met.insert(organization_id) {
-                break;
+            let mut turns = self.turns.take().unwrap_or_default();
+            let share = self.capacity.div_ceil(turns.len().max(1));
+            let is_over = match turns.front_mut() {
+                Some(turn) => {
+                    self.read(connection, turn, share).await?;
+                    false
+                }
+                None => true,
+            };
+            self.turns = Some(turns);
+            if is_over {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 
-    /// The organization whose turn is next: the first above the last one, or the first of all.
-    async fn next_organization(
+    /// The next run, where it was read with another.
+    pub(super) fn next_read(&mut self) -> Option<Picked> {
+        let turns = self.turns.as_mut()?;
+        loop {
+            let turn = turns.front_mut()?;
+            if turn.read.is_empty() && turn.more {
+                return None;
+            }
+            let mut turn = turns.pop_front()?;
+            self.last = Some(turn.organization_id);
+            if let Some(picked) = turn.read.pop_front() {
+                turns.push_back(turn);
+                return Some(picked);
+            }
+        }
+    }
+
+    /// The organizations from the one whose turn is next, as many as may be picked from.
+    async fn first_turns(
         &self,
         connection: &mut SqliteConnection,
-    ) -> Result<Option<OrganizationId>, StoreError> {
-        if let Some(only) = self.only {
-            return Ok(Some(only));
-        }
-        let last = self.last.map_or(Uuid::nil(), OrganizationId::uuid);
-        match self.organization_above(&mut *connection, last).await? {
-            Some(next) => Ok(Some(next)),
-            None if last.is_nil() => Ok(None),
-            None => self.organization_above(connection, Uuid::nil()).await,
-        }
+    ) -> Result<VecDeque<Turn>, StoreError> {
+        let organizations = match self.only {
+            Some(only) => vec![only],
+            None => {
+                let last = self.last.map_or(Uuid::nil(), OrganizationId::uuid);
+                let mut above = self.organizations_above(connection, last).await?;
+                if above.len() < self.capacity && !last.is_nil() {
+                    let all = self.organizations_above(connection, Uuid::nil()).await?;
+                    above.extend(all.into_iter().take_while(|id| id.uuid() <= last));
+                }
+                above.truncate(self.capacity);
+                above
+            }
+        };
+        let turns = organizations.into_iter().map(|organization_id| Turn {
+            organization_id,
+            read: VecDeque::new(),
+            passed: FIRST,
+            more: true,
+        });
+        Ok(turns.collect())
     }
 
-    async fn organization_above(
+    /// Organizations that have runs, in the order of their ids: one look into the index for each.
+    async fn organizations_above(
         &self,
         connection: &mut SqliteConnection,
         last: Uuid,
-    ) -> Result<Option<OrganizationId>, StoreError> {
-        let next: Option<Id> = sqlx::query_scalar(
-            "SELECT min(organization_id)
-             FROM (
-                 SELECT min(organization_id) AS organization_id
-                 FROM queue
-                 WHERE pool = ?1 AND held_by = x'' AND organization_id > ?3
+    ) -> Result<Vec<OrganizationId>, StoreError> {
+        let found: Vec<Id> = sqlx::query_scalar(
+            "WITH RECURSIVE turn (organization_id) AS (
+                 SELECT ?3
                  UNION ALL
-                 SELECT min(organization_id)
-                 FROM queue
-                 WHERE pool = ?1 AND held_by = ?2 AND organization_id > ?3
-             )",
+                 SELECT (
+                     SELECT min(organization_id)
+                     FROM (
+                         SELECT min(organization_id) AS organization_id
+                         FROM queue
+                         WHERE pool = ?1 AND held_by = x''
+                           AND organization_id > turn.organization_id
+                         UNION ALL
+                         SELECT min(organization_id)
+                         FROM queue
+                         WHERE pool = ?1 AND held_by = ?2
+                           AND organization_id > turn.organization_id
+                     )
+                 )
+                 FROM turn
+                 WHERE organization_id IS NOT NULL
+                 LIMIT ?4 + 1
+             )
+             SELECT organization_id
+             FROM turn
+             WHERE organization_id IS NOT NULL
+             LIMIT -1 OFFSET 1",
         )
         .bind(self.pool.as_str())
         .bind(self.held_by)
         .bind(Id(last))
-        .fetch_one(connection)
+        .bind(i64::try_from(self.capacity).unwrap_or(i64::MAX - 1))
+        .fetch_all(connection)
         .await
         .map_err(store_error)?;
-        Ok(next.map(|id| OrganizationId::from_uuid(id.0)))
+        let found = found.into_iter();
+        Ok(found.map(|id| OrganizationId::from_uuid(id.0)).collect())
     }
 
-    async fn first_run(
-        &mut self,
+    /// Reads the next runs of an organization.
+    async fn read(
+        &self,
         connection: &mut SqliteConnection,
-        organization_id: OrganizationId,
-    ) -> Result<Option<Picked>, StoreError> {
-        let (priority, run_id) = self.passed.get(&organization_id).copied().unwrap_or(FIRST);
-        let row: Option<QueueRow> = sqlx::query_as(
-            "SELECT run_id, session_id, priority
+        turn: &mut Turn,
+        share: usize,
+    ) -> Result<(), StoreError> {
+        let (priority, run_id) = turn.passed;
+        let rows: Vec<QueueRow> = sqlx::query_as(
+            "SELECT picked.run_id AS run_id, picked.session_id AS session_id, priority, input,
+                    trace_parent
              FROM (
                  SELECT * FROM (
                      SELECT run_id, session_id, priority
@@ -140,7 +214,7 @@ impl Picks {
                      WHERE pool = ?1 AND held_by = x'' AND organization_id = ?3
                        AND priority <= ?4 AND (priority < ?4 OR run_id > ?5)
                      ORDER BY priority DESC, run_id
-                     LIMIT 1
+                     LIMIT ?6 + 0
                  )
                  UNION ALL
                  SELECT * FROM (
@@ -149,28 +223,36 @@ impl Picks {
                      WHERE pool = ?1 AND held_by = ?2 AND organization_id = ?3
                        AND priority <= ?4 AND (priority < ?4 OR run_id > ?5)
                      ORDER BY priority DESC, run_id
-                     LIMIT 1
+                     LIMIT ?6 + 0
                  )
-             )
-             ORDER BY priority DESC, run_id
-             LIMIT 1",
+             ) AS picked
+             LEFT JOIN run_input ON run_input.run_id = picked.run_id
+             LEFT JOIN run ON run.id = picked.run_id
+             ORDER BY priority DESC, picked.run_id
+             LIMIT ?6 + 0",
         )
         .bind(self.pool.as_str())
         .bind(self.held_by)
-        .bind(Id(organization_id.uuid()))
+        .bind(Id(turn.organization_id.uuid()))
         .bind(priority)
         .bind(Id(run_id))
-        .fetch_optional(connection)
+        .bind(i64::try_from(share).unwrap_or(i64::MAX))
+        .fetch_all(connection)
         .await
         .map_err(store_error)?;
-        Ok(row.map(|row| {
-            let passed = (row.priority, row.run_id.0);
-            self.passed.insert(organization_id, passed);
-            Picked {
-                run_id: RunId::from_uuid(row.run_id.0),
-                session_id: SessionId::from_uuid(row.session_id.0),
-            }
-        }))
+        turn.more = rows.len() == share;
+        let picked = rows.into_iter().map(|row| Picked {
+            run_id: RunId::from_uuid(row.run_id.0),
+            session_id: SessionId::from_uuid(row.session_id.0),
+            input: row.input.map(Sealed::from_bytes),
+            trace_parent: row.trace_parent,
+            priority: row.priority,
+        });
+        turn.read.extend(picked);
+        if let Some(last) = turn.read.back() {
+            turn.passed = (last.priority, last.run_id.uuid());
+        }
+        Ok(())
     }
 }
 
@@ -179,4 +261,6 @@ struct QueueRow {
     run_id: Id,
     session_id: Id,
     priority: i64,
+    input: Option<Vec<u8>>,
+    trace_parent: Option<String>,
 }

@@ -119,7 +119,7 @@ pub(crate) async fn of_session(
 ) -> Result<Vec<Run>, StoreError> {
     let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
         "",
-        "WHERE run.session_id = ? ORDER BY run.id DESC LIMIT ?"
+        "WHERE run.session_id = ? ORDER BY run.id DESC LIMIT ? + 0"
     ))
     .bind(Id(session_id.uuid()))
     .bind(SHOWN_RUNS)

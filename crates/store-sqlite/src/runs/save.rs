@@ -1,7 +1,6 @@
 //! Saves what a decision changed, whole: the session, the runs with their places, the output, the
 //! credential, and an event for each status entered.
 
-use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::NewRun;
 use windlass_domain::credential::Credential;
@@ -19,7 +18,7 @@ use super::place;
 use super::scene::Loaded;
 use super::slots::Moving;
 use crate::credentials;
-use crate::error::{corrupt, store_error};
+use crate::error::corrupt;
 use crate::sessions;
 use crate::transaction::Transaction;
 
@@ -30,7 +29,7 @@ pub(super) async fn save(
     changes: &Changes,
 ) -> Result<Moved, StoreError> {
     if let Some(session) = &changes.session {
-        sessions::update(transaction.connection(), session).await?;
+        sessions::update(transaction, session);
     }
     let known = by_id(&before.scene.runs);
     let mut moves = Moving::default();
@@ -45,15 +44,14 @@ pub(super) async fn save(
         }
     }
     let moved = moves.make(transaction).await?;
-    let connection = transaction.connection();
     if let (Some(output), Some(run)) = (&changes.output, changes.runs.first()) {
-        keep_output(connection, run.id, output).await?;
+        keep_output(transaction, run.id, output);
     }
     if let Some(credential) = changes.credential {
-        update_credential(connection, credential).await?;
+        update_credential(transaction, credential);
     }
     if let Some(login) = &changes.login {
-        credentials::save_login(connection, login).await?;
+        credentials::save_login(transaction, login);
     }
     emit(transaction, before, changes).await?;
     Ok(moved)
@@ -70,22 +68,21 @@ pub(super) async fn save_start(
     let started = changes.runs.iter().find(|run| run.id == start.run.id);
     let run = started.ok_or_else(|| corrupt("run", &start.run.id, &"a start changes its run"))?;
     let trace_parent = transaction.trace_parent().map(str::to_owned);
-    let connection = transaction.connection();
     if before.scene.session.is_none() {
-        sessions::insert(connection, session).await?;
+        sessions::insert(transaction, session);
     }
-    insert_run(connection, run, start, trace_parent).await?;
+    insert_run(transaction, run, start, trace_parent);
     before.metadata.insert(run.id, start.metadata.clone());
     save(transaction, before, changes).await
 }
 
-async fn insert_run(
-    connection: &mut SqliteConnection,
+fn insert_run(
+    transaction: &mut Transaction,
     run: &Run,
     start: &NewRun,
     trace_parent: Option<String>,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) {
+    transaction.then(
         "INSERT INTO run
              (id, organization_id, session_id, opened_session, task_id, task_version, agent_id,
               source_id, credential_id, playbook_version, pool, metadata, trace_parent,
@@ -114,17 +111,11 @@ async fn insert_run(
     .bind(run.attempts)
     .bind(run.losses)
     .bind(millis(run.runtime))
-    .bind(At(run.updated_at))
-    .execute(&mut *connection)
-    .await
-    .map_err(store_error)?;
-    sqlx::query("INSERT INTO run_input (run_id, input) VALUES (?, ?)")
+    .bind(At(run.updated_at));
+    transaction
+        .then("INSERT INTO run_input (run_id, input) VALUES (?, ?)")
         .bind(Id(run.id.uuid()))
-        .bind(start.input.as_bytes())
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-    Ok(())
+        .bind(start.input.as_bytes());
 }
 
 /// Saves the next state of a run.
@@ -137,76 +128,62 @@ async fn update_run(
 ) -> Result<(), StoreError> {
     match RunChange::of(before, after) {
         RunChange::Nothing => return Ok(()),
-        RunChange::Clocks => return place::move_clocks(transaction.connection(), after).await,
-        RunChange::ClocksAndRow => place::move_clocks(transaction.connection(), after).await?,
+        RunChange::Clocks => {
+            place::move_clocks(transaction, after);
+            return Ok(());
+        }
+        RunChange::ClocksAndRow => place::move_clocks(transaction, after),
         RunChange::PlaceAndRow => moves.add(transaction, Some(before), after, session).await?,
     }
-    let connection = transaction.connection();
-    update_row(connection, after).await?;
+    update_row(transaction, after);
     if let Some(interaction) = asked(before, after) {
         let (at, message) = (interaction.created_at, &interaction.message);
-        attachment::keep_interaction(connection, after.id, at, message).await?;
+        attachment::keep_interaction(transaction, after.id, at, message);
     }
     Ok(())
 }
 
-async fn update_row(connection: &mut SqliteConnection, run: &Run) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE run
+fn update_row(transaction: &mut Transaction, run: &Run) {
+    transaction
+        .then(
+            "UPDATE run
          SET status = ?, result = ?, state = ?, version = ?, epoch = ?, attempts = ?, losses = ?,
              runtime_ms = ?, finished_epoch = ?, finished_digest = ?, updated_at = ?
          WHERE id = ? AND organization_id = ?",
-    )
-    .bind(run.status().as_str())
-    .bind(run.status().result().map(Outcome::as_str))
-    .bind(windlass_records::write(&RunStateRecord::from(&run.state)))
-    .bind(run.version)
-    .bind(run.epoch.0)
-    .bind(run.attempts)
-    .bind(run.losses)
-    .bind(millis(run.runtime))
-    .bind(run.finished.map(|finished| finished.epoch.0))
-    .bind(run.finished.map(|finished| finished.digest.to_vec()))
-    .bind(At(run.updated_at))
-    .bind(Id(run.id.uuid()))
-    .bind(Id(run.organization_id.uuid()))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(run.status().as_str())
+        .bind(run.status().result().map(Outcome::as_str))
+        .bind(windlass_records::write(&RunStateRecord::from(&run.state)))
+        .bind(run.version)
+        .bind(run.epoch.0)
+        .bind(run.attempts)
+        .bind(run.losses)
+        .bind(millis(run.runtime))
+        .bind(run.finished.map(|finished| finished.epoch.0))
+        .bind(run.finished.map(|finished| finished.digest.to_vec()))
+        .bind(At(run.updated_at))
+        .bind(Id(run.id.uuid()))
+        .bind(Id(run.organization_id.uuid()));
 }
 
 /// Keeps an output; a review may have corrected the one that was there.
-async fn keep_output(
-    connection: &mut SqliteConnection,
-    run_id: RunId,
-    output: &serde_json::Value,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO run_output (run_id, output)
+fn keep_output(transaction: &mut Transaction, run_id: RunId, output: &serde_json::Value) {
+    transaction
+        .then(
+            "INSERT INTO run_output (run_id, output)
          VALUES (?, ?)
          ON CONFLICT (run_id) DO UPDATE SET output = excluded.output",
-    )
-    .bind(Id(run_id.uuid()))
-    .bind(windlass_records::write(output))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+        )
+        .bind(Id(run_id.uuid()))
+        .bind(windlass_records::write(output));
 }
 
-async fn update_credential(
-    connection: &mut SqliteConnection,
-    credential: SceneCredential,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE credential SET status = ?, updated_at = ? WHERE id = ?")
+fn update_credential(transaction: &mut Transaction, credential: SceneCredential) {
+    transaction
+        .then("UPDATE credential SET status = ?, updated_at = ? WHERE id = ?")
         .bind(credential.status.as_str())
         .bind(At(credential.updated_at))
-        .bind(Id(credential.id.uuid()))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-    Ok(())
+        .bind(Id(credential.id.uuid()));
 }
 
 /// Keeps an event of each status that was entered, for the commit.
@@ -240,7 +217,7 @@ async fn saved_credential(
         return Ok(None);
     };
     let organization_id = session.organization_id;
-    let connection = transaction.connection();
+    let connection = transaction.connection().await?;
     let credential = credentials::load(connection, organization_id, credential_id).await?;
     Ok(credential.map(|credential| (organization_id, credential)))
 }

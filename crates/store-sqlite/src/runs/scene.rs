@@ -3,25 +3,86 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::FromRow;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use uuid::Uuid;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
-use windlass_domain::id::{CredentialId, OrganizationId, RunId, SessionId};
-use windlass_domain::lifecycle::{
-    self, Changes, Command, KNOWN_OF_LINE, Missing, Scene, SceneCredential,
-};
+use windlass_domain::id::{OrganizationId, RunId, SessionId};
+use windlass_domain::lifecycle::{self, Changes, Command, KNOWN_OF_LINE, Missing, Scene};
 use windlass_domain::run::{Metadata, Refusal};
-use windlass_domain::session::Session;
 use windlass_records::columns::Id;
-use windlass_records::rows::RunRow;
-use windlass_records::rows::SceneCredentialRow;
+use windlass_records::rows::{RunRow, SceneCredentialRow, SessionRow, Worker, WorkerRow};
 use windlass_records::select_runs;
 
 use super::save;
 use crate::error::{read, store_error};
-use crate::sessions;
+use crate::event_log::{Feed, feed};
 use crate::transaction::Transaction;
 use crate::workers;
+
+/// Which of its statements reads the runs.
+const RUNS: usize = 1;
+
+/// The statements that read a scene, of the session that `$session` is the id of: the session, its runs,
+/// its credential, its worker, and the feed of its organization.
+macro_rules! scene {
+    ($session:literal) => {
+        [
+            concat!(
+                "SELECT id, organization_id, credential_id, source_id, status, state, version,
+                        runtime_ms, created_at, updated_at
+                 FROM session
+                 WHERE id = ",
+                $session
+            ),
+            select_runs!(
+                "",
+                "WHERE run.id IN (
+                     WITH own (id) AS (SELECT ",
+                $session,
+                ")
+                     SELECT run_id FROM queue WHERE session_id = (SELECT id FROM own)
+                     UNION SELECT run_id FROM live WHERE session_id = (SELECT id FROM own)
+                     UNION SELECT run_id FROM parked
+                     WHERE session_id = (SELECT id FROM own)
+                       AND slot IN ('credential', 'source', 'organization')
+                     UNION SELECT * FROM (
+                         SELECT run_id FROM parked
+                         WHERE session_id = (SELECT id FROM own) AND slot = 'session'
+                         ORDER BY priority DESC, run_id
+                         LIMIT ? + 0
+                     )
+                     UNION SELECT ?
+                 )"
+            ),
+            concat!(
+                "SELECT id, status, secrets_version, updated_at
+                 FROM credential
+                 WHERE id = (SELECT credential_id FROM session WHERE id = ",
+                $session,
+                ")"
+            ),
+            concat!(
+                "SELECT id, organization_id, incarnation, draining, last_seen_at
+                 FROM worker
+                 WHERE id = (SELECT worker_id FROM session WHERE id = ",
+                $session,
+                ")"
+            ),
+            feed!(
+                "(SELECT organization_id FROM session WHERE id = ",
+                $session,
+                ")"
+            )[0],
+            feed!(
+                "(SELECT organization_id FROM session WHERE id = ",
+                $session,
+                ")"
+            )[1],
+        ]
+    };
+}
 
 /// A scene with what its events and answers need besides.
 pub(crate) struct Loaded {
@@ -51,67 +112,66 @@ impl Loaded {
     ///
     /// Whose the session is, the caller has checked, or it comes from a row of ours.
     pub(crate) async fn load(
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         session_id: SessionId,
         about: Option<RunId>,
     ) -> Result<Option<Self>, StoreError> {
-        match sessions::load(connection, session_id).await? {
-            Some(session) => Ok(Some(Self::around(connection, session, about).await?)),
-            None => Ok(None),
-        }
+        Self::read(transaction, scene!("?"), &[session_id.uuid()], about).await
     }
 
     /// The scene of a command to one of the organization's runs; None where it has no such run.
     pub(super) async fn of_run(
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         organization_id: OrganizationId,
         run_id: RunId,
     ) -> Result<Option<Self>, StoreError> {
-        match sessions::of_run(connection, organization_id, run_id).await? {
-            Some(session) => Ok(Some(Self::around(connection, session, Some(run_id)).await?)),
-            None => Ok(None),
-        }
+        let statements =
+            scene!("(SELECT session_id FROM run WHERE id = ? AND organization_id = ?)");
+        let of = [run_id.uuid(), organization_id.uuid()];
+        Self::read(transaction, statements, &of, Some(run_id)).await
     }
 
-    async fn around(
-        connection: &mut SqliteConnection,
-        session: Session,
+    /// Reads all of a scene in one way to the file and back. `of` is what its statements find the
+    /// session by.
+    async fn read(
+        transaction: &mut Transaction,
+        statements: [&'static str; 6],
+        of: &[Uuid],
         about: Option<RunId>,
-    ) -> Result<Self, StoreError> {
-        let session_id = session.id;
-        // SQLite reads a bound limit while it plans, and plans anew for each call: `+ 0` hides it.
-        let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
-            "",
-            "WHERE run.id IN (
-                 SELECT run_id FROM queue WHERE session_id = ?1
-                 UNION SELECT run_id FROM live WHERE session_id = ?1
-                 UNION SELECT run_id FROM parked
-                 WHERE session_id = ?1 AND slot IN ('credential', 'source', 'organization')
-                 UNION SELECT * FROM (
-                     SELECT run_id FROM parked
-                     WHERE session_id = ?1 AND slot = 'session'
-                     ORDER BY priority DESC, run_id
-                     LIMIT ?3 + 0
-                 )
-                 UNION SELECT ?2
-             )"
-        ))
-        .bind(Id(session_id.uuid()))
-        .bind(about.map(|id| Id(id.uuid())))
-        .bind(KNOWN_OF_LINE)
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(store_error)?;
-        let credential = match session.credential_id {
-            Some(id) => credential(connection, id).await?,
-            None => None,
+    ) -> Result<Option<Self>, StoreError> {
+        for (place, statement) in statements.into_iter().enumerate() {
+            let found = transaction.ask(statement);
+            let found = of.iter().fold(found, |found, id| found.bind(Id(*id)));
+            if place == RUNS {
+                let about = about.map(|id| Id(id.uuid()));
+                found.bind(KNOWN_OF_LINE).bind(about);
+            }
+        }
+        let rows = transaction.read(statements.len()).await?;
+        let [session, runs, credential, worker, number, destinations] = &rows[..] else {
+            return Ok(None);
         };
+        let Some(session) = first::<SessionRow>(session)? else {
+            return Ok(None);
+        };
+        let session = read(session)?;
+        if let Some(feed) = Feed::of_rows(number, destinations)? {
+            transaction.know_feed(session.organization_id, feed);
+        }
+        let worker = first::<WorkerRow>(worker)?.map(Worker::from);
+        let runs: Result<Vec<RunRow>, _> = runs.iter().map(RunRow::from_row).collect();
         let mut loaded = Self::empty();
+        loaded.scene.worker = session.state.holder().and_then(|holder| {
+            let worker = worker.filter(|worker| worker.id == holder.worker_id)?;
+            Some(worker.in_scene(holder))
+        });
         loaded.scene.session = Some(session);
-        loaded.scene.credential = credential;
-        loaded.take(rows)?;
+        loaded.scene.credential = first::<SceneCredentialRow>(credential)?
+            .map(read)
+            .transpose()?;
+        loaded.take(runs.map_err(store_error)?)?;
         loaded.scene = loaded.scene.narrowed(about);
-        Ok(loaded)
+        Ok(Some(loaded))
     }
 
     /// Adds those of these runs that the scene has not.
@@ -158,7 +218,8 @@ impl Loaded {
         let at = transaction.at();
         let mut decided = lifecycle::decide(&self.scene, command.clone(), at);
         while let Err(Refusal::NotLoaded { missing }) = decided {
-            self.load_missing(transaction.connection(), missing).await?;
+            self.load_missing(transaction.connection().await?, missing)
+                .await?;
             decided = lifecycle::decide(&self.scene, command.clone(), at);
         }
         Ok(decided?)
@@ -209,16 +270,10 @@ async fn waiting(
     .map_err(store_error)
 }
 
-async fn credential(
-    connection: &mut SqliteConnection,
-    id: CredentialId,
-) -> Result<Option<SceneCredential>, StoreError> {
-    let row: Option<SceneCredentialRow> = sqlx::query_as(
-        "SELECT id, status, secrets_version, updated_at FROM credential WHERE id = ?",
-    )
-    .bind(Id(id.uuid()))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    row.map(read).transpose()
+/// The only row, where there is one.
+fn first<'row, Of: FromRow<'row, SqliteRow>>(
+    rows: &'row [SqliteRow],
+) -> Result<Option<Of>, StoreError> {
+    let row = rows.first().map(Of::from_row).transpose();
+    row.map_err(store_error)
 }

@@ -2,9 +2,10 @@
 //! what is freed. Who is let in says `windlass_domain::slot`; here it is counted in `gate`, and waits
 //! in `parked`. Source: docs/lifecycle.md, "Slots".
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{FromRow, Row};
 use tracing::error;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::RunId;
@@ -17,6 +18,7 @@ use windlass_records::{MOST_BROKEN, Move, Moved, Moves, select_runs};
 
 use super::place;
 use crate::error::{read, store_error};
+use crate::pending::Binding;
 use crate::transaction::Transaction;
 
 /// The runs of one decision that move, and where those that free slots wait until then.
@@ -38,20 +40,20 @@ impl Moving {
         session: &Session,
     ) -> Result<(), StoreError> {
         let caps = transaction.caps();
-        let connection = transaction.connection();
         let movement = self.moves.add(before, after, session, &caps);
         if movement == Move::Stays {
             return Ok(());
         }
         if let Some(before) = before {
-            let waited = place::leave(connection, before).await?;
             if movement == Move::Leaves {
+                let waited = place::waits_for(transaction, before).await?;
                 self.waited.extend(waited.map(|slot| (before.id, slot)));
             }
+            place::leave(transaction, before);
         }
         match movement {
             Move::Stays | Move::Arrives => Ok(()),
-            Move::Leaves | Move::Goes => place::enter(connection, after, session).await,
+            Move::Leaves | Move::Goes => place::enter(transaction, after, session),
         }
     }
 
@@ -70,21 +72,28 @@ pub(super) async fn pass(
     mut passage: Passage,
     waited: &HashMap<RunId, Slot>,
 ) -> Result<Moved, StoreError> {
-    let caps = transaction.caps();
-    let connection = transaction.connection();
     let mut moved = Moved::default();
+    // What happens at one gate changes no later one in the store: those that are known are read together.
+    let known = Slot::ALL.into_iter().flat_map(|slot| passage.gates(slot));
+    let known = known.map(|gate| (passage.leaving_by(&gate).len() + 1, gate));
+    let mut lines = Line::open(transaction, known.collect()).await?;
     for slot in Slot::ALL {
         for gate in passage.gates(slot) {
             let mut left_here = passage.leaving_by(&gate);
             left_here.retain(|run_id| waited.get(run_id) == Some(&slot));
-            let taken = taken(connection, &gate).await?;
+            if !lines.contains_key(&gate) {
+                lines.extend(Line::open(transaction, vec![(1, gate.clone())]).await?);
+            }
+            let Some((taken, mut line)) = lines.remove(&gate) else {
+                continue;
+            };
             let mut turn = passage.open(gate.clone(), taken, &left_here);
-            let mut broken = 0;
             loop {
-                let first = first_waiting(connection, &gate, &caps, &mut broken).await?;
-                match (turn.next(first.as_ref()), first) {
+                let first = line.first(transaction).await?;
+                match (turn.next(first), first) {
                     (Next::FirstWaiting, Some(first)) => {
-                        place::leave_gate(connection, first.run.id).await?;
+                        place::leave(transaction, &first.run);
+                        line.leave();
                     }
                     (Next::Arrival, _) => {}
                     (Next::FirstWaiting | Next::Nobody, _) => break,
@@ -93,104 +102,186 @@ pub(super) async fn pass(
             let closed = passage.close(turn);
             moved.more |= closed.more;
             if let Some(taken) = closed.taken {
-                count(connection, &closed.gate, taken).await?;
+                count(transaction, &closed.gate, taken);
             }
             for candidate in closed.waiting {
                 moved.waiting.insert(candidate.run.id, slot);
                 let slot_of = (slot.as_str(), closed.gate.of.clone());
-                place::park(connection, &candidate.run, slot_of, candidate.kept_by).await?;
+                place::park(transaction, &candidate.run, slot_of, candidate.kept_by)?;
             }
         }
     }
     for Candidate { run, kept_by, .. } in passage.into_passed() {
-        place::enter_queue(connection, &run, kept_by).await?;
+        place::enter_queue(transaction, &run, kept_by)?;
         moved.let_in(&run);
     }
     Ok(moved)
 }
 
+/// Those that wait at a gate, by priority, then age. One that is broken keeps nobody from passing but
+/// itself.
+struct Line {
+    gate: Gate,
+    caps: Caps,
+    /// Those that were read and are still there.
+    read: VecDeque<Candidate>,
+    /// How many are read at once.
+    at_once: usize,
+    more: bool,
+    broken: u32,
+}
+
+impl Line {
+    /// How many slots of each gate are taken, and those that wait for one, so many at a time.
+    async fn open(
+        transaction: &mut Transaction,
+        gates: Vec<(usize, Gate)>,
+    ) -> Result<HashMap<Gate, (u32, Self)>, StoreError> {
+        let caps = transaction.caps();
+        let lines = gates.into_iter().map(|(at_once, gate)| Self {
+            gate,
+            caps,
+            read: VecDeque::new(),
+            at_once,
+            more: true,
+            broken: 0,
+        });
+        let lines: Vec<Self> = lines.collect();
+        for line in &lines {
+            at(transaction.ask(TAKEN), &line.gate);
+            line.ask(transaction);
+        }
+        let rows = transaction.read(2 * lines.len()).await?;
+        let mut opened = HashMap::new();
+        for (mut line, rows) in lines.into_iter().zip(rows.chunks_exact(2)) {
+            let taken = rows[0].first().map(|row| row.try_get(0)).transpose();
+            let taken: Option<Count> = taken.map_err(store_error)?;
+            line.take(&rows[1])?;
+            opened.insert(line.gate.clone(), (taken.map_or(0, |taken| taken.0), line));
+        }
+        Ok(opened)
+    }
+
+    /// The first of them.
+    async fn first(
+        &mut self,
+        transaction: &mut Transaction,
+    ) -> Result<Option<&Candidate>, StoreError> {
+        while self.read.is_empty() && self.more && self.broken <= MOST_BROKEN {
+            self.ask(transaction);
+            let rows = transaction.read(1).await?;
+            self.take(rows.first().map_or(&[], Vec::as_slice))?;
+        }
+        Ok(self.read.front())
+    }
+
+    /// The first has left.
+    fn leave(&mut self) {
+        self.read.pop_front();
+    }
+
+    /// Adds the statement that reads the next ones.
+    fn ask(&self, transaction: &mut Transaction) {
+        at(transaction.ask(WAITING), &self.gate)
+            .bind(i64::try_from(self.at_once).unwrap_or(i64::MAX))
+            .bind(i64::from(self.broken));
+    }
+
+    /// Takes what it brought.
+    fn take(&mut self, waiting: &[SqliteRow]) -> Result<(), StoreError> {
+        self.more = waiting.len() == self.at_once;
+        for row in waiting {
+            let row = WaitingRow::from_row(row).map_err(store_error)?;
+            if let Some((run, kept_by)) = unless_broken(read(row))? {
+                let candidate = Candidate::new(run, kept_by, &self.caps);
+                self.read.push_back(candidate);
+            } else {
+                self.broken += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How many slots of a gate are taken.
-pub(super) async fn taken(
-    connection: &mut SqliteConnection,
-    gate: &Gate,
-) -> Result<u32, StoreError> {
-    let taken: Option<Count> = sqlx::query_scalar(
-        "SELECT taken FROM gate WHERE organization_id = ? AND slot = ? AND slot_of = ?",
-    )
-    .bind(Id(gate.organization_id.uuid()))
-    .bind(gate.slot.as_str())
-    .bind(&gate.of)
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(taken.map_or(0, |taken| taken.0))
+const TAKEN: &str = "SELECT taken FROM gate WHERE organization_id = ? AND slot = ? AND slot_of = ?";
+
+/// Some of those that wait at a gate, behind some others.
+const WAITING: &str = select_runs!(
+    ", parked.held_by AS held_by",
+    "JOIN parked ON parked.run_id = run.id
+     WHERE run.id IN (
+         SELECT run_id
+         FROM parked
+         WHERE organization_id = ? AND slot = ? AND slot_of = ?
+         ORDER BY priority DESC, run_id
+         LIMIT ? + 0 OFFSET ? + 0
+     )
+     ORDER BY parked.priority DESC, run.id"
+);
+
+/// Gives a statement its gate.
+fn at<'pending>(statement: Binding<'pending>, gate: &Gate) -> Binding<'pending> {
+    statement
+        .bind(Id(gate.organization_id.uuid()))
+        .bind(gate.slot.as_str())
+        .bind(gate.of.as_str())
 }
 
-async fn count(
-    connection: &mut SqliteConnection,
-    gate: &Gate,
-    taken: u32,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO gate (organization_id, slot, slot_of, taken)
-         VALUES (?, ?, ?, ?)
-         ON CONFLICT (organization_id, slot, slot_of) DO UPDATE SET taken = excluded.taken",
-    )
-    .bind(Id(gate.organization_id.uuid()))
-    .bind(gate.slot.as_str())
-    .bind(&gate.of)
-    .bind(taken)
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(())
+fn unless_broken<Of>(read: Result<Of, StoreError>) -> Result<Option<Of>, StoreError> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error @ StoreError::Corrupt { .. }) => {
+            error!(%error, "a run that waits for a slot cannot be let in");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
-/// The first of those that wait at a gate, behind so many `broken` ones: by priority, then age. One
-/// that is broken, which it counts, keeps nobody from passing but itself.
-pub(super) async fn first_waiting(
+/// How many slots of a gate are taken, and the first of those that wait for one.
+pub(super) async fn look_at(
     connection: &mut SqliteConnection,
     gate: &Gate,
     caps: &Caps,
-    broken: &mut u32,
-) -> Result<Option<Candidate>, StoreError> {
-    while *broken <= MOST_BROKEN {
-        let Some(row) = waiting_behind(connection, gate, *broken).await? else {
-            return Ok(None);
+) -> Result<(u32, Option<Candidate>), StoreError> {
+    let taken: Option<Count> = sqlx::query_scalar(TAKEN)
+        .bind(Id(gate.organization_id.uuid()))
+        .bind(gate.slot.as_str())
+        .bind(&gate.of)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(store_error)?;
+    let taken = taken.map_or(0, |taken| taken.0);
+    for broken in 0..=MOST_BROKEN {
+        let row: Option<WaitingRow> = sqlx::query_as(WAITING)
+            .bind(Id(gate.organization_id.uuid()))
+            .bind(gate.slot.as_str())
+            .bind(&gate.of)
+            .bind(1)
+            .bind(broken)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(store_error)?;
+        let Some(row) = row else {
+            break;
         };
-        match read(row) {
-            Ok((run, kept_by)) => return Ok(Some(Candidate::new(run, kept_by, caps))),
-            Err(error @ StoreError::Corrupt { .. }) => {
-                error!(%error, "a run that waits for a slot cannot be let in");
-                *broken += 1;
-            }
-            Err(error) => return Err(error),
+        if let Some((run, kept_by)) = unless_broken(read(row))? {
+            return Ok((taken, Some(Candidate::new(run, kept_by, caps))));
         }
     }
-    Ok(None)
+    Ok((taken, None))
 }
 
-async fn waiting_behind(
-    connection: &mut SqliteConnection,
-    gate: &Gate,
-    behind: u32,
-) -> Result<Option<WaitingRow>, StoreError> {
-    sqlx::query_as(select_runs!(
-        ", parked.held_by AS held_by",
-        "JOIN parked ON parked.run_id = run.id
-         WHERE run.id = (
-             SELECT run_id
-             FROM parked
-             WHERE organization_id = ? AND slot = ? AND slot_of = ?
-             ORDER BY priority DESC, run_id
-             LIMIT 1 OFFSET ?
-         )"
-    ))
-    .bind(Id(gate.organization_id.uuid()))
-    .bind(gate.slot.as_str())
-    .bind(&gate.of)
-    .bind(i64::from(behind))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)
+fn count(transaction: &mut Transaction, gate: &Gate, taken: u32) {
+    transaction
+        .then(
+            "INSERT INTO gate (organization_id, slot, slot_of, taken)
+         VALUES (?, ?, ?, ?)
+         ON CONFLICT (organization_id, slot, slot_of) DO UPDATE SET taken = excluded.taken",
+        )
+        .bind(Id(gate.organization_id.uuid()))
+        .bind(gate.slot.as_str())
+        .bind(&gate.of)
+        .bind(taken);
 }

@@ -17,6 +17,7 @@ use super::scene::Loaded;
 use crate::credentials;
 use crate::error::store_error;
 use crate::store::SqliteStore;
+use crate::transaction::Transaction;
 use crate::write::Begun;
 
 pub(super) async fn start(
@@ -29,10 +30,10 @@ pub(super) async fn start(
         Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
     };
     let organization_id = transaction.organization_id();
-    let mut loaded = scene(transaction.connection(), organization_id, &start.run).await?;
-    refuse_gone(transaction.connection(), organization_id, &start).await?;
+    let mut loaded = scene(&mut transaction.transaction, organization_id, &start.run).await?;
+    refuse_gone(transaction.connection().await?, organization_id, &start).await?;
     let caps = transaction.transaction.caps();
-    let queued = queued(transaction.connection(), organization_id).await?;
+    let queued = queued(transaction.connection().await?, organization_id).await?;
     caps.admit_queued(queued.saturating_add(1))?;
 
     let command = Command::Start {
@@ -64,14 +65,14 @@ pub(super) async fn start(
 
 /// The scene of the run's session; an empty one where the run opens it.
 async fn scene(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     organization_id: OrganizationId,
     run: &Run,
 ) -> Result<Loaded, WriteError> {
     if run.opened_session {
         return Ok(Loaded::empty());
     }
-    let loaded = Loaded::load(connection, run.session_id, None).await?;
+    let loaded = Loaded::load(transaction, run.session_id, None).await?;
     loaded
         .filter(|loaded| {
             let session = loaded.scene.session.as_ref();

@@ -50,7 +50,7 @@ async fn clocks(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
     drop(reader);
     let mut transaction = store.begin(None).await?;
     let now = transaction.at();
-    let rows = due(transaction.connection(), now, limit).await?;
+    let rows = due(transaction.connection().await?, now, limit).await?;
     let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
     let mut swept = Swept {
         more: is_full,
@@ -87,31 +87,31 @@ async fn due(
          FROM (
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM queue
-                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2 + 0
              )
              UNION ALL
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM parked
-                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2 + 0
              )
              UNION ALL
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM live
-                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2 + 0
              )
              UNION ALL
              SELECT * FROM (
                  SELECT session_id, run_id, check_at FROM review
-                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2 + 0
              )
              UNION ALL
              SELECT * FROM (
                  SELECT id, NULL, check_at FROM session
-                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2
+                 WHERE check_at <= ?1 ORDER BY check_at LIMIT ?2 + 0
              )
          )
          ORDER BY check_at
-         LIMIT ?2",
+         LIMIT ?2 + 0",
     )
     .bind(At(now))
     .bind(limit)
@@ -131,7 +131,7 @@ async fn sweep_row(
 ) -> Result<bool, StoreError> {
     let now = transaction.at();
     loop {
-        let mut loaded = match Loaded::load(transaction.connection(), session_id, run_id).await {
+        let mut loaded = match Loaded::load(transaction, session_id, run_id).await {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Ok(false),
             // One broken row must not stop all clocks.
@@ -174,7 +174,7 @@ async fn rearm(transaction: &mut Transaction, loaded: &Loaded) -> Result<(), Sto
     let now = transaction.at();
     for run in &loaded.scene.runs {
         let check_at = lifecycle::check_at(run);
-        place::rearm(transaction.connection(), run, check_at, now).await?;
+        place::rearm(transaction, run, check_at, now);
     }
     if let Some(session) = &loaded.scene.session {
         let check_at = session::check_at(session);
@@ -203,7 +203,7 @@ async fn set_check_at(
         .bind(Id(session_id.uuid()))
         .bind(At(now))
         .bind(check_at.map(At))
-        .execute(transaction.connection())
+        .execute(transaction.connection().await?)
         .await
         .map_err(store_error)?;
     Ok(())

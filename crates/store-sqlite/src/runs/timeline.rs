@@ -41,7 +41,7 @@ pub(super) async fn timeline(
              WHERE screenshot.run_id = ?1 AND screenshot.organization_id = ?2
          )
          ORDER BY at, rank, place
-         LIMIT ?3",
+         LIMIT ?3 + 0",
     )
     .bind(Id(run_id.uuid()))
     .bind(Id(organization.organization_id().uuid()))
