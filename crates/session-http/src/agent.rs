@@ -1,7 +1,7 @@
 //! The agent: plays the playbook of a run in the run's session.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use secrecy::{SecretSlice, SecretString};
@@ -16,6 +16,7 @@ use crate::checkpoint::{Checkpoint, Unreadable};
 use crate::login;
 use crate::manners::Manners;
 use crate::network::Network;
+use crate::playbooks::Playbooks;
 use crate::player::{Player, failure, totp_now};
 use crate::question::ask;
 use crate::session::HttpSession;
@@ -31,6 +32,7 @@ const MAX_MESSAGE_CHARACTERS: usize = 4000;
 /// Plays playbooks over HTTP. Keeps each session's cookies in memory until it ends.
 pub struct HttpAgent {
     network: Network,
+    playbooks: Playbooks,
     sessions: Mutex<HashMap<SessionId, HttpSession>>,
 }
 
@@ -39,6 +41,7 @@ impl HttpAgent {
     pub fn new(dialer: Dialer, manners: Manners) -> Self {
         Self {
             network: Network::new(dialer, manners),
+            playbooks: Playbooks::default(),
             sessions: Mutex::default(),
         }
     }
@@ -93,7 +96,7 @@ impl HttpAgent {
 
     /// Leads the run to its end, and keeps what its session leaves.
     async fn lead(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
-        let playbook = playbook(context)?;
+        let playbook = self.playbook(context)?;
         let values = values(context, &playbook)?;
         let session_id = context.run.session_id;
         let mut session = self.take(session_id, context.run.resumed);
@@ -115,6 +118,23 @@ impl HttpAgent {
             self.lock().insert(session_id, session);
         }
         result
+    }
+
+    fn playbook(&self, context: &RunContext) -> Result<Arc<Playbook>, RunFailure> {
+        let document = context.run.playbook.as_ref();
+        let document = document.ok_or_else(|| {
+            failed(
+                ErrorCode::TaskFailed,
+                "the task has no playbook for this source",
+            )
+        })?;
+        self.playbooks.read(document).map_err(|problems| {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            failed(
+                ErrorCode::TaskFailed,
+                format!("the playbook cannot be played: {}", problems.join("; ")),
+            )
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, HttpSession>> {
@@ -171,23 +191,6 @@ fn session_lost(Unreadable: Unreadable) -> RunFailure {
         credential: None,
         session: AfterRun::End,
     }
-}
-
-fn playbook(context: &RunContext) -> Result<Playbook, RunFailure> {
-    let document = context.run.playbook.as_ref();
-    let document = document.ok_or_else(|| {
-        failed(
-            ErrorCode::TaskFailed,
-            "the task has no playbook for this source",
-        )
-    })?;
-    windlass_playbook::parse(document).map_err(|problems| {
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        failed(
-            ErrorCode::TaskFailed,
-            format!("the playbook cannot be played: {}", problems.join("; ")),
-        )
-    })
 }
 
 /// What is known before the run begins. A run that lacks something ends here: nothing was touched

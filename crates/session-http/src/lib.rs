@@ -24,6 +24,7 @@ mod look;
 mod manners;
 mod network;
 mod page;
+mod playbooks;
 mod player;
 mod question;
 mod reading;

@@ -70,8 +70,7 @@ impl Page {
             fields: Fields::default(),
             looked: Looked::default(),
         };
-        page.base = page.named_base().unwrap_or_else(|| page.url.clone());
-        page.refresh = page.named_refresh();
+        page.read_head();
         Ok(page)
     }
 
@@ -97,22 +96,23 @@ impl Page {
         self.tree.sleeps()
     }
 
-    /// What addresses are seen from, where the page says so.
-    fn named_base(&self) -> Option<Url> {
-        let mut bases = self.elements().filter(|element| is(element, "base"));
-        let href = bases.find_map(|base| base.attr("href"))?;
-        let base = self.url.join(href).ok()?;
-        matches!(base.scheme(), "http" | "https").then_some(base)
-    }
-
-    fn named_refresh(&self) -> Option<Refresh> {
-        let is_refresh = |element: &ElementRef| {
-            let named = element.attr("http-equiv");
-            is(element, "meta")
-                && named.is_some_and(|name| name.trim().eq_ignore_ascii_case("refresh"))
-        };
-        let mut refreshes = self.elements().filter(is_refresh);
-        refreshes.find_map(|element| self.read_refresh(element.attr("content")?))
+    /// Reads what addresses are seen from, where the page says so, and then where it leads by itself.
+    fn read_head(&mut self) {
+        let (mut base, mut refreshes) = (None, Vec::new());
+        for element in self.elements() {
+            if is(&element, "base") && base.is_none() {
+                base = element.attr("href");
+            } else if is(&element, "meta") && is_refresh(&element) {
+                refreshes.extend(element.attr("content"));
+            }
+        }
+        let base = base.and_then(|href| self.url.join(href).ok());
+        let base = base.filter(|base| matches!(base.scheme(), "http" | "https"));
+        let base = base.unwrap_or_else(|| self.url.clone());
+        let refreshes: Vec<String> = refreshes.into_iter().map(str::to_owned).collect();
+        self.base = base;
+        let refresh = refreshes.iter().find_map(|text| self.read_refresh(text));
+        self.refresh = refresh;
     }
 
     /// What a refresh of this page says.
@@ -166,6 +166,11 @@ impl Page {
             .encoding_override(Some(&encode));
         from_here.parse(address.trim()).ok()
     }
+}
+
+fn is_refresh(meta: &ElementRef) -> bool {
+    let named = meta.attr("http-equiv");
+    named.is_some_and(|name| name.trim().eq_ignore_ascii_case("refresh"))
 }
 
 /// Whether the element has this name.

@@ -144,7 +144,7 @@ fn parse(text: &str, within: Duration) -> Result<Html, TooMuch> {
         }
         // The parser puts some elements elsewhere than at the end: before a table, for one.
         let mut new = html.tree.nodes().rev().take(nodes - nodes_before);
-        if new.any(is_too_deep) {
+        if nodes > MAX_DEPTH && new.any(is_too_deep) {
             return Err(TooMuch::Depth);
         }
         if started.elapsed() > within {
@@ -153,8 +153,9 @@ fn parse(text: &str, within: Duration) -> Result<Html, TooMuch> {
         nodes_before = nodes;
     }
     let mut html = parser.finish();
-    // It moves elements, too, and all in them, when it mends what is nested badly.
-    match depth(&html) > MAX_DEPTH {
+    // It moves elements, too, and all in them, when it mends what is nested badly. Few elements are
+    // never deep.
+    match html.tree.nodes().len() > MAX_DEPTH && depth(&html) > MAX_DEPTH {
         true => Err(TooMuch::Depth),
         false => {
             drop_templates(&mut html);
