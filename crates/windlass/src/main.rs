@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Parser;
+use mimalloc::MiMalloc;
 use tokio::runtime::Builder;
 
 mod address;
@@ -39,6 +40,11 @@ mod wiring;
 
 use command_line::{Command, CommandLine};
 use stop_signal::StopSignal;
+
+/// Pages are parsed on one thread and runs are kept on another: the system's allocator takes an eighth
+/// longer for them. Source: docs/decisions/0030-an-allocator-of-our-own.md.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How long the end waits for what blocks a thread, such as somebody who is asked at a terminal.
 const LAST_WAIT: Duration = Duration::from_millis(100);
