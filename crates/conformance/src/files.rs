@@ -1,5 +1,6 @@
 //! What the rows of files promise.
 
+use futures_util::future::join_all;
 use serde_json::json;
 use windlass_application::Created;
 use windlass_application::ports::files::{FileFilter, Likeness};
@@ -133,20 +134,61 @@ pub async fn a_file_is_known_of_earlier_runs_alone(fixture: &Fixture) {
     }
 }
 
+/// The same content twice in a run is one file, however many calls bring it at the same moment; in
+/// another run it is another.
+pub async fn a_content_is_kept_once_in_a_run(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let run = stage.begun().await;
+    let other = stage.begun().await;
+    let files: Vec<StoredFile> = (0..8).map(|_| file_of(&stage, &run, "bill.pdf")).collect();
+    let of_other = file_of(&stage, &other, "bill.pdf");
+    let port = &fixture.ports.files;
+    let sha256 = of_other.sha256;
+    let before = port.captured_in(&run, sha256).await;
+
+    join_all(files.iter().map(|file| bring(&stage, &run, file))).await;
+    bring(&stage, &other, &of_other).await;
+
+    assert_eq!(before.expect("a read"), None);
+    let kept = port.captured_in(&run, sha256).await.expect("a read");
+    let kept = kept.expect("one of them");
+    assert!(files.iter().any(|file| file.id == kept));
+    let of_run = FileFilter {
+        run_id: Some(run.id),
+        ..FileFilter::default()
+    };
+    let listed = port.list(fixture.organization, of_run, first_page()).await;
+    let listed = listed.expect("a list").items;
+    assert_eq!(
+        listed.iter().map(|file| file.id).collect::<Vec<_>>(),
+        [kept]
+    );
+    let elsewhere = port.captured_in(&other, sha256).await;
+    assert_eq!(elsewhere.expect("a read"), Some(of_other.id));
+    let events = stage.events().await;
+    let created = events.iter().filter(|event| **event == "storage.created");
+    assert_eq!(created.count(), 2);
+    let strange = port.captured_in(&run, [9; 32]).await;
+    assert_eq!(strange.expect("a read"), None);
+}
+
 /// What was taken out of a file, and that it could not be, reads back as it was.
 pub async fn what_was_taken_out_of_a_file_is_kept(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
     let run = stage.leased().await;
 
-    for extraction in [
-        Extraction::None,
-        Extraction::Taken(json!(null)),
-        Extraction::Taken(json!({"name": "Æ\u{0}", "amounts": [1, 2.5]})),
-        Extraction::Failed,
+    for (file_name, extraction) in [
+        ("a.pdf", Extraction::None),
+        ("b.pdf", Extraction::Taken(json!(null))),
+        (
+            "c.pdf",
+            Extraction::Taken(json!({"name": "Æ\u{0}", "amounts": [1, 2.5]})),
+        ),
+        ("d.pdf", Extraction::Failed),
     ] {
         let file = StoredFile {
             extraction,
-            ..file_of(&stage, &run, "bill.pdf")
+            ..file_of(&stage, &run, file_name)
         };
         bring(&stage, &run, &file).await;
         let read = fixture.ports.files.get(fixture.organization, file.id).await;
@@ -162,7 +204,7 @@ fn file_of(stage: &Stage<'_>, run: &Run, file_name: &str) -> StoredFile {
         file_name: file_name.to_owned(),
         file_type: "application/pdf".to_owned(),
         file_size: 1_000,
-        sha256: [3; 32],
+        sha256: content_of(file_name),
         metadata: json!({"source_url": "https://a.example/bill"})
             .as_object()
             .cloned(),
@@ -171,6 +213,15 @@ fn file_of(stage: &Stage<'_>, run: &Run, file_name: &str) -> StoredFile {
         created_at: now,
         expired_at: None,
     }
+}
+
+/// Another one for each name that is used here.
+fn content_of(file_name: &str) -> [u8; 32] {
+    let mut sha256 = [3; 32];
+    for (byte, of_name) in sha256.iter_mut().zip(file_name.bytes()) {
+        *byte = of_name;
+    }
+    sha256
 }
 
 async fn keep(stage: &Stage<'_>, run: &Run, file_name: &str) -> StoredFile {

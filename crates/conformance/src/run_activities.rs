@@ -160,16 +160,21 @@ pub async fn a_renewal_moves_the_lease_alone(fixture: &Fixture) {
     assert_eq!(stage.events().await, events);
 }
 
-/// A file that is not kept yet.
+/// A file that is not kept yet, with a content of its own.
 pub(crate) fn new_file(stage: &Stage<'_>, run_id: RunId) -> StoredFile {
     let now = stage.fixture.now();
+    let id = StorageId::new(now, random());
+    let mut sha256 = [3; 32];
+    for (byte, of_id) in sha256.iter_mut().zip(id.uuid().as_bytes()) {
+        *byte = *of_id;
+    }
     StoredFile {
-        id: StorageId::new(now, random()),
+        id,
         run_id,
         file_name: "bill.pdf".to_owned(),
         file_type: "application/pdf".to_owned(),
         file_size: 1_000,
-        sha256: [3; 32],
+        sha256,
         metadata: None,
         extraction: Extraction::None,
         fields_sha256: None,

@@ -112,6 +112,7 @@ macro_rules! run_promises {
                 files_are_listed_by_where_they_come_from,
                 a_file_is_read_by_its_id,
                 a_file_is_known_of_earlier_runs_alone,
+                a_content_is_kept_once_in_a_run,
                 what_was_taken_out_of_a_file_is_kept,
             ]
         );

@@ -74,6 +74,25 @@ impl Files for PostgresStore {
         row.map(read).transpose()
     }
 
+    async fn captured_in(
+        &self,
+        run: &Run,
+        sha256: [u8; 32],
+    ) -> Result<Option<StorageId>, StoreError> {
+        let kept: Option<Id> = sqlx::query_scalar(
+            "SELECT id FROM file
+             WHERE organization_id = $1 AND task_id = $2 AND sha256 = $3 AND run_id = $4",
+        )
+        .bind(Id(run.organization_id.uuid()))
+        .bind(run.task_id.as_str())
+        .bind(sha256.to_vec())
+        .bind(Id(run.id.uuid()))
+        .fetch_optional(self.pool())
+        .await
+        .map_err(store_error)?;
+        Ok(kept.map(|id| StorageId::from_uuid(id.0)))
+    }
+
     async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError> {
         let (statement, digest) = match like {
             Likeness::Content(digest) => (captured_before!("sha256"), digest),
@@ -135,7 +154,8 @@ impl Files for PostgresStore {
     }
 }
 
-/// Keeps a file of a run, unless it is kept already; says whether it is new.
+/// Keeps a file of a run, unless it or its content is kept already; says whether it is new. The run is
+/// locked, so that of two calls with one content the second finds the first.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     run: &Run,
@@ -148,8 +168,11 @@ pub(crate) async fn insert(
              (id, organization_id, run_id, task_id, source_id, file_name, file_type, file_size,
               sha256, metadata, extraction, extraction_failed, fields_sha256, created_at,
               expired_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-                 $15)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+         WHERE NOT EXISTS (
+             SELECT 1 FROM file
+             WHERE organization_id = $2 AND task_id = $4 AND sha256 = $9 AND run_id = $3
+         )
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(Id(file.id.uuid()))

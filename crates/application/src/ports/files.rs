@@ -46,6 +46,13 @@ pub trait Files: Send + Sync {
     async fn find(&self, id: StorageId)
     -> Result<Option<(OrganizationId, StoredFile)>, StoreError>;
 
+    /// What a content is kept as in this run, where it is.
+    async fn captured_in(
+        &self,
+        run: &Run,
+        sha256: [u8; 32],
+    ) -> Result<Option<StorageId>, StoreError>;
+
     /// Whether an earlier run of the task and the credential of this one has captured such a file.
     async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError>;
 

@@ -18,9 +18,8 @@ use super::file_fields;
 use super::held_runs::{HeldRuns, LeaseCall};
 use super::patience::patiently;
 use crate::error::CallError;
-use crate::page::{PageRequest, Position};
 use crate::ports::blobs::BlobId;
-use crate::ports::files::{FileFilter, Likeness};
+use crate::ports::files::Likeness;
 use crate::ports::runs::Attachment;
 use crate::ports::{Blobs, Clock, Files, Tasks};
 use crate::problem::{Problem, ProblemKind, Resource};
@@ -35,9 +34,6 @@ const UNKNOWN_TYPE: &str = "application/octet-stream";
 
 /// The name of a file whose own says nothing.
 const UNNAMED: &str = "file";
-
-/// How many of a run's last files a new one is compared with.
-const COMPARED: u32 = 100;
 
 /// Keeps a file that an agent captured.
 pub struct StoreFile {
@@ -141,7 +137,7 @@ impl StoreFile {
         stored: &StoredFile,
     ) -> Result<Kept, CallError> {
         let owner = call.organization.organization_id();
-        let Some(kept) = self.same_content(call, stored.sha256).await? else {
+        let Some(kept) = self.files.captured_in(run, stored.sha256).await? else {
             let is_known = match like {
                 Some(like) => self.files.has_captured_before(run, like).await?,
                 None => false,
@@ -150,7 +146,7 @@ impl StoreFile {
                 drop_content(&*self.blobs, owner, stored.id.into()).await;
                 return self.touch(call, None).await;
             }
-            return self.add(call, stored.clone()).await;
+            return self.add(call, run, stored.clone()).await;
         };
         if kept != stored.id {
             drop_content(&*self.blobs, owner, stored.id.into()).await;
@@ -187,24 +183,6 @@ impl StoreFile {
         }
     }
 
-    async fn same_content(
-        &self,
-        call: &LeaseCall,
-        sha256: [u8; 32],
-    ) -> Result<Option<StorageId>, CallError> {
-        let of_run = FileFilter {
-            run_id: Some(call.run_id),
-            ..FileFilter::default()
-        };
-        let last = PageRequest {
-            limit: COMPARED,
-            position: Position::Start,
-        };
-        let page = self.files.list(call.organization, of_run, last).await?;
-        let same = page.items.iter().find(|file| file.sha256 == sha256);
-        Ok(same.map(|file| file.id))
-    }
-
     /// An activity that adds no file.
     async fn touch(
         &self,
@@ -216,8 +194,14 @@ impl StoreFile {
         Ok(Kept { storage_id, cancel })
     }
 
-    async fn add(&self, call: &LeaseCall, stored: StoredFile) -> Result<Kept, CallError> {
+    async fn add(
+        &self,
+        call: &LeaseCall,
+        run: &Run,
+        stored: StoredFile,
+    ) -> Result<Kept, CallError> {
         let (owner, id) = (call.organization.organization_id(), stored.id);
+        let sha256 = stored.sha256;
         let file = Attachment::File(stored);
         let said = self.held.say(call, WorkerCommand::Touch, Some(file)).await;
         match said {
@@ -226,10 +210,17 @@ impl StoreFile {
                 drop_content(&*self.blobs, owner, id.into()).await;
                 Ok(Kept::CANCELING)
             }
-            Ok(_) => Ok(Kept {
-                storage_id: Some(id),
-                cancel: false,
-            }),
+            Ok(_) => {
+                // The same content may have come by another call at the same moment.
+                let kept = self.files.captured_in(run, sha256).await?.unwrap_or(id);
+                if kept != id {
+                    drop_content(&*self.blobs, owner, id.into()).await;
+                }
+                Ok(Kept {
+                    storage_id: Some(kept),
+                    cancel: false,
+                })
+            }
             // The row may be there all the same, and then needs its content.
             Err(error @ CallError::Store(_)) => Err(error),
             Err(error) => {

@@ -33,6 +33,20 @@ impl Files for MemoryStore {
             .await
     }
 
+    async fn captured_in(
+        &self,
+        run: &Run,
+        sha256: [u8; 32],
+    ) -> Result<Option<StorageId>, StoreError> {
+        let run_id = run.id;
+        self.read("Files::captured_in", |state| {
+            let mut of_run = state.files_of(run_id);
+            let kept = of_run.find(|file| file.sha256 == sha256);
+            kept.map(|file| file.id)
+        })
+        .await
+    }
+
     async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError> {
         let run = run.clone();
         self.read("Files::has_captured_before", |state| {
@@ -86,7 +100,10 @@ impl State {
         file: StoredFile,
         now: Timestamp,
     ) {
-        if self.files.contains_key(&file.id) {
+        let is_kept = self
+            .files_of(file.run_id)
+            .any(|kept| kept.id == file.id || kept.sha256 == file.sha256);
+        if is_kept {
             return;
         }
         let at = now.max(file.created_at);

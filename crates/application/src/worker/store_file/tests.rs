@@ -6,13 +6,11 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use mockall::Sequence;
 use serde_json::json;
-use windlass_domain::id::RunId;
 use windlass_domain::run::{Epoch, Refusal, RunCommand, RunState};
 use windlass_domain::task::StorageSettings;
 
 use super::*;
 use crate::fixture::{clock, now, organization, task, view};
-use crate::page::Page;
 use crate::ports::blobs::{BlobFacts, MockBlobs};
 use crate::ports::files::MockFiles;
 use crate::ports::runs::MockRuns;
@@ -39,12 +37,7 @@ impl Ports {
         runs.expect_get()
             .returning(move |_, _| Ok(Some(run.clone())));
         let mut files = MockFiles::new();
-        files.expect_list().returning(|_, _, _| {
-            Ok(Page {
-                items: vec![],
-                has_more: false,
-            })
-        });
+        files.expect_captured_in().returning(|_, _| Ok(None));
         Self {
             runs,
             blobs: MockBlobs::new(),
@@ -233,31 +226,12 @@ async fn a_task_that_keeps_no_files_reads_no_content_and_hears_of_the_activity()
 async fn the_same_content_twice_in_a_run_is_one_file() {
     let mut ports = Ports::new(running());
     let first = StorageId::new(now(), random());
-    let of_run: RunId = lease_call().run_id;
     ports.files = MockFiles::new();
     ports
         .files
-        .expect_list()
-        .withf(move |_, filter, _| filter.run_id == Some(of_run))
-        .returning(move |_, _, _| {
-            let file = StoredFile {
-                id: first,
-                run_id: of_run,
-                file_name: "other.pdf".to_owned(),
-                file_type: "application/pdf".to_owned(),
-                file_size: 3,
-                sha256: SHA256,
-                metadata: None,
-                extraction: Extraction::None,
-                fields_sha256: None,
-                created_at: now(),
-                expired_at: None,
-            };
-            Ok(Page {
-                items: vec![file],
-                has_more: false,
-            })
-        });
+        .expect_captured_in()
+        .withf(|run, sha256| run.id == lease_call().run_id && *sha256 == SHA256)
+        .returning(move |_, _| Ok(Some(first)));
     let mut sequence = Sequence::new();
     ports.content_arrives(&mut sequence);
     ports.content_is_dropped(&mut sequence);
@@ -267,6 +241,32 @@ async fn the_same_content_twice_in_a_run_is_one_file() {
         .once()
         .withf(|_, _, _, attachment| attachment.is_none())
         .returning(|_, _, _, _| Ok(commanded(running())));
+
+    assert_eq!(ports.store().await.unwrap().storage_id, Some(first));
+}
+
+/// The same content comes by two calls at the same moment: the store keeps the first.
+#[tokio::test]
+async fn a_content_that_another_call_has_brought_meanwhile_is_that_file() {
+    let mut ports = Ports::new(running());
+    let first = StorageId::new(now(), random());
+    let mut sequence = Sequence::new();
+    ports.files = MockFiles::new();
+    let mut looks = [None, Some(first)].into_iter();
+    ports
+        .files
+        .expect_captured_in()
+        .times(2)
+        .returning(move |_, _| Ok(looks.next().flatten()));
+    ports.content_arrives(&mut sequence);
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .withf(|_, _, _, attachment| attachment.is_some())
+        .in_sequence(&mut sequence)
+        .returning(|_, _, _, _| Ok(commanded(running())));
+    ports.content_is_dropped(&mut sequence);
 
     assert_eq!(ports.store().await.unwrap().storage_id, Some(first));
 }
@@ -298,18 +298,9 @@ async fn away_for_a_moment(written: bool) -> (Kept, Option<StorageId>) {
         .withf(move |_, _, _, attachment| attachment.is_none() == written)
         .returning(|_, _, _, _| Ok(commanded(running())));
     ports.files = MockFiles::new();
-    ports.files.expect_list().returning(move |_, _, _| {
-        let items = reads
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|_| written)
-            .cloned()
-            .collect();
-        Ok(Page {
-            items,
-            has_more: false,
-        })
+    ports.files.expect_captured_in().returning(move |_, _| {
+        let row = reads.lock().unwrap();
+        Ok(row.as_ref().filter(|_| written).map(|file| file.id))
     });
 
     let kept = ports.store().await.unwrap();
