@@ -19,7 +19,7 @@ use windlass_worker::{
     Agent, Extraction, HttpProtocol, Outcome, RunContext, RunFailure, Worker, WorkerError,
 };
 
-use crate::worker::PATIENCE;
+use crate::worker::{PATIENCE, calls};
 
 /// How many runs are done at once.
 const RUNS: usize = 32;
@@ -110,23 +110,6 @@ async fn task(server: &Server, storage: Value) -> anyhow::Result<String> {
         "settings": {"source": "none"}});
     let task = client.post("/v2/tasks", &task).await?;
     Ok(text(&task, "id")?.to_owned())
-}
-
-/// How many calls of this route the server has answered.
-async fn calls(server: &Server, route: &str) -> anyhow::Result<u64> {
-    let metrics = http().get(format!("{}/metrics", server.ops_url()));
-    let metrics = metrics.send().await?.text().await?;
-    let route = format!("route=\"{route}\"");
-    let lines = metrics
-        .lines()
-        .filter(|line| line.starts_with("windlass_http_requests_total"))
-        .filter(|line| line.contains(&route));
-    lines
-        .map(|line| {
-            let count = line.rsplit(' ').next().context("a line without a count")?;
-            anyhow::Ok(count.parse::<u64>()?)
-        })
-        .sum()
 }
 
 #[rstest]

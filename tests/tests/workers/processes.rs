@@ -112,6 +112,31 @@ async fn a_worker_that_was_killed_loses_its_run_to_another(
 }
 
 #[rstest]
+#[tokio::test]
+async fn a_server_that_starts_again_is_waited_for(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let website = Website::holding(&[1]).await?;
+    let mut place = Place::leasing_for("60", backend, &website, json!({})).await?;
+    let _worker = place.worker("titles-1")?;
+    let run_id = place.run(json!({})).await?;
+    website.asked(1).await?;
+    // From here on the lease lives for a minute.
+    place.renewed().await?;
+
+    place.server = place.server.kill_and_start_again().await?;
+    website.let_go();
+    let client = place.client();
+    let run = client.ended(&run_id).await?;
+
+    assert_eq!(run["output"], json!({"title": "Page 1"}), "{run}");
+    assert_eq!(website.requests(), 1, "the page is not opened again");
+    let counts = history::check(&client, &place.receiver, &[run_id]).await?;
+    assert_eq!(counts.runs["completed"], 1);
+    Ok(())
+}
+
+#[rstest]
 #[case::while_it_waits_for_the_website(json!({}), &[1], "running")]
 #[case::while_a_person_is_asked(json!({"approve": true}), &[], "interaction_required")]
 #[tokio::test]

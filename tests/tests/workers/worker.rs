@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 use windlass_demo_site::WebhookReceiver;
-use windlass_tests::client::text;
+use windlass_tests::client::{http, text};
 use windlass_tests::server::KEY;
 use windlass_tests::{Backend, Client, Ground, Server};
 
@@ -42,9 +42,19 @@ impl Place {
         website: &Website,
         settings: Value,
     ) -> anyhow::Result<Self> {
+        Self::leasing_for("5", backend, website, settings).await
+    }
+
+    /// The same whose leases live for so many seconds.
+    pub(crate) async fn leasing_for(
+        seconds: &str,
+        backend: Backend,
+        website: &Website,
+        settings: Value,
+    ) -> anyhow::Result<Self> {
         let ground = backend.ground().await?;
-        let short = [("WINDLASS_LEASE_SECONDS", "5")];
-        let server = Server::start_with(&ground, &short).await?;
+        let leases = [("WINDLASS_LEASE_SECONDS", seconds)];
+        let server = Server::start_with(&ground, &leases).await?;
         let client = server.client();
         let website = json!({"type": "website", "website": {"url": website.url()}});
         let source = client.post("/v2/sources", &website).await?;
@@ -78,6 +88,16 @@ impl Place {
         let body = json!({"source_id": self.source_id, "input": input});
         let run = self.client().post(&path, &body).await?;
         Ok(text(&run, "id")?.to_owned())
+    }
+
+    /// Waits until a worker has renewed a lease.
+    pub(crate) async fn renewed(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while calls(&self.server, "/v2/worker/leases/{run_id}/renew").await? == 0 {
+            ensure!(Instant::now() < deadline, "no lease was renewed");
+            sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// Starts a worker under this name.
@@ -131,4 +151,21 @@ impl Process {
     fn logged(&self) -> anyhow::Result<String> {
         Ok(std::fs::read_to_string(&self.log)?)
     }
+}
+
+/// How many calls of this route the server has answered.
+pub(crate) async fn calls(server: &Server, route: &str) -> anyhow::Result<u64> {
+    let metrics = http().get(format!("{}/metrics", server.ops_url()));
+    let metrics = metrics.send().await?.text().await?;
+    let route = format!("route=\"{route}\"");
+    let lines = metrics
+        .lines()
+        .filter(|line| line.starts_with("windlass_http_requests_total"))
+        .filter(|line| line.contains(&route));
+    lines
+        .map(|line| {
+            let count = line.rsplit(' ').next().context("a line without a count")?;
+            anyhow::Ok(count.parse::<u64>()?)
+        })
+        .sum()
 }
