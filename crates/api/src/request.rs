@@ -191,9 +191,14 @@ fn measure(method: &Method, route: String, status: u16, took: Duration) {
 /// Source: W3C Trace Context, "traceparent".
 fn trace_parent(headers: &HeaderMap) -> Option<String> {
     let text = headers.get("traceparent")?.to_str().ok()?;
+    is_trace_parent(text).then(|| text.to_owned())
+}
+
+/// Whether this is a trace context.
+pub(crate) fn is_trace_parent(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let [version, trace, parent, flags] = parts.as_slice() else {
-        return None;
+        return false;
     };
     let is_hexadecimal = |part: &str, length: usize| {
         part.len() == length
@@ -202,13 +207,12 @@ fn trace_parent(headers: &HeaderMap) -> Option<String> {
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     };
     let is_set = |part: &str| part.bytes().any(|byte| byte != b'0');
-    (*version == "00"
+    *version == "00"
         && is_hexadecimal(trace, 32)
         && is_set(trace)
         && is_hexadecimal(parent, 16)
         && is_set(parent)
-        && is_hexadecimal(flags, 2))
-    .then(|| text.to_owned())
+        && is_hexadecimal(flags, 2)
 }
 
 /// A path that no call has.

@@ -315,7 +315,9 @@ impl Protocol for HttpProtocol {
     }
 
     async fn finish(&self, lease: LeaseKey, finish: FinishReport) -> Result<Status, ProtocolError> {
-        let said = self.finishes.say(lease, finished(lease, finish)).await;
+        let mut finish = finished(lease, finish);
+        finish.trace_parent = self.server.traces.of(lease.run_id);
+        let said = self.finishes.say(lease, finish).await;
         self.over(lease.run_id, said)
     }
 
@@ -400,6 +402,7 @@ fn finished(lease: LeaseKey, finish: FinishReport) -> RunFinishBody {
         }),
         login: finish.login.map(|login| STANDARD.encode(login.bytes())),
         progress: Some(progress).filter(|progress| !progress.is_empty()),
+        trace_parent: None,
     }
 }
 

@@ -144,7 +144,9 @@ async fn heard(api: &Api, speaker: &Speaker, finish: Value) -> RunHeardBody {
         let finish: RunFinishBody = serde_json::from_value(finish)
             .map_err(|error| ApiError::plain(ErrorCode::BodyInvalid).because(error))?;
         let run_id = RunId::parse(&finish.run_id).map_err(|_| not_found(Resource::TaskRun))?;
-        finished(api, speaker, run_id, finish).await
+        // Each belongs to a trace of its own, which one head cannot say.
+        let speaker = speaker.within(finish.trace_parent.as_deref())?;
+        finished(api, &speaker, run_id, finish).await
     };
     match ended.await {
         Ok(status) => RunHeardBody {

@@ -14,7 +14,7 @@ use crate::change::Changing;
 use crate::error::{ApiError, Finding, not_found};
 use crate::error_code::ErrorCode;
 use crate::json::RequestBody;
-use crate::request::Received;
+use crate::request::{Received, is_trace_parent};
 use crate::state::Api;
 
 /// The longest body of a worker's call: a checkpoint of 1 MiB in base64, or an output of 1 MiB with a
@@ -57,6 +57,23 @@ impl Speaker {
 
     pub(super) fn request_id(&self) -> String {
         self.received.request_id.to_string()
+    }
+
+    /// The same within this trace, where one is given.
+    pub(super) fn within(&self, trace_parent: Option<&str>) -> Result<Self, ApiError> {
+        let mut speaker = self.clone();
+        match trace_parent {
+            None => {}
+            Some(text) if is_trace_parent(text) => {
+                speaker.received.trace_parent = Some(text.to_owned());
+            }
+            Some(_) => {
+                let message = "`trace_parent` must be what a `traceparent` header holds.";
+                let finding = Finding::of(ErrorCode::InputInvalid, "trace_parent", message);
+                return Err(ApiError::all(vec![finding]));
+            }
+        }
+        Ok(speaker)
     }
 
     /// A call about a lease.

@@ -255,7 +255,9 @@ async fn of_many_finishes_one_that_is_wrong_keeps_no_other_from_being_heard() {
     };
 
     let finishes = json!({"finishes": [
-        of(0, json!({"result": "success"})),
+        of(0, json!({"result": "success",
+            "trace_parent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})),
+        of(1, json!({"result": "success", "trace_parent": "4bf92f3577b34da6"})),
         of(1, json!({"result": "success", "epoch": 9})),
         of(2, json!({"result": "well", "nonsense": 1})),
         7,
@@ -276,6 +278,7 @@ async fn of_many_finishes_one_that_is_wrong_keeps_no_other_from_being_heard() {
         Value::from(told),
         json!([
             ["completed", null],
+            [null, "input_invalid"],
             [null, "lease_lost"],
             [null, "input_unknown"],
             [null, "body_invalid"],

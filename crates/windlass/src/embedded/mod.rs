@@ -41,7 +41,7 @@ pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
         clock: Arc::clone(&application.ports.clock),
         holder: Mutex::default(),
         never: CancellationToken::new(),
-        organizations: Mutex::default(),
+        held: Mutex::default(),
     })))
 }
 
@@ -55,8 +55,17 @@ struct InProcess {
     holder: Mutex<Option<Holder>>,
     /// The worker drops a poll that it no longer waits for.
     never: CancellationToken,
-    /// Whose each held run is: a worker's calls name the run alone.
-    organizations: Mutex<HashMap<RunId, OrganizationId>>,
+    /// What is known of each held run: a worker's calls name the run alone.
+    held: Mutex<HashMap<RunId, Held>>,
+}
+
+/// What is known of a held run.
+#[derive(Clone)]
+struct Held {
+    /// Whose it is.
+    owner: OrganizationId,
+    /// The trace that its start was a part of.
+    trace_parent: Option<String>,
 }
 
 impl InProcess {
@@ -65,11 +74,9 @@ impl InProcess {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn organizations(&self) -> MutexGuard<'_, HashMap<RunId, OrganizationId>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<RunId, Held>> {
         // Each change is one insert or remove.
-        self.organizations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The worker's start; a call before its registration, or of an older start, has none.
@@ -83,22 +90,24 @@ impl InProcess {
 
     async fn call(&self, lease: LeaseKey) -> Result<LeaseCall, ProtocolError> {
         self.registered()?;
-        let known = self.organizations().get(&lease.run_id).copied();
-        let owner = match known {
-            Some(owner) => owner,
+        let known = self.held().get(&lease.run_id).cloned();
+        let held = match known {
+            Some(held) => held,
             // It ended, and its end is said again.
-            None => self
-                .runs
-                .organization_of(lease.run_id)
-                .await
-                .map_err(|error| of_call(CallError::Store(error)))?
-                .ok_or(ProtocolError::LeaseLost)?,
+            None => {
+                let owner = self.runs.organization_of(lease.run_id).await;
+                let owner = owner.map_err(|error| of_call(CallError::Store(error)))?;
+                Held {
+                    owner: owner.ok_or(ProtocolError::LeaseLost)?,
+                    trace_parent: None,
+                }
+            }
         };
         Ok(LeaseCall {
-            organization: OrganizationContext::of_server(owner),
+            organization: OrganizationContext::of_server(held.owner),
             actor: Actor::Worker,
             request_id: self.request_id(),
-            trace_parent: None,
+            trace_parent: held.trace_parent,
             run_id: lease.run_id,
             epoch: lease.epoch,
         })
@@ -109,7 +118,7 @@ impl InProcess {
         done.map_err(|error| {
             let answer = of_call(error);
             if matches!(answer, ProtocolError::LeaseLost) {
-                self.organizations().remove(&lease.run_id);
+                self.held().remove(&lease.run_id);
             }
             answer
         })
@@ -147,10 +156,14 @@ impl Protocol for InProcess {
         };
         let leased = self.calls.lease_runs.execute(&wish, &self.never).await;
         let leased = leased.map_err(of_call)?;
-        let mut organizations = self.organizations();
+        let mut held = self.held();
         for opened in &leased.runs {
             let run = &opened.leased.run;
-            organizations.insert(run.id, run.organization_id);
+            let known = Held {
+                owner: run.organization_id,
+                trace_parent: opened.leased.trace_parent.clone(),
+            };
+            held.insert(run.id, known);
         }
         Ok(Leases {
             runs: leased.runs.into_iter().filter_map(lease::run).collect(),
@@ -279,7 +292,7 @@ impl Protocol for InProcess {
         let finish_run = &self.calls.finish_run;
         let status = finish_run.with_progress(&call, report, lines).await;
         let status = self.heard(lease, status)?;
-        self.organizations().remove(&lease.run_id);
+        self.held().remove(&lease.run_id);
         Ok(status)
     }
 
@@ -287,7 +300,7 @@ impl Protocol for InProcess {
         let call = self.call(lease).await?;
         let status = self.calls.release_run.execute(&call).await;
         let status = self.heard(lease, status)?;
-        self.organizations().remove(&lease.run_id);
+        self.held().remove(&lease.run_id);
         Ok(status)
     }
 
@@ -295,7 +308,7 @@ impl Protocol for InProcess {
         let call = self.call(lease).await?;
         let status = self.calls.release_run.while_asking(&call).await;
         let status = self.heard(lease, status)?;
-        self.organizations().remove(&lease.run_id);
+        self.held().remove(&lease.run_id);
         Ok(status)
     }
 

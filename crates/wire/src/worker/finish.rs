@@ -140,6 +140,9 @@ pub struct RunFinishBody {
     /// What was done since the last word of it, the oldest first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<Vec<ProgressEntryBody>>,
+    /// The trace that the run belongs to, as its lease has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<String>,
 }
 
 impl FinishBody {
@@ -156,6 +159,7 @@ impl FinishBody {
             session: self.session,
             login: self.login,
             progress: self.progress,
+            trace_parent: None,
         }
     }
 }
