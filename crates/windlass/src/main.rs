@@ -37,6 +37,7 @@ mod table;
 mod tls;
 mod vault;
 mod wiring;
+mod work;
 
 use command_line::{Command, CommandLine};
 use stop_signal::StopSignal;
@@ -84,6 +85,7 @@ fn cores() -> usize {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve(arguments) => Box::pin(serve::run(&arguments)).await,
+        Command::Work(arguments) => Box::pin(work::run(arguments)).await,
         Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
         Command::Organizations(arguments) => Box::pin(organizations::run(arguments)).await,
         Command::Audit(arguments) => Box::pin(audit::run(arguments)).await,

@@ -27,9 +27,9 @@ use crate::first_start::Proven;
 use crate::playbook_rules::RecordedPlaybooks;
 use crate::store::Store;
 
-/// Runs that the embedded worker does at once. Each waits for its website nearly all the time, and
+/// Runs that the built-in agent does at once. Each waits for its website nearly all the time, and
 /// keeps a page of it in memory.
-const CAPACITY: u32 = 64;
+pub(crate) const CAPACITY: u32 = 64;
 
 /// Between two heartbeats of a stream: proxies close a connection that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
