@@ -151,7 +151,7 @@ impl Protocol for Yes {
         Ok(HEARD)
     }
 
-    async fn register(&self, _: &str) -> Result<Registration, ProtocolError> {
+    async fn register(&self, _: &str, _: Option<&str>) -> Result<Registration, ProtocolError> {
         not_made()
     }
 

@@ -312,23 +312,23 @@ pub async fn silent_workers_that_hold_nothing_go(keeping: &Keeping) {
     let stage = Stage::new(fixture).await;
     stage.leased().await;
     let workers = &fixture.ports.workers;
-    let silent = workers.register(None, "silent").await;
+    let silent = workers.register(None, "silent", None).await;
     let silent = silent.expect("it registers").holder;
     stage.pass(DAY);
-    let late = workers.register(None, "late").await;
+    let late = workers.register(None, "late", None).await;
     let late = late.expect("it registers").holder;
 
     let dropped = keeping.retention.drop_workers(fixture.now(), 10).await;
 
     assert_eq!(dropped.expect("a step"), 1, "not the one that holds a run");
     let again = workers
-        .register(None, "late")
+        .register(None, "late", None)
         .await
         .expect("it is known")
         .holder;
     assert_eq!(again.worker_id, late.worker_id);
     let anew = workers
-        .register(None, "silent")
+        .register(None, "silent", None)
         .await
         .expect("it is new")
         .holder;

@@ -154,7 +154,7 @@ impl World<'_> {
     /// A new start of the worker, which nothing is lost by in this world.
     async fn next_start(&self) -> Holder {
         let workers = &self.stage.fixture.ports.workers;
-        let registered = workers.register(None, "history").await;
+        let registered = workers.register(None, "history", None).await;
         registered.expect("a start").holder
     }
 

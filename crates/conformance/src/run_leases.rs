@@ -91,7 +91,7 @@ pub async fn an_earlier_start_of_a_worker_leases_nothing(fixture: &Fixture) {
     let run = stage.started().await;
     let workers = &fixture.ports.workers;
     workers
-        .register(None, "embedded")
+        .register(None, "embedded", None)
         .await
         .expect("a second start");
     let unknown = Holder {
@@ -232,7 +232,7 @@ pub async fn a_kept_session_is_its_keepers_alone(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
     let workers = &fixture.ports.workers;
     let other = workers
-        .register(None, "other")
+        .register(None, "other", None)
         .await
         .expect("a first start")
         .holder;
@@ -260,7 +260,7 @@ pub async fn an_outside_worker_leases_its_organizations_runs(fixture: &Fixture) 
     start_for_the_stranger(&stage).await;
     let organization = Some(fixture.organization);
     let workers = &fixture.ports.workers;
-    let registered = workers.register(organization, "outside").await;
+    let registered = workers.register(organization, "outside", None).await;
     let request = LeaseRequest {
         organization,
         holder: registered.expect("a first start").holder,

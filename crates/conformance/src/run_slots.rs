@@ -284,7 +284,7 @@ pub async fn the_next_run_of_a_session_needs_slots_when_its_turn_comes(fixture: 
     assert_eq!(session.status(), SessionStatus::Idle, "it is waited for");
 
     stage.say(&leased[0], success(output())).await;
-    let registered = fixture.ports.workers.register(None, "another").await;
+    let registered = fixture.ports.workers.register(None, "another", None).await;
     let to_another = LeaseRequest {
         holder: registered.expect("a first start").holder,
         ..stage.lease_request()

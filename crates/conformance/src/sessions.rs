@@ -242,7 +242,7 @@ pub async fn an_idle_session_is_given_up_by_who_keeps_it(fixture: &Fixture) {
     let run = stage.begun().await;
     stage.say(&run, success(output())).await;
     let idle = stage.session(run.session_id).await;
-    let registered = fixture.ports.workers.register(None, "other").await;
+    let registered = fixture.ports.workers.register(None, "other", None).await;
     let other = registered.expect("a first start").holder;
 
     let by_other = evict(&stage, other, run.session_id).await;

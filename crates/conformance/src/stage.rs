@@ -127,7 +127,7 @@ impl<'a> Stage<'a> {
         change(&mut task.settings);
         let created = fixture.ports.tasks.create(fixture.write(), task).await;
         let workers = &fixture.ports.workers;
-        let registered = workers.register(None, "embedded").await;
+        let registered = workers.register(None, "embedded", None).await;
         Stage {
             fixture,
             task: done(created.expect("a new task")),

@@ -26,7 +26,12 @@ pub fn one_at_a_time() -> Option<Concurrency> {
 /// Nothing is left of a history: under [`STRICT`] caps and with [`one_at_a_time`], one run may be
 /// leased and no second, and as many be queued as may, and no more.
 pub async fn nothing_is_taken(stage: &Stage<'_>) {
-    let worker = stage.fixture.ports.workers.register(None, "last").await;
+    let worker = stage
+        .fixture
+        .ports
+        .workers
+        .register(None, "last", None)
+        .await;
     let stage = Stage {
         worker: worker.expect("a first start").holder,
         fixture: stage.fixture,

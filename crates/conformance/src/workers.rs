@@ -1,6 +1,7 @@
 //! What workers and their starts promise.
 
 use windlass_application::ports::WriteError;
+use windlass_application::ports::runs::LeaseRequest;
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::{Refusal, RunState, Status};
 use windlass_domain::session::{SessionState, SessionStatus};
@@ -12,7 +13,7 @@ use crate::store::Fixture;
 pub async fn each_start_of_a_worker_has_the_next_number(fixture: &Fixture) {
     let workers = &fixture.ports.workers;
     let register = async |organization, name| {
-        let registered = workers.register(organization, name).await;
+        let registered = workers.register(organization, name, None).await;
         registered.expect("a start").holder
     };
 
@@ -32,12 +33,53 @@ pub async fn each_start_of_a_worker_has_the_next_number(fixture: &Fixture) {
     }
 }
 
+/// A start that is said again under its name is the same: it holds what it held, and where it was to
+/// leave it still is. Any other is new.
+pub async fn a_start_that_is_said_again_is_no_new_one(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let workers = &fixture.ports.workers;
+    let register = async |start| {
+        let registered = workers.register(None, "embedded", start).await;
+        registered.expect("a start")
+    };
+    let holder = register(Some("monday")).await.holder;
+    stage.started().await;
+    let request = || LeaseRequest {
+        holder,
+        ..stage.lease_request()
+    };
+    let run = stage.lease(request()).await.runs.remove(0).run;
+
+    let again = register(Some("monday")).await;
+
+    assert_eq!((again.holder, again.lost_leases), (holder, 0));
+    assert_eq!(stage.status(run.id).await, Status::Running);
+    workers.drain(holder).await.expect("it is the latest start");
+    assert_eq!(register(Some("monday")).await.holder, holder);
+    stage.started().await;
+    let leased = stage.lease(request()).await.runs;
+    assert!(leased.is_empty(), "it leaves: {leased:?}");
+    let mut before = holder;
+    for (start, lost_leases) in [
+        (Some("tuesday"), 1),
+        (None, 0),
+        (None, 0),
+        (Some("monday"), 0),
+    ] {
+        let next = register(start).await;
+        assert_eq!(next.holder.incarnation, before.incarnation + 1, "{start:?}");
+        assert_eq!(next.lost_leases, lost_leases, "{start:?}");
+        before = next.holder;
+    }
+    assert_eq!(stage.status(run.id).await, Status::Queued);
+}
+
 /// Who knows a worker's name finds its latest start, in its own organization alone.
 pub async fn a_worker_is_found_by_its_name_in_its_organization(fixture: &Fixture) {
     let workers = &fixture.ports.workers;
     let ours = Some(fixture.organization);
     for (organization, name) in [(ours, "a"), (ours, "a"), (ours, "b"), (None, "c")] {
-        let registered = workers.register(organization, name).await;
+        let registered = workers.register(organization, name, None).await;
         registered.expect("a start");
     }
     let find = async |organization, name| {
@@ -76,7 +118,7 @@ pub async fn a_new_start_loses_what_the_one_before_held(fixture: &Fixture) {
         .await
         .expect("it is running");
 
-    let registered = fixture.ports.workers.register(None, "embedded").await;
+    let registered = fixture.ports.workers.register(None, "embedded", None).await;
 
     let registered = registered.expect("a second start");
     assert_eq!(registered.lost_leases, 4);
@@ -99,7 +141,7 @@ pub async fn a_new_start_fails_the_idle_sessions_of_the_one_before(fixture: &Fix
     stage.say(&first, success(output())).await;
     let second = stage.start(stage.new_run_in(first.session_id)).await;
 
-    let registered = fixture.ports.workers.register(None, "embedded").await;
+    let registered = fixture.ports.workers.register(None, "embedded", None).await;
 
     assert_eq!(registered.expect("a second start").lost_leases, 0);
     let session = stage.session(first.session_id).await;
@@ -115,7 +157,7 @@ pub async fn a_new_start_loses_nothing_of_another_worker(fixture: &Fixture) {
     let kept = stage.begun().await;
     stage.say(&kept, success(output())).await;
 
-    let registered = fixture.ports.workers.register(None, "other").await;
+    let registered = fixture.ports.workers.register(None, "other", None).await;
 
     assert_eq!(registered.expect("a first start").lost_leases, 0);
     assert_eq!(stage.run(run.id).await, run);
@@ -183,12 +225,12 @@ pub async fn of_a_drain_and_a_finish_at_once_no_session_is_left(fixture: &Fixtur
     let stage = Stage::new(fixture).await;
     let workers = &fixture.ports.workers;
     for _ in 0..10 {
-        let registered = workers.register(None, "embedded").await;
+        let registered = workers.register(None, "embedded", None).await;
         let holder = registered.expect("a start").holder;
         let mut held = Vec::new();
         for _ in 0..3 {
             let run = stage.started().await;
-            let request = windlass_application::ports::runs::LeaseRequest {
+            let request = LeaseRequest {
                 holder,
                 ..stage.lease_request()
             };
@@ -227,10 +269,10 @@ pub async fn a_new_start_is_not_draining(fixture: &Fixture) {
     let run = stage.started().await;
 
     let registered = workers
-        .register(None, "embedded")
+        .register(None, "embedded", None)
         .await
         .expect("a second start");
-    let request = windlass_application::ports::runs::LeaseRequest {
+    let request = LeaseRequest {
         holder: registered.holder,
         ..stage.lease_request()
     };
@@ -245,7 +287,7 @@ pub async fn an_earlier_start_drains_nothing(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
     let workers = &fixture.ports.workers;
     let latest = workers
-        .register(None, "embedded")
+        .register(None, "embedded", None)
         .await
         .expect("a second start")
         .holder;
@@ -258,7 +300,7 @@ pub async fn an_earlier_start_drains_nothing(fixture: &Fixture) {
 
     let is_lost = matches!(drained, Err(WriteError::Refused(Refusal::LeaseLost { .. })));
     assert!(is_lost, "{drained:?}");
-    let request = windlass_application::ports::runs::LeaseRequest {
+    let request = LeaseRequest {
         holder: latest,
         ..stage.lease_request()
     };

@@ -193,6 +193,8 @@ CREATE TABLE worker (
     incarnation bigint NOT NULL,
     draining boolean NOT NULL,
     last_seen_at bigint NOT NULL,
+    -- What the worker calls its latest start, so that it is told from one said again.
+    start text COLLATE "C",
     CONSTRAINT worker_key PRIMARY KEY (id)
 );
 

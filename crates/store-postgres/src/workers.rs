@@ -23,12 +23,13 @@ use crate::store::PostgresStore;
 
 #[async_trait]
 impl Workers for PostgresStore {
-    async fn register(
+    async fn register<'start>(
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
+        start: Option<&'start str>,
     ) -> Result<Registered, WriteError> {
-        let holder = self.next_start(organization, name).await?;
+        let holder = self.next_start(organization, name, start).await?;
         let mut registered = Registered {
             holder,
             lost_leases: 0,
@@ -162,22 +163,28 @@ impl PostgresStore {
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
+        start: Option<&str>,
     ) -> Result<Holder, WriteError> {
         let at = self.now();
         let organization_id = organization.map(OrganizationContext::organization_id);
         let row: StartRow = sqlx::query_as(
-            "INSERT INTO worker (id, organization_id, name, incarnation, draining, last_seen_at)
-             VALUES ($1, $2, $3, 1, false, $4)
+            // Null equals nothing: a start that has no name is always a new one.
+            "INSERT INTO worker
+                 (id, organization_id, name, incarnation, draining, last_seen_at, start)
+             VALUES ($1, $2, $3, 1, false, $4, $5)
              ON CONFLICT (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'), name)
              DO UPDATE
-             SET incarnation = worker.incarnation + 1, draining = false,
-                 last_seen_at = excluded.last_seen_at
+             SET incarnation = CASE WHEN worker.start = excluded.start
+                     THEN worker.incarnation ELSE worker.incarnation + 1 END,
+                 draining = worker.draining AND coalesce(worker.start = excluded.start, false),
+                 last_seen_at = excluded.last_seen_at, start = excluded.start
              RETURNING id, incarnation",
         )
         .bind(Id(WorkerId::new(at, random::random()).uuid()))
         .bind(organization_id.map(|id| Id(id.uuid())))
         .bind(name)
         .bind(At(at))
+        .bind(start)
         .fetch_one(self.pool())
         .await
         .map_err(store_error)?;

@@ -23,12 +23,13 @@ use crate::transaction::Transaction;
 
 #[async_trait]
 impl Workers for SqliteStore {
-    async fn register(
+    async fn register<'start>(
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
+        start: Option<&'start str>,
     ) -> Result<Registered, WriteError> {
-        let holder = self.next_start(organization, name).await?;
+        let holder = self.next_start(organization, name, start).await?;
         let mut registered = Registered {
             holder,
             lost_leases: 0,
@@ -155,21 +156,27 @@ impl SqliteStore {
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
+        start: Option<&str>,
     ) -> Result<Holder, WriteError> {
         let mut transaction = self.begin(None).await?;
         let at = transaction.at();
         let organization_id = organization.map(OrganizationContext::organization_id);
         let row: StartRow = sqlx::query_as(
-            "INSERT INTO worker (id, organization_id, name, incarnation, draining, last_seen_at)
-             VALUES (?, ?, ?, 1, 0, ?)
+            // Null equals nothing: a start that has no name is always a new one.
+            "INSERT INTO worker
+                 (id, organization_id, name, incarnation, draining, last_seen_at, start)
+             VALUES (?, ?, ?, 1, 0, ?, ?)
              ON CONFLICT (ifnull(organization_id, x''), name) DO UPDATE
-             SET incarnation = incarnation + 1, draining = 0, last_seen_at = excluded.last_seen_at
+             SET incarnation = iif(start = excluded.start, incarnation, incarnation + 1),
+                 draining = iif(start = excluded.start, draining, 0),
+                 last_seen_at = excluded.last_seen_at, start = excluded.start
              RETURNING id, incarnation",
         )
         .bind(Id(WorkerId::new(at, random::random()).uuid()))
         .bind(organization_id.map(|id| Id(id.uuid())))
         .bind(name)
         .bind(At(at))
+        .bind(start)
         .fetch_one(transaction.connection().await?)
         .await
         .map_err(store_error)?;

@@ -207,7 +207,7 @@ async fn a_broken_row_keeps_no_worker_from_starting_anew() {
         .fixture
         .ports
         .workers
-        .register(None, "embedded")
+        .register(None, "embedded", None)
         .await;
 
     assert_eq!(registered.expect("a second start").lost_leases, 1);

@@ -7,6 +7,7 @@ mod finishes;
 mod leased;
 mod traces;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +15,12 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use reqwest::header::{CONTENT_TYPE, HeaderValue, TRAILER};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 use tracing::error;
 use windlass_domain::Timestamp;
 use windlass_domain::file::Extraction;
@@ -47,6 +49,7 @@ use self::call::{Server, answered, answered_once, segment};
 use self::content::{Content, hexadecimal};
 use self::finishes::{Finishes, status};
 use self::leased::{Leased, NotUnderstood, leased_run, opened};
+use crate::backoff::Backoff;
 use crate::protocol::{
     Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
     LeaseRequest, Leases, Progress, Protocol, ProtocolError, Question, Registration, Renewal,
@@ -64,11 +67,16 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// How long a content may be on its way.
 const SENDING: Duration = Duration::from_secs(15 * 60);
 
+/// How long a file is sent again where it does not arrive: long enough for a server to start anew. Where
+/// the lease is lost before, its agent is stopped, and this with it.
+const AGAIN: Duration = Duration::from_secs(60);
+
 /// What a header's text may not hold as it is: what is no ASCII, neither.
 const HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 
 /// The protocol over HTTP, with a key of scope `worker` or `full`. It makes each call once: who calls
-/// knows which to repeat, and for how long.
+/// knows which to repeat, and for how long. But for files: their content comes once, and is kept here for
+/// as long as it takes to arrive.
 pub struct HttpProtocol {
     server: Arc<Server>,
     finishes: Finishes,
@@ -125,9 +133,14 @@ impl HttpProtocol {
 
 #[async_trait]
 impl Protocol for HttpProtocol {
-    async fn register(&self, worker: &str) -> Result<Registration, ProtocolError> {
+    async fn register(
+        &self,
+        worker: &str,
+        start: Option<&str>,
+    ) -> Result<Registration, ProtocolError> {
         let body = RegisterWorkerBody {
             worker: worker.to_owned(),
+            start: start.map(str::to_owned),
         };
         let request = self.server.request(Method::POST, "workers").json(&body);
         let start: WorkerStartBody = answered(request).await?;
@@ -221,30 +234,34 @@ impl Protocol for HttpProtocol {
     }
 
     async fn store_file(&self, lease: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError> {
-        let first = match &file.extraction {
+        let data = match &file.extraction {
             Extraction::None => None,
             Extraction::Taken(data) => Some(data.to_string().into_bytes()),
             Extraction::Failed => Some(Value::Null.to_string().into_bytes()),
         };
-        let mut request = self.sends(lease, "files", &file.file_name, &file.file_type);
-        if let Some(metadata) = file.metadata {
-            request = request.header(METADATA, header(&Value::Object(metadata).to_string()));
-        }
-        if let Some(first) = &first {
-            request = request.header(EXTRACTION_BYTES, first.len());
-        }
-        let (content, broke) = Content::new(first, file.content);
-        let request = request
-            .header(TRAILER, SHA256)
-            .body(reqwest::Body::wrap(content));
-        let kept = answered::<FileKeptBody>(request).await;
-        let kept = kept.map_err(|error| match broke.why() {
-            // The server is not to blame, and cannot get it another time.
-            Some(why) => ProtocolError::Refused {
-                message: format!("the file did not arrive whole: {why}"),
-            },
-            None => error,
-        })?;
+        let data_length = data.as_ref().map(Vec::len);
+        let metadata = file.metadata.map(|it| Value::Object(it).to_string());
+        let content = Content::keep(data.unwrap_or_default(), file.content).await;
+        let content = content.map_err(not_whole)?;
+        let again_until = Instant::now() + AGAIN;
+        let mut backoff = Backoff::default();
+        let kept = loop {
+            let mut request = self.sends(lease, "files", &file.file_name, &file.file_type);
+            if let Some(metadata) = &metadata {
+                request = request.header(METADATA, header(metadata));
+            }
+            if let Some(length) = data_length {
+                request = request.header(EXTRACTION_BYTES, length);
+            }
+            let request = request.header(SHA256, content.sha256());
+            let body = content.body().map_err(not_whole)?;
+            match answered::<FileKeptBody>(request.body(body)).await {
+                Err(ProtocolError::Unavailable { .. }) if Instant::now() < again_until => {
+                    tokio::time::sleep(backoff.next()).await;
+                }
+                said => break said?,
+            }
+        };
         let storage_id = kept.storage_id.as_deref().map(StorageId::parse);
         Ok(Kept {
             storage_id: storage_id.transpose().map_err(|_| unclear("storage_id"))?,
@@ -437,6 +454,13 @@ fn texts(ids: &[impl ToString]) -> Vec<String> {
         .take(MAX_NAMED)
         .map(ToString::to_string)
         .collect()
+}
+
+/// What came from the agent, or what was kept of it, cannot be read: no server is to blame.
+fn not_whole(error: io::Error) -> ProtocolError {
+    ProtocolError::Refused {
+        message: format!("the file did not arrive whole: {error}"),
+    }
 }
 
 /// A text as a header holds it.

@@ -30,8 +30,13 @@ pub const MAX_SCREENSHOT_BYTES: usize = 2 * 1024 * 1024;
 /// The calls of a worker. Each may be repeated with the same content and has the same effect.
 #[async_trait]
 pub trait Protocol: Send + Sync {
-    /// A start of the worker: what the one before it held is lost at once.
-    async fn register(&self, worker: &str) -> Result<Registration, ProtocolError>;
+    /// A start of the worker: what the one before it held is lost at once. `start` names it, so that
+    /// it is known where this call is made again; without a name each call is another start.
+    async fn register(
+        &self,
+        worker: &str,
+        start: Option<&str>,
+    ) -> Result<Registration, ProtocolError>;
 
     /// Waits up to `request.wait` for runs to do, or until one of `request.held` should stop.
     ///

@@ -108,8 +108,11 @@ impl Worker {
     /// [`WorkerError`] where the server does not let it work.
     pub async fn register(&self) -> Result<Registration, WorkerError> {
         let mut backoff = Backoff::default();
+        // Without randomness a call that is made again is another start, which takes over from the first.
+        let start = getrandom::u64().map(|start| format!("{start:016x}")).ok();
         loop {
-            match self.protocol.register(&self.name).await {
+            let registered = self.protocol.register(&self.name, start.as_deref());
+            match registered.await {
                 Ok(registration) => return Ok(registration),
                 Err(ProtocolError::Unavailable { message }) => {
                     warn!(

@@ -46,7 +46,11 @@ async fn register_worker(
 ) -> Result<Response, ApiError> {
     let register = &api.worker_calls.register_worker;
     let started = register
-        .execute(Some(speaker.organization()), &body.worker)
+        .execute(
+            Some(speaker.organization()),
+            &body.worker,
+            body.start.as_deref(),
+        )
         .await?;
     let body = WorkerStartBody {
         id: started.holder.worker_id.to_string(),

@@ -35,7 +35,7 @@ impl<'a> Held<'a> {
     /// The run that waits.
     pub(crate) async fn next(fixture: &'a Fixture) -> Self {
         let ports = &fixture.application.ports;
-        let start = ports.workers.register(None, "scraper").await.unwrap();
+        let start = ports.workers.register(None, "scraper", None).await.unwrap();
         let leased = ports
             .runs
             .lease(LeaseRequest {

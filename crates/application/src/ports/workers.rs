@@ -31,11 +31,13 @@ pub struct Registered {
 pub trait Workers: Send + Sync {
     /// A new start of the worker of this name. What the one before it held is lost and its idle
     /// sessions fail before the new one leases anything: each scene in a transaction of its own,
-    /// the number first. `organization` is None for an embedded worker.
-    async fn register(
+    /// the number first. `organization` is None for an embedded worker. What was heard as this `start`
+    /// last is no new one: it has its number already, and what it holds it keeps.
+    async fn register<'start>(
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
+        start: Option<&'start str>,
     ) -> Result<Registered, WriteError>;
 
     /// The latest start of the organization's worker of this name.

@@ -32,21 +32,27 @@ pub struct WorkerStart {
 
 impl RegisterWorker {
     /// A new start of the worker of this name; the one before it is gone from now on.
-    /// `organization` is None for the embedded worker alone.
+    /// `organization` is None for the embedded worker alone. `start` is what the worker calls this
+    /// start: said again, it is the same.
     ///
     /// # Errors
-    /// `Invalid` where the name is none.
+    /// `Invalid` where the name is none, or that of the start.
     pub async fn execute(
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
+        start: Option<&str>,
     ) -> Result<WorkerStart, CallError> {
         let mut problems = Vec::new();
         let name = field::name("worker", name, &mut problems);
+        let start = start.map(|start| field::name("start", start, &mut problems));
         if !problems.is_empty() {
             return Err(CallError::Invalid(problems));
         }
-        let registered = self.workers.register(organization, &name).await;
+        let registered = self
+            .workers
+            .register(organization, &name, start.as_deref())
+            .await;
         let registered =
             registered.map_err(|error| CallError::of_write(error, Resource::TaskRun))?;
         self.announcer.announce(&registered.signals).await;

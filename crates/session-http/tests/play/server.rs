@@ -134,7 +134,7 @@ fn unused<T>() -> Result<T, ProtocolError> {
 
 #[async_trait]
 impl Protocol for Server {
-    async fn register(&self, _: &str) -> Result<Registration, ProtocolError> {
+    async fn register(&self, _: &str, _: Option<&str>) -> Result<Registration, ProtocolError> {
         unused()
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Worker {
     organization_id: Option<OrganizationId>,
     name: String,
     incarnation: u32,
+    /// What it calls its latest start.
+    start: Option<String>,
     /// Whether it leases nothing any more.
     pub(super) draining: bool,
     /// When it began to drain, or, before that, to start.
@@ -27,16 +29,17 @@ pub(super) struct Worker {
 
 #[async_trait]
 impl Workers for MemoryStore {
-    async fn register(
+    async fn register<'start>(
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
+        start: Option<&'start str>,
     ) -> Result<Registered, WriteError> {
         let organization_id = organization.map(OrganizationContext::organization_id);
         // The number first: from then on earlier starts lease nothing.
         let holder = self
             .transact("Workers::register", |state, at| {
-                Ok::<_, WriteError>(state.next_start(organization_id, name, at))
+                Ok::<_, WriteError>(state.next_start(organization_id, name, start, at))
             })
             .await?;
         let mut registered = Registered {
@@ -176,15 +179,19 @@ impl State {
         &mut self,
         organization_id: Option<OrganizationId>,
         name: &str,
+        start: Option<&str>,
         at: Timestamp,
     ) -> Holder {
         let mut workers = self.workers.iter_mut();
         let known = workers
             .find(|(_, worker)| worker.organization_id == organization_id && worker.name == name);
         if let Some((id, worker)) = known {
-            worker.incarnation += 1;
-            worker.draining = false;
-            worker.left_at = at;
+            if start.is_none() || worker.start.as_deref() != start {
+                worker.incarnation += 1;
+                worker.draining = false;
+                worker.left_at = at;
+                worker.start = start.map(str::to_owned);
+            }
             worker.last_seen_at = at;
             return Holder {
                 worker_id: *id,
@@ -196,6 +203,7 @@ impl State {
             organization_id,
             name: name.to_owned(),
             incarnation: 1,
+            start: start.map(str::to_owned),
             draining: false,
             left_at: at,
             last_seen_at: at,

@@ -101,12 +101,14 @@ async fn wait(world: &World) {
 }
 
 async fn register(world: &Rc<World>, plan: &WorkerPlan) -> Option<Holder> {
+    let start = world.chaos.draw(|chance| chance.below(usize::MAX));
     while !world.is_over() {
         let (organization, name) = (plan.organization, plan.name);
         let called = world.call(move |replica| -> Served<_> {
             Box::pin(async move {
                 let register = &replica.calls.register_worker;
-                register.execute(organization, name).await
+                let start = start.to_string();
+                register.execute(organization, name, Some(&start)).await
             })
         });
         if let Some(Ok(start)) = called.await {

@@ -255,7 +255,7 @@ async fn a_broken_row_keeps_no_worker_from_starting_anew() {
     database.execute("UPDATE run SET state = '{}'").await;
     let whole = stage.leased().await;
 
-    let registered = fixture.ports.workers.register(None, "embedded").await;
+    let registered = fixture.ports.workers.register(None, "embedded", None).await;
 
     assert_eq!(registered.expect("a second start").lost_leases, 1);
     assert_eq!(stage.status(whole.id).await, Status::Queued);

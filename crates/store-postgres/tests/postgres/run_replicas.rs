@@ -36,7 +36,11 @@ async fn leases_of_two_replicas_share_nothing() {
 
     let lease_all = async |fixture: &Fixture, name: &str| {
         let workers = &fixture.ports.workers;
-        let holder = workers.register(None, name).await.expect("a start").holder;
+        let holder = workers
+            .register(None, name, None)
+            .await
+            .expect("a start")
+            .holder;
         let mut leased = Vec::new();
         let mut nothing = 0;
         // What the other has locked at this moment is left out, and not lost.
@@ -155,7 +159,7 @@ async fn a_new_start_finds_what_a_lease_under_way_brings_to_the_one_before() {
 
     let (leased, registered) = tokio::join!(
         fixture.ports.runs.lease(stage.lease_request()),
-        other.ports.workers.register(None, "embedded"),
+        other.ports.workers.register(None, "embedded", None),
     );
 
     let registered = registered.expect("a second start");

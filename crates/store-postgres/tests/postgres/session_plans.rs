@@ -147,7 +147,7 @@ async fn a_sweep_of_workers_reads_what_it_takes_whatever_others_keep() {
          FROM session, generate_series(1, {BACKLOG})"
     );
     execute(&database, &copies).await;
-    let registered = fixture.ports.workers.register(None, "leaving").await;
+    let registered = fixture.ports.workers.register(None, "leaving", None).await;
     let request = LeaseRequest {
         holder: registered.expect("a start").holder,
         ..stage.lease_request()

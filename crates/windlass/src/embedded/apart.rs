@@ -90,9 +90,13 @@ impl OnServer {
 
 #[async_trait]
 impl Protocol for OnServer {
-    async fn register(&self, worker: &str) -> Result<Registration, ProtocolError> {
-        let worker = worker.to_owned();
-        self.call(|it| async move { it.register(&worker).await })
+    async fn register(
+        &self,
+        worker: &str,
+        start: Option<&str>,
+    ) -> Result<Registration, ProtocolError> {
+        let (worker, start) = (worker.to_owned(), start.map(str::to_owned));
+        self.call(|it| async move { it.register(&worker, start.as_deref()).await })
             .await
     }
 

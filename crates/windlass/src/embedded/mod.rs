@@ -127,8 +127,13 @@ impl InProcess {
 
 #[async_trait]
 impl Protocol for InProcess {
-    async fn register(&self, worker: &str) -> Result<Registration, ProtocolError> {
-        let started = self.calls.register_worker.execute(None, worker).await;
+    async fn register(
+        &self,
+        worker: &str,
+        start: Option<&str>,
+    ) -> Result<Registration, ProtocolError> {
+        let register = &self.calls.register_worker;
+        let started = register.execute(None, worker, start).await;
         let started = started.map_err(of_call)?;
         *self.holder() = Some(started.holder);
         Ok(Registration {

@@ -436,7 +436,7 @@ async fn a_new_start_loses_what_the_one_before_it_had_begun() {
     world.agent.waiting.notified().await;
 
     let next = protocol(&world.application);
-    let registration = next.register("embedded").await.unwrap();
+    let registration = next.register("embedded", None).await.unwrap();
 
     assert_eq!(registration.lost_leases, 1);
     let ended = world.wait(run_id).await;

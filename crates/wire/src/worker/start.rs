@@ -6,10 +6,14 @@ use utoipa::ToSchema;
 /// A start of a worker.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"worker": "scraper-1"}))]
+#[schema(example = json!({"worker": "scraper-1", "start": "9f2c41d07be85a63"}))]
 pub struct RegisterWorkerBody {
     /// The worker's name, unlike that of any other of the organization: 1 to 255 characters.
     pub worker: String,
+    /// What the worker calls this start, such as a random text: the call made again with the same one
+    /// is no new start. 1 to 255 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
 }
 
 /// A worker that has started.

@@ -1,97 +1,89 @@
-//! A content on its way to the server, with its checksum behind it: it is sent while it comes, so that
-//! nobody knows it before.
+//! A content on its way to the server. It is kept here until it has arrived: an agent gives it once, and
+//! a network may want it twice.
 
-use std::io;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::io::{self, Write};
 
-use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use http_body::{Body, Frame};
-use reqwest::header::{HeaderMap, HeaderValue};
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use reqwest::Body;
 use sha2::{Digest, Sha256};
-use windlass_wire::worker::activity::SHA256;
+use tempfile::NamedTempFile;
+use tokio::task::spawn_blocking;
+use tokio_util::io::ReaderStream;
 
-/// A content that is streamed, and a trailer with its SHA-256.
+/// The longest content that is kept in memory, in bytes. The rest of a longer one lies in a temporary
+/// file, which nobody else may read.
+const IN_MEMORY: usize = 1024 * 1024;
+
+/// A content, whole.
 pub(super) struct Content {
-    /// What comes before the content and is no part of it.
-    first: Option<Bytes>,
-    /// Only ever asked through `&mut`; a body must be `Sync`, and a stream is not.
-    content: Mutex<BoxStream<'static, io::Result<Bytes>>>,
-    /// None once the trailer is sent.
-    hash: Option<Sha256>,
-    broke: Broke,
-}
-
-/// Why the content itself broke off, where it did.
-#[derive(Clone, Default)]
-pub(super) struct Broke(Arc<OnceLock<String>>);
-
-impl Broke {
-    pub(super) fn why(&self) -> Option<&str> {
-        self.0.get().map(String::as_str)
-    }
+    /// What is sent before the content and is no part of it.
+    before: Bytes,
+    /// Its beginning, or all of it.
+    start: Bytes,
+    rest: Option<NamedTempFile>,
+    sha256: String,
 }
 
 impl Content {
-    pub(super) fn new(
-        first: Option<Vec<u8>>,
-        content: BoxStream<'static, io::Result<Bytes>>,
-    ) -> (Self, Broke) {
-        let broke = Broke::default();
-        let content = Self {
-            first: first.filter(|first| !first.is_empty()).map(Bytes::from),
-            content: Mutex::new(content),
-            hash: Some(Sha256::new()),
-            broke: broke.clone(),
+    /// Takes all of it.
+    ///
+    /// # Errors
+    /// It breaks off, or this machine has no room for it.
+    pub(super) async fn keep(
+        before: Vec<u8>,
+        mut content: BoxStream<'static, io::Result<Bytes>>,
+    ) -> io::Result<Self> {
+        let (mut start, mut rest, mut hash) = (BytesMut::new(), None, Sha256::new());
+        while let Some(bytes) = content.try_next().await? {
+            hash.update(&bytes);
+            if rest.is_none() && start.len() + bytes.len() <= IN_MEMORY {
+                start.extend_from_slice(&bytes);
+            } else {
+                rest = Some(with(rest, bytes).await?);
+            }
+        }
+        Ok(Self {
+            before: before.into(),
+            start: start.freeze(),
+            rest,
+            sha256: hexadecimal(&hash.finalize()),
+        })
+    }
+
+    /// What its bytes are told from others by, in hexadecimal digits.
+    pub(super) fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// All that is to be sent.
+    ///
+    /// # Errors
+    /// What was kept cannot be read.
+    pub(super) fn body(&self) -> io::Result<Body> {
+        let Some(rest) = &self.rest else {
+            return Ok(Body::from([&self.before[..], &self.start[..]].concat()));
         };
-        (content, broke)
+        // With a place of its own in the file: an earlier try may still be reading.
+        let rest = tokio::fs::File::from_std(rest.reopen()?);
+        let parts = stream::iter([Ok(self.before.clone()), Ok(self.start.clone())])
+            .chain(ReaderStream::new(rest))
+            .map_ok(Frame::data);
+        Ok(Body::wrap(StreamBody::new(parts)))
     }
 }
 
-impl Body for Content {
-    type Data = Bytes;
-    type Error = io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
-        }
-        if self.hash.is_none() {
-            return Poll::Ready(None);
-        }
-        let content = match self.content.get_mut() {
-            Ok(content) => content,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        let next = ready!(content.poll_next_unpin(context));
-        Poll::Ready(match next {
-            Some(Ok(bytes)) => {
-                if let Some(hash) = &mut self.hash {
-                    hash.update(&bytes);
-                }
-                Some(Ok(Frame::data(bytes)))
-            }
-            Some(Err(error)) => {
-                // The first word of it is the one that counts.
-                let _ = self.broke.0.set(error.to_string());
-                self.hash = None;
-                Some(Err(error))
-            }
-            None => self.hash.take().map(|hash| {
-                let mut trailers = HeaderMap::new();
-                if let Ok(value) = HeaderValue::from_str(&hexadecimal(&hash.finalize())) {
-                    trailers.insert(SHA256, value);
-                }
-                Ok(Frame::trailers(trailers))
-            }),
-        })
-    }
+/// The file with these bytes at its end.
+async fn with(file: Option<NamedTempFile>, bytes: Bytes) -> io::Result<NamedTempFile> {
+    let written = spawn_blocking(move || {
+        let mut file = file.map_or_else(NamedTempFile::new, Ok)?;
+        file.write_all(&bytes)?;
+        Ok(file)
+    });
+    written.await.map_err(io::Error::other)?
 }
 
 /// Bytes in hexadecimal digits.
@@ -101,10 +93,10 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
+    use http_body_util::BodyExt;
     use secrecy::SecretString;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
     use windlass_domain::Timestamp;
     use windlass_domain::file::Extraction;
     use windlass_domain::id::{Random, RunId};
@@ -114,37 +106,57 @@ mod tests {
     use crate::http::HttpProtocol;
     use crate::protocol::{CapturedFile, LeaseKey, Protocol};
 
-    /// What a server gets of a request whose body is in chunks.
-    async fn received(listener: TcpListener) -> io::Result<String> {
-        let (mut stream, _) = listener.accept().await?;
-        let mut received = Vec::new();
-        // The last chunk has no bytes, and trailers end with an empty line.
-        while !(received.ends_with(b"\r\n\r\n") && memory_has(&received, b"\r\n0\r\n")) {
-            received.push(stream.read_u8().await?);
+    #[tokio::test]
+    async fn a_long_content_can_be_sent_as_often_as_it_takes() {
+        let part = Bytes::from(vec![7; IN_MEMORY / 2 + 1]);
+        let parts: Vec<_> = (0..5).map(|_| Ok(part.clone())).collect();
+
+        let kept = Content::keep(b"data".to_vec(), stream::iter(parts).boxed()).await;
+
+        let kept = kept.unwrap();
+        let content = part.repeat(5);
+        assert_eq!(kept.sha256(), hexadecimal(&Sha256::digest(&content)));
+        for _ in 0..2 {
+            let sent = kept.body().unwrap().collect().await.unwrap().to_bytes();
+            assert_eq!(sent.len(), content.len() + 4);
+            assert!(sent.starts_with(b"data") && sent.ends_with(&content));
         }
-        let body = r#"{"storage_id": null, "cancel": false, "request_id": "req_1"}"#;
-        let length = body.len();
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
-        stream.write_all((head + body).as_bytes()).await?;
-        Ok(String::from_utf8_lossy(&received).into_owned())
     }
 
-    fn memory_has(bytes: &[u8], part: &[u8]) -> bool {
-        bytes.windows(part.len()).any(|window| window == part)
+    /// Reads a request of a short body whole.
+    async fn request(stream: &mut TcpStream) -> String {
+        let mut received = String::new();
+        while !received.ends_with("\r\n\r\nnullabc") {
+            received.push(char::from(stream.read_u8().await.unwrap()));
+        }
+        received
     }
 
     #[tokio::test]
-    async fn a_file_goes_in_chunks_with_its_checksum_behind_it() {
+    async fn a_file_whose_answer_is_lost_is_sent_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(received(listener));
+        let server = tokio::spawn(async move {
+            let (mut unanswered, _) = listener.accept().await.unwrap();
+            let first = request(&mut unanswered).await;
+            drop(unanswered);
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let second = request(&mut stream).await;
+            let body = r#"{"storage_id": null, "cancel": false, "request_id": "req_1"}"#;
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            [first, second]
+        });
         let protocol = HttpProtocol::new(&url, SecretString::from("sk_test_1")).unwrap();
         let file = CapturedFile {
             file_name: "a b.pdf".to_owned(),
             file_type: "application/pdf".to_owned(),
             metadata: None,
             extraction: Extraction::Failed,
-            content: Box::pin(stream::iter([Ok("abc".into())])),
+            content: stream::iter([Ok("abc".into())]).boxed(),
         };
         let lease = LeaseKey {
             run_id: RunId::new(Timestamp::EPOCH, Random([1; 10])),
@@ -153,17 +165,17 @@ mod tests {
 
         protocol.store_file(lease, file).await.unwrap();
 
-        let received = server.await.unwrap().unwrap();
-        for part in [
-            "authorization: Bearer sk_test_1\r\n",
-            "windlass-epoch: 3\r\n",
-            "windlass-file-name: a%20b.pdf\r\n",
-            "windlass-extraction-bytes: 4\r\n",
-            "\r\nnull\r\n",
-            "\r\nabc\r\n0\r\nwindlass-sha256: \
-             ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\r\n\r\n",
-        ] {
-            assert!(received.contains(part), "{part:?} is not in {received}");
+        for received in server.await.unwrap() {
+            for part in [
+                "authorization: Bearer sk_test_1\r\n",
+                "windlass-epoch: 3\r\n",
+                "windlass-file-name: a%20b.pdf\r\n",
+                "windlass-extraction-bytes: 4\r\n",
+                "windlass-sha256: \
+                 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\r\n",
+            ] {
+                assert!(received.contains(part), "{part:?} is not in {received}");
+            }
         }
     }
 }

@@ -180,7 +180,7 @@ fn unused<T>() -> Result<T, ProtocolError> {
 
 #[async_trait]
 impl Protocol for Server {
-    async fn register(&self, _: &str) -> Result<Registration, ProtocolError> {
+    async fn register(&self, _: &str, _: Option<&str>) -> Result<Registration, ProtocolError> {
         self.hear(Call::Register);
         Ok(Registration {
             incarnation: 7,
