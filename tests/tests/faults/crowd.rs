@@ -1,11 +1,12 @@
 //! Runs of many people, of which half may be repeated and half may not, and what must have become of
 //! them.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::ensure;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use windlass_demo_site::{PASSWORD, User};
 use windlass_tests::{Calls, Client, World};
@@ -30,12 +31,30 @@ struct Started {
 }
 
 impl Crowd {
-    /// Starts so many, each with a user of its own.
-    pub(crate) async fn start(world: &World, count: usize) -> anyhow::Result<Self> {
-        let once = world.task(json!({})).await?;
-        let repeated = world.task(json!({"max_attempts": 25})).await?;
+    /// Starts one for each of these users of the website, for the server's own worker.
+    pub(crate) async fn start(world: &World, users: Range<usize>) -> anyhow::Result<Self> {
+        Self::start_with(world, users, json!({})).await
+    }
+
+    /// Starts one for each of these users of the website, for the workers of a pool.
+    pub(crate) async fn start_in(
+        world: &World,
+        users: Range<usize>,
+        pool: &str,
+    ) -> anyhow::Result<Self> {
+        Self::start_with(world, users, json!({"pool": pool})).await
+    }
+
+    async fn start_with(
+        world: &World,
+        users: Range<usize>,
+        mut settings: Value,
+    ) -> anyhow::Result<Self> {
+        let once = world.task(settings.clone()).await?;
+        settings["max_attempts"] = json!(25);
+        let repeated = world.task(settings).await?;
         let mut runs = Vec::new();
-        for number in 0..count {
+        for number in users {
             let user = world.user(number)?;
             let credential_id = world.credential(&user, PASSWORD).await?;
             let is_repeated = number % 2 == 1;
@@ -83,44 +102,69 @@ impl Crowd {
 
     /// Of what may be repeated nine in ten complete, but for those that their caller canceled.
     pub(crate) async fn what_may_be_repeated_completes(&self, world: &World) -> anyhow::Result<()> {
-        let meant = self
-            .0
-            .iter()
-            .filter(|run| run.is_repeated && !run.is_canceled);
-        let (mut all, mut completed) = (0, 0);
-        for run in meant {
-            let path = format!("/v2/task-runs/{}?include=storage", run.run_id);
-            let shown = world.client().get(&path).await?;
-            all += 1;
-            if shown["status"] == "completed" {
-                completed += 1;
-                ensure!(shown["output"] == run.user.expected_output(), "{shown}");
-                let files = shown["storage"].as_array().map_or(0, Vec::len);
-                ensure!(files > 0, "nothing was downloaded: {shown}");
-            } else {
-                let (run_id, status, errors) = (&run.run_id, &shown["status"], &shown["errors"]);
-                println!("{run_id} may be repeated, and is {status}: {errors}");
-            }
-        }
-        println!("{completed} of {all} runs that may be repeated completed");
+        let meant = self.0.iter().filter(|run| run.is_repeated);
+        let (completed, all) = completed(world, meant).await?;
         ensure!(completed * 10 >= all * 9, "{completed} of {all} completed");
         Ok(())
     }
 
-    /// Who may not be repeated has logged in once at most, as the website itself saw it.
-    pub(crate) fn what_may_not_is_not(&self, world: &World) -> anyhow::Result<()> {
-        let visits = world.site.visits().len();
-        ensure!(visits < VISITS_KEPT, "the website's log is not whole");
-        for run in self.0.iter().filter(|run| !run.is_repeated) {
-            let username = &run.user.username;
-            let logins = world.site.visit_count("POST", "/login", Some(username));
-            ensure!(
-                logins <= 1,
-                "{username} of {} logged in {logins} times",
-                run.run_id
-            );
-        }
-        println!("{visits} visits of the website, no second login of who may have but one");
+    /// All complete, but for those that their caller canceled.
+    pub(crate) async fn everything_completes(&self, world: &World) -> anyhow::Result<()> {
+        let (completed, all) = completed(world, self.0.iter()).await?;
+        ensure!(completed == all, "{completed} of {all} completed");
         Ok(())
     }
+
+    /// Nobody has logged in twice, as the website itself saw it.
+    pub(crate) fn nothing_is_repeated(&self, world: &World) -> anyhow::Result<()> {
+        logged_in_once(world, self.0.iter())
+    }
+
+    /// Who may not be repeated has logged in once at most, as the website itself saw it.
+    pub(crate) fn what_may_not_is_not(&self, world: &World) -> anyhow::Result<()> {
+        logged_in_once(world, self.0.iter().filter(|run| !run.is_repeated))
+    }
+}
+
+/// How many of these completed, with their output and files, of how many that nobody canceled.
+async fn completed<'a>(
+    world: &World,
+    runs: impl Iterator<Item = &'a Started>,
+) -> anyhow::Result<(usize, usize)> {
+    let (mut all, mut completed) = (0, 0);
+    for run in runs.filter(|run| !run.is_canceled) {
+        let path = format!("/v2/task-runs/{}?include=storage", run.run_id);
+        let shown = world.client().get(&path).await?;
+        all += 1;
+        if shown["status"] == "completed" {
+            completed += 1;
+            ensure!(shown["output"] == run.user.expected_output(), "{shown}");
+            let files = shown["storage"].as_array().map_or(0, Vec::len);
+            ensure!(files > 0, "nothing was downloaded: {shown}");
+        } else {
+            let (run_id, status, errors) = (&run.run_id, &shown["status"], &shown["errors"]);
+            println!("{run_id} is {status}: {errors}");
+        }
+    }
+    println!("{completed} of {all} runs completed");
+    Ok((completed, all))
+}
+
+fn logged_in_once<'a>(
+    world: &World,
+    runs: impl Iterator<Item = &'a Started>,
+) -> anyhow::Result<()> {
+    let visits = world.site.visits().len();
+    ensure!(visits < VISITS_KEPT, "the website's log is not whole");
+    for run in runs {
+        let username = &run.user.username;
+        let logins = world.site.visit_count("POST", "/login", Some(username));
+        ensure!(
+            logins <= 1,
+            "{username} of {} logged in {logins} times",
+            run.run_id
+        );
+    }
+    println!("{visits} visits of the website, no second login of who may have but one");
+    Ok(())
 }

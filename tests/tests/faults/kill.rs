@@ -34,7 +34,7 @@ async fn what_was_accepted_outlives_twenty_kills(
     site.slow("/invoices", SLOW);
     let server = Server::start_logging(&ground, &[], log).await?;
     let mut world = World::on(server, ground, site).await?;
-    let crowd = Crowd::start(&world, RUNS).await?;
+    let crowd = Crowd::start(&world, 0..RUNS).await?;
 
     let calls = Arc::new(Calls::default());
     let mut people = crowd.attend(&world, &[world.client()], &calls, &mut chance);

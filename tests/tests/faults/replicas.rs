@@ -43,7 +43,7 @@ async fn replicas_outlive_each_other_and_all_that_they_stand_on() -> anyhow::Res
     );
     let world = World::on(one?, ground, site).await?;
     let mut others = [Some(two?), Some(three?)];
-    let crowd = Crowd::start(&world, RUNS).await?;
+    let crowd = Crowd::start(&world, 0..RUNS).await?;
 
     let calls = Arc::new(Calls::default());
     let mut clients: Vec<Client> = others.iter().flatten().map(Server::client).collect();
