@@ -242,7 +242,7 @@ impl Protocol for HttpProtocol {
         let data_length = data.as_ref().map(Vec::len);
         let metadata = file.metadata.map(|it| Value::Object(it).to_string());
         let content = Content::keep(data.unwrap_or_default(), file.content).await;
-        let content = content.map_err(not_whole)?;
+        let content = content.map_err(|error| not_whole(&error))?;
         let again_until = Instant::now() + AGAIN;
         let mut backoff = Backoff::default();
         let kept = loop {
@@ -254,7 +254,7 @@ impl Protocol for HttpProtocol {
                 request = request.header(EXTRACTION_BYTES, length);
             }
             let request = request.header(SHA256, content.sha256());
-            let body = content.body().map_err(not_whole)?;
+            let body = content.body().map_err(|error| not_whole(&error))?;
             match answered::<FileKeptBody>(request.body(body)).await {
                 Err(ProtocolError::Unavailable { .. }) if Instant::now() < again_until => {
                     tokio::time::sleep(backoff.next()).await;
@@ -457,7 +457,7 @@ fn texts(ids: &[impl ToString]) -> Vec<String> {
 }
 
 /// What came from the agent, or what was kept of it, cannot be read: no server is to blame.
-fn not_whole(error: io::Error) -> ProtocolError {
+fn not_whole(error: &io::Error) -> ProtocolError {
     ProtocolError::Refused {
         message: format!("the file did not arrive whole: {error}"),
     }

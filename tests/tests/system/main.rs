@@ -8,7 +8,6 @@ mod commands;
 mod demo;
 mod destinations;
 mod event_stream;
-mod example_workers;
 mod first_start;
 mod interactions;
 mod keys;

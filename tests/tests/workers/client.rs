@@ -19,7 +19,8 @@ use windlass_worker::{
     Agent, Extraction, HttpProtocol, Outcome, RunContext, RunFailure, Worker, WorkerError,
 };
 
-use crate::worker::{PATIENCE, calls};
+use crate::process::PATIENCE;
+use crate::worker::calls;
 
 /// How many runs are done at once.
 const RUNS: usize = 32;

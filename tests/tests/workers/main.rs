@@ -1,8 +1,10 @@
-//! Workers of somebody else's, as processes of their own beside the built binary: the one of
-//! `examples/worker-rust`, and the calls of `docs/workers.md` as they stand there.
+//! Workers of somebody else's, as processes of their own beside the built binary: those of
+//! `examples/`, and the calls of `docs/workers.md` as they stand there.
 
 mod client;
+mod examples;
 mod page;
+mod process;
 mod processes;
 mod website;
 mod worker;

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::worker::PATIENCE;
+use crate::process::PATIENCE;
 
 /// A website. Its requests are numbered from 1, and the page that answers one has its number as title.
 pub(crate) struct Website {

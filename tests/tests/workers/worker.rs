@@ -1,23 +1,17 @@
-//! The worker of `examples/worker-rust` as a process, and a server for it.
+//! The worker of `examples/worker-rust`, and a server for it.
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
 use windlass_demo_site::WebhookReceiver;
 use windlass_tests::client::{http, text};
-use windlass_tests::server::KEY;
 use windlass_tests::{Backend, Client, Ground, Server};
 
+use crate::process::{PATIENCE, Process};
 use crate::website::Website;
-
-/// How long anything here may take, on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with a task that outside workers do, on a website.
 pub(crate) struct Place {
@@ -26,13 +20,6 @@ pub(crate) struct Place {
     pub(crate) task_id: String,
     source_id: String,
     ground: Ground,
-}
-
-/// The worker as a process. Dropped, it is killed.
-pub(crate) struct Process {
-    child: Child,
-    name: &'static str,
-    log: PathBuf,
 }
 
 impl Place {
@@ -104,52 +91,9 @@ impl Place {
     pub(crate) fn worker(&self, name: &'static str) -> anyhow::Result<Process> {
         let binary = std::env::var_os("WINDLASS_TEST_WORKER")
             .context("WINDLASS_TEST_WORKER is not set: run the tests with `cargo xtask test`")?;
-        let log = self.ground.folder().join(format!("{name}.log"));
-        let child = Command::new(binary)
-            .args(["--server", &self.server.url(), "--name", name])
-            .env("WINDLASS_KEY", KEY)
-            .stdin(Stdio::null())
-            .stderr(File::options().create(true).append(true).open(&log)?)
-            .kill_on_drop(true)
-            .spawn()
-            .context("failed to start the worker")?;
-        Ok(Process { child, name, log })
-    }
-}
-
-impl Process {
-    /// Sends it this signal.
-    pub(crate) async fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let id = self.child.id().context("the worker has ended already")?;
-        let sent = Command::new("kill")
-            .args([&format!("-{signal}"), &id.to_string()])
-            .status()
-            .await?;
-        ensure!(sent.success(), "kill ended with {sent}");
-        Ok(())
-    }
-
-    /// Waits until it has ended by itself.
-    pub(crate) async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
-        let ended = timeout(PATIENCE, self.child.wait()).await;
-        Ok(ended.with_context(|| format!("{} did not end: {:?}", self.name, self.logged()))??)
-    }
-
-    /// Waits until it has logged this.
-    pub(crate) async fn says(&self, what: &str) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let log = self.logged()?;
-            if log.contains(what) {
-                return Ok(());
-            }
-            ensure!(Instant::now() < deadline, "{} says only: {log}", self.name);
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    fn logged(&self) -> anyhow::Result<String> {
-        Ok(std::fs::read_to_string(&self.log)?)
+        let mut command = Command::new(binary);
+        command.args(["--server", &self.server.url(), "--name", name]);
+        Process::start(command, name, self.ground.folder())
     }
 }
 

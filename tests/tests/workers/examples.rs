@@ -1,24 +1,18 @@
 //! The workers of `examples/worker-python` and `examples/worker-playwright`, started as their READMEs
 //! say: processes of their own that do runs on the demo's website.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use rstest::rstest;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::process::Command;
 use windlass_demo_site::{DemoSite, PASSWORD, User};
 use windlass_test_servers::PYTHON;
 use windlass_tests::client::text;
-use windlass_tests::server::KEY;
 use windlass_tests::{Backend, World, history};
 
-/// How long anything here may take, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::process::Process;
 
 /// One of the examples.
 #[derive(Debug, Clone, Copy)]
@@ -61,49 +55,6 @@ impl Example {
     }
 }
 
-/// A worker. Dropped, it is killed.
-struct Process {
-    child: Child,
-    log: PathBuf,
-}
-
-impl Process {
-    /// Sends it this signal.
-    async fn signal(&self, signal: &str) -> anyhow::Result<()> {
-        let id = self.child.id().context("the worker has ended already")?;
-        let sent = Command::new("kill")
-            .args([&format!("-{signal}"), &id.to_string()])
-            .status()
-            .await?;
-        ensure!(sent.success(), "kill ended with {sent}");
-        Ok(())
-    }
-
-    /// Waits until it has ended by itself.
-    async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
-        let ended = timeout(PATIENCE, self.child.wait()).await;
-        Ok(ended.with_context(|| format!("it did not end: {:?}", self.logged()))??)
-    }
-
-    /// Waits until it has logged this.
-    async fn says(&self, what: &str) -> anyhow::Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.logged()?.contains(what) {
-            ensure!(
-                Instant::now() < deadline,
-                "it says only: {}",
-                self.logged()?
-            );
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(())
-    }
-
-    fn logged(&self) -> anyhow::Result<String> {
-        Ok(std::fs::read_to_string(&self.log)?)
-    }
-}
-
 /// A server with the demo's website, and a task on it that outside workers do.
 struct Place {
     world: World,
@@ -140,17 +91,9 @@ impl Place {
         Ok(run)
     }
 
-    fn worker(&self, example: Example, name: &str) -> anyhow::Result<Process> {
-        let log = self.world.ground.folder().join(format!("{name}.log"));
-        let child = example
-            .command(&self.world.server.url(), name)?
-            .env("WINDLASS_KEY", KEY)
-            .stdin(Stdio::null())
-            .stderr(File::options().create(true).append(true).open(&log)?)
-            .kill_on_drop(true)
-            .spawn()
-            .context("failed to start the worker")?;
-        Ok(Process { child, log })
+    fn worker(&self, example: Example, name: &'static str) -> anyhow::Result<Process> {
+        let command = example.command(&self.world.server.url(), name)?;
+        Process::start(command, name, self.world.ground.folder())
     }
 
     /// How often somebody has logged in.
