@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use sqlx::AssertSqlSafe;
 use windlass_application::ports::runs::LeaseRequest;
 use windlass_application::ports::{Clock, WriteError};
 use windlass_conformance::stage::{Stage, output, seconds, success};
@@ -14,7 +15,7 @@ use windlass_domain::run::{Refusal, Status};
 use windlass_domain::session::SessionStatus;
 use windlass_store_postgres::PostgresStore;
 
-use crate::conformance::open;
+use crate::conformance::{open, open_at};
 use crate::server::Database;
 
 /// The same organizations through another store: another replica.
@@ -218,10 +219,23 @@ async fn events_are_numbered_without_a_gap_whoever_writes() {
 
 #[tokio::test]
 async fn a_transaction_that_a_deadlock_ends_is_run_again() {
-    let (fixture, database) = open().await;
+    let database = Database::migrated().await;
+    // The server looks for a deadlock once, after a while of waiting: long enough that the store still
+    // waits when the other way around begins, and shorter than the store's patience with a lock (5 s).
+    let looks = format!(
+        "ALTER DATABASE {} SET deadlock_timeout = '3s'",
+        database.name()
+    );
+    let set = sqlx::raw_sql(AssertSqlSafe(looks)).execute(database.outside());
+    set.await.expect("a setting for connections to come");
+    let fixture = open_at(database.url()).await;
     let stage = Stage::new(&fixture).await;
     let run = stage.begun().await;
     let mut outside = database.outside().begin().await.expect("a transaction");
+    sqlx::query("SET LOCAL deadlock_timeout = '5min'")
+        .execute(&mut *outside)
+        .await
+        .expect("a setting");
     sqlx::query("SELECT FROM live WHERE run_id = $1 FOR UPDATE")
         .bind(run.id.uuid())
         .execute(&mut *outside)
