@@ -42,8 +42,8 @@ mod work;
 use command_line::{Command, CommandLine};
 use stop_signal::StopSignal;
 
-/// Pages are parsed on one thread and runs are kept on another: the system's allocator takes an eighth
-/// longer for them. Source: docs/decisions/0030-an-allocator-of-our-own.md.
+/// Pages are parsed on one thread and runs are kept on another: the system's allocator takes longer
+/// for them. Source: docs/decisions/0030-an-allocator-of-our-own.md.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
