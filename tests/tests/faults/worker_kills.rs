@@ -8,7 +8,7 @@ use anyhow::Context;
 use rstest::rstest;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use windlass_demo_site::DemoSite;
+use windlass_demo_site::{DemoSite, MAX_USERS};
 use windlass_tests::{Backend, Calls, Server, World, history};
 
 use crate::chance::Chance;
@@ -25,7 +25,7 @@ const SECONDS: &str = "WINDLASS_TEST_FAULTS_SECONDS";
 /// How long a wave of runs is.
 const WAVE: Duration = Duration::from_secs(20);
 
-/// How many runs start with each wave.
+/// How many runs start with each wave, at most.
 const RUNS: usize = 100;
 
 /// The most workers that are down at once.
@@ -44,10 +44,11 @@ async fn what_had_begun_is_repeated_only_where_it_may_be(
         Err(_) => WAVE.as_secs(),
     };
     let waves = seconds.div_ceil(WAVE.as_secs()) as usize;
+    let runs = RUNS.min(MAX_USERS / waves);
     let mut chance = Chance::seeded()?;
     let ground = backend.ground().await?;
     let log = ground.folder().join("server.log");
-    let site = DemoSite::builder().users(RUNS * waves).start().await?;
+    let site = DemoSite::builder().users(runs * waves).start().await?;
     site.slow("/invoices", SLOW);
     let server = Server::start_logging(&ground, &[("WINDLASS_LEASE_SECONDS", "5")], log).await?;
     let world = World::on(server, ground, site).await?;
@@ -60,7 +61,7 @@ async fn what_had_begun_is_repeated_only_where_it_may_be(
     let (mut crowds, mut people) = (Vec::new(), JoinSet::new());
     let mut kills = 0;
     for wave in 0..waves {
-        let crowd = Crowd::start_in(&world, wave * RUNS..(wave + 1) * RUNS, POOL).await?;
+        let crowd = Crowd::start_in(&world, wave * runs..(wave + 1) * runs, POOL).await?;
         let mut attended = crowd.attend(&world, &[world.client()], &calls, &mut chance);
         people.spawn(async move {
             while let Some(attended) = attended.join_next().await {
