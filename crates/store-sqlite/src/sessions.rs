@@ -18,6 +18,7 @@ use windlass_records::page::{self, First};
 use windlass_records::rows::SessionRow;
 
 use crate::error::{read, store_error};
+use crate::pending::Binding;
 use crate::runs::{self, Loaded};
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
@@ -168,8 +169,7 @@ pub(crate) async fn load(
 
 /// Keeps a new session.
 pub(crate) fn insert(transaction: &mut Transaction, session: &Session) {
-    let holder = session.state.holder();
-    transaction
+    let keeping = transaction
         .then(
             "INSERT INTO session
              (id, organization_id, credential_id, source_id, created_at, status, state, worker_id,
@@ -180,39 +180,35 @@ pub(crate) fn insert(transaction: &mut Transaction, session: &Session) {
         .bind(Id(session.organization_id.uuid()))
         .bind(session.credential_id.map(|id| Id(id.uuid())))
         .bind(session.source_id.as_ref().map(|id| id.as_str().to_owned()))
-        .bind(At(session.created_at))
-        .bind(session.status().as_str())
-        .bind(state(session))
-        .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
-        .bind(holder.map(|holder| holder.incarnation))
-        .bind(session.version)
-        .bind(millis(session.runtime))
-        .bind(session::check_at(session).map(At))
-        .bind(At(session.updated_at));
+        .bind(At(session.created_at));
+    bind_state(keeping, session);
 }
 
 /// Saves the next state of a session.
 pub(crate) fn update(transaction: &mut Transaction, session: &Session) {
-    let holder = session.state.holder();
-    transaction
-        .then(
-            "UPDATE session
+    let saving = transaction.then(
+        "UPDATE session
          SET status = ?, state = ?, worker_id = ?, incarnation = ?, version = ?, runtime_ms = ?,
              check_at = ?, updated_at = ?
          WHERE id = ? AND organization_id = ?",
-        )
+    );
+    bind_state(saving, session)
+        .bind(Id(session.id.uuid()))
+        .bind(Id(session.organization_id.uuid()));
+}
+
+/// Binds what changes of a session, in the order in which both statements have it.
+fn bind_state<'pending>(statement: Binding<'pending>, session: &Session) -> Binding<'pending> {
+    let holder = session.state.holder();
+    statement
         .bind(session.status().as_str())
-        .bind(state(session))
+        .bind(windlass_records::write(&SessionStateRecord::from(
+            &session.state,
+        )))
         .bind(holder.map(|holder| Id(holder.worker_id.uuid())))
         .bind(holder.map(|holder| holder.incarnation))
         .bind(session.version)
         .bind(millis(session.runtime))
         .bind(session::check_at(session).map(At))
         .bind(At(session.updated_at))
-        .bind(Id(session.id.uuid()))
-        .bind(Id(session.organization_id.uuid()));
-}
-
-fn state(session: &Session) -> String {
-    windlass_records::write(&SessionStateRecord::from(&session.state))
 }
