@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as Key;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use sha2::{Digest, Sha256};
 use windlass_application::ports::blobs::{BlobError, BlobFacts, BlobId, Blobs, OwnedBlob};
 use windlass_domain::id::OrganizationId;
@@ -75,13 +75,33 @@ impl Blobs for Folder {
         content: BoxStream<'static, io::Result<Bytes>>,
         limit: u64,
     ) -> Result<BlobFacts, BlobError> {
+        let key = key(organization_id, id);
+        let mut incoming = Incoming::new(content, limit);
+        let (mut chunks, mut held) = (Vec::new(), 0);
+        while held < CHUNK_BYTES {
+            match incoming.next().await? {
+                Some(chunk) => {
+                    held += chunk.len();
+                    chunks.push(chunk);
+                }
+                // Written in one go, on a thread that may wait for the disk.
+                None => {
+                    let written = self.store.put(&key, PutPayload::from_iter(chunks)).await;
+                    written.map_err(failed)?;
+                    return Ok(incoming.facts());
+                }
+            }
+        }
         // Dropped before it is finished, the upload removes what it has written.
-        let upload = self.store.put_multipart(&key(organization_id, id)).await;
-        let mut upload = WriteMultipart::new_with_chunk_size(upload.map_err(failed)?, CHUNK_BYTES);
-        match copy(content, &mut upload, limit).await {
-            Ok(facts) => {
+        let upload = self.store.put_multipart(&key).await.map_err(failed)?;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
+        for chunk in chunks {
+            upload.put(chunk);
+        }
+        match incoming.copy(&mut upload).await {
+            Ok(()) => {
                 upload.finish().await.map_err(failed)?;
-                Ok(facts)
+                Ok(incoming.facts())
             }
             Err(error) => {
                 // What it cannot remove is removed at the next open; the caller is told why it
@@ -137,28 +157,52 @@ impl Blobs for Folder {
     }
 }
 
-async fn copy(
-    mut content: BoxStream<'static, io::Result<Bytes>>,
-    upload: &mut WriteMultipart,
+/// A content on its way, counted and hashed.
+struct Incoming {
+    content: BoxStream<'static, io::Result<Bytes>>,
     limit: u64,
-) -> Result<BlobFacts, BlobError> {
-    let mut hash = Sha256::new();
-    let mut bytes = 0;
-    while let Some(chunk) = content.next().await {
-        let chunk = chunk.map_err(BlobError::Interrupted)?;
-        bytes += chunk.len() as u64;
-        if bytes > limit {
-            return Err(BlobError::TooLarge { limit });
+    bytes: u64,
+    hash: Sha256,
+}
+
+impl Incoming {
+    fn new(content: BoxStream<'static, io::Result<Bytes>>, limit: u64) -> Self {
+        Self {
+            content,
+            limit,
+            bytes: 0,
+            hash: Sha256::new(),
         }
-        hash.update(&chunk);
-        let room = upload.wait_for_capacity(CHUNKS_UNDER_WAY).await;
-        room.map_err(failed)?;
-        upload.put(chunk);
     }
-    Ok(BlobFacts {
-        bytes,
-        sha256: hash.finalize().into(),
-    })
+
+    async fn next(&mut self) -> Result<Option<Bytes>, BlobError> {
+        let Some(chunk) = self.content.next().await else {
+            return Ok(None);
+        };
+        let chunk = chunk.map_err(BlobError::Interrupted)?;
+        self.bytes += chunk.len() as u64;
+        if self.bytes > self.limit {
+            return Err(BlobError::TooLarge { limit: self.limit });
+        }
+        self.hash.update(&chunk);
+        Ok(Some(chunk))
+    }
+
+    async fn copy(&mut self, upload: &mut WriteMultipart) -> Result<(), BlobError> {
+        while let Some(chunk) = self.next().await? {
+            let room = upload.wait_for_capacity(CHUNKS_UNDER_WAY).await;
+            room.map_err(failed)?;
+            upload.put(chunk);
+        }
+        Ok(())
+    }
+
+    fn facts(self) -> BlobFacts {
+        BlobFacts {
+            bytes: self.bytes,
+            sha256: self.hash.finalize().into(),
+        }
+    }
 }
 
 /// Nothing of it comes from a caller: both parts are a prefix and letters and digits.

@@ -122,11 +122,18 @@ impl Page {
 
     /// The elements that match, in the order of the page.
     pub(crate) fn find(&self, selector: &Selector) -> Vec<NodeId> {
+        self.matches(selector).map(|element| element.id()).collect()
+    }
+
+    /// As [`Page::find`], one after the other.
+    pub(crate) fn matches<'page>(
+        &'page self,
+        selector: &'page Selector,
+    ) -> impl Iterator<Item = ElementRef<'page>> {
         // What was taken out of the tree, such as the content of templates, is not looked at.
         let root = self.tree.html().root_element();
         let itself = selector.matches(&root).then_some(root);
-        let found = itself.into_iter().chain(root.select(selector));
-        found.map(|element| element.id()).collect()
+        itself.into_iter().chain(root.select(selector))
     }
 
     /// The element of an id that [`Page::find`] gave.

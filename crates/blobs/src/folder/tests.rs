@@ -69,6 +69,34 @@ async fn a_content_lies_under_its_organization_and_id() {
     assert_eq!(fs::read(path).unwrap(), vec![7; 1024 * 1024]);
 }
 
+#[tokio::test]
+async fn a_short_content_in_pieces_lies_there_whole() {
+    let place = TempDir::new().unwrap();
+    let folder = Folder::open(place.path()).unwrap();
+    for (number, pieces) in [vec![], vec!["a"], vec!["a", "", "bc"]]
+        .into_iter()
+        .enumerate()
+    {
+        let id = file(u8::try_from(number).unwrap());
+        let whole = pieces.concat();
+        let content = stream::iter(pieces.into_iter().map(|piece| Ok(Bytes::from(piece)))).boxed();
+
+        let facts = folder
+            .put(organization(), id, content, LIMIT)
+            .await
+            .unwrap();
+
+        let path = place
+            .path()
+            .join(organization().to_string())
+            .join(id.to_string());
+        assert_eq!(fs::read_to_string(path).unwrap(), whole);
+        assert_eq!(facts.bytes, whole.len() as u64);
+        let sha256: [u8; 32] = Sha256::digest(whole.as_bytes()).into();
+        assert_eq!(facts.sha256, sha256);
+    }
+}
+
 #[test]
 fn a_folder_is_made_for_its_owner_alone() {
     let place = TempDir::new().unwrap();

@@ -1,5 +1,7 @@
 //! One value: where it is looked for, and what is made of what stands there.
 
+use std::iter;
+
 use ego_tree::NodeId;
 use scraper::{ElementRef, Selector as Css};
 use secrecy::{ExposeSecret, SecretString};
@@ -34,6 +36,8 @@ enum LooksFor {
     Css(Css),
     Other(SelectorKind, SecretString),
 }
+
+type Elements<'page> = Box<dyn Iterator<Item = ElementRef<'page>> + 'page>;
 
 /// Where a value is looked for.
 pub(super) enum Scope<'table> {
@@ -77,27 +81,34 @@ impl<'step> Field<'step> {
         Ok(())
     }
 
-    /// The elements where it may stand, the likeliest first.
-    fn elements(&self, scope: &Scope, page: &Page) -> Result<Vec<NodeId>, Trouble> {
+    /// The elements where it may stand, the likeliest first. Most fields take the first alone, so that
+    /// the next are looked for only where they are asked for.
+    fn elements<'page>(
+        &'page self,
+        scope: &Scope,
+        page: &'page Page,
+    ) -> Result<Elements<'page>, Trouble> {
         let within = match (scope, self.column) {
             (Scope::Page, _) => None,
             (Scope::Row(row), _) => Some(*row),
             (Scope::TableRow(row), Some(column)) => match row.cell(column) {
                 Some(cell) => Some(cell),
-                None => return Ok(Vec::new()),
+                None => return Ok(Box::new(iter::empty())),
             },
             (Scope::TableRow(row), None) => Some(row.id),
         };
+        let element = within.and_then(|id| page.element(id));
         Ok(match (&self.looks_for, within) {
-            (None | Some(LooksFor::Scope), within) => within.into_iter().collect(),
-            (Some(LooksFor::Css(css)), None) => page.find(css),
-            (Some(LooksFor::Css(css)), Some(within)) => match page.element(within) {
-                Some(within) => within.select(css).map(|element| element.id()).collect(),
-                None => Vec::new(),
-            },
+            (None | Some(LooksFor::Scope), _) => Box::new(element.into_iter()),
+            (Some(LooksFor::Css(css)), None) => Box::new(page.matches(css)),
+            (Some(LooksFor::Css(css)), Some(_)) => {
+                Box::new(element.into_iter().flat_map(|element| element.select(css)))
+            }
             (Some(LooksFor::Other(kind, text)), within) => {
                 let looked = page.look(within, *kind, text.expose_secret());
-                looked.map_err(|problem| Trouble::task(format!("{} {problem}", self.sought())))?
+                let looked = looked
+                    .map_err(|problem| Trouble::task(format!("{} {problem}", self.sought())))?;
+                Box::new(looked.into_iter().filter_map(|id| page.element(id)))
             }
         })
     }
@@ -144,21 +155,20 @@ pub(super) fn read(
 ) -> Result<Result<Value, String>, Trouble> {
     let page = player.page()?;
     let found = field.elements(scope, page)?;
-    let found = found.iter().filter_map(|id| page.element(*id));
-    let elements: Vec<ElementRef> = match &field.rule.place {
-        Place::Term { term, .. } => found
-            .filter_map(|list| page.element(beside(&list, term)?))
-            .collect(),
-        Place::Element(_) | Place::Column { .. } => found.collect(),
+    let mut elements: Elements = match &field.rule.place {
+        Place::Term { term, .. } => {
+            Box::new(found.filter_map(|list| page.element(beside(&list, term)?)))
+        }
+        Place::Element(_) | Place::Column { .. } => found,
     };
-    if elements.is_empty() {
+    let Some(first) = elements.next() else {
         return Ok(Err(format!("{} found nothing", field.sought())));
-    }
+    };
     match &field.rule.json {
         Some(place) => {
-            let mut found = elements
-                .iter()
-                .filter_map(|element| json::at(&source(field, element)?, place));
+            let mut found = iter::once(first)
+                .chain(elements)
+                .filter_map(|element| json::at(&source(field, &element)?, place));
             let Some(value) = found.next() else {
                 let pointer = &place.pointer;
                 let sought = field.sought();
@@ -166,7 +176,7 @@ pub(super) fn read(
             };
             in_json(field, value, page)
         }
-        None => in_text(field, &elements[0], page),
+        None => in_text(field, &first, page),
     }
 }
 

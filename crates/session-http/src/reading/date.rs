@@ -27,7 +27,7 @@ pub(crate) fn date(text: &str, order: Option<DateOrder>, language: Option<&str>)
     let is_part = |letter: char| letter.is_alphanumeric() && !AFTER_PARTS.contains(&letter);
     let words: Vec<&str> = text
         .split(|letter: char| !is_part(letter))
-        .filter(|word| !word.is_empty() && !BETWEEN.contains(&word.to_lowercase().as_str()))
+        .filter(|word| !word.is_empty() && !is_between(word))
         .collect();
     let month_first = text.contains('/') && language.is_some_and(puts_month_first);
     let read = |words: &[&str]| match order {
@@ -41,6 +41,10 @@ pub(crate) fn date(text: &str, order: Option<DateOrder>, language: Option<&str>)
         u8::from(date.month()),
         date.day()
     ))
+}
+
+fn is_between(word: &str) -> bool {
+    BETWEEN.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 fn puts_month_first(language: &str) -> bool {
