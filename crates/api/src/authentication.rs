@@ -14,7 +14,7 @@ use windlass_application::{Caller, OrganizationContext};
 use windlass_domain::key::Scope;
 use windlass_domain::token::Token;
 
-use crate::call_limits::{Kind, admit};
+use crate::call_limits::{Admitted, Kind, admit};
 use crate::error::ApiError;
 use crate::error_code::ErrorCode;
 use crate::page_token::{Asked, allow};
@@ -45,17 +45,39 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 
 /// Lets through who shows a key whose scope reaches, and whose organization has made no more calls
 /// than it may.
-pub(crate) async fn authenticate(
+///
+/// No `async fn`, and what is done before the call is on the heap: a call that waits has no room for it.
+pub(crate) fn authenticate(
     State(api): State<Api>,
-    mut request: Request,
+    request: Request,
     next: Next,
-) -> Result<Response, ApiError> {
-    let key = bearer(request.headers()).ok_or(NotAuthenticated::InvalidKey)?;
+) -> impl Future<Output = Response> + Send {
+    let may_write = is_write(request.method());
+    let entering = Box::pin(enter(api.clone(), request));
+    async move {
+        let (request, admitted) = match entering.await {
+            Ok(entered) => entered,
+            Err(refused) => return refused,
+        };
+        let response = next.run(request).await;
+        if may_write && response.status().is_success() {
+            api.application.follow_events.stir();
+        }
+        admitted.answer(response)
+    }
+}
+
+/// The request with its caller; the answer to one that may not go on.
+async fn enter(api: Api, mut request: Request) -> Result<(Request, Admitted), Response> {
+    let refused = |error: ApiError| error.into_response();
+    let key = bearer(request.headers())
+        .ok_or_else(|| refused(ApiError::from(NotAuthenticated::InvalidKey)))?;
     let kind = Kind::of(&request);
-    let (caller, token) = known(&api, &key).await?;
+    let known = known(&api, &key).await;
+    let (caller, token) = known.map_err(|error| refused(error.into()))?;
     let organization_id = caller.organization.organization_id();
     is_of(organization_id);
-    let admitted = admit(&api, organization_id, kind).await?;
+    let admitted = admit(&api, organization_id, kind).await.map_err(refused)?;
     let allowed = match token {
         None => reaches(caller.scope, &request),
         Some(token) => {
@@ -64,19 +86,14 @@ pub(crate) async fn authenticate(
             allow(&api, caller.organization, &token, &asked).await
         }
     };
-    if let Err(refused) = allowed {
-        return Ok(admitted.answer(refused.into_response()));
+    if let Err(error) = allowed {
+        return Err(admitted.answer(refused(error)));
     }
     request.extensions_mut().insert(Authenticated(caller));
     if let Some(open) = &admitted.open {
         request.extensions_mut().insert(Arc::clone(open));
     }
-    let may_write = is_write(request.method());
-    let response = next.run(request).await;
-    if may_write && response.status().is_success() {
-        api.application.follow_events.stir();
-    }
-    Ok(admitted.answer(response))
+    Ok((request, admitted))
 }
 
 /// Who shows this key or token.

@@ -5,9 +5,8 @@
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use windlass_application::{OrganizationContext, Resource};
 use windlass_domain::id::RunId;
 use windlass_domain::token::Token;
@@ -26,7 +25,7 @@ const READ_RUN: &str = "/v2/task-runs/{run_id}";
 const ANSWER: &str = "/v2/task-runs/{run_id}/interaction";
 
 /// The calls that a token may make.
-const CALLS: [(Method, &str); 6] = [
+static CALLS: [(Method, &str); 6] = [
     (Method::GET, LIST_SOURCES),
     (Method::GET, READ_SOURCE),
     (Method::POST, CREDENTIALS),
@@ -188,41 +187,48 @@ pub(crate) fn token_of(extensions: &http::Extensions) -> Option<Arc<Token>> {
     extensions.get().cloned()
 }
 
-/// Answers pages of any origin, on the calls that a token may make. No cookie and nothing else of a
-/// browser's makes such a call: whoever has no token has nothing from it.
-pub(crate) async fn share(request: Request, next: Next) -> Response {
+/// Whether a page of any origin may read the answer: it may on the calls that a token may make. No
+/// cookie and nothing else of a browser's makes such a call: whoever has no token has nothing from it.
+pub(crate) fn is_shared(request: &Request) -> bool {
+    let methods = methods(request);
+    request.headers().contains_key(header::ORIGIN)
+        && (methods.contains(&request.method().as_str())
+            || (request.method() == Method::OPTIONS && !methods.is_empty()))
+}
+
+/// The answer to a page that asks what it may call; None for every other request.
+pub(crate) fn preflight(request: &Request) -> Option<Response> {
+    let asks = request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    if !(asks && is_shared(request)) {
+        return None;
+    }
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, TAKEN);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
+    if let Ok(methods) = HeaderValue::from_str(&methods(request).join(", ")) {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    }
+    Some(response)
+}
+
+/// Lets a page of any origin read the answer.
+pub(crate) fn share(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+}
+
+/// By which methods a token may call the request's path.
+fn methods(request: &Request) -> Vec<&'static str> {
     let route = request.extensions().get::<MatchedPath>();
-    let methods: Vec<&str> = CALLS
+    CALLS
         .iter()
         .filter(|(_, call)| route.is_some_and(|route| route.as_str() == *call))
         .map(|(method, _)| method.as_str())
-        .collect();
-    let headers = request.headers();
-    let is_shared = headers.contains_key(header::ORIGIN)
-        && (methods.contains(&request.method().as_str())
-            || (request.method() == Method::OPTIONS && !methods.is_empty()));
-    let is_preflight = is_shared
-        && request.method() == Method::OPTIONS
-        && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
-    let mut shared: Vec<(HeaderName, HeaderValue)> = Vec::new();
-    if is_shared {
-        shared.push((header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY));
-    }
-    let mut response = if is_preflight {
-        shared.push((header::ACCESS_CONTROL_ALLOW_HEADERS, TAKEN));
-        shared.push((header::ACCESS_CONTROL_MAX_AGE, REMEMBERED));
-        if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
-            shared.push((header::ACCESS_CONTROL_ALLOW_METHODS, methods));
-        }
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        if is_shared {
-            shared.push((header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED));
-        }
-        // Nothing else is kept while the call is answered, which may take as long as a wait.
-        drop(methods);
-        next.run(request).await
-    };
-    response.headers_mut().extend(shared);
-    response
+        .collect()
 }

@@ -9,6 +9,7 @@ use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tracing::{Instrument, Span, debug, field, info_span};
@@ -18,6 +19,7 @@ use windlass_wire::answer::ErrorsBody;
 
 use crate::error::{ApiError, Refused};
 use crate::error_code::ErrorCode;
+use crate::page_token::{is_shared, preflight, share};
 use crate::state::Api;
 use crate::unknown_fields::{IGNORED, Ignored};
 use crate::wait::{asked_wait, ends_with_caller, sending};
@@ -58,7 +60,17 @@ impl<S: Sync> FromRequestParts<S> for Received {
 }
 
 /// Answers a request: with what its handler says, or with why that cannot be.
-pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+///
+/// No `async fn`, which would have room for the request as long as the call waits; and the handler is
+/// on the heap, so that the future has not room for it several times over.
+pub(crate) fn answer(
+    State(api): State<Api>,
+    mut request: Request,
+    next: Next,
+) -> impl Future<Output = Response> + Send {
+    if let Some(preflight) = preflight(&request) {
+        return Either::Left(ready(preflight));
+    }
     let started = Instant::now();
     let request_id = RequestId::new(api.application.ports.clock.now(), random());
     let trace_parent = trace_parent(request.headers());
@@ -80,6 +92,7 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
     let beside = asked_wait(&request).or_else(|| sending(&request));
     let at_most = REQUEST_TIMEOUT + beside.unwrap_or_default();
     let is_carried = is_write(&method) && !ends_with_caller(&request);
+    let is_shared = is_shared(&request);
     let address = request.extensions().get().map(|Peer(address)| *address);
     let ignored = Ignored::of(api.config.unknown_fields);
     request.extensions_mut().insert(Received {
@@ -89,43 +102,46 @@ pub(crate) async fn answer(State(api): State<Api>, mut request: Request, next: N
         address,
         trace_parent,
     });
-    // On the heap, so that the future of this function, which lives as long as a call waits, has not
-    // room for it several times over.
     let handled = Box::pin(
         AssertUnwindSafe(next.run(request))
             .catch_unwind()
             .instrument(span.clone()),
     );
-    let handled = if is_carried {
-        // axum drops a handler when its client goes away; a write is carried to its end.
-        let write = api.config.drain.writes().spawn(handled);
-        let ended = tokio::time::timeout(at_most, write).await;
-        ended.map(|joined| joined.unwrap_or_else(|error| Err(Box::new(error))))
-    } else {
-        tokio::time::timeout(at_most, handled).await
-    };
-    let response = match handled {
-        Ok(Ok(response)) => response,
-        // The panic hook has written what happened; the caller learns nothing of it.
-        Ok(Err(_panic)) => ApiError::plain(ErrorCode::ApiError)
-            .because("the handler panicked")
-            .into_response(),
-        Err(_elapsed) => ApiError::plain(ErrorCode::Timeout).into_response(),
-    };
-    let mut response = span.in_scope(|| finished(response, request_id));
-    if let Some(names) = ignored.and_then(|ignored| ignored.header()) {
-        response.headers_mut().insert(IGNORED, names);
-    }
-    let took = started.elapsed();
-    let status = response.status().as_u16();
-    span.record("status", status);
-    span.record(
-        "duration_ms",
-        u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-    );
-    span.in_scope(|| debug!("answered {status} to {method} {route}"));
-    measure(&method, route, status, took);
-    response
+    Either::Right(async move {
+        let handled = if is_carried {
+            // axum drops a handler when its client goes away; a write is carried to its end.
+            let write = api.config.drain.writes().spawn(handled);
+            let ended = tokio::time::timeout(at_most, write).await;
+            ended.map(|joined| joined.unwrap_or_else(|error| Err(Box::new(error))))
+        } else {
+            tokio::time::timeout(at_most, handled).await
+        };
+        let response = match handled {
+            Ok(Ok(response)) => response,
+            // The panic hook has written what happened; the caller learns nothing of it.
+            Ok(Err(_panic)) => ApiError::plain(ErrorCode::ApiError)
+                .because("the handler panicked")
+                .into_response(),
+            Err(_elapsed) => ApiError::plain(ErrorCode::Timeout).into_response(),
+        };
+        let mut response = span.in_scope(|| finished(response, request_id));
+        if let Some(names) = ignored.and_then(|ignored| ignored.header()) {
+            response.headers_mut().insert(IGNORED, names);
+        }
+        if is_shared {
+            share(&mut response);
+        }
+        let took = started.elapsed();
+        let status = response.status().as_u16();
+        span.record("status", status);
+        span.record(
+            "duration_ms",
+            u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        );
+        span.in_scope(|| debug!("answered {status} to {method} {route}"));
+        measure(&method, route, status, took);
+        response
+    })
 }
 
 /// Says whose request the present one is.

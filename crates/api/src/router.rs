@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
@@ -15,7 +15,6 @@ use windlass_application::worker::WorkerCalls;
 use crate::authentication::authenticate;
 use crate::docs::Page;
 use crate::openapi;
-use crate::page_token::share;
 use crate::request::{answer, json_bytes, json_of, no_such_call, no_such_method};
 use crate::state::{Api, ApiConfig};
 use crate::{
@@ -76,7 +75,6 @@ pub fn router(application: Arc<Application>, config: ApiConfig) -> Router {
         .method_not_allowed_fallback(no_such_method)
         .fallback(no_such_call)
         .layer(from_fn_with_state(api.clone(), answer))
-        .layer(from_fn(share))
         .with_state(api)
 }
 

@@ -14,7 +14,7 @@ use windlass_application::start_run::NewTaskRun;
 use windlass_application::{
     CallError, OrganizationContext, Problem, ProblemKind, Resource, Written,
 };
-use windlass_domain::id::{AgentId, CredentialId, RunId, SessionId, TaskId};
+use windlass_domain::id::{AgentId, CredentialId, RequestId, RunId, SessionId, TaskId};
 use windlass_domain::run::{Outcome, Status};
 use windlass_wire::answer::{Answer, PageBody};
 use windlass_wire::parameters::{PageParameters, ReadRunParameters, RunParameters};
@@ -71,19 +71,33 @@ pub(crate) fn router() -> OpenApiRouter<Api> {
 async fn start_run(
     State(api): State<Api>,
     Path(task_id): Path<TaskId>,
-    Proposed {
+    proposed: Proposed<StartRunBody>,
+) -> Result<Response, ApiError> {
+    let wait = preferred(&proposed.change.headers);
+    let organization = proposed.change.caller().organization();
+    // On the heap: a call that waits has no room for what comes before its wait.
+    let (written, answering) = Box::pin(start(&api, &task_id, proposed)).await?;
+    match wait {
+        None => answering.answer(&written),
+        Some(wait) => started(&api, organization, &answering, &written, wait).await,
+    }
+}
+
+async fn start(
+    api: &Api,
+    task_id: &TaskId,
+    proposed: Proposed<StartRunBody>,
+) -> Result<(Written<RunView>, Answering), ApiError> {
+    let Proposed {
         change,
         body,
         mut wrong,
-    }: Proposed<StartRunBody>,
-) -> Result<Response, ApiError> {
+    } = proposed;
     if let Some(token) = &change.token {
         check_start(token, &body)?;
     }
-    let wait = preferred(&change.headers);
-    let organization = change.caller().organization();
     wrong.extend(note_mark(body.request_id.as_deref()));
-    let (write, answering) = change.begin(&api, Shape::Made(StatusCode::CREATED)).await?;
+    let (write, answering) = change.begin(api, Shape::Made(StatusCode::CREATED)).await?;
     let new = NewTaskRun {
         credential_id: body.credential_id,
         source_id: body.source_id,
@@ -93,11 +107,8 @@ async fn start_run(
         wrong,
     };
     let start = &api.application.start_run;
-    let written = start.execute(write, &task_id, new).await?;
-    match wait {
-        None => answering.answer(&written),
-        Some(wait) => started(&api, organization, &answering, &written, wait).await,
-    }
+    let written = start.execute(write, task_id, new).await?;
+    Ok((written, answering))
 }
 
 /// The caller's own mark goes to the log and changes nothing.
@@ -265,22 +276,42 @@ async fn read_run(
             view.ok_or_else(|| not_found(Resource::TaskRun))?
         }
     };
-    let mut body = run(&view, api.application.ports.clock.now());
+    // On the heap: a call that waits has no room for what comes after its wait.
+    Box::pin(shown(
+        &api,
+        organization,
+        &view,
+        includes,
+        received.request_id,
+    ))
+    .await
+}
+
+/// The answer to a read of a run.
+async fn shown(
+    api: &Api,
+    organization: OrganizationContext,
+    view: &RunView,
+    includes: Includes,
+    request_id: RequestId,
+) -> Result<Response, ApiError> {
+    let id = view.run.id;
+    let mut body = run(view, api.application.ports.clock.now());
     if includes.input {
         let read = &api.application.read_run_input;
         body.input = Some(read.execute(organization, id).await?);
     }
     if includes.storage {
-        body.storage = Some(files_of_run(&api, organization, id).await?);
+        body.storage = Some(files_of_run(api, organization, id).await?);
     }
     if includes.screenshots || includes.artifacts {
-        let screenshots = screenshots_of_run(&api, organization, id).await?;
+        let screenshots = screenshots_of_run(api, organization, id).await?;
         body.artifacts = includes.artifacts.then(|| ArtifactsBody {
             screenshots: screenshots.clone(),
         });
         body.screenshots = includes.screenshots.then_some(screenshots);
     }
-    let body = body.answering(received.request_id.to_string());
+    let body = body.answering(request_id.to_string());
     Ok(json(StatusCode::OK, &body))
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -130,14 +131,18 @@ pub async fn serve(
 }
 
 /// Serves a connection to its end. A task of its own kind for each kind of stream: every open
-/// connection has the memory of the largest that its task could be.
-async fn served(
+/// connection has the memory of the largest that its task could be. No `async fn`, which would have
+/// room for the connection twice, as what it was given and as what it waits for.
+fn served(
     connection: impl Future<Output = Result<(), hyper::Error>>,
-    _permit: OwnedSemaphorePermit,
-) {
-    if let Err(error) = connection.await {
-        debug!(%error, "a connection ended early");
-    }
+    permit: OwnedSemaphorePermit,
+) -> impl Future<Output = ()> {
+    connection.map(move |ended| {
+        if let Err(error) = ended {
+            debug!(%error, "a connection ended early");
+        }
+        drop(permit);
+    })
 }
 
 async fn accept(

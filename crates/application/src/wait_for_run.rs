@@ -21,7 +21,10 @@ use crate::write::OrganizationContext;
 /// How often all runs that are waited for are looked at, so that a lost signal costs a second.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How many runs one look asks for.
+/// In how many parts they are looked at, one after the other: nobody else waits long for the store.
+const PARTS: u32 = 10;
+
+/// How many runs one look asks for at most.
 const MAX_RUNS_A_LOOK: usize = 1_000;
 
 /// Waits until a run needs somebody or has ended.
@@ -93,24 +96,32 @@ impl WaitForRun {
         }
     }
 
-    /// Looks at all runs that are waited for, once a second, until `stop`.
+    /// Looks at all runs that are waited for, each once a second, until `stop`.
     pub async fn look_until(&self, stop: &CancellationToken) {
-        while stop
-            .run_until_cancelled(tokio::time::sleep(LOOK_EVERY))
-            .await
-            .is_some()
-        {
-            let run_ids: Vec<RunId> = self.lock().keys().copied().collect();
-            for some in run_ids.chunks(MAX_RUNS_A_LOOK) {
-                match self.runs.statuses(None, some).await {
-                    Ok(statuses) => self.tell(&statuses),
-                    Err(error) => warn!(
-                        "could not look at the runs that are waited for: {}",
-                        chain(&error)
-                    ),
-                }
+        let looking = async {
+            loop {
+                let run_ids: Vec<RunId> = self.lock().keys().copied().collect();
+                self.look(&run_ids).await;
+            }
+        };
+        let _: Option<()> = stop.run_until_cancelled(looking).await;
+    }
+
+    /// Takes a second.
+    async fn look(&self, run_ids: &[RunId]) {
+        let ends_at = Instant::now() + LOOK_EVERY;
+        let part = run_ids.len().div_ceil(PARTS as usize);
+        for some in run_ids.chunks(part.clamp(1, MAX_RUNS_A_LOOK)) {
+            tokio::time::sleep(LOOK_EVERY / PARTS).await;
+            match self.runs.statuses(None, some).await {
+                Ok(statuses) => self.tell(&statuses),
+                Err(error) => warn!(
+                    "could not look at the runs that are waited for: {}",
+                    chain(&error)
+                ),
             }
         }
+        tokio::time::sleep_until(ends_at).await;
     }
 
     fn tell(&self, statuses: &[(RunId, Status)]) {
