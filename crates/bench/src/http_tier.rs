@@ -12,8 +12,8 @@ pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Fig
     let world = World::start(binary).await?;
     // What is made once, such as compiled schemas and connections, is made here.
     let warm_up = size.runs.div_ceil(10);
-    world.start_runs(warm_up).await?;
-    world.all_ended().await?;
+    world.runs.start(warm_up).await?;
+    world.runs.all_ended().await?;
     let (mut queued, mut of_server, mut of_site) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..size.readings {
         let drained = drain(&world, size.runs).await?;
@@ -24,8 +24,8 @@ pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Fig
     let mut started = Vec::new();
     for _ in 0..size.readings {
         let begun_at = Instant::now();
-        world.start_runs(size.runs).await?;
-        world.all_ended().await?;
+        world.runs.start(size.runs).await?;
+        world.runs.all_ended().await?;
         started.push(per_second(size.runs, begun_at.elapsed()));
     }
     world
@@ -70,12 +70,12 @@ struct Drained {
 /// Runs wait until all are queued: those that the worker has taken meanwhile wait at the door.
 async fn drain(world: &World, runs: usize) -> anyhow::Result<Drained> {
     world.site.shut("/login");
-    world.start_runs(runs).await?;
+    world.runs.start(runs).await?;
     let (server, site) = (world.server.process_id(), std::process::id());
     let before = (processor_time(server)?, processor_time(site)?);
     let opened_at = Instant::now();
     world.site.open();
-    world.all_ended().await?;
+    world.runs.all_ended().await?;
     let took = opened_at.elapsed();
     let after = (processor_time(server)?, processor_time(site)?);
     Ok(Drained {

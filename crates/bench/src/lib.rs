@@ -4,13 +4,17 @@
 //! that measures, and a line there. Everything stands on loopback: the built binary as a user starts it
 //! (`server`), and a website that costs next to nothing (`site`).
 
+mod drain;
 mod floor;
 mod http_tier;
 mod idle;
 mod machine;
 mod memory;
+mod no_op_worker;
+mod pick_up;
 mod process;
 mod row;
+mod runs;
 mod server;
 mod site;
 mod tier_alone;
@@ -19,4 +23,5 @@ mod walk;
 mod world;
 
 pub use self::machine::machine;
-pub use self::row::{Figure, ROWS, Row, Size};
+pub use self::no_op_worker::NoOpWorker;
+pub use self::row::{Figure, Programs, ROWS, Row, Size};

@@ -24,17 +24,17 @@ pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Fig
     let kept = KEPT.min(size.runs);
     let waiting = size.runs.min(1_000);
     // So that what every run shares, caches and threads, is not counted as a session's.
-    world.start_runs(waiting.min(64)).await?;
-    world.all_ended().await?;
+    world.runs.start(waiting.min(64)).await?;
+    world.runs.all_ended().await?;
     tokio::time::sleep(SETTLE).await;
 
     let before = resident_kib(server)?;
     world.site.shut(LAST_PAGE);
-    world.start_runs(waiting).await?;
+    world.runs.start(waiting).await?;
     let mut at_once = 0;
     loop {
         tokio::time::sleep(SETTLE).await;
-        let running = world.running(waiting).await?;
+        let running = world.runs.count("running", waiting).await?;
         if running == at_once {
             break;
         }
@@ -42,10 +42,10 @@ pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Fig
     }
     let of_waiting = grown(before, resident_kib(server)?, at_once);
     world.site.open();
-    world.all_ended().await?;
+    world.runs.all_ended().await?;
 
-    world.start_runs(kept.saturating_sub(waiting)).await?;
-    world.all_ended().await?;
+    world.runs.start(kept.saturating_sub(waiting)).await?;
+    world.runs.all_ended().await?;
     tokio::time::sleep(SETTLE).await;
     let of_kept = grown(before, resident_kib(server)?, kept);
     Ok(vec![

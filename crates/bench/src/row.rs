@@ -2,12 +2,21 @@
 
 use std::fmt;
 use std::future::Future;
-use std::path::Path;
+use std::path::PathBuf;
 use std::pin::Pin;
 
 use anyhow::Context;
 
-use crate::{floor, http_tier, idle, memory, tier_alone, waits};
+use crate::{drain, floor, http_tier, idle, memory, pick_up, tier_alone, waits};
+
+/// The programs that take part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Programs {
+    /// What is measured.
+    pub windlass: PathBuf,
+    /// The bench itself, which is started again where a row needs other processes beside the server.
+    pub bench: PathBuf,
+}
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +40,19 @@ impl Default for Size {
 pub struct Row {
     /// What it is called by.
     pub name: &'static str,
-    measure: fn(&Path, Size) -> Measuring<'_>,
+    measure: fn(&Programs, Size) -> Measuring<'_>,
 }
 
-type Measuring<'binary> =
-    Pin<Box<dyn Future<Output = anyhow::Result<Vec<Figure>>> + Send + 'binary>>;
+type Measuring<'programs> =
+    Pin<Box<dyn Future<Output = anyhow::Result<Vec<Figure>>> + Send + 'programs>>;
 
 impl Row {
-    /// Measures it on this binary.
+    /// Measures it with these programs.
     ///
     /// # Errors
     /// What it stands on does not start, or does not do what is measured.
-    pub async fn measure(&self, binary: &Path, size: Size) -> anyhow::Result<Vec<Figure>> {
-        let measured = (self.measure)(binary, size).await;
+    pub async fn measure(&self, programs: &Programs, size: Size) -> anyhow::Result<Vec<Figure>> {
+        let measured = (self.measure)(programs, size).await;
         measured.with_context(|| format!("failed to measure {}", self.name))
     }
 }
@@ -52,7 +61,7 @@ impl Row {
 pub const ROWS: &[Row] = &[
     Row {
         name: "http-tier",
-        measure: |binary, size| Box::pin(http_tier::measure(binary, size)),
+        measure: |programs, size| Box::pin(http_tier::measure(&programs.windlass, size)),
     },
     Row {
         name: "tier-alone",
@@ -63,16 +72,24 @@ pub const ROWS: &[Row] = &[
         measure: |_, size| Box::pin(floor::measure(size)),
     },
     Row {
+        name: "pick-up",
+        measure: |programs, size| Box::pin(pick_up::measure(&programs.windlass, size)),
+    },
+    Row {
+        name: "drain",
+        measure: |programs, size| Box::pin(drain::measure(programs, size)),
+    },
+    Row {
         name: "session-memory",
-        measure: |binary, size| Box::pin(memory::measure(binary, size)),
+        measure: |programs, size| Box::pin(memory::measure(&programs.windlass, size)),
     },
     Row {
         name: "idle",
-        measure: |binary, _| Box::pin(idle::measure(binary)),
+        measure: |programs, _| Box::pin(idle::measure(&programs.windlass)),
     },
     Row {
         name: "waits",
-        measure: |binary, size| Box::pin(waits::measure(binary, size)),
+        measure: |programs, size| Box::pin(waits::measure(&programs.windlass, size)),
     },
 ];
 
@@ -109,6 +126,16 @@ pub(crate) fn middle(mut readings: Vec<f64>) -> f64 {
     readings.get(middle).copied().unwrap_or_default()
 }
 
+/// The middle one of many, and the quickest of the hundredth part that took longest: p50 and p99.
+pub(crate) fn middle_and_slowest(mut took: Vec<f64>) -> [f64; 2] {
+    took.sort_by(f64::total_cmp);
+    let at = |hundredths: usize| {
+        let place = (took.len() * hundredths / 100).min(took.len().saturating_sub(1));
+        took.get(place).copied().unwrap_or_default()
+    };
+    [at(50), at(99)]
+}
+
 /// All readings, for a reader who wants to see how far they lie apart.
 pub(crate) fn listed(readings: &[f64]) -> String {
     let shown: Vec<String> = readings.iter().map(|one| format!("{one:.0}")).collect();
@@ -124,5 +151,14 @@ mod tests {
         assert_eq!(middle(vec![3.0, 1.0, 2.0]), 2.0);
         assert_eq!(middle(vec![4.0, 1.0, 2.0, 3.0]), 2.0);
         assert_eq!(middle(Vec::new()), 0.0);
+    }
+
+    #[test]
+    fn one_in_a_hundred_took_as_long_as_the_slowest_or_longer() {
+        let took: Vec<f64> = (0..200).map(f64::from).rev().collect();
+
+        assert_eq!(middle_and_slowest(took), [100.0, 198.0]);
+        assert_eq!(middle_and_slowest(vec![7.0]), [7.0, 7.0]);
+        assert_eq!(middle_and_slowest(Vec::new()), [0.0, 0.0]);
     }
 }

@@ -14,6 +14,9 @@ use serde_json::Value;
 /// The key of every server here.
 pub(crate) const KEY: &str = "sk_test_0123456789abcdefghijABCDEFGHIJ01";
 
+/// The file of its folder that a server writes its log to.
+pub(crate) const LOG: &str = "log";
+
 /// How long a start may take, whatever it should take.
 const START: Duration = Duration::from_secs(30);
 
@@ -57,7 +60,7 @@ impl Server {
         let log = File::options()
             .create(true)
             .append(true)
-            .open(folder.join("log"))?;
+            .open(folder.join(LOG))?;
         let client = http_client();
         let mut command = Command::new(binary);
         for (name, _) in std::env::vars_os() {

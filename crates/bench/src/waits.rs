@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use reqwest::Method;
-use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::process::resident_kib;
-use crate::row::{Figure, Size};
-use crate::server::{KEY, Server, text};
+use crate::row::{Figure, Size, middle_and_slowest};
+use crate::runs::Runs;
+use crate::server::{KEY, Server};
 
 /// How many calls of a kind are open at once.
 const OPEN: usize = 1_000;
@@ -41,7 +41,7 @@ const LATENCY_TARGET: &str = "≤ 1.5 × without them";
 /// A server with a task whose runs nobody takes.
 struct Stage {
     server: Arc<Server>,
-    run_path: String,
+    runs: Runs,
     /// Runs to wait for, one for each call.
     run_ids: Vec<String>,
 }
@@ -50,19 +50,14 @@ impl Stage {
     async fn new(binary: &Path, folder: &Path, runs: usize) -> anyhow::Result<Self> {
         let open_calls = (3 * OPEN).to_string();
         let settings = [("WINDLASS_OPEN_CALLS", &*open_calls)];
-        let server = Server::start_with(binary, folder, &settings).await?;
-        let agent = server.post("/v2/agents", &json!({"name": "Bench"})).await?;
-        let task = json!({"name": "Waits", "agent_id": text(&agent, "id")?,
-            "settings": {"pool": "nobody", "source": "none"}});
-        let task = server.post("/v2/tasks", &task).await?;
+        let server = Arc::new(Server::start_with(binary, folder, &settings).await?);
         let mut stage = Self {
-            server: Arc::new(server),
-            run_path: format!("/v2/tasks/{}/run", text(&task, "id")?),
+            runs: Runs::of_no_source(Arc::clone(&server), "nobody").await?,
+            server,
             run_ids: Vec::new(),
         };
         for _ in 0..runs {
-            let run = stage.server.post(&stage.run_path, &json!({})).await?;
-            stage.run_ids.push(text(&run, "id")?.to_owned());
+            stage.run_ids.push(stage.runs.start_one().await?);
         }
         Ok(stage)
     }
@@ -76,15 +71,10 @@ impl Stage {
         for _ in 0..starts {
             pace.tick().await;
             let began = Instant::now();
-            self.server.post(&self.run_path, &json!({})).await?;
+            self.runs.start_one().await?;
             took.push(began.elapsed().as_secs_f64() * 1e3);
         }
-        took.sort_by(f64::total_cmp);
-        let at = |hundredths: usize| {
-            let place = (took.len() * hundredths / 100).min(took.len().saturating_sub(1));
-            took.get(place).copied().unwrap_or_default()
-        };
-        Ok([at(50), at(99)])
+        Ok(middle_and_slowest(took))
     }
 
     /// Waits until so many calls are open.

@@ -2,19 +2,22 @@
 
 use std::path::PathBuf;
 
-use windlass_bench::{ROWS, Size};
+use windlass_bench::{Programs, ROWS, Size};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_gives_its_figures() {
     let binary = std::env::var_os("WINDLASS_TEST_BINARY");
-    let binary = PathBuf::from(binary.expect("run the tests with `cargo xtask test`"));
+    let programs = Programs {
+        windlass: PathBuf::from(binary.expect("run the tests with `cargo xtask test`")),
+        bench: PathBuf::from(env!("CARGO_BIN_EXE_windlass-bench")),
+    };
     let size = Size {
         runs: 3,
         readings: 1,
     };
 
     for row in ROWS {
-        let figures = row.measure(&binary, size).await.unwrap();
+        let figures = row.measure(&programs, size).await.unwrap();
 
         assert!(!figures.is_empty(), "{}", row.name);
         for figure in figures {
