@@ -90,6 +90,9 @@ impl SqliteStore {
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            // Each change stands behind a savepoint, for which SQLite keeps every page as it was before:
+            // in memory, where it would write a file.
+            .pragma("temp_store", "memory")
             // What is deleted is overwritten: erased secrets leave no bytes in the file.
             .pragma("secure_delete", "1")
             .disable_statement_logging();
@@ -261,4 +264,26 @@ async fn migrate(writer: &mut SqliteConnection) -> Result<(), MigrateError> {
         .await?;
     transaction.commit().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// In a file it would cost two writes for each page that a change touches.
+    #[tokio::test]
+    async fn what_a_change_can_go_back_to_is_kept_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("windlass.db");
+        let store = SqliteStore::open(&path, Arc::new(SystemClock)).await;
+        let mut transaction = store.unwrap().begin(None).await.unwrap();
+
+        let temporary = sqlx::query_scalar::<_, i64>("PRAGMA temp_store")
+            .fetch_one(transaction.connection().await.unwrap())
+            .await;
+
+        let in_memory = 2;
+        assert_eq!(temporary.unwrap(), in_memory);
+    }
 }
