@@ -98,23 +98,25 @@ impl WaitForRun {
 
     /// Looks at all runs that are waited for, each once a second, until `stop`.
     pub async fn look_until(&self, stop: &CancellationToken) {
+        let settled = Status::ALL.into_iter().filter(|it| is_settled(*it));
+        let settled: Vec<Status> = settled.collect();
         let looking = async {
             loop {
                 let run_ids: Vec<RunId> = self.lock().keys().copied().collect();
-                self.look(&run_ids).await;
+                self.look(&run_ids, &settled).await;
             }
         };
         let _: Option<()> = stop.run_until_cancelled(looking).await;
     }
 
-    /// Takes a second.
-    async fn look(&self, run_ids: &[RunId]) {
+    /// Looks which of these are settled. Takes a second.
+    async fn look(&self, run_ids: &[RunId], settled: &[Status]) {
         let ends_at = Instant::now() + LOOK_EVERY;
         let part = run_ids.len().div_ceil(PARTS as usize);
         for some in run_ids.chunks(part.clamp(1, MAX_RUNS_A_LOOK)) {
             tokio::time::sleep(LOOK_EVERY / PARTS).await;
-            match self.runs.statuses(None, some).await {
-                Ok(statuses) => self.tell(&statuses),
+            match self.runs.of_status(None, some, settled).await {
+                Ok(settled) => self.tell(&settled),
                 Err(error) => warn!(
                     "could not look at the runs that are waited for: {}",
                     chain(&error)
@@ -124,10 +126,9 @@ impl WaitForRun {
         tokio::time::sleep_until(ends_at).await;
     }
 
-    fn tell(&self, statuses: &[(RunId, Status)]) {
+    fn tell(&self, settled: &[RunId]) {
         let waited = self.lock();
-        let settled = statuses.iter().filter(|(_, status)| is_settled(*status));
-        for (run_id, _) in settled {
+        for run_id in settled {
             if let Some(run) = waited.get(run_id) {
                 run.settled.notify_waiters();
             }

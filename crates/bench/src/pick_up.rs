@@ -65,12 +65,7 @@ struct PickedUp {
     pick_up: f64,
 }
 
-fn figure(
-    what: &'static str,
-    target: &'static str,
-    until: &str,
-    picked_up: &[PickedUp],
-) -> Figure {
+fn figure(what: &'static str, target: &'static str, until: &str, picked_up: &[PickedUp]) -> Figure {
     let starts = picked_up.len();
     let before = picked_up.iter().filter(|one| one.pick_up < 0.0).count();
     let of = |which: fn(&PickedUp) -> f64| {

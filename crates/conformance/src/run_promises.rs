@@ -100,7 +100,7 @@ macro_rules! run_promises {
                 runs_are_listed_newest_first,
                 runs_are_listed_by_what_they_are,
                 a_list_shows_what_a_run_shows,
-                statuses_are_read_at_once,
+                runs_of_a_status_are_found_at_once,
                 a_run_says_whose_it_is,
                 a_timeline_tells_what_happened_in_its_order,
             ]

@@ -138,37 +138,34 @@ pub async fn a_list_shows_what_a_run_shows(fixture: &Fixture) {
     assert_eq!(strange.expect("the store reads").items, []);
 }
 
-/// Whoever waits for runs sees where all of them stand in one look.
-pub async fn statuses_are_read_at_once(fixture: &Fixture) {
+/// Whoever waits for many runs sees in one look which of them stand where that matters.
+pub async fn runs_of_a_status_are_found_at_once(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
     let completed = stage.begun().await;
     stage.say(&completed, success(output())).await;
     let queued = stage.started().await;
+    // Nobody asks for it.
+    stage.started().await;
     let unknown = stage.new_run().run.id;
 
     let runs = &fixture.ports.runs;
-    let both = [queued.id, unknown, completed.id];
-    let read = runs.statuses(None, &both).await;
-    let ours = runs.statuses(Some(fixture.organization), &both).await;
-    let theirs = runs.statuses(Some(fixture.stranger), &both).await;
-    let none = runs.statuses(None, &[]).await;
-
-    let mut read = read.expect("the store reads");
-    read.sort();
-    let mut expected = [
-        (completed.id, Status::Completed),
-        (queued.id, Status::Queued),
-    ];
-    expected.sort();
-    assert_eq!(read, expected);
-    let mut ours = ours.expect("the store reads");
-    ours.sort();
-    assert_eq!(ours, expected);
-    assert_eq!(
-        theirs.expect("the store reads"),
-        [],
-        "another organization's"
-    );
+    let asked = [queued.id, unknown, completed.id];
+    let of = async |organization, statuses: &[Status]| {
+        let found = runs.of_status(organization, &asked, statuses).await;
+        let mut found = found.expect("the store reads");
+        found.sort();
+        found
+    };
+    let (ours, theirs) = (Some(fixture.organization), Some(fixture.stranger));
+    let mut both = [completed.id, queued.id];
+    both.sort();
+    assert_eq!(of(None, &[Status::Queued, Status::Completed]).await, both);
+    assert_eq!(of(ours, &[Status::Queued, Status::Completed]).await, both);
+    assert_eq!(of(ours, &[Status::Completed]).await, [completed.id]);
+    assert_eq!(of(ours, &[Status::Running, Status::Failed]).await, []);
+    assert_eq!(of(ours, &[]).await, []);
+    assert_eq!(of(theirs, &[Status::Queued]).await, [], "another's");
+    let none = runs.of_status(None, &[], &Status::ALL).await;
     assert_eq!(none.expect("the store reads"), []);
 }
 

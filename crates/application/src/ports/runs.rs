@@ -241,13 +241,14 @@ pub trait Runs: Send + Sync {
         run_id: RunId,
     ) -> Result<Option<Sealed>, StoreError>;
 
-    /// Where the runs of these ids stand, as far as they are the organization's; None is for the
-    /// server's own waits and its embedded worker, over all organizations.
-    async fn statuses(
+    /// Those of these runs that are in one of these statuses, as far as they are the organization's; None
+    /// is for the server's own waits and its embedded worker, over all organizations.
+    async fn of_status(
         &self,
         organization: Option<OrganizationContext>,
         run_ids: &[RunId],
-    ) -> Result<Vec<(RunId, Status)>, StoreError>;
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError>;
 
     /// Runs, newest first.
     async fn list(

@@ -42,8 +42,10 @@ fn runs(settled: Arc<AtomicBool>) -> MockRuns {
     let found = state.clone();
     runs.expect_get()
         .returning(move |_, id| Ok((id == run_id()).then(|| view(found()))));
-    runs.expect_statuses()
-        .returning(move |_, ids| Ok(ids.iter().map(|id| (*id, state().status())).collect()));
+    runs.expect_of_status().returning(move |_, ids, statuses| {
+        let is_of_status = statuses.contains(&state().status());
+        Ok(ids.iter().copied().filter(|_| is_of_status).collect())
+    });
     runs
 }
 

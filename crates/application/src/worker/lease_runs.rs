@@ -101,6 +101,19 @@ impl Contents {
     }
 }
 
+/// Whether no agent should do a run any more that stands so.
+fn stops(status: Status) -> bool {
+    match status {
+        Status::Running | Status::InteractionRequired => false,
+        Status::Queued
+        | Status::ReviewRequired
+        | Status::Completed
+        | Status::Failed
+        | Status::Canceling
+        | Status::Canceled => true,
+    }
+}
+
 impl RunsLeased {
     fn is_nothing(&self) -> bool {
         self.runs.is_empty() && self.ended_sessions.is_empty() && self.stopping.is_empty()
@@ -168,21 +181,10 @@ impl LeaseRuns {
         if wish.held.is_empty() {
             return Ok(Vec::new());
         }
-        let statuses = self
-            .held
-            .runs
-            .statuses(wish.organization, &wish.held)
-            .await?;
-        let stopping = statuses.into_iter().filter(|(_, status)| match status {
-            Status::Running | Status::InteractionRequired => false,
-            Status::Queued
-            | Status::ReviewRequired
-            | Status::Completed
-            | Status::Failed
-            | Status::Canceling
-            | Status::Canceled => true,
-        });
-        Ok(stopping.map(|(run_id, _)| run_id).collect())
+        let stopped: Vec<Status> = Status::ALL.into_iter().filter(|it| stops(*it)).collect();
+        let runs = &self.held.runs;
+        let stopping = runs.of_status(wish.organization, &wish.held, &stopped);
+        Ok(stopping.await?)
     }
 
     /// The runs that can be done. One that does not open does not keep the others from it.

@@ -46,7 +46,7 @@ pub use self::key::{KeyRow, minute_of_use};
 pub use self::organization::OrganizationRow;
 pub use self::playbook::{PlaybookRow, playbook_name};
 pub(crate) use self::run::differ_in_clocks_alone;
-pub use self::run::{RunRow, StatusRow, ViewRow, WaitingRow, active_at, shows_output};
+pub use self::run::{RunRow, ViewRow, WaitingRow, active_at, shows_output};
 pub use self::screenshot::{ScreenshotRow, tally};
 pub use self::session::{SceneCredentialRow, SessionRow};
 pub use self::source::SourceRow;

@@ -11,7 +11,7 @@ use windlass_domain::pool::Pool;
 use windlass_domain::run::{Epoch, Finished, Holder, Metadata, Run, RunState, Status};
 use windlass_domain::task::TaskSettings;
 
-use super::{Row, known, length};
+use super::{Row, length};
 use crate::columns::{At, Count, HeldBy, Id};
 use crate::{Impossible, RunStateRecord, TaskSettingsRecord};
 
@@ -105,13 +105,6 @@ pub struct WaitingRow {
     #[sqlx(flatten)]
     run: RunRow,
     held_by: HeldBy,
-}
-
-/// Where one run stands.
-#[derive(FromRow)]
-pub struct StatusRow {
-    id: Id,
-    status: String,
 }
 
 impl Row for RunRow {
@@ -233,20 +226,6 @@ impl Row for ViewRow {
             metadata,
             output: output.as_deref().map(crate::read).transpose()?,
         })
-    }
-}
-
-impl Row for StatusRow {
-    type Kept = (RunId, Status);
-    const TABLE: &'static str = RunRow::TABLE;
-
-    fn name(&self) -> String {
-        RunId::from_uuid(self.id.0).to_string()
-    }
-
-    fn kept(self) -> Result<(RunId, Status), Impossible> {
-        let status = known("status", &self.status, Status::parse)?;
-        Ok((RunId::from_uuid(self.id.0), status))
     }
 }
 

@@ -77,17 +77,19 @@ impl Runs for MemoryStore {
         .await
     }
 
-    async fn statuses(
+    async fn of_status(
         &self,
         organization: Option<OrganizationContext>,
         run_ids: &[RunId],
-    ) -> Result<Vec<(RunId, Status)>, StoreError> {
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
         let owner = organization.map(OrganizationContext::organization_id);
-        self.read("Runs::statuses", |state| {
-            let kept = run_ids.iter().filter_map(|id| state.runs.get(id));
-            let kept =
-                kept.filter(|kept| owner.is_none_or(|owner| kept.run().organization_id == owner));
-            kept.map(|kept| (kept.run().id, kept.run().status()))
+        self.read("Runs::of_status", |state| {
+            let runs = run_ids.iter().filter_map(|id| state.runs.get(id));
+            let runs = runs.map(KeptRun::run);
+            runs.filter(|run| owner.is_none_or(|owner| run.organization_id == owner))
+                .filter(|run| statuses.contains(&run.status()))
+                .map(|run| run.id)
                 .collect()
         })
         .await

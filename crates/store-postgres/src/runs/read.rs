@@ -12,7 +12,7 @@ use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::run::{Run, Status};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::Id;
-use windlass_records::rows::{RunRow, StatusRow, ViewRow};
+use windlass_records::rows::{RunRow, ViewRow};
 use windlass_records::{select_runs, select_views};
 
 use crate::error::{self, store_error};
@@ -56,28 +56,30 @@ pub(super) async fn input(
 }
 
 /// Over all organizations where none is named: whoever waits there has been let in to the run.
-pub(super) async fn statuses(
+pub(super) async fn of_status(
     store: &PostgresStore,
     organization: Option<OrganizationContext>,
     run_ids: &[RunId],
-) -> Result<Vec<(RunId, Status)>, StoreError> {
+    statuses: &[Status],
+) -> Result<Vec<RunId>, StoreError> {
     if run_ids.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<Uuid> = run_ids.iter().map(|id| id.uuid()).collect();
+    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
     let organization_id = organization.map(OrganizationContext::organization_id);
-    let rows: Vec<StatusRow> = sqlx::query_as(
-        "SELECT id, status
+    let found: Vec<Id> = sqlx::query_scalar(
+        "SELECT id
          FROM run
-         WHERE id = ANY($1) AND ($2 IS NULL OR organization_id = $2)
-         ORDER BY id",
+         WHERE id = ANY($1) AND status = ANY($2) AND ($3 IS NULL OR organization_id = $3)",
     )
     .bind(ids)
+    .bind(statuses)
     .bind(organization_id.map(|id| Id(id.uuid())))
     .fetch_all(store.pool())
     .await
     .map_err(store_error)?;
-    rows.into_iter().map(error::read).collect()
+    Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
 }
 
 pub(super) async fn organization_of(

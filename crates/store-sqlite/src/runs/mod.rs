@@ -79,12 +79,13 @@ impl Runs for SqliteStore {
         read::input(self, organization, run_id).await
     }
 
-    async fn statuses(
+    async fn of_status(
         &self,
         organization: Option<OrganizationContext>,
         run_ids: &[RunId],
-    ) -> Result<Vec<(RunId, Status)>, StoreError> {
-        read::statuses(self, organization, run_ids).await
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
+        read::of_status(self, organization, run_ids, statuses).await
     }
 
     async fn list(

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use sqlx::QueryBuilder;
 use sqlx::sqlite::SqliteConnection;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
@@ -12,7 +11,7 @@ use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::run::{Run, Status};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::Id;
-use windlass_records::rows::{RunRow, StatusRow, ViewRow};
+use windlass_records::rows::{RunRow, ViewRow};
 use windlass_records::{select_runs, select_views};
 
 use crate::error::{self, store_error};
@@ -73,31 +72,37 @@ pub(super) async fn input(
 }
 
 /// Over all organizations where none is named: whoever waits there has been let in to the run.
-pub(super) async fn statuses(
+/// Over all organizations where none is named: whoever waits there has been let in to the run. One
+/// statement, however many are asked for, and rows only of those that somebody has to do something about.
+pub(super) async fn of_status(
     store: &SqliteStore,
     organization: Option<OrganizationContext>,
     run_ids: &[RunId],
-) -> Result<Vec<(RunId, Status)>, StoreError> {
+    statuses: &[Status],
+) -> Result<Vec<RunId>, StoreError> {
     if run_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = QueryBuilder::new("SELECT id, status FROM run WHERE id IN (");
-    let mut ids = query.separated(", ");
-    for id in run_ids {
-        ids.push_bind(Id(id.uuid()));
-    }
-    query.push(")");
-    if let Some(organization) = organization {
-        query.push(" AND organization_id = ");
-        query.push_bind(Id(organization.organization_id().uuid()));
-    }
-    query.push(" ORDER BY id");
-    let rows: Vec<StatusRow> = query
-        .build_query_as()
-        .fetch_all(store.readers())
-        .await
-        .map_err(store_error)?;
-    rows.into_iter().map(error::read).collect()
+    let wanted: Vec<String> = run_ids
+        .iter()
+        .map(|id| id.uuid().simple().to_string())
+        .collect();
+    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
+    let organization_id = organization.map(OrganizationContext::organization_id);
+    let found: Vec<Id> = sqlx::query_scalar(
+        "SELECT run.id
+         FROM json_each(?1) AS wanted
+         JOIN run ON run.id = unhex(wanted.value)
+         WHERE run.status IN (SELECT value FROM json_each(?2))
+           AND (?3 IS NULL OR run.organization_id = ?3)",
+    )
+    .bind(windlass_records::write(&wanted))
+    .bind(windlass_records::write(&statuses))
+    .bind(organization_id.map(|id| Id(id.uuid())))
+    .fetch_all(store.readers())
+    .await
+    .map_err(store_error)?;
+    Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
 }
 
 pub(super) async fn organization_of(

@@ -142,12 +142,11 @@ async fn a_held_run_that_is_canceled_ends_the_wait() {
     leases(&mut runs, vec![]);
     let other = RunId::new(now(), Random([9; 10]));
     let looks = Mutex::new([Status::Running, Status::Canceling].into_iter());
-    runs.expect_statuses().returning(move |_, _| {
+    runs.expect_of_status().returning(move |_, _, statuses| {
         let status = looks.lock().unwrap().next().unwrap();
-        Ok(vec![
-            (run_id(), status),
-            (other, Status::InteractionRequired),
-        ])
+        let runs = [(run_id(), status), (other, Status::InteractionRequired)];
+        let found = runs.iter().filter(|(_, of)| statuses.contains(of));
+        Ok(found.map(|(run_id, _)| *run_id).collect())
     });
     let wish = LeaseWish {
         held: vec![run_id(), other],
