@@ -117,7 +117,7 @@ impl Workers for SqliteStore {
     async fn seen(&self, holder: Holder) -> Result<(), StoreError> {
         let mut transaction = self.begin(None).await?;
         let at = transaction.at();
-        called(transaction.connection().await?, holder, at).await?;
+        called(&mut transaction, holder, at).await?;
         transaction.commit().await
     }
 }
@@ -345,8 +345,26 @@ pub(crate) async fn latest(
     holder: Holder,
     organization: Option<OrganizationContext>,
 ) -> Result<Worker, WriteError> {
-    let organization_id = organization.map(OrganizationContext::organization_id);
     let worker = find(connection, holder.worker_id).await?;
+    of_latest_start(worker, holder, organization)
+}
+
+/// The same within a transaction.
+pub(crate) async fn latest_in(
+    transaction: &mut Transaction,
+    holder: Holder,
+    organization: Option<OrganizationContext>,
+) -> Result<Worker, WriteError> {
+    let worker = find_in(transaction, holder.worker_id).await?;
+    of_latest_start(worker, holder, organization)
+}
+
+fn of_latest_start(
+    worker: Option<Worker>,
+    holder: Holder,
+    organization: Option<OrganizationContext>,
+) -> Result<Worker, WriteError> {
+    let organization_id = organization.map(OrganizationContext::organization_id);
     let worker = worker.filter(|worker| worker.organization_id == organization_id);
     Ok(Worker::of_latest_start(worker, holder)?)
 }
@@ -367,47 +385,52 @@ pub(crate) async fn in_scene(
 /// Notes that this start of a worker called, where it is the latest. Answers since when that stands in
 /// its row, where nothing was noted now: what is noted now may still be undone.
 pub(crate) async fn called(
-    connection: &mut SqliteConnection,
+    transaction: &mut Transaction,
     holder: Holder,
     at: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let worker = find(connection, holder.worker_id).await?;
+    let worker = find_in(transaction, holder.worker_id).await?;
     let Some(worker) = worker.filter(|worker| worker.incarnation == holder.incarnation) else {
         return Ok(None);
     };
-    seen(connection, &worker, at).await?;
+    seen(transaction, &worker, at);
     Ok((!worker.is_to_be_noted(at)).then_some(worker.last_seen_at))
 }
 
 /// Notes that a worker called.
-pub(crate) async fn seen(
-    connection: &mut SqliteConnection,
-    worker: &Worker,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    if !worker.is_to_be_noted(at) {
-        return Ok(());
+pub(crate) fn seen(transaction: &mut Transaction, worker: &Worker, at: Timestamp) {
+    if worker.is_to_be_noted(at) {
+        transaction
+            .then("UPDATE worker SET last_seen_at = ? WHERE id = ?")
+            .bind(At(at))
+            .bind(Id(worker.id.uuid()));
     }
-    sqlx::query("UPDATE worker SET last_seen_at = ? WHERE id = ?")
-        .bind(At(at))
-        .bind(Id(worker.id.uuid()))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-    Ok(())
+}
+
+/// What reads a worker.
+const WORKER: &str =
+    "SELECT id, organization_id, incarnation, draining, last_seen_at FROM worker WHERE id = ?";
+
+/// A worker, as a transaction reads it that may write nothing.
+async fn find_in(
+    transaction: &mut Transaction,
+    id: WorkerId,
+) -> Result<Option<Worker>, StoreError> {
+    transaction.ask(WORKER).bind(Id(id.uuid()));
+    let rows = transaction.read(1).await?;
+    let row = rows.iter().flatten().next().map(WorkerRow::from_row);
+    Ok(row.transpose().map_err(store_error)?.map(Worker::from))
 }
 
 async fn find(
     connection: &mut SqliteConnection,
     id: WorkerId,
 ) -> Result<Option<Worker>, StoreError> {
-    let row: Option<WorkerRow> = sqlx::query_as(
-        "SELECT id, organization_id, incarnation, draining, last_seen_at FROM worker WHERE id = ?",
-    )
-    .bind(Id(id.uuid()))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
+    let row: Option<WorkerRow> = sqlx::query_as(WORKER)
+        .bind(Id(id.uuid()))
+        .fetch_optional(connection)
+        .await
+        .map_err(store_error)?;
     Ok(row.map(Worker::from))
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn command(
     let run = run.ok_or(Refusal::NotInScene)?.clone();
     let at = transaction.at();
     if let Some(holder) = caller.filter(|holder| !store.noted().is_fresh(*holder, at)) {
-        let noted = workers::called(transaction.connection().await?, holder, at).await?;
+        let noted = workers::called(&mut transaction.transaction, holder, at).await?;
         store.noted().set(holder, noted);
     }
     if let Some(attachment) = attachment {

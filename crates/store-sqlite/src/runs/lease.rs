@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use sqlx::sqlite::SqliteConnection;
 use tracing::{error, warn};
 use windlass_application::OrganizationContext;
 use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun};
@@ -10,6 +11,7 @@ use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::RunCommand;
+use windlass_records::columns::{HeldBy, Id};
 use windlass_records::{capacity, kept_by};
 
 use super::leased::{LastEquipped, equipment};
@@ -35,8 +37,8 @@ pub(super) async fn lease(
     let mut transaction = store.begin(None).await?;
     let (holder, organization) = (request.holder, request.organization);
     let at = transaction.at();
-    let worker = workers::latest(transaction.connection().await?, holder, organization).await?;
-    workers::seen(transaction.connection().await?, &worker, at).await?;
+    let worker = workers::latest_in(&mut transaction, holder, organization).await?;
+    workers::seen(&mut transaction, &worker, at);
 
     let mut leased = Leased {
         ended_sessions,
@@ -45,7 +47,7 @@ pub(super) async fn lease(
     let mut turns = Vec::new();
     if !worker.draining {
         for pool in &request.pools {
-            let picks = picks(store, &request, pool, capacity(&request));
+            let picks = picks(store, &request, pool);
             let picks = from_pool(&mut transaction, &request, picks, &mut leased).await?;
             turns.extend(picks.last().map(|last| (pool, last)));
         }
@@ -66,15 +68,39 @@ async fn brings_nothing(store: &SqliteStore, request: &LeaseRequest) -> Result<b
         return Ok(true);
     }
     for pool in &request.pools {
-        let first = picks(store, request, pool, 1).next(&mut reader).await?;
-        if first.is_some() {
+        if somebody_waits(&mut reader, request, pool).await? {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool, capacity: usize) -> Picks {
+/// Whether a run of this pool waits for this worker: one look into an index, whatever is there.
+async fn somebody_waits(
+    connection: &mut SqliteConnection,
+    request: &LeaseRequest,
+    pool: &Pool,
+) -> Result<bool, StoreError> {
+    let held_by = HeldBy(Some(request.holder));
+    let looked = match request.organization {
+        Some(organization) => sqlx::query_scalar(
+            "SELECT EXISTS (
+                 SELECT 1 FROM queue WHERE pool = ? AND held_by IN (x'', ?) AND organization_id = ?
+             )",
+        )
+        .bind(pool.as_str())
+        .bind(held_by)
+        .bind(Id(organization.organization_id().uuid())),
+        None => sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM queue WHERE pool = ? AND held_by IN (x'', ?))",
+        )
+        .bind(pool.as_str())
+        .bind(held_by),
+    };
+    looked.fetch_one(connection).await.map_err(store_error)
+}
+
+fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool) -> Picks {
     Picks::new(
         pool.clone(),
         request.holder,
@@ -82,7 +108,7 @@ fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool, capacity: usi
             .organization
             .map(OrganizationContext::organization_id),
         store.turns().last(pool),
-        capacity,
+        capacity(request),
     )
 }
 
@@ -105,7 +131,7 @@ async fn from_pool(
     while leased.runs.len() < capacity {
         let picked = match picks.next_read() {
             Some(read) => Some(read),
-            None => picks.next(transaction.connection().await?).await?,
+            None => picks.next(transaction).await?,
         };
         let Some(picked) = picked else {
             break;

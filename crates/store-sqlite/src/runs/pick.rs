@@ -4,8 +4,7 @@
 
 use std::collections::VecDeque;
 
-use sqlx::FromRow;
-use sqlx::sqlite::SqliteConnection;
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
@@ -15,6 +14,7 @@ use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{HeldBy, Id};
 
 use crate::error::store_error;
+use crate::transaction::Transaction;
 
 /// Above every priority: where a look at an organization's runs begins.
 const FIRST: (i64, Uuid) = (10, Uuid::nil());
@@ -83,10 +83,10 @@ impl Picks {
     /// The next run; None where no more may be leased.
     pub(super) async fn next(
         &mut self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
     ) -> Result<Option<Picked>, StoreError> {
         if self.turns.is_none() {
-            self.turns = Some(self.first_turns(connection).await?);
+            self.turns = Some(self.first_turns(transaction).await?);
         }
         loop {
             if let Some(picked) = self.next_read() {
@@ -96,7 +96,7 @@ impl Picks {
             let share = self.capacity.div_ceil(turns.len().max(1));
             let is_over = match turns.front_mut() {
                 Some(turn) => {
-                    self.read(connection, turn, share).await?;
+                    self.read(transaction, turn, share).await?;
                     false
                 }
                 None => true,
@@ -128,15 +128,15 @@ impl Picks {
     /// The organizations from the one whose turn is next, as many as may be picked from.
     async fn first_turns(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
     ) -> Result<VecDeque<Turn>, StoreError> {
         let organizations = match self.only {
             Some(only) => vec![only],
             None => {
                 let last = self.last.map_or(Uuid::nil(), OrganizationId::uuid);
-                let mut above = self.organizations_above(connection, last).await?;
+                let mut above = self.organizations_above(transaction, last).await?;
                 if above.len() < self.capacity && !last.is_nil() {
-                    let all = self.organizations_above(connection, Uuid::nil()).await?;
+                    let all = self.organizations_above(transaction, Uuid::nil()).await?;
                     above.extend(all.into_iter().take_while(|id| id.uuid() <= last));
                 }
                 above.truncate(self.capacity);
@@ -155,91 +155,105 @@ impl Picks {
     /// Organizations that have runs, in the order of their ids: one look into the index for each.
     async fn organizations_above(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         last: Uuid,
     ) -> Result<Vec<OrganizationId>, StoreError> {
-        let found: Vec<Id> = sqlx::query_scalar(
-            "WITH RECURSIVE turn (organization_id) AS (
-                 SELECT ?3
+        transaction
+            .ask(
+                "WITH RECURSIVE turn (organization_id) AS (
+                 SELECT ?
                  UNION ALL
                  SELECT (
                      SELECT min(organization_id)
                      FROM (
                          SELECT min(organization_id) AS organization_id
                          FROM queue
-                         WHERE pool = ?1 AND held_by = x''
+                         WHERE pool = ? AND held_by = x''
                            AND organization_id > turn.organization_id
                          UNION ALL
                          SELECT min(organization_id)
                          FROM queue
-                         WHERE pool = ?1 AND held_by = ?2
+                         WHERE pool = ? AND held_by = ?
                            AND organization_id > turn.organization_id
                      )
                  )
                  FROM turn
                  WHERE organization_id IS NOT NULL
-                 LIMIT ?4 + 1
+                 LIMIT ? + 1
              )
              SELECT organization_id
              FROM turn
              WHERE organization_id IS NOT NULL
              LIMIT -1 OFFSET 1",
-        )
-        .bind(self.pool.as_str())
-        .bind(self.held_by)
-        .bind(Id(last))
-        .bind(i64::try_from(self.capacity).unwrap_or(i64::MAX - 1))
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
-        let found = found.into_iter();
+            )
+            .bind(Id(last))
+            .bind(self.pool.as_str())
+            .bind(self.pool.as_str())
+            .bind(self.held_by)
+            .bind(i64::try_from(self.capacity).unwrap_or(i64::MAX - 1));
+        let rows = transaction.read(1).await?;
+        let found = rows.iter().flatten().map(|row| row.try_get(0));
+        let found: Result<Vec<Id>, _> = found.collect();
+        let found = found.map_err(store_error)?.into_iter();
         Ok(found.map(|id| OrganizationId::from_uuid(id.0)).collect())
     }
 
     /// Reads the next runs of an organization.
     async fn read(
         &self,
-        connection: &mut SqliteConnection,
+        transaction: &mut Transaction,
         turn: &mut Turn,
         share: usize,
     ) -> Result<(), StoreError> {
-        let (priority, run_id) = turn.passed;
-        let rows: Vec<QueueRow> = sqlx::query_as(
-            "SELECT picked.run_id AS run_id, picked.session_id AS session_id, priority, input,
+        let organization_id = Id(turn.organization_id.uuid());
+        let (priority, run_id) = (turn.passed.0, Id(turn.passed.1));
+        let most = i64::try_from(share).unwrap_or(i64::MAX);
+        transaction
+            .ask(
+                "SELECT picked.run_id AS run_id, picked.session_id AS session_id, priority, input,
                     trace_parent
              FROM (
                  SELECT * FROM (
                      SELECT run_id, session_id, priority
                      FROM queue
-                     WHERE pool = ?1 AND held_by = x'' AND organization_id = ?3
-                       AND priority <= ?4 AND (priority < ?4 OR run_id > ?5)
+                     WHERE pool = ? AND held_by = x'' AND organization_id = ?
+                       AND priority <= ? AND (priority < ? OR run_id > ?)
                      ORDER BY priority DESC, run_id
-                     LIMIT ?6 + 0
+                     LIMIT ? + 0
                  )
                  UNION ALL
                  SELECT * FROM (
                      SELECT run_id, session_id, priority
                      FROM queue
-                     WHERE pool = ?1 AND held_by = ?2 AND organization_id = ?3
-                       AND priority <= ?4 AND (priority < ?4 OR run_id > ?5)
+                     WHERE pool = ? AND held_by = ? AND organization_id = ?
+                       AND priority <= ? AND (priority < ? OR run_id > ?)
                      ORDER BY priority DESC, run_id
-                     LIMIT ?6 + 0
+                     LIMIT ? + 0
                  )
              ) AS picked
              LEFT JOIN run_input ON run_input.run_id = picked.run_id
              LEFT JOIN run ON run.id = picked.run_id
              ORDER BY priority DESC, picked.run_id
-             LIMIT ?6 + 0",
-        )
-        .bind(self.pool.as_str())
-        .bind(self.held_by)
-        .bind(Id(turn.organization_id.uuid()))
-        .bind(priority)
-        .bind(Id(run_id))
-        .bind(i64::try_from(share).unwrap_or(i64::MAX))
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
+             LIMIT ? + 0",
+            )
+            .bind(self.pool.as_str())
+            .bind(organization_id)
+            .bind(priority)
+            .bind(priority)
+            .bind(run_id)
+            .bind(most)
+            .bind(self.pool.as_str())
+            .bind(self.held_by)
+            .bind(organization_id)
+            .bind(priority)
+            .bind(priority)
+            .bind(run_id)
+            .bind(most)
+            .bind(most);
+        let rows = transaction.read(1).await?;
+        let rows = rows.iter().flatten().map(QueueRow::from_row);
+        let rows: Result<Vec<QueueRow>, _> = rows.collect();
+        let rows = rows.map_err(store_error)?;
         turn.more = rows.len() == share;
         let picked = rows.into_iter().map(|row| Picked {
             run_id: RunId::from_uuid(row.run_id.0),
