@@ -238,12 +238,12 @@ async fn read_value<T: RequestBody>(
     require_json(&change.headers)?;
     let value = json::read(&bytes).map_err(|error| not_json(&error))?;
     let value = match &change.received.ignored {
-        None => value,
-        Some(ignored) => {
+        Some(ignored) if !T::NARROWS => {
             let (value, unknown) = T::form().without_unknown::<T>(value);
             ignored.note(unknown);
             value
         }
+        Some(_) | None => value,
     };
     Ok((change, value))
 }

@@ -13,7 +13,12 @@ use crate::json::request_body;
 use crate::kept::Shape;
 use crate::state::Api;
 
-request_body!(NewTokenBody, "a token", const OPTIONAL: bool = true;);
+request_body!(
+    NewTokenBody,
+    "a token",
+    const OPTIONAL: bool = true;,
+    const NARROWS: bool = true;
+);
 
 pub(crate) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default().routes(routes!(create_token))

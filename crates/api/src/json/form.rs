@@ -37,6 +37,9 @@ pub(crate) trait RequestBody: DeserializeOwned + ToSchema + Send + 'static {
     const CLEARED: &'static [&'static str] = &[];
     /// Which fields there are and this body cannot have, each with the reason.
     const REFUSED: &'static [(&'static str, &'static str)] = &[];
+    /// Whether what is not known is refused also where the operator lets it be left aside: what
+    /// narrows a right would, misspelt, leave it wide.
+    const NARROWS: bool = false;
 
     /// Its form, made once.
     fn form() -> &'static Form;
@@ -126,7 +129,8 @@ impl Form {
         (value, findings)
     }
 
-    /// The value without the fields that are not known, and what those are called.
+    /// The value without the fields that are not known, and what those are called. What the body
+    /// cannot have is known, and stays to be refused.
     pub(crate) fn without_unknown<T: RequestBody>(&self, mut value: Value) -> (Value, Vec<String>) {
         let mut unknown = Vec::new();
         let checked = without_nulls(value.clone(), &self.schema);
@@ -136,6 +140,9 @@ impl Form {
             };
             let parent = segments(&error);
             for name in unexpected {
+                if parent.is_empty() && refusal::<T>(name).is_some() {
+                    continue;
+                }
                 let path = parent.iter().chain([name]).map(String::as_str);
                 unknown.push(T::field(&path.collect::<Vec<_>>()));
                 let mend = Mend {

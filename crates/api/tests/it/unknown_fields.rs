@@ -61,3 +61,51 @@ async fn what_is_known_is_still_checked() {
     assert_eq!(input.error(), (400, "input_unknown".to_owned()));
     assert_eq!(input.body()["errors"][0]["field"], Value::from("/month"));
 }
+
+/// A field that the resource has, and that a change cannot have, is known.
+#[tokio::test]
+async fn what_cannot_change_is_refused_all_the_same() {
+    let fixture = Fixture::ignoring().await;
+    let agent = format!("/v2/agents/{}", fixture.agent().await);
+    let source_id = fixture.source().await;
+    let source = format!("/v2/sources/{source_id}");
+    let credential = format!("/v2/credentials/{}", fixture.credential(&source_id).await);
+    let task = format!("/v2/tasks/{}", fixture.task().await);
+    let destination = format!("/v2/event-destinations/{}", fixture.destination().await);
+
+    for (path, field, value) in [
+        (&agent, "id", json!("agt_other")),
+        (&source, "id", json!("src_other")),
+        (&source, "type", json!("app")),
+        (&credential, "source_id", json!("src_other")),
+        (&credential, "auth_method", json!("none")),
+        (&task, "id", json!("task_other")),
+        (&task, "agent_id", json!("agt_other")),
+        (&destination, "type", json!("webhook")),
+        (&destination, "rabbitmq", json!({"server_url": "mq"})),
+    ] {
+        let body = json!({field: value, "colour": "blue"});
+        let answered = fixture.call(Method::PATCH, path).json(&body).send().await;
+
+        let what = format!("{path} {field}");
+        let invalid = (400, "input_invalid".to_owned());
+        assert_eq!(answered.error(), invalid, "{what}");
+        assert_eq!(answered.body()["errors"][0]["field"], field, "{what}");
+        assert_eq!(ignored(&answered), Some("colour"), "{what}");
+    }
+}
+
+/// What narrows a token and is misspelt would leave it wide.
+#[tokio::test]
+async fn a_token_is_never_wider_than_it_was_asked_for() {
+    let fixture = Fixture::ignoring().await;
+    let before = fixture.tables().await;
+
+    let token = fixture
+        .post("/v2/token", json!({"sourceid": "src_other"}))
+        .await;
+
+    assert_eq!(token.error(), (400, "input_unknown".to_owned()));
+    assert_eq!(ignored(&token), None);
+    assert_eq!(fixture.tables().await, before, "nothing was written");
+}
