@@ -14,8 +14,11 @@ use windlass_domain::task::Task;
 
 use crate::problem::{Problem, ProblemKind};
 
-/// The most problems of one value that are told at once.
-const MAX_PROBLEMS: usize = 10;
+/// The most problems that are told at once of a value that a caller gives, who mends all of them.
+const MAX_PROBLEMS: usize = 100;
+
+/// The most that are told of what an agent gives: they stay with the run.
+const MAX_ERRORS: usize = 10;
 
 /// How many compiled schemas are kept. One takes some ten kilobytes, at its bounds a few megabytes.
 const MAX_COMPILED: u64 = 1_000;
@@ -63,7 +66,7 @@ impl Schemas {
         task: &Task,
         input: &Value,
     ) -> Vec<Problem> {
-        let found = self.findings(organization_id, task, Side::Input, input);
+        let found = self.findings(organization_id, task, Side::Input, input, MAX_PROBLEMS);
         match found {
             Ok(found) => found.into_iter().map(Finding::into_problem).collect(),
             Err(message) => vec![Problem::of(ProblemKind::Invalid, "input", message)],
@@ -77,7 +80,7 @@ impl Schemas {
         task: &Task,
         output: &Value,
     ) -> Vec<Problem> {
-        let found = self.findings(organization_id, task, Side::Output, output);
+        let found = self.findings(organization_id, task, Side::Output, output, MAX_PROBLEMS);
         match found {
             Ok(found) => found.into_iter().map(Finding::into_problem).collect(),
             Err(message) => vec![Problem::of(ProblemKind::Invalid, "output", message)],
@@ -91,7 +94,7 @@ impl Schemas {
         task: &Task,
         output: &Value,
     ) -> Vec<RunError> {
-        let found = self.findings(organization_id, task, Side::Output, output);
+        let found = self.findings(organization_id, task, Side::Output, output, MAX_ERRORS);
         match found {
             Ok(found) => found.into_iter().map(Finding::into_run_error).collect(),
             Err(message) => vec![RunError::new(ErrorCode::OutputInvalid, message)],
@@ -106,7 +109,7 @@ impl Schemas {
         task: &Task,
         data: &Value,
     ) -> Vec<String> {
-        let found = self.findings(organization_id, task, Side::Extraction, data);
+        let found = self.findings(organization_id, task, Side::Extraction, data, MAX_ERRORS);
         match found {
             Ok(found) => found.iter().map(Finding::sentence).collect(),
             Err(message) => vec![message],
@@ -120,17 +123,18 @@ impl Schemas {
         task: &Task,
         fields: &Value,
     ) -> bool {
-        self.findings(organization_id, task, Side::Deduplication, fields)
+        self.findings(organization_id, task, Side::Deduplication, fields, 1)
             .is_ok_and(|found| found.is_empty())
     }
 
-    /// What a value breaks in one of the task's schemas, up to a bound.
+    /// What a value breaks in one of the task's schemas: so many problems at most.
     fn findings(
         &self,
         organization_id: OrganizationId,
         task: &Task,
         side: Side,
         value: &Value,
+        most: usize,
     ) -> Result<Vec<Finding>, String> {
         let storage = task.storage.as_ref();
         let schema = match side {
@@ -151,7 +155,7 @@ impl Schemas {
         }
         let found = validator.iter_errors(value);
         let found = found.flat_map(|error| findings(&error));
-        Ok(found.take(MAX_PROBLEMS).collect())
+        Ok(found.take(most).collect())
     }
 
     fn validator(

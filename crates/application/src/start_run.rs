@@ -86,15 +86,15 @@ impl StartRun {
         let task = task.ok_or(CallError::NotFound(Resource::Task))?;
         let mut problems = Vec::new();
         let found = self.find(organization, &new, &mut problems).await?;
+        // What was named and cannot be found, or read, might have had the source.
+        let all_found = problems.is_empty() && !new.wrong.iter().any(is_reference);
         let input = new.input.unwrap_or_else(|| json!({}));
         problems.extend(
             self.schemas
                 .input_problems(organization.organization_id(), &task, &input),
         );
         check_metadata(&new.metadata, &mut problems);
-        // Once all that was named is found, what is missing can be told.
-        if problems.is_empty()
-            && new.wrong.is_empty()
+        if all_found
             && found.source_id.is_none()
             && task.settings.source == SourceRequirement::Required
         {
@@ -279,6 +279,14 @@ impl StartRun {
             updated_at: now,
         })
     }
+}
+
+/// Whether a problem is about what a run refers to.
+fn is_reference(problem: &Problem) -> bool {
+    matches!(
+        problem.field.as_deref(),
+        Some("credential_id" | "source_id" | "session_id")
+    )
 }
 
 /// What is given beside a session must be the session's.

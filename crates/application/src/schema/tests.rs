@@ -109,6 +109,22 @@ fn at_most_ten_problems_of_an_output_are_told() {
     assert_eq!(errors[9].code, ErrorCode::OutputInvalid);
 }
 
+/// Who sends it can mend it in one go.
+#[test]
+fn what_a_caller_gives_is_told_wrong_in_every_place_up_to_a_hundred() {
+    let items = task(json!({"items": {"type": "string"}}));
+    let schemas = Schemas::default();
+
+    let fifty = schemas.input_problems(organization_id(), &items, &json!(vec![1; 50]));
+    let corrected = schemas.output_problems(organization_id(), &items, &json!(vec![1; 50]));
+    let many = schemas.input_problems(organization_id(), &items, &json!(vec![1; 500]));
+
+    assert_eq!(fifty.len(), 50);
+    assert_eq!(fifty[49].field.as_deref(), Some("/49"));
+    assert_eq!(corrected.len(), 50);
+    assert_eq!(many.len(), 100);
+}
+
 #[test]
 fn formats_only_annotate() {
     check(json!({"format": "date"}), &json!("no date"), &[]);

@@ -362,3 +362,38 @@ async fn another_organizations_task_is_unknown() {
         "{outcome:?}"
     );
 }
+
+#[rstest]
+#[case::beside_its_input(None, None, &[(ProblemKind::Missing, "/month"), (ProblemKind::Missing, "source_id")])]
+#[case::beside_a_slip(
+    Some((ProblemKind::Unknown, "inputt")), Some(json!({"month": "2025-12"})),
+    &[(ProblemKind::Unknown, "inputt"), (ProblemKind::Missing, "source_id")]
+)]
+// Where it is done might follow from what cannot be read.
+#[case::but_not_beside_a_reference_of_a_wrong_form(
+    Some((ProblemKind::Invalid, "credential_id")), Some(json!({"month": "2025-12"})),
+    &[(ProblemKind::Invalid, "credential_id")]
+)]
+#[tokio::test]
+async fn a_source_that_is_missing_is_told_with_the_rest(
+    #[case] form: Option<(ProblemKind, &str)>,
+    #[case] input: Option<Value>,
+    #[case] expected: &[(ProblemKind, &str)],
+) {
+    let mut world = World::default();
+    world.task.input_schema = Some(json!({"type": "object", "required": ["month"]}));
+    let wrong = form.map(|(kind, field)| Problem::of(kind, field, "It is wrong."));
+    let new = NewTaskRun {
+        input,
+        wrong: wrong.into_iter().collect(),
+        ..NewTaskRun::default()
+    };
+
+    let error = refused(world, new).await;
+
+    let expected: Vec<_> = expected
+        .iter()
+        .map(|(kind, field)| (*kind, (*field).to_owned()))
+        .collect();
+    assert_eq!(told(&error), expected);
+}
