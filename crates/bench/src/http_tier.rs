@@ -71,7 +71,7 @@ struct Drained {
 async fn drain(world: &World, runs: usize) -> anyhow::Result<Drained> {
     world.site.shut("/login");
     world.runs.start(runs).await?;
-    let (server, site) = (world.server.process_id(), std::process::id());
+    let (server, site) = (world.runs.server.process_id(), std::process::id());
     let before = (processor_time(server)?, processor_time(site)?);
     let opened_at = Instant::now();
     world.site.open();

@@ -20,7 +20,7 @@ const TARGET: &str = "≤ 200 KiB";
 
 pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Figure>> {
     let world = World::start(binary).await?;
-    let server = world.server.process_id();
+    let server = world.runs.server.process_id();
     let kept = KEPT.min(size.runs);
     let waiting = size.runs.min(1_000);
     // So that what every run shares, caches and threads, is not counted as a session's.

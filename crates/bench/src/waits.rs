@@ -40,7 +40,6 @@ const LATENCY_TARGET: &str = "≤ 1.5 × without them";
 
 /// A server with a task whose runs nobody takes.
 struct Stage {
-    server: Arc<Server>,
     runs: Runs,
     /// Runs to wait for, one for each call.
     run_ids: Vec<String>,
@@ -52,8 +51,7 @@ impl Stage {
         let settings = [("WINDLASS_OPEN_CALLS", &*open_calls)];
         let server = Arc::new(Server::start_with(binary, folder, &settings).await?);
         let mut stage = Self {
-            runs: Runs::of_no_source(Arc::clone(&server), "nobody").await?,
-            server,
+            runs: Runs::of_no_source(server, "nobody").await?,
             run_ids: Vec::new(),
         };
         for _ in 0..runs {
@@ -81,7 +79,7 @@ impl Stage {
     async fn opened(&self, count: usize) -> anyhow::Result<()> {
         let began = Instant::now();
         loop {
-            let open = self.server.gauge("windlass_http_open_calls").await?;
+            let open = self.runs.server.gauge("windlass_http_open_calls").await?;
             if open >= exact(count) {
                 return Ok(());
             }
@@ -98,7 +96,7 @@ impl Stage {
         let mut polls = JoinSet::new();
         for id in &self.run_ids {
             let (server, path) = (
-                Arc::clone(&self.server),
+                Arc::clone(&self.runs.server),
                 format!("/v2/task-runs/{id}?wait=60"),
             );
             polls.spawn(async move {
@@ -118,7 +116,7 @@ impl Stage {
                 true => "/v2/events/stream".to_owned(),
                 false => format!("/v2/events/stream?task_run_id={id}"),
             };
-            readers.spawn(follow(self.server.address(), path));
+            readers.spawn(follow(self.runs.server.address(), path));
         }
         readers
     }
@@ -142,7 +140,7 @@ pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Fig
     let folder = tempfile::tempdir()?;
     let (open, starts) = (size.runs.min(OPEN), size.runs.min(STARTS));
     let stage = Stage::new(binary, folder.path(), open).await?;
-    let server = stage.server.process_id();
+    let server = stage.runs.server.process_id();
     // What all starts share, caches and threads, is there then.
     stage.latency(starts.min(50)).await?;
     let alone = stage.latency(starts).await?;

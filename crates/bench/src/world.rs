@@ -15,7 +15,6 @@ use crate::walk;
 
 /// A server, a site, and what a run needs.
 pub(crate) struct World {
-    pub(crate) server: Arc<Server>,
     pub(crate) site: Site,
     pub(crate) runs: Runs,
     /// Dropped last, with the database.
@@ -54,8 +53,7 @@ impl World {
         let credential = server.post("/v2/credentials", &credential).await?;
         let body = json!({"credential_id": text(&credential, "id")?});
         Ok(Self {
-            runs: Runs::of_task(Arc::clone(&server), task_id, body),
-            server,
+            runs: Runs::of_task(server, task_id, body),
             site,
             folder,
         })
