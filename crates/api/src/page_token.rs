@@ -190,10 +190,9 @@ pub(crate) fn token_of(extensions: &http::Extensions) -> Option<Arc<Token>> {
 /// Whether a page of any origin may read the answer: it may on the calls that a token may make. No
 /// cookie and nothing else of a browser's makes such a call: whoever has no token has nothing from it.
 pub(crate) fn is_shared(request: &Request) -> bool {
-    let methods = methods(request);
     request.headers().contains_key(header::ORIGIN)
-        && (methods.contains(&request.method().as_str())
-            || (request.method() == Method::OPTIONS && !methods.is_empty()))
+        && methods(request)
+            .any(|method| method == request.method() || request.method() == Method::OPTIONS)
 }
 
 /// The answer to a page that asks what it may call; None for every other request.
@@ -210,7 +209,8 @@ pub(crate) fn preflight(request: &Request) -> Option<Response> {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, TAKEN);
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
-    if let Ok(methods) = HeaderValue::from_str(&methods(request).join(", ")) {
+    let methods: Vec<&str> = methods(request).map(Method::as_str).collect();
+    if let Ok(methods) = HeaderValue::from_str(&methods.join(", ")) {
         headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     }
     Some(response)
@@ -224,11 +224,10 @@ pub(crate) fn share(response: &mut Response) {
 }
 
 /// By which methods a token may call the request's path.
-fn methods(request: &Request) -> Vec<&'static str> {
+fn methods(request: &Request) -> impl Iterator<Item = &'static Method> {
     let route = request.extensions().get::<MatchedPath>();
     CALLS
         .iter()
-        .filter(|(_, call)| route.is_some_and(|route| route.as_str() == *call))
-        .map(|(method, _)| method.as_str())
-        .collect()
+        .filter(move |(_, call)| route.is_some_and(|route| route.as_str() == *call))
+        .map(|(method, _)| method)
 }
