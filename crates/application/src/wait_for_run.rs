@@ -18,7 +18,8 @@ use crate::ports::{Runs, Signals};
 use crate::problem::Resource;
 use crate::write::OrganizationContext;
 
-/// How often all runs that are waited for are looked at, so that a lost signal costs a second.
+/// How often all runs that are waited for are looked at: a lost signal costs a second, or two of who
+/// has just come.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// In how many parts they are looked at, one after the other: nobody else waits long for the store.
@@ -109,7 +110,7 @@ impl WaitForRun {
         let _: Option<()> = stop.run_until_cancelled(looking).await;
     }
 
-    /// Looks which of these are settled. Takes a second.
+    /// Looks which of these are settled. Takes a second, or longer where it takes more than ten looks.
     async fn look(&self, run_ids: &[RunId], settled: &[Status]) {
         let ends_at = Instant::now() + LOOK_EVERY;
         let part = run_ids.len().div_ceil(PARTS as usize);

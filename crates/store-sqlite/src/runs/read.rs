@@ -71,7 +71,6 @@ pub(super) async fn input(
     Ok(input.map(Sealed::from_bytes))
 }
 
-/// Over all organizations where none is named: whoever waits there has been let in to the run.
 /// Over all organizations where none is named: whoever waits there has been let in to the run. One
 /// statement, however many are asked for, and rows only of those that somebody has to do something about.
 pub(super) async fn of_status(
