@@ -1,5 +1,6 @@
 //! The worker's side of leasing: one long poll at a time, one task for each run that came of it.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 use windlass_domain::id::SessionId;
-use windlass_domain::run::AfterRun;
 
 use crate::backoff::Backoff;
 use crate::held_run::{HeldRun, Reins};
 use crate::lease::LeasedRun;
 use crate::protocol::{LeaseKey, LeaseRequest, Leases, ProtocolError};
 use crate::start::Start;
+use crate::turns::{Left, Turns};
 use crate::worker::{Worker, WorkerError};
 
 /// How long one poll waits at the server.
@@ -54,14 +55,23 @@ const MOST_WANTED: usize = 8;
 /// that the server can only do after it.
 type Poll = AbortOnDropHandle<Result<Leases, ProtocolError>>;
 
+/// A session that runs of this worker are in.
+struct InUse {
+    turns: Turns,
+    /// How many: more than one where the server has heard of an end and the worker not yet.
+    runs: u32,
+}
+
 /// What one start of a worker holds.
 pub(crate) struct Leasing<'worker> {
     worker: &'worker Worker,
     start: Arc<Start>,
     /// One task for each run: never more than the worker's capacity.
-    tasks: JoinSet<AfterRun>,
+    tasks: JoinSet<()>,
     held: HashMap<Id, Reins>,
-    /// Sessions that the agent keeps between runs, the longest idle first.
+    /// The sessions of these runs.
+    in_use: HashMap<SessionId, InUse>,
+    /// Sessions that the agent keeps between runs and that no run is in, the longest idle first.
     idle: VecDeque<SessionId>,
     /// The poll that was open when the worker was told to stop, where it may lease a run.
     last_poll: Option<Poll>,
@@ -76,6 +86,7 @@ impl<'worker> Leasing<'worker> {
             start,
             tasks: JoinSet::new(),
             held: HashMap::new(),
+            in_use: HashMap::new(),
             idle: VecDeque::new(),
             last_poll: None,
             told_at: None,
@@ -181,8 +192,8 @@ impl<'worker> Leasing<'worker> {
 
     /// Those of running runs too: one of them may be idle when the server looks.
     fn kept(&self) -> Vec<SessionId> {
-        let in_use = self.held.values().map(|reins| reins.session_id);
-        self.idle.iter().copied().chain(in_use).collect()
+        let in_use = self.in_use.keys();
+        self.idle.iter().chain(in_use).copied().collect()
     }
 
     fn poll(&self, request: LeaseRequest, pause: Duration) -> Poll {
@@ -207,7 +218,7 @@ impl<'worker> Leasing<'worker> {
         }
         let free = self.free();
         for run in leases.runs.into_iter().take(free) {
-            self.take(run).await;
+            self.take(run);
         }
     }
 
@@ -217,43 +228,63 @@ impl<'worker> Leasing<'worker> {
         place.and_then(|place| self.idle.remove(place)).is_some()
     }
 
-    async fn take(&mut self, mut run: LeasedRun) {
-        let session_id = run.session_id;
-        let was_kept = self.leave(session_id);
-        if was_kept && !run.resumed {
-            self.start.end_session(session_id).await;
-        }
-        run.resumed = run.resumed && was_kept;
+    fn take(&mut self, run: LeasedRun) {
         info!(
-            run.id = %run.run_id, session.id = %session_id, lease.epoch = %run.epoch,
+            run.id = %run.run_id, session.id = %run.session_id, lease.epoch = %run.epoch,
             "run {} is leased", run.run_id
         );
         // What the agent logs says of which run, and of which trace, where a subscriber takes it up.
         let span = info_span!(
             "run", run.id = %run.run_id, lease.epoch = %run.epoch, trace.parent = run.trace_parent
         );
-        let held = HeldRun::new(Arc::clone(&self.start), run);
+        let held = HeldRun::new(Arc::clone(&self.start), &run, self.turns(&run));
         let reins = held.reins();
-        let task = self.tasks.spawn(held.hold().instrument(span));
+        let task = self.tasks.spawn(held.hold(run).instrument(span));
         self.held.insert(task.id(), reins);
     }
 
+    /// Where this run waits until its session is free.
+    fn turns(&mut self, run: &LeasedRun) -> Turns {
+        if let Some(in_use) = self.in_use.get_mut(&run.session_id) {
+            in_use.runs += 1;
+            // Leased anew, it is lost under the epoch before.
+            let same = self.held.values().filter(|it| it.run_id == run.run_id);
+            same.for_each(Reins::lose);
+            return in_use.turns.clone();
+        }
+        let was_kept = self.leave(run.session_id);
+        let turns = Turns::new(if was_kept { Left::Kept } else { Left::Nothing });
+        let in_use = InUse {
+            turns: turns.clone(),
+            runs: 1,
+        };
+        self.in_use.insert(run.session_id, in_use);
+        turns
+    }
+
     /// A run's task is over.
-    async fn over(&mut self, joined: Result<(Id, AfterRun), JoinError>) {
-        let (id, after) = joined.unwrap_or_else(|broken| {
+    async fn over(&mut self, joined: Result<(Id, ()), JoinError>) {
+        let (id, ()) = joined.unwrap_or_else(|broken| {
             // Agents' panics are caught before: this is one of the worker's own.
             error!("the task of a run broke down: {broken}");
-            (broken.id(), AfterRun::End)
+            (broken.id(), ())
         });
-        let Some(reins) = self.held.remove(&id) else {
+        let Some(Reins { session_id, .. }) = self.held.remove(&id) else {
             return;
         };
-        match after {
-            AfterRun::Keep => {
-                self.idle.push_back(reins.session_id);
-                self.make_room().await;
+        if let Entry::Occupied(mut in_use) = self.in_use.entry(session_id) {
+            in_use.get_mut().runs -= 1;
+            // Else the next run takes what this one has left.
+            if in_use.get().runs == 0 {
+                match in_use.remove().turns.left().await {
+                    Left::Kept => {
+                        self.idle.push_back(session_id);
+                        self.make_room().await;
+                    }
+                    Left::Rest => self.start.end_session(session_id).await,
+                    Left::Nothing => {}
+                }
             }
-            AfterRun::End => self.start.end_session(reins.session_id).await,
         }
     }
 

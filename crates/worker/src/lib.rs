@@ -34,6 +34,7 @@
 pub mod agent;
 mod backoff;
 pub mod context;
+mod doing;
 mod held_run;
 #[cfg(feature = "http")]
 pub mod http;
@@ -43,6 +44,7 @@ pub mod protocol;
 mod said;
 mod signal;
 mod start;
+mod turns;
 pub mod worker;
 
 pub use agent::{Agent, Outcome, RunFailure};

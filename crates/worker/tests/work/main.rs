@@ -11,6 +11,7 @@ mod files;
 mod questions;
 mod server;
 mod sessions;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +90,7 @@ impl Work {
 }
 
 fn is_renewal(call: &Call) -> bool {
-    matches!(call, Call::Renew)
+    matches!(call, Call::Renew(_))
 }
 
 fn is_finish(call: &Call) -> bool {

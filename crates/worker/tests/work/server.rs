@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) enum Call {
     Register,
     Lease(LeaseRequest),
-    Renew,
+    Renew(LeaseKey),
     Ask(Question),
     File(Option<Map<String, Value>>, Extraction),
     Finish(FinishReport),
@@ -46,6 +46,8 @@ pub(crate) struct Answers {
     pub(crate) renewal: fn() -> Result<bool, ProtocolError>,
     /// One for each finish; those that find none are heard.
     pub(crate) finishes: VecDeque<ProtocolError>,
+    /// Whether those that are heard are answered only later.
+    pub(crate) finishes_wait: bool,
     /// Whether a person has answered.
     pub(crate) answered: bool,
     /// Whether a session is given up only once a poll that is open has looked again, as where both
@@ -72,6 +74,7 @@ impl Server {
                 leases: VecDeque::new(),
                 renewal: || Ok(false),
                 finishes: VecDeque::new(),
+                finishes_wait: false,
                 answered: true,
                 one_writer: false,
                 wanted: HashMap::new(),
@@ -208,8 +211,8 @@ impl Protocol for Server {
             .unwrap_or_else(|_| Ok(Leases::default()))
     }
 
-    async fn renew(&self, _: LeaseKey) -> Result<Renewal, ProtocolError> {
-        self.hear(Call::Renew);
+    async fn renew(&self, lease: LeaseKey) -> Result<Renewal, ProtocolError> {
+        self.hear(Call::Renew(lease));
         let answer = self.answers.lock().unwrap().renewal;
         Ok(Renewal {
             lease_expires_at: Timestamp::EPOCH,
@@ -270,7 +273,11 @@ impl Protocol for Server {
     }
 
     async fn finish(&self, _: LeaseKey, report: FinishReport) -> Result<Status, ProtocolError> {
+        let mut changed = self.changed.subscribe();
         self.hear(Call::Finish(report));
+        while self.answers.lock().unwrap().finishes_wait {
+            changed.changed().await.unwrap();
+        }
         match self.answers.lock().unwrap().finishes.pop_front() {
             Some(error) => Err(error),
             None => Ok(Status::Completed),

@@ -8,7 +8,7 @@ use crate::agent::Act;
 use crate::server::{Call, count, run, session_id, unavailable};
 use crate::{LONG, Work, is_finish, is_poll};
 
-fn resumed(run: LeasedRun) -> LeasedRun {
+pub(crate) fn resumed(run: LeasedRun) -> LeasedRun {
     LeasedRun {
         resumed: true,
         ..run
