@@ -1,8 +1,9 @@
 //! What holds while servers, what they stand on, and workers are killed under load, and while the network
-//! between them is bad.
+//! between them is bad; and that what a session has outlives the end of each of its runs.
 
 mod chance;
 mod crowd;
+mod follow_up_runs;
 mod kill;
 mod network;
 mod outside_workers;

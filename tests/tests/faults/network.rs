@@ -44,6 +44,17 @@ enum Fault {
     Unanswered,
     /// It comes, and of its answer a part.
     Torn,
+    /// It comes, and its answer is held up.
+    AnsweredLate,
+}
+
+/// What happens on a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Weather {
+    /// Any of [`FAULTS`], to any call.
+    Bad,
+    /// Ends of runs are answered late; all else is well.
+    EndsAnsweredLate,
 }
 
 const FAULTS: [Fault; 6] = [
@@ -65,6 +76,7 @@ pub(crate) struct Network {
 struct Lines {
     server: String,
     client: reqwest::Client,
+    weather: Weather,
     chance: Mutex<Chance>,
     faults: Mutex<BTreeMap<String, usize>>,
 }
@@ -92,13 +104,27 @@ struct Answer {
 type Body = StreamBody<futures_util::stream::BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
 impl Network {
-    /// A network that leads to this server.
+    /// A bad network that leads to this server.
     pub(crate) async fn to(server: String, chance: Chance) -> anyhow::Result<Self> {
+        Self::start(server, Weather::Bad, chance).await
+    }
+
+    /// A network that leads to this server, which hears the ends of runs long before their workers
+    /// hear that it did.
+    pub(crate) async fn answering_ends_late(
+        server: String,
+        chance: Chance,
+    ) -> anyhow::Result<Self> {
+        Self::start(server, Weather::EndsAnsweredLate, chance).await
+    }
+
+    async fn start(server: String, weather: Weather, chance: Chance) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let lines = Arc::new(Lines {
             server,
             client: http(),
+            weather,
             chance: Mutex::new(chance),
             faults: Mutex::default(),
         });
@@ -173,12 +199,23 @@ impl Lines {
                 Err(Cut)
             }
             Some(Fault::Torn) => Ok(torn(self.send(call).await?)),
+            Some(Fault::AnsweredLate) => {
+                let answer = self.send(call).await?;
+                sleep(self.while_late()).await;
+                whole(answer)
+            }
         }
     }
 
     fn draw(&self, call: &Call) -> Option<Fault> {
-        let drawn = self.lock().below(ONE_IN) as usize;
-        let fault = FAULTS.get(drawn).copied()?;
+        let fault = match self.weather {
+            Weather::Bad => {
+                let drawn = self.lock().below(ONE_IN) as usize;
+                FAULTS.get(drawn).copied()?
+            }
+            Weather::EndsAnsweredLate if call.kind().ends_with("finish") => Fault::AnsweredLate,
+            Weather::EndsAnsweredLate => return None,
+        };
         let name = format!("{fault:?} {} {}", call.method, call.kind());
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         *faults.entry(name).or_default() += 1;
