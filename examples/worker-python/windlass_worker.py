@@ -34,6 +34,8 @@ WAIT_SECONDS = 30
 ANSWER_SECONDS = 30
 # What a lease lives before it is renewed for the first time.
 NEW_LEASE_SECONDS = 10
+# How soon a renewal that was not answered is made again.
+RENEWED_AGAIN_SECONDS = 1
 LONGEST_PAUSE_SECONDS = 15
 MOST_FILE_BYTES = 100 * 1024 * 1024
 MOST_SCREENSHOT_BYTES = 2 * 1024 * 1024
@@ -115,7 +117,7 @@ class Server:
                     raise Unanswered() from error
                 backoff.after(error)
 
-    def once(self, method, path, body=None, headers=None, wait=0, opened=None):
+    def once(self, method, path, body=None, headers=None, wait=0, opened=None, timeout=ANSWER_SECONDS):
         """Makes a call once. `body` is JSON, or a function that opens the content that `headers` tell of."""
         headers = dict(headers or {})
         headers["Authorization"] = f"Bearer {self._key}"
@@ -126,7 +128,7 @@ class Server:
         elif body is not None:
             content = json.dumps(body).encode()
             headers["Content-Type"] = "application/json"
-        connection = self._connect(self._host, self._port, timeout=wait + ANSWER_SECONDS)
+        connection = self._connect(self._host, self._port, timeout=wait + timeout)
         try:
             if opened is not None:
                 connection.connect()
@@ -151,7 +153,7 @@ class Server:
 class Run:
     """One leased run, as its agent sees it. Every method raises `Stopped` once the run should stop."""
 
-    def __init__(self, server, lease, session):
+    def __init__(self, server, lease):
         self._server = server
         self._path = f"/leases/{lease['run']['id']}"
         self._attempt = 0
@@ -163,6 +165,8 @@ class Run:
         self._stopped = None
         self._asks_with_checkpoint = False
         self._lock = threading.Lock()
+        # Set where a renewal is due at once, and where none is due any more.
+        self._renew_now, self._held = threading.Event(), True
         self.epoch = lease["epoch"]
         self.id = lease["run"]["id"]
         self.session_id = lease["session"]["id"]
@@ -176,14 +180,15 @@ class Run:
         self.checkpoint = None if checkpoint is None else base64.b64decode(checkpoint)
         # Yours: what the website knows you by, such as cookies. Kept for the session's next run where
         # `keep_session` is set; None where you start from nothing.
-        self.session = session
+        self.session = None
+        self._resumed = lease["session"]["resumed"]
         self.keep_session = False
         # Set it to True once the website has taken the credential.
         self.credential_verified = False
 
     def check(self):
         """Raises `Stopped` where the run should stop: call it between requests to the website."""
-        if self._stopped:
+        if self._is_over():
             raise Stopped()
 
     def begin(self):
@@ -278,24 +283,35 @@ class Run:
                 self._stopped = why
                 log.info("%s is %s", self.id, why)
 
+    def _renewed(self, lease_seconds):
+        """Renews the lease while the run is held, from its first moment: a new one lives shortly."""
+        while self._held and self._stopped not in ("lost", "released"):
+            pause = lease_seconds / 3 if self._renew(lease_seconds) else RENEWED_AGAIN_SECONDS
+            self._renew_now.wait(pause)
+            self._renew_now.clear()
+
     def _renew(self, lease_seconds):
+        """Answers whether the server has."""
         sent = time.monotonic()
+        # What hangs leaves time for another, and is of no use when the lease is over.
+        timeout = max(RENEWED_AGAIN_SECONDS, min(lease_seconds / 3, self._expires - sent))
         try:
-            answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch})
+            answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch}, timeout=timeout)
         except (OSError, http.client.HTTPException) as error:
             log.warning("the lease of %s was not renewed: %s", self.id, error)
-            self._is_over()
         except Refused as error:
             if error.status == 404 or "lease_lost" in error.codes:
                 self._stop("lost")
-            self._is_over()
         else:
             self._expires = sent + lease_seconds
             if answer["cancel"]:
                 self._stop("canceled")
+            return True
+        self._is_over()
+        return False
 
     def _ended(self, finish):
-        """Says how it ended. Answers whether the server took it so."""
+        """Says how it ended. Answers why the server did not take it so, or None."""
         finish = {"epoch": self.epoch, **finish}
         try:
             # A canceled run's end is said, too; a lost one's is nobody's business any more.
@@ -331,7 +347,9 @@ class Worker:
         self._name, self._agent, self._pools = name, agent, list(pools)
         self._capacity, self._drain_seconds = capacity, drain_seconds
         self._lock = threading.Condition()
-        self._runs = {}
+        # In the order in which they were leased. Of those of one session the first has it, and the others
+        # wait: the server gives the next one as soon as it has heard the end of the one before.
+        self._runs = []
         # What agents left for the next run of a session, the one that was used last at the end.
         self._sessions = {}
         self._leaving = threading.Event()
@@ -347,8 +365,7 @@ class Worker:
             return
         self._incarnation, self._lease_seconds = start["incarnation"], start["lease_seconds"]
         log.info("%s has started, for the %s. time", self._name, self._incarnation)
-        for work in (self._lease, self._renew):
-            threading.Thread(target=work, daemon=True).start()
+        threading.Thread(target=self._lease, daemon=True).start()
         self._leaving.wait()
         self._drain()
 
@@ -356,7 +373,7 @@ class Worker:
         backoff = Backoff()
         while not self._leaving.is_set():
             with self._lock:
-                held, sessions = list(self._runs), list(self._sessions)
+                held, sessions = [run.id for run in self._runs], list(self._sessions)
                 self._only_listens = len(held) >= self._capacity
             call = {"worker": self._name, "incarnation": self._incarnation, "pools": self._pools,
                     "capacity": self._capacity - len(held), "held": held, "sessions": sessions,
@@ -393,54 +410,71 @@ class Worker:
         with self._lock:
             for session_id in leased["ended_sessions"]:
                 self._sessions.pop(session_id, None)
-            stopping = [self._runs[run_id] for run_id in leased["stopping"] if run_id in self._runs]
+            for run in self._runs:
+                if run.id in leased["stopping"]:
+                    run._renew_now.set()
         for lease in leased["leases"]:
-            session = lease["session"]
+            run = Run(self._server, lease)
             with self._lock:
-                # `resumed` false: start from nothing, even where the id is known.
-                kept = self._sessions.pop(session["id"], None)
-                run = Run(self._server, lease, kept if session["resumed"] else None)
-                self._runs[run.id] = run
+                for other in self._runs:
+                    if other.id == run.id:
+                        # Leased anew, it is lost under the epoch before.
+                        other._stop("lost")
+                self._runs.append(run)
             if self._leaving.is_set():
                 run._released(asking=False)
                 with self._lock:
-                    del self._runs[run.id]
+                    self._runs.remove(run)
                 continue
-            # At once: a new lease lives ten seconds until then.
-            run._renew(self._lease_seconds)
+            # Each by itself: one that hangs keeps no other lease from being renewed.
+            threading.Thread(target=run._renewed, args=(self._lease_seconds,), daemon=True).start()
             threading.Thread(target=self._do, args=(run,), daemon=True).start()
-        for run in stopping:
-            run._renew(self._lease_seconds)
-
-    def _renew(self):
-        while True:
-            time.sleep(self._lease_seconds / 3)
-            with self._lock:
-                runs = list(self._runs.values())
-            for run in runs:
-                run._renew(self._lease_seconds)
 
     def _do(self, run):
+        kept = False
         try:
-            finish = self._played(run)
-            if run._stopped in ("lost", "released"):
-                return
-            finish["session"] = "keep" if run.keep_session and not run._stopped else "end"
-            refused = run._ended(finish)
-            if isinstance(refused, Refused) and refused.status in (400, 413):
-                failed = Failure("task", "task_failed", f"The output was not taken: {refused}")
-                run._ended({"result": "failure", "errors": [failed.error], "session": "end"})
+            if self._has_its_session(run):
+                kept = self._finished(run)
         finally:
             with self._lock:
-                del self._runs[run.id]
-                if run.keep_session and not run._stopped:
+                self._runs.remove(run)
+                if kept:
                     self._sessions[run.session_id] = run.session
                 self._lock.notify_all()
                 is_outdated = self._only_listens
+            run._held = False
+            run._renew_now.set()
             if is_outdated:
                 # The open call asks for no run: there is room for one now.
                 self._break_off()
             self._evict()
+
+    def _has_its_session(self, run):
+        """Waits for the session. Answers whether the run is still ours then."""
+        with self._lock:
+            while True:
+                if run._is_over() and run._stopped != "canceled":
+                    return False
+                if run is next(other for other in self._runs if other.session_id == run.session_id):
+                    break
+                self._lock.wait(timeout=1)
+            kept = self._sessions.pop(run.session_id, None)
+            # `resumed` false: start from nothing, even where the id is known.
+            run.session = kept if run._resumed else None
+            return True
+
+    def _finished(self, run):
+        """Has the agent do it and says how that ended. Answers whether the session is kept."""
+        finish = self._played(run)
+        if run._stopped in ("lost", "released"):
+            return False
+        keeps = run.keep_session and not run._stopped
+        finish["session"] = "keep" if keeps else "end"
+        refused = run._ended(finish)
+        if isinstance(refused, Refused) and refused.status in (400, 413):
+            failed = Failure("task", "task_failed", f"The output was not taken: {refused}")
+            run._ended({"result": "failure", "errors": [failed.error], "session": "end"})
+        return keeps and refused is None
 
     def _played(self, run):
         """What becomes of the run, as the body of its finish."""
@@ -492,7 +526,7 @@ class Worker:
         self._break_off()
         with self._lock:
             while self._runs:
-                runs = [run for run in self._runs.values() if not run._stopped]
+                runs = [run for run in self._runs if not run._stopped]
                 is_over = time.monotonic() >= deadline
                 back = [run for run in runs if is_over or run._asks_with_checkpoint]
                 self._lock.release()

@@ -7,12 +7,13 @@ use anyhow::{Context, ensure};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::process::Command;
+use tokio::time::timeout;
 use windlass_demo_site::{DemoSite, PASSWORD, User};
 use windlass_test_servers::PYTHON;
 use windlass_tests::client::text;
 use windlass_tests::{Backend, World, history};
 
-use crate::process::Process;
+use crate::process::{PATIENCE, Process};
 
 /// One of the examples.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +101,26 @@ impl Place {
     fn logins(&self) -> usize {
         self.world.site.visit_count("POST", "/login", None)
     }
+}
+
+/// Over a server that answers as the script says: leases that come twice, or before an end was heard,
+/// and renewals that hang.
+#[tokio::test]
+async fn the_file_to_copy_takes_leases_as_the_crate_does() -> anyhow::Result<()> {
+    let python = std::env::var_os(PYTHON).with_context(|| format!("{PYTHON} is not set"))?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/worker-python");
+    let tested = Command::new(python)
+        .args(["-c", include_str!("windlass_worker_test.py")])
+        .env("PYTHONPATH", folder)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .kill_on_drop(true)
+        .output();
+    let tested = timeout(PATIENCE, tested).await??;
+
+    let said = String::from_utf8_lossy(&tested.stderr);
+    ensure!(tested.status.success(), "{said}");
+    ensure!(said.contains("Ran 3 tests"), "{said}");
+    Ok(())
 }
 
 /// Login, a wrong code and a right one, screenshot, download; then the session is used again.
