@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
@@ -27,6 +27,9 @@ const POLL: Duration = Duration::from_secs(30);
 
 /// How long a worker that is leaving waits for its last poll, which may have leased a run.
 const LAST_POLL: Duration = Duration::from_secs(1);
+
+/// How long a worker that is leaving tries to say so before it goes on.
+const DRAIN_SAID: Duration = Duration::from_secs(5);
 
 /// Between two polls that bring nothing, however fast the server answers.
 const LEAST_PAUSE: Duration = Duration::from_millis(20);
@@ -338,32 +341,42 @@ impl<'worker> Leasing<'worker> {
 
     /// Lets runs end for a while, then gives back what is left.
     pub(crate) async fn drain(mut self, time: Duration) {
+        let asked_at = Instant::now();
         let held = self.tasks.len();
         info!(
             worker.name = self.worker.name,
             "worker {} drains {held} runs", self.worker.name
         );
-        self.start.leaving.cancel();
-        let (worker, incarnation) = (&self.worker.name, self.start.incarnation);
-        if let Err(error) = self.start.protocol.drain(worker, incarnation).await {
-            // Its idle sessions end all the same, once the server misses it.
-            warn!(
-                worker.name = self.worker.name,
-                "the server did not hear of the drain: {error}"
-            );
-        }
+        let is_heard = say_drain(self.worker, &self.start).await;
         let last_poll = give_back_last(Arc::clone(&self.start), self.last_poll.take());
-        // At once: the last poll takes nothing from the time that runs have to end.
-        tokio::join!(last_poll, self.end_within(time));
+        let left = time.saturating_sub(asked_at.elapsed());
+        let leaving = self.start.leaving.clone();
+        if is_heard {
+            // At once: the last poll takes nothing from the time that runs have to end.
+            leaving.cancel();
+            tokio::join!(last_poll, self.end_within(left));
+        } else {
+            // To a server that did not hear of it this worker is as good as any: a poll that is still
+            // open would bring back what is handed over.
+            last_poll.await;
+            leaving.cancel();
+            self.end_within(left).await;
+        }
     }
 
     async fn end_within(&mut self, time: Duration) {
-        for session_id in std::mem::take(&mut self.idle) {
-            self.start.end_session(session_id).await;
-        }
-        if tokio::time::timeout(time, self.all_over()).await.is_err() {
+        self.end_idle().await;
+        if timeout(time, self.all_over()).await.is_err() {
             self.start.give_back.cancel();
             self.all_over().await;
+        }
+        // What a run has left whose next one was given back.
+        self.end_idle().await;
+    }
+
+    async fn end_idle(&mut self) {
+        for session_id in std::mem::take(&mut self.idle) {
+            self.start.end_session(session_id).await;
         }
     }
 
@@ -373,9 +386,7 @@ impl<'worker> Leasing<'worker> {
             reins.lose();
         }
         self.all_over().await;
-        for session_id in std::mem::take(&mut self.idle) {
-            self.start.end_session(session_id).await;
-        }
+        self.end_idle().await;
     }
 
     async fn all_over(&mut self) {
@@ -391,12 +402,41 @@ fn broke_off(error: &JoinError) -> Result<Leases, ProtocolError> {
     })
 }
 
+/// Tells the server that nothing more is to be leased. Answers whether it has heard.
+async fn say_drain(worker: &Worker, start: &Start) -> bool {
+    let saying = async {
+        let mut backoff = Backoff::default();
+        loop {
+            let said = start.protocol.drain(&worker.name, start.incarnation).await;
+            let Err(ProtocolError::Unavailable { message }) = said else {
+                return said;
+            };
+            debug!(
+                worker.name = worker.name,
+                "the drain was not heard yet: {message}"
+            );
+            sleep(backoff.next()).await;
+        }
+    };
+    let why = match timeout(DRAIN_SAID, saying).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => error.to_string(),
+        Err(elapsed) => elapsed.to_string(),
+    };
+    // Its idle sessions end all the same, once the server misses it.
+    warn!(
+        worker.name = worker.name,
+        "the server did not hear of the drain: {why}"
+    );
+    false
+}
+
 /// What the last poll leased has not begun, so it costs nothing to give it back.
 async fn give_back_last(start: Arc<Start>, last_poll: Option<Poll>) {
     let Some(poll) = last_poll else {
         return;
     };
-    let Ok(Ok(Ok(leases))) = tokio::time::timeout(LAST_POLL, poll).await else {
+    let Ok(Ok(Ok(leases))) = timeout(LAST_POLL, poll).await else {
         return;
     };
     for run in leases.runs {

@@ -3,14 +3,20 @@
 use std::time::{Duration, Instant};
 
 use windlass_domain::run::AfterRun;
-use windlass_worker::Stopped;
+use windlass_worker::{ProtocolError, Stopped};
 
 use crate::agent::Act;
-use crate::server::{Call, count, run, session_id};
+use crate::server::{Call, count, run, session_id, unavailable};
 use crate::{LONG, Work, is_finish, is_poll, is_renewal};
 
 fn is_release(call: &Call) -> bool {
     matches!(call, Call::Release(_))
+}
+
+fn refused() -> ProtocolError {
+    ProtocolError::Refused {
+        message: "the key was revoked".to_owned(),
+    }
 }
 
 fn is_handed_over(call: &Call) -> bool {
@@ -43,6 +49,48 @@ async fn what_waits_for_a_person_is_given_back_at_once() {
     assert_eq!(count(&calls, is_release), 0, "{calls:?}");
     assert_eq!(count(&calls, is_finish), 0, "{calls:?}");
     assert_eq!(*agent.ended_sessions.lock().unwrap(), [session_id(1)]);
+}
+
+#[tokio::test]
+async fn nothing_is_handed_over_before_the_server_has_heard_of_the_drain() {
+    let work = asking(true).await;
+    let server = work.server.clone();
+    server.answer(|answers| answers.drains = [unavailable(), unavailable()].into());
+
+    work.end().await.unwrap();
+
+    let calls = server.told(|_| true).await;
+    let is_drain = |call: &Call| matches!(call, Call::Drain);
+    let handed_over = calls.iter().position(is_handed_over);
+    let before = &calls[..handed_over.unwrap()];
+    assert_eq!(count(before, is_drain), 3, "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_poll_of_a_server_that_hears_of_no_drain_is_over_before_anything_is_handed_over() {
+    let with_checkpoint = true;
+    let work = Work::begin_for(2, Act::Ask { with_checkpoint }, LONG, LONG);
+    work.server.answer(|answers| {
+        answers.answered = false;
+        answers.drains = [refused()].into();
+    });
+    work.server.queue(run(1, 1));
+    let is_question = |call: &Call| matches!(call, Call::Ask(_));
+    let asks = |calls: &[Call]| count(calls, is_question) == 1 && count(calls, is_poll) == 2;
+    work.server.told(asks).await;
+    let server = work.server.clone();
+
+    let ended = tokio::spawn(work.end());
+    server
+        .told(|calls| calls.iter().any(|call| matches!(call, Call::Drain)))
+        .await;
+    server.queue(run(2, 2));
+    ended.await.unwrap().unwrap();
+
+    let calls = server.told(|_| true).await;
+    let handed_over = calls.iter().position(is_handed_over);
+    let before = &calls[..handed_over.unwrap()];
+    assert_eq!(count(before, is_release), 1, "the last poll's: {calls:?}");
 }
 
 #[tokio::test]

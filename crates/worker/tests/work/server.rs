@@ -48,6 +48,8 @@ pub(crate) struct Answers {
     pub(crate) finishes: VecDeque<ProtocolError>,
     /// Whether those that are heard are answered only later.
     pub(crate) finishes_wait: bool,
+    /// One for each drain; those that find none are heard.
+    pub(crate) drains: VecDeque<ProtocolError>,
     /// Whether a person has answered.
     pub(crate) answered: bool,
     /// Whether a session is given up only once a poll that is open has looked again, as where both
@@ -75,6 +77,7 @@ impl Server {
                 renewal: || Ok(false),
                 finishes: VecDeque::new(),
                 finishes_wait: false,
+                drains: VecDeque::new(),
                 answered: true,
                 one_writer: false,
                 wanted: HashMap::new(),
@@ -314,6 +317,9 @@ impl Protocol for Server {
 
     async fn drain(&self, _: &str, _: u32) -> Result<(), ProtocolError> {
         self.hear(Call::Drain);
-        Ok(())
+        match self.answers.lock().unwrap().drains.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 }
