@@ -84,6 +84,10 @@ impl Doing<'_> {
 
     /// Lets the agent do the run.
     async fn act(&self) -> Ending {
+        // It may have waited for its session until now.
+        if self.start.give_back.is_cancelled() {
+            return Ending::Release;
+        }
         // What a panic leaves behind is the agent's session of this run, and that ends.
         let agent = AssertUnwindSafe(self.start.agent.run(&self.context)).catch_unwind();
         let mut agent = pin!(agent);
@@ -97,6 +101,12 @@ impl Doing<'_> {
                 // It only waited; what it says now is heard by nobody.
                 drop(timeout(STOP_GRACE, agent).await);
                 return Ending::Nothing;
+            }
+            () = self.goes_on_though_canceled() => {
+                let run_id = self.context.run.run_id;
+                error!(run.id = %run_id, "the agent went on after run {run_id} was canceled: its work is dropped");
+                // It was dropped in the middle.
+                return Ending::Finish(failure("The agent did not stop.", AfterRun::End));
             }
             () = self.start.give_back.cancelled() => {
                 self.canceled.cancel();
@@ -131,6 +141,12 @@ impl Doing<'_> {
                 Ending::Finish(failure("The agent broke down.", AfterRun::End))
             }
         }
+    }
+
+    /// Returns once an agent has had its time to stop after a cancel.
+    async fn goes_on_though_canceled(&self) {
+        self.canceled.cancelled().await;
+        sleep(STOP_GRACE).await;
     }
 
     fn success(&self, outcome: Outcome) -> FinishReport {

@@ -1,5 +1,6 @@
 //! Agents that do as the test says.
 
+use std::future;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -21,6 +22,8 @@ pub(crate) enum Act {
         /// Whether another worker can go on from there.
         with_checkpoint: bool,
     },
+    /// Goes on, whatever it is told.
+    GoOn,
     Panic,
 }
 
@@ -65,6 +68,7 @@ impl Agent for TestAgent {
                 let checkpoint = with_checkpoint.then(|| b"step 3".to_vec().into());
                 context.ask("mfa", "Code?", vec![], checkpoint).await?;
             }
+            Act::GoOn => future::pending().await,
             Act::Panic => panic!("the password is hunter2"),
         }
         Ok(Outcome {

@@ -137,6 +137,22 @@ async fn a_cancel_that_a_renewal_answers_stops_the_agent_and_its_end_is_reported
 }
 
 #[tokio::test]
+async fn an_agent_that_goes_on_after_a_cancel_is_dropped_and_its_session_ends() {
+    let work = Work::begin(Act::GoOn, Duration::from_millis(90), LONG);
+    work.server.answer(|answers| answers.renewal = || Ok(true));
+    work.server.queue(run(1, 1));
+
+    work.server.told(|calls| count(calls, is_finish) == 1).await;
+
+    let finishes = work.server.finishes();
+    assert!(finishes[0].result.is_err(), "{finishes:?}");
+    assert_eq!(finishes[0].session, AfterRun::End);
+    work.server.told(|calls| count(calls, is_poll) == 3).await;
+    assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_cancel_comes_through_the_open_poll_before_a_renewal_is_due() {
     let work = Work::begin(Act::SucceedWhenLet, LONG, LONG);
     work.server.queue(run(1, 1));
