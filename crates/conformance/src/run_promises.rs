@@ -226,6 +226,7 @@ macro_rules! run_promises {
             [
                 each_start_of_a_worker_has_the_next_number,
                 a_start_that_is_said_again_is_no_new_one,
+                a_start_that_is_said_late_is_no_new_one,
                 a_worker_is_found_by_its_name_in_its_organization,
                 a_new_start_loses_what_the_one_before_held,
                 a_new_start_fails_the_idle_sessions_of_the_one_before,

@@ -2,6 +2,7 @@
 
 use windlass_application::ports::WriteError;
 use windlass_application::ports::runs::LeaseRequest;
+use windlass_application::ports::workers::STARTS_KNOWN;
 use windlass_domain::lifecycle::Signal;
 use windlass_domain::run::{Refusal, RunState, Status};
 use windlass_domain::session::{SessionState, SessionStatus};
@@ -60,18 +61,47 @@ pub async fn a_start_that_is_said_again_is_no_new_one(fixture: &Fixture) {
     let leased = stage.lease(request()).await.runs;
     assert!(leased.is_empty(), "it leaves: {leased:?}");
     let mut before = holder;
-    for (start, lost_leases) in [
-        (Some("tuesday"), 1),
-        (None, 0),
-        (None, 0),
-        (Some("monday"), 0),
-    ] {
+    for (start, lost_leases) in [(Some("tuesday"), 1), (None, 0), (None, 0)] {
         let next = register(start).await;
         assert_eq!(next.holder.incarnation, before.incarnation + 1, "{start:?}");
         assert_eq!(next.lost_leases, lost_leases, "{start:?}");
         before = next.holder;
     }
     assert_eq!(stage.status(run.id).await, Status::Queued);
+}
+
+/// A start that is said again only after the next one, as by a call that was on its way for long, has
+/// the number that it had, and takes nothing from the next one.
+pub async fn a_start_that_is_said_late_is_no_new_one(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let workers = &fixture.ports.workers;
+    let register = async |start| {
+        let registered = workers.register(None, "embedded", start).await;
+        registered.expect("a start")
+    };
+    let first = register(Some("monday")).await.holder;
+    let latest = register(Some("tuesday")).await.holder;
+    stage.started().await;
+    let request = |holder| LeaseRequest {
+        holder,
+        ..stage.lease_request()
+    };
+    let run = stage.lease(request(latest)).await.runs.remove(0).run;
+
+    let late = register(Some("monday")).await;
+
+    assert_eq!((late.holder, late.lost_leases), (first, 0));
+    assert_eq!(stage.run(run.id).await, run, "it is held as it was");
+    let leased = fixture.ports.runs.lease(request(first)).await;
+    let is_lost = matches!(leased, Err(WriteError::Refused(Refusal::LeaseLost { .. })));
+    assert!(is_lost, "it is not the latest");
+    assert_eq!(register(Some("tuesday")).await.holder, latest);
+    for _ in 2..STARTS_KNOWN {
+        register(None).await;
+    }
+    assert_eq!(register(Some("monday")).await.holder, first);
+    let after = register(None).await.holder.incarnation;
+    assert_eq!(register(Some("monday")).await.holder.incarnation, after + 1);
 }
 
 /// Who knows a worker's name finds its latest start, in its own organization alone.

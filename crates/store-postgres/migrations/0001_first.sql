@@ -193,8 +193,8 @@ CREATE TABLE worker (
     incarnation bigint NOT NULL,
     draining boolean NOT NULL,
     last_seen_at bigint NOT NULL,
-    -- What the worker calls its latest start, so that it is told from one said again.
-    start text COLLATE "C",
+    -- What the worker calls its latest starts, each with its number, so that one said again is known.
+    starts jsonb NOT NULL,
     CONSTRAINT worker_key PRIMARY KEY (id)
 );
 

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use sqlx::postgres::PgConnection;
 use tracing::{error, info, warn};
 use windlass_application::ports::runs::Swept;
-use windlass_application::ports::workers::{GONE_AFTER, Registered};
+use windlass_application::ports::workers::{GONE_AFTER, Registered, STARTS_KNOWN};
 use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
@@ -157,27 +157,56 @@ struct KeptRow {
 }
 
 impl PostgresStore {
-    /// The number of a new start, in a transaction of its own: from then on its earlier starts
-    /// lease nothing, so that what they hold only gets less.
+    /// The number of a start: once it is a new one, the earlier starts lease nothing, so that what they
+    /// hold only gets less.
     async fn next_start(
         &self,
         organization: Option<OrganizationContext>,
         name: &str,
         start: Option<&str>,
     ) -> Result<Holder, WriteError> {
+        loop {
+            if let Some(new) = self.new_start(organization, name, start).await? {
+                return Ok(new);
+            }
+            if let Some(known) = self.known_start(organization, name, start).await? {
+                return Ok(known);
+            }
+            // So many others started in between that it is known no more.
+        }
+    }
+
+    /// A new start of the worker; None where it has started so already.
+    async fn new_start(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+        start: Option<&str>,
+    ) -> Result<Option<Holder>, StoreError> {
         let at = self.now();
         let organization_id = organization.map(OrganizationContext::organization_id);
-        let row: StartRow = sqlx::query_as(
-            // Null equals nothing: a start that has no name is always a new one.
+        let row: Option<StartRow> = sqlx::query_as(
+            // Null is no name: a start that has none is always a new one.
             "INSERT INTO worker
-                 (id, organization_id, name, incarnation, draining, last_seen_at, start)
-             VALUES ($1, $2, $3, 1, false, $4, $5)
+                 (id, organization_id, name, incarnation, draining, last_seen_at, starts)
+             VALUES ($1, $2, $3, 1, false, $4,
+                 CASE WHEN $5 IS NULL THEN '{}' ELSE jsonb_build_object($5, 1) END)
              ON CONFLICT (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'), name)
              DO UPDATE
-             SET incarnation = CASE WHEN worker.start = excluded.start
-                     THEN worker.incarnation ELSE worker.incarnation + 1 END,
-                 draining = worker.draining AND coalesce(worker.start = excluded.start, false),
-                 last_seen_at = excluded.last_seen_at, start = excluded.start
+             SET incarnation = worker.incarnation + 1, draining = false,
+                 last_seen_at = excluded.last_seen_at,
+                 starts = (
+                     SELECT coalesce(jsonb_object_agg(start, number), '{}')
+                     FROM (
+                         SELECT key AS start, value::bigint AS number
+                         FROM jsonb_each_text(worker.starts)
+                         WHERE value::bigint > worker.incarnation + 1 - $6
+                         UNION ALL
+                         SELECT key, worker.incarnation + 1
+                         FROM jsonb_each_text(excluded.starts)
+                     ) AS known
+                 )
+             WHERE worker.starts ->> $5 IS NULL
              RETURNING id, incarnation",
         )
         .bind(Id(WorkerId::new(at, random::random()).uuid()))
@@ -185,10 +214,35 @@ impl PostgresStore {
         .bind(name)
         .bind(At(at))
         .bind(start)
-        .fetch_one(self.pool())
+        .bind(Count(STARTS_KNOWN))
+        .fetch_optional(self.pool())
         .await
         .map_err(store_error)?;
-        Ok(row.into())
+        Ok(row.map(Holder::from))
+    }
+
+    /// A start that the worker has made before.
+    async fn known_start(
+        &self,
+        organization: Option<OrganizationContext>,
+        name: &str,
+        start: Option<&str>,
+    ) -> Result<Option<Holder>, StoreError> {
+        let organization_id = organization.map(OrganizationContext::organization_id);
+        let row: Option<StartRow> = sqlx::query_as(
+            "SELECT id, (starts ->> $3)::bigint AS incarnation
+             FROM worker
+             WHERE coalesce(organization_id, '00000000-0000-0000-0000-000000000000')
+                     = coalesce($1, '00000000-0000-0000-0000-000000000000')
+               AND name = $2 AND starts ->> $3 IS NOT NULL",
+        )
+        .bind(organization_id.map(|id| Id(id.uuid())))
+        .bind(name)
+        .bind(start)
+        .fetch_optional(self.pool())
+        .await
+        .map_err(store_error)?;
+        Ok(row.map(Holder::from))
     }
 
     /// The runs that earlier starts of the worker hold.

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use sqlx::sqlite::SqliteConnection;
 use tracing::{error, info};
 use windlass_application::ports::runs::Swept;
-use windlass_application::ports::workers::{GONE_AFTER, Registered};
+use windlass_application::ports::workers::{GONE_AFTER, Registered, STARTS_KNOWN};
 use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
@@ -150,7 +150,7 @@ struct KeptRow {
 }
 
 impl SqliteStore {
-    /// The number of a new start, in a transaction of its own: from then on its earlier starts
+    /// The number of a start, in a transaction of its own: once it is a new one, the earlier starts
     /// lease nothing, so that what they hold only gets less.
     async fn next_start(
         &self,
@@ -161,25 +161,53 @@ impl SqliteStore {
         let mut transaction = self.begin(None).await?;
         let at = transaction.at();
         let organization_id = organization.map(OrganizationContext::organization_id);
-        let row: StartRow = sqlx::query_as(
-            // Null equals nothing: a start that has no name is always a new one.
+        let organization_id = organization_id.map(|id| Id(id.uuid()));
+        let new: Option<StartRow> = sqlx::query_as(
+            // A start that has no name is always a new one.
             "INSERT INTO worker
-                 (id, organization_id, name, incarnation, draining, last_seen_at, start)
-             VALUES (?, ?, ?, 1, 0, ?, ?)
+                 (id, organization_id, name, incarnation, draining, last_seen_at, starts)
+             VALUES (?1, ?2, ?3, 1, 0, ?4, iif(?5 IS NULL, '{}', json_object(?5, 1)))
              ON CONFLICT (ifnull(organization_id, x''), name) DO UPDATE
-             SET incarnation = iif(start = excluded.start, incarnation, incarnation + 1),
-                 draining = iif(start = excluded.start, draining, 0),
-                 last_seen_at = excluded.last_seen_at, start = excluded.start
+             SET incarnation = worker.incarnation + 1, draining = 0,
+                 last_seen_at = excluded.last_seen_at,
+                 starts = (
+                     SELECT json_group_object(key, value)
+                     FROM (
+                         SELECT key, value
+                         FROM json_each(worker.starts)
+                         WHERE value > worker.incarnation + 1 - ?6
+                         UNION ALL
+                         SELECT key, worker.incarnation + 1
+                         FROM json_each(excluded.starts)
+                     )
+                 )
+             WHERE NOT EXISTS (SELECT 1 FROM json_each(worker.starts) WHERE key = ?5)
              RETURNING id, incarnation",
         )
         .bind(Id(WorkerId::new(at, random::random()).uuid()))
-        .bind(organization_id.map(|id| Id(id.uuid())))
+        .bind(organization_id)
         .bind(name)
         .bind(At(at))
         .bind(start)
-        .fetch_one(transaction.connection().await?)
+        .bind(STARTS_KNOWN)
+        .fetch_optional(transaction.connection().await?)
         .await
         .map_err(store_error)?;
+        let row = match new {
+            Some(row) => row,
+            None => sqlx::query_as(
+                "SELECT worker.id AS id, CAST(known.value AS INTEGER) AS incarnation
+                 FROM worker, json_each(worker.starts) AS known
+                 WHERE ifnull(worker.organization_id, x'') = ifnull(?1, x'') AND worker.name = ?2
+                   AND known.key = ?3",
+            )
+            .bind(organization_id)
+            .bind(name)
+            .bind(start)
+            .fetch_one(transaction.connection().await?)
+            .await
+            .map_err(store_error)?,
+        };
         transaction.commit().await?;
         Ok(row.into())
     }

@@ -14,6 +14,10 @@ use crate::write::OrganizationContext;
 /// docs/workers.md, "Incarnations".
 pub const GONE_AFTER: Duration = Duration::from_secs(45);
 
+/// Of so many of its latest starts a worker's store knows the names: of more than can be said again,
+/// since a call is given up long before a worker has started so often.
+pub const STARTS_KNOWN: u32 = 8;
+
 /// A start of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
@@ -32,7 +36,8 @@ pub trait Workers: Send + Sync {
     /// A new start of the worker of this name. What the one before it held is lost and its idle
     /// sessions fail before the new one leases anything: each scene in a transaction of its own,
     /// the number first. `organization` is None for an embedded worker. What was heard as this `start`
-    /// last is no new one: it has its number already, and what it holds it keeps.
+    /// before, among the latest [`STARTS_KNOWN`], is no new one: it has its number already, and takes
+    /// nothing from a later one; where there is none it keeps what it holds.
     async fn register<'start>(
         &self,
         organization: Option<OrganizationContext>,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use windlass_application::ports::runs::Swept;
-use windlass_application::ports::workers::{GONE_AFTER, Registered};
+use windlass_application::ports::workers::{GONE_AFTER, Registered, STARTS_KNOWN};
 use windlass_application::ports::{StoreError, Workers, WriteError};
 use windlass_application::{OrganizationContext, random};
 use windlass_domain::Timestamp;
@@ -18,8 +18,8 @@ pub(super) struct Worker {
     organization_id: Option<OrganizationId>,
     name: String,
     incarnation: u32,
-    /// What it calls its latest start.
-    start: Option<String>,
+    /// What it calls its latest starts, each with its number.
+    starts: Vec<(String, u32)>,
     /// Whether it leases nothing any more.
     pub(super) draining: bool,
     /// When it began to drain, or, before that, to start.
@@ -186,16 +186,27 @@ impl State {
         let known = workers
             .find(|(_, worker)| worker.organization_id == organization_id && worker.name == name);
         if let Some((id, worker)) = known {
-            if start.is_none() || worker.start.as_deref() != start {
-                worker.incarnation += 1;
-                worker.draining = false;
-                worker.left_at = at;
-                worker.start = start.map(str::to_owned);
+            let mut starts = worker.starts.iter();
+            let known = starts.find(|(known, _)| Some(known.as_str()) == start);
+            if let Some((_, incarnation)) = known {
+                return Holder {
+                    worker_id: *id,
+                    incarnation: *incarnation,
+                };
             }
+            worker.incarnation += 1;
+            worker.draining = false;
+            worker.left_at = at;
             worker.last_seen_at = at;
+            let latest = worker.incarnation;
+            worker
+                .starts
+                .retain(|(_, incarnation)| *incarnation + STARTS_KNOWN > latest);
+            let named = start.map(|start| (start.to_owned(), latest));
+            worker.starts.extend(named);
             return Holder {
                 worker_id: *id,
-                incarnation: worker.incarnation,
+                incarnation: latest,
             };
         }
         let worker_id = WorkerId::new(at, random::random());
@@ -203,7 +214,10 @@ impl State {
             organization_id,
             name: name.to_owned(),
             incarnation: 1,
-            start: start.map(str::to_owned),
+            starts: start
+                .map(|start| (start.to_owned(), 1))
+                .into_iter()
+                .collect(),
             draining: false,
             left_at: at,
             last_seen_at: at,
