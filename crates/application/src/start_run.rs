@@ -245,10 +245,12 @@ impl StartRun {
                 .await?
                 .map(|playbook| playbook.version),
         };
-        let pool = match (&task.settings.pool, playbook_version) {
-            (Some(pool), _) => pool.clone(),
-            (None, Some(_)) => Pool::builtin(),
-            (None, None) => Pool::default_pool(),
+        let pool = match (&found.session, &task.settings.pool, playbook_version) {
+            // Only the worker that keeps the session may have the run, and it leases from there.
+            (Some(session), _, _) => session.pool.clone(),
+            (None, Some(pool), _) => pool.clone(),
+            (None, None, Some(_)) => Pool::builtin(),
+            (None, None, None) => Pool::default_pool(),
         };
         let now = self.clock.now();
         let session_id = found.session.as_ref().map(|session| session.id);

@@ -14,7 +14,9 @@ use crate::store::{Fixture, done};
 /// A started run is queued in a session of its own, is announced, and is read back as it was given.
 pub async fn a_started_run_waits_for_a_worker(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
-    let start = stage.new_run();
+    let pool = Pool::parse("browsers").expect("a name");
+    let mut start = stage.new_run();
+    start.run.pool = pool.clone();
 
     let started = fixture
         .ports
@@ -34,7 +36,7 @@ pub async fn a_started_run_waits_for_a_worker(fixture: &Fixture) {
     assert_eq!(session.status(), SessionStatus::Queued);
     assert_eq!(session.credential_id, Some(stage.credential.id));
     assert_eq!(stage.events().await, ["session.queued", "task_run.queued"]);
-    let pool = Pool::builtin();
+    assert_eq!(session.pool, pool, "later runs in it wait there, too");
     assert!(started.signals.contains(&Signal::Ready { pool }));
 }
 

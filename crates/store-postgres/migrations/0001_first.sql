@@ -207,6 +207,8 @@ CREATE TABLE session (
     organization_id uuid NOT NULL,
     credential_id uuid,
     source_id text COLLATE "C",
+    -- Where its runs wait.
+    pool text COLLATE "C" NOT NULL,
     status text NOT NULL,
     state text NOT NULL,
     -- The worker that has it, where one has.

@@ -28,7 +28,7 @@ use crate::write::Begun;
 macro_rules! select_sessions {
     ($rest:literal) => {
         concat!(
-            "SELECT id, organization_id, credential_id, source_id, status, state, version,
+            "SELECT id, organization_id, credential_id, source_id, pool, status, state, version,
                     runtime_ms, created_at, updated_at
              FROM session ",
             $rest
@@ -219,14 +219,15 @@ pub(crate) async fn insert(
     let holder = session.state.holder();
     sqlx::query(
         "INSERT INTO session
-             (id, organization_id, credential_id, source_id, created_at, status, state, worker_id,
+             (id, organization_id, credential_id, source_id, pool, created_at, status, state, worker_id,
               incarnation, version, runtime_ms, check_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(Id(session.id.uuid()))
     .bind(Id(session.organization_id.uuid()))
     .bind(session.credential_id.map(|id| Id(id.uuid())))
     .bind(session.source_id.as_ref().map(|id| id.as_str().to_owned()))
+    .bind(session.pool.as_str())
     .bind(At(session.created_at))
     .bind(session.status().as_str())
     .bind(state(session))

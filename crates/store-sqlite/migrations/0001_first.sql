@@ -205,6 +205,8 @@ CREATE TABLE session (
     organization_id BLOB NOT NULL,
     credential_id BLOB,
     source_id TEXT,
+    -- Where its runs wait.
+    pool TEXT NOT NULL,
     status TEXT NOT NULL,
     state TEXT NOT NULL,
     -- The worker that has it, where one has.

@@ -64,7 +64,7 @@ impl Sessions for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<SessionView>, StoreError> {
         let organization_id = organization.organization_id();
-        let mut query = QueryBuilder::new("SELECT id, organization_id, credential_id, source_id, status, state, version, runtime_ms,
+        let mut query = QueryBuilder::new("SELECT id, organization_id, credential_id, source_id, pool, status, state, version, runtime_ms,
                     created_at, updated_at
              FROM session
              WHERE organization_id = ",);
@@ -155,7 +155,7 @@ pub(crate) async fn load(
     id: SessionId,
 ) -> Result<Option<Session>, StoreError> {
     let row: Option<SessionRow> = sqlx::query_as(
-        "SELECT id, organization_id, credential_id, source_id, status, state, version, runtime_ms,
+        "SELECT id, organization_id, credential_id, source_id, pool, status, state, version, runtime_ms,
                 created_at, updated_at
          FROM session
          WHERE id = ?",
@@ -172,14 +172,15 @@ pub(crate) fn insert(transaction: &mut Transaction, session: &Session) {
     let keeping = transaction
         .then(
             "INSERT INTO session
-             (id, organization_id, credential_id, source_id, created_at, status, state, worker_id,
+             (id, organization_id, credential_id, source_id, pool, created_at, status, state, worker_id,
               incarnation, version, runtime_ms, check_at, updated_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(Id(session.id.uuid()))
         .bind(Id(session.organization_id.uuid()))
         .bind(session.credential_id.map(|id| Id(id.uuid())))
         .bind(session.source_id.as_ref().map(|id| id.as_str().to_owned()))
+        .bind(session.pool.as_str().to_owned())
         .bind(At(session.created_at));
     bind_state(keeping, session);
 }

@@ -115,6 +115,32 @@ async fn a_worker_leases_from_the_pools_that_it_names() {
 }
 
 #[tokio::test]
+async fn a_run_in_a_session_comes_to_the_worker_that_keeps_it_whatever_the_pool_of_its_task() {
+    let fixture = Fixture::new().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    fixture.run().await;
+    let first = worker.lease().await;
+    worker
+        .says(
+            &first,
+            "finish",
+            json!({"result": "success", "session": "keep"}),
+        )
+        .await;
+    let settings = json!({"pool": "browsers"});
+    let body = json!({"name": "Usage", "agent_id": fixture.agent().await, "settings": settings});
+    let task_id = fixture.post("/v2/tasks", body).await.id();
+    let body = json!({"session_id": first.session_id});
+    let path = format!("/v2/tasks/{task_id}/run");
+    let next_id = fixture.post(&path, body).await.id();
+
+    let leased = worker.lease().await;
+
+    assert_eq!(leased.run_id, next_id);
+    assert_eq!(leased.lease["session"]["resumed"], true);
+}
+
+#[tokio::test]
 async fn anothers_runs_are_leased_to_nobody_else_and_look_like_none() {
     let fixture = Fixture::new().await;
     fixture.run().await;

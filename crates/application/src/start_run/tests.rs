@@ -58,6 +58,7 @@ fn session(credential_id: Option<CredentialId>) -> Session {
         organization_id: organization().organization_id(),
         credential_id,
         source_id: Some(source_id()),
+        pool: Pool::parse("browsers").unwrap(),
         state: SessionState::Queued,
         version: 1,
         runtime: Duration::ZERO,
@@ -242,6 +243,26 @@ async fn credential_and_source_follow_from_the_session() {
     assert_eq!(view.run.credential_id, Some(credential.id));
     assert_eq!(view.run.source_id, Some(source_id()));
     assert!(!view.run.opened_session);
+}
+
+#[tokio::test]
+async fn a_run_in_a_session_waits_where_its_worker_leases_from() {
+    let session = session(None);
+    let new = NewTaskRun {
+        session_id: Some(session.id.to_string()),
+        ..NewTaskRun::default()
+    };
+    let mut world = World {
+        session: Some(session.clone()),
+        playbook: Some(2),
+        ..World::default()
+    };
+    world.task.settings.pool = Some(Pool::parse("elsewhere").unwrap());
+
+    let view = started(world, new).await;
+
+    assert_eq!(view.run.pool, session.pool);
+    assert_eq!(view.run.playbook_version, Some(2));
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::id::{CredentialId, OrganizationId, SessionId, SourceId};
+use crate::pool::Pool;
 use crate::run::Holder;
 use crate::time::Timestamp;
 
@@ -22,6 +23,9 @@ pub struct Session {
     pub credential_id: Option<CredentialId>,
     /// The source that it is at.
     pub source_id: Option<SourceId>,
+    /// Where the run that opened it waited, and where all that are done in it wait: its worker leases from
+    /// there.
+    pub pool: Pool,
     /// Its status, with what that status has.
     pub state: SessionState,
     /// Counts the statuses entered; the first is 1.

@@ -144,6 +144,7 @@ pub(crate) fn session(state: SessionState) -> Session {
         organization_id: run.organization_id,
         credential_id: run.credential_id,
         source_id: run.source_id,
+        pool: run.pool,
         state,
         version: 2,
         runtime: Duration::ZERO,

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{CredentialId, OrganizationId, SessionId, SourceId};
 use windlass_domain::lifecycle::SceneCredential;
+use windlass_domain::pool::Pool;
 use windlass_domain::session::{Session, SessionState};
 
 use super::{Row, known, length};
@@ -17,6 +18,7 @@ pub struct SessionRow {
     organization_id: Id,
     credential_id: Option<Id>,
     source_id: Option<String>,
+    pool: String,
     status: String,
     state: String,
     version: Count,
@@ -65,6 +67,7 @@ impl Row for SessionRow {
             organization_id: OrganizationId::from_uuid(self.organization_id.0),
             credential_id: self.credential_id.map(|id| CredentialId::from_uuid(id.0)),
             source_id: source_id.transpose()?,
+            pool: Pool::parse(&self.pool).map_err(|error| Impossible::new(error.to_string()))?,
             state,
             version: self.version.0,
             runtime: length(self.runtime_ms)?,

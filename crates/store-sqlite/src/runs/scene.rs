@@ -30,7 +30,7 @@ macro_rules! scene {
     ($session:literal) => {
         [
             concat!(
-                "SELECT id, organization_id, credential_id, source_id, status, state, version,
+                "SELECT id, organization_id, credential_id, source_id, pool, status, state, version,
                         runtime_ms, created_at, updated_at
                  FROM session
                  WHERE id = ",

@@ -16,6 +16,7 @@ pub fn open(run: &Run, now: Timestamp) -> Transition {
         organization_id: run.organization_id,
         credential_id: run.credential_id,
         source_id: run.source_id.clone(),
+        pool: run.pool.clone(),
         state: SessionState::Queued,
         version: 1,
         runtime: Duration::ZERO,
