@@ -211,13 +211,13 @@ class Run:
         if step is not None:
             headers["Windlass-Step"] = str(step)
         sent = self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES)
-        return sent["screenshot_id"]
+        return sent["id"]
 
     def file(self, content, name, content_type="application/octet-stream", metadata=None):
         """What you downloaded: bytes, or the path of a file of at most 100 MiB. Answers its id; None where
         the task keeps no files, or has it from an earlier run."""
         headers = {} if metadata is None else {"Windlass-Metadata": quote(json.dumps(metadata))}
-        return self._send("/files", content, name, content_type, headers, MOST_FILE_BYTES)["storage_id"]
+        return self._send("/files", content, name, content_type, headers, MOST_FILE_BYTES)["id"]
 
     def ask(self, kind, message, fields=(), checkpoint=None):
         """Asks the person that the run works for and waits for the answers, by the fields' names. With a

@@ -262,9 +262,9 @@ impl Protocol for HttpProtocol {
                 said => break said?,
             }
         };
-        let storage_id = kept.storage_id.as_deref().map(StorageId::parse);
+        let storage_id = kept.id.as_deref().map(StorageId::parse);
         Ok(Kept {
-            storage_id: storage_id.transpose().map_err(|_| unclear("storage_id"))?,
+            storage_id: storage_id.transpose().map_err(|_| unclear("id"))?,
             cancel: kept.cancel,
         })
     }

@@ -56,7 +56,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 #[utoipa::path(post, path = "/v2/worker/leases/{run_id}/files", tag = "workers",
     params(("run_id" = String, Path), ContentHeaders, FileHeaders),
     request_body(content = Vec<u8>, description = "The content", content_type = "application/octet-stream"),
-    responses((status = 200, body = FileKeptBody)),
+    responses((status = 201, body = FileKeptBody)),
     extensions(("x-errors" = json!(["lease_lost", "run_not_running"]))))]
 async fn store_file(
     State(api): State<Api>,
@@ -101,14 +101,11 @@ async fn store_file(
         kept.map_err(of_content)
     }
     .await;
-    content.drop_rest().await;
+    let sha256 = content.drop_rest().await;
     let kept = kept?;
-    let body = FileKeptBody {
-        storage_id: kept.storage_id.map(|id| id.to_string()),
-        cancel: kept.cancel,
-        request_id: speaker.request_id(),
-    };
-    Ok(answer(StatusCode::OK, &body))
+    let request_id = speaker.request_id();
+    let body = FileKeptBody::new(kept.storage_id, sha256, kept.cancel, request_id);
+    Ok(answer(StatusCode::CREATED, &body))
 }
 
 /// Keeps what the agent saw, an image or a document: an activity. The body is its content, of at most
@@ -116,7 +113,7 @@ async fn store_file(
 #[utoipa::path(post, path = "/v2/worker/leases/{run_id}/screenshots", tag = "workers",
     params(("run_id" = String, Path), ContentHeaders, ScreenshotHeaders),
     request_body(content = Vec<u8>, description = "The content", content_type = "application/octet-stream"),
-    responses((status = 200, body = ScreenshotKeptBody)),
+    responses((status = 201, body = ScreenshotKeptBody)),
     extensions(("x-errors" = json!(["lease_lost", "run_not_running"]))))]
 async fn store_screenshot(
     State(api): State<Api>,
@@ -161,14 +158,11 @@ async fn store_screenshot(
         store.execute(&call, screenshot).await.map_err(of_content)
     }
     .await;
-    content.drop_rest().await;
+    let sha256 = content.drop_rest().await;
     let kept = kept?;
-    let body = ScreenshotKeptBody {
-        screenshot_id: kept.screenshot_id.map(|id| id.to_string()),
-        cancel: kept.cancel,
-        request_id: speaker.request_id(),
-    };
-    Ok(answer(StatusCode::OK, &body))
+    let request_id = speaker.request_id();
+    let body = ScreenshotKeptBody::new(kept.screenshot_id, sha256, kept.cancel, request_id);
+    Ok(answer(StatusCode::CREATED, &body))
 }
 
 /// What the agent took out of a file, which comes before its content.
@@ -292,12 +286,13 @@ impl Content {
         .boxed()
     }
 
-    /// Nobody wants the rest.
-    async fn drop_rest(&self) {
+    /// Nobody wants the rest. The SHA-256 of what arrived, where that was all of it.
+    async fn drop_rest(&self) -> Option<[u8; 32]> {
         let mut arriving = self.0.lock().await;
         let rest = async {
             let mut length = 0;
             while let Ok(Some(bytes)) = arriving.frame().await {
+                arriving.hash.update(&bytes);
                 length += bytes.len() as u64;
                 if length > MAX_FILE_BYTES {
                     break;
@@ -306,6 +301,9 @@ impl Content {
         };
         // Who sends for longer finds the connection closed.
         drop(timeout(UNWANTED_TIME, rest).await);
+        arriving
+            .is_over
+            .then(|| arriving.hash.clone().finalize().into())
     }
 }
 

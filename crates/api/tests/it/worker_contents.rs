@@ -52,8 +52,10 @@ async fn a_file_is_kept_as_it_was_told_and_the_same_content_once() {
 
     let files = kept(&fixture, &leased, "storage").await;
     assert_eq!(files.len(), 1);
-    assert_eq!(first["storage_id"], files[0]["id"]);
-    assert_eq!(again["storage_id"], files[0]["id"]);
+    assert_eq!(first["id"], files[0]["id"]);
+    assert_eq!(again["id"], files[0]["id"]);
+    assert_eq!(first["sha256"], sha256(BILL));
+    assert_eq!(again["sha256"], sha256(BILL));
     assert_eq!(first["cancel"], false);
     assert_eq!(files[0]["file_name"], "faktura på strøm.pdf");
     assert_eq!(files[0]["file_type"], "application/pdf");
@@ -90,7 +92,7 @@ async fn a_content_that_is_another_than_was_told_is_not_kept(
     assert_eq!(kept(&fixture, &leased, list).await, [Value::Null; 0]);
 
     let right = worker.sends(&leased, call, with_trailer(&sha256(BILL)));
-    assert_eq!(right.send().await.status, 200);
+    assert_eq!(right.send().await.status, 201);
     assert_eq!(kept(&fixture, &leased, list).await.len(), 1);
 }
 
@@ -136,7 +138,7 @@ async fn what_was_taken_out_of_a_file_comes_before_its_content() {
     let long = long.header("windlass-extraction-bytes", "65537");
     let long = long.send().await;
 
-    assert_eq!((taken.status.as_u16(), failed.status.as_u16()), (200, 200));
+    assert_eq!((taken.status.as_u16(), failed.status.as_u16()), (201, 201));
     let files = kept(&fixture, &leased, "storage").await;
     let shown = files
         .iter()
@@ -172,7 +174,7 @@ async fn a_screenshot_is_kept_with_what_was_told_of_it() {
     let screenshots = kept(&fixture, &leased, "screenshots").await;
     assert_eq!(screenshots.len(), 1);
     let (answered, screenshot) = (answered.body(), &screenshots[0]);
-    assert_eq!(answered["screenshot_id"], screenshot["id"]);
+    assert_eq!(answered["id"], screenshot["id"]);
     assert_eq!(screenshot["file_name"], "step-03.png");
     assert_eq!(screenshot["file_type"], "image/png");
     assert_eq!(screenshot["reasoning"], "click \"Next\"");
@@ -251,7 +253,8 @@ async fn a_content_of_an_old_lease_or_a_canceled_run_is_not_kept() {
     let seen = worker.sends(&new, "screenshots", BILL).send().await;
 
     assert_eq!(late.error(), (409, "lease_lost".to_owned()));
-    assert_eq!(canceled.body()["storage_id"], Value::Null);
+    assert_eq!(canceled.body()["id"], Value::Null);
+    assert_eq!(canceled.body()["sha256"], sha256(BILL));
     assert_eq!(canceled.body()["cancel"], true);
     assert_eq!(seen.body()["cancel"], true);
     assert_eq!(kept(&fixture, &new, "storage").await, [Value::Null; 0]);

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use windlass_domain::id::{ScreenshotId, StorageId};
+
+use crate::storage::hexadecimal;
 
 /// What an agent is doing.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -124,29 +127,77 @@ pub struct ScreenshotHeaders {
 
 /// What became of a screenshot.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"screenshot_id": "scr_0324ygYUn0X87kTcdQwEEg", "cancel": false,
+#[schema(example = json!({"id": "scr_0324ygYUn0X87kTcdQwEEg", "object": "screenshot",
+    "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "cancel": false,
     "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
 pub struct ScreenshotKeptBody {
     /// What it is kept as; null where the run has as many as it may, or is being canceled.
     #[schema(required)]
-    pub screenshot_id: Option<String>,
+    pub id: Option<String>,
+    /// `screenshot`.
+    pub object: String,
+    /// SHA-256 of the content that arrived, in hexadecimal digits; null where not all of it was read.
+    #[schema(required)]
+    pub sha256: Option<String>,
     /// Whether the run is being canceled: stop, and say so by a finish.
     pub cancel: bool,
     /// The request that this answers.
     pub request_id: String,
 }
 
+impl ScreenshotKeptBody {
+    /// A screenshot that is kept as this; None where it is not.
+    pub fn new(
+        id: Option<ScreenshotId>,
+        sha256: Option<[u8; 32]>,
+        cancel: bool,
+        request_id: String,
+    ) -> Self {
+        Self {
+            id: id.map(|id| id.to_string()),
+            object: "screenshot".to_owned(),
+            sha256: sha256.map(|digest| hexadecimal(&digest)),
+            cancel,
+            request_id,
+        }
+    }
+}
+
 /// What became of a file.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"storage_id": "stor_0324ygWvJAh4Zk8gsToV1V", "cancel": false,
+#[schema(example = json!({"id": "stor_0324ygWvJAh4Zk8gsToV1V", "object": "storage",
+    "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "cancel": false,
     "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
 pub struct FileKeptBody {
     /// What it is kept as; null where the task keeps no files, or drops what an earlier run has
     /// captured, or the run is being canceled.
     #[schema(required)]
-    pub storage_id: Option<String>,
+    pub id: Option<String>,
+    /// `storage`.
+    pub object: String,
+    /// SHA-256 of the content that arrived, in hexadecimal digits; null where not all of it was read.
+    #[schema(required)]
+    pub sha256: Option<String>,
     /// Whether the run is being canceled: stop, and say so by a finish.
     pub cancel: bool,
     /// The request that this answers.
     pub request_id: String,
+}
+
+impl FileKeptBody {
+    /// A file that is kept as this; None where it is not.
+    pub fn new(
+        id: Option<StorageId>,
+        sha256: Option<[u8; 32]>,
+        cancel: bool,
+        request_id: String,
+    ) -> Self {
+        Self {
+            id: id.map(|id| id.to_string()),
+            object: "storage".to_owned(),
+            sha256: sha256.map(|digest| hexadecimal(&digest)),
+            cancel,
+            request_id,
+        }
+    }
 }

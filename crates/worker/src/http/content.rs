@@ -142,7 +142,8 @@ mod tests {
             drop(unanswered);
             let (mut stream, _) = listener.accept().await.unwrap();
             let second = request(&mut stream).await;
-            let body = r#"{"storage_id": null, "cancel": false, "request_id": "req_1"}"#;
+            let body = r#"{"id": null, "object": "storage", "sha256": null, "cancel": false,
+                "request_id": "req_1"}"#;
             let answer = format!(
                 "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
                 body.len()
