@@ -233,8 +233,8 @@ class Run:
             while True:
                 path = f"/interaction?epoch={self.epoch}&wait={WAIT_SECONDS}"
                 answer = self._said("GET", path, wait=WAIT_SECONDS)
-                if answer["answers"] is not None:
-                    return answer["answers"]
+                if answer["answer"] is not None:
+                    return answer["answer"]
         finally:
             self._asks_with_checkpoint = False
 

@@ -38,7 +38,7 @@ use windlass_wire::worker::finish::{
 use windlass_wire::worker::lease::{
     BeginName, BegunBody, EpochBody, LeaseRunsBody, ReleaseRunBody, RenewalBody,
 };
-use windlass_wire::worker::question::{AnswersBody, AskBody, AskFieldBody, AskOptionBody};
+use windlass_wire::worker::question::{AnswerBody, AskBody, AskFieldBody, AskOptionBody};
 use windlass_wire::worker::start::{
     DrainWorkerBody, EvictSessionBody, RegisterWorkerBody, SessionEvictedBody, WorkerDrainedBody,
     WorkerStartBody,
@@ -318,8 +318,8 @@ impl Protocol for HttpProtocol {
         let (epoch, seconds) = (lease.epoch.0, wait.as_secs());
         let call = format!("interaction?epoch={epoch}&wait={seconds}");
         let request = self.server.of_run(Method::GET, lease.run_id, &call);
-        let told: AnswersBody = answered(Server::waiting(request, wait)).await?;
-        let answers = told.answers.map(|answers| {
+        let told: AnswerBody = answered(Server::waiting(request, wait)).await?;
+        let answers = told.answer.map(|answers| {
             let secret = answers
                 .into_iter()
                 .map(|(name, answer)| (name, SecretString::from(answer)));

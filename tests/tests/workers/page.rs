@@ -121,7 +121,7 @@ async fn the_pages_commands_are_a_whole_life_of_a_worker() -> anyhow::Result<()>
     for part in [
         r#""incarnation":1"#,
         r#""password":"vinter-og-vår""#,
-        r#""answers":{"code":"604218"}"#,
+        r#""answer":{"code":"604218"}"#,
         r#""status":"completed""#,
         r#""status":"queued""#,
         r#""evicted":true"#,

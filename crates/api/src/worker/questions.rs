@@ -11,9 +11,12 @@ use utoipa_axum::routes;
 use windlass_application::worker::Question;
 use windlass_domain::id::RunId;
 use windlass_domain::run::{Field, FieldOption};
+use windlass_wire::run::{InteractionBody, InteractionFieldBody};
 use windlass_wire::worker::activity::HeardBody;
 use windlass_wire::worker::lease::EpochBody;
-use windlass_wire::worker::question::{AnswerParameters, AnswersBody, AskBody, AskFieldBody};
+use windlass_wire::worker::question::{
+    AnswerBody, AnswerParameters, AskBody, AskFieldBody, AskedBody,
+};
 
 use super::said::{MAX_BODY_BYTES, Said, Speaker, bytes};
 use crate::authentication::Authenticated;
@@ -43,7 +46,7 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// Asks the person that the run works for, which pauses it. The same attempt again asks nobody twice.
 #[utoipa::path(post, path = "/v2/worker/leases/{run_id}/interaction", tag = "workers",
     params(("run_id" = String, Path)), request_body = AskBody,
-    responses((status = 200, body = HeardBody)),
+    responses((status = 201, body = AskedBody)),
     extensions(("x-errors" = json!(["lease_lost", "run_not_running"]))))]
 async fn ask_person(
     State(api): State<Api>,
@@ -69,13 +72,38 @@ async fn ask_person(
             .collect(),
         checkpoint,
     };
-    let call = speaker.lease(run_id, body.epoch);
-    let heard = api.worker_calls.ask_person.execute(&call, question).await?;
-    let body = HeardBody {
-        cancel: heard.cancel,
+    let mut told = AskedBody {
+        id: None,
+        kind: question.kind.clone(),
+        message: question.message.clone(),
+        fields: question
+            .fields
+            .iter()
+            .map(InteractionFieldBody::from)
+            .collect(),
+        attempt: question.attempt,
+        created_at: None,
+        expires_at: None,
+        cancel: false,
         request_id: speaker.request_id(),
     };
-    Ok(json(StatusCode::OK, &body))
+    let call = speaker.lease(run_id, body.epoch);
+    let asked = api.worker_calls.ask_person.execute(&call, question).await?;
+    told.cancel = asked.cancel;
+    if let Some(interaction) = asked.interaction {
+        let interaction = InteractionBody::from(&interaction);
+        told = AskedBody {
+            id: Some(interaction.id),
+            kind: interaction.interaction_type,
+            message: interaction.message,
+            fields: interaction.fields,
+            attempt: interaction.attempt,
+            created_at: Some(interaction.created_at),
+            expires_at: Some(interaction.expires_at),
+            ..told
+        };
+    }
+    Ok(json(StatusCode::CREATED, &told))
 }
 
 fn field(asked: AskFieldBody) -> Field {
@@ -97,7 +125,7 @@ fn field(asked: AskFieldBody) -> Field {
 /// Waits for what the person answers, up to `wait` seconds. The answers are given again under the same
 /// epoch until the next question or the finish.
 #[utoipa::path(get, path = "/v2/worker/leases/{run_id}/interaction", tag = "workers",
-    params(("run_id" = String, Path), AnswerParameters), responses((status = 200, body = AnswersBody)),
+    params(("run_id" = String, Path), AnswerParameters), responses((status = 200, body = AnswerBody)),
     extensions(("x-errors" = json!(["lease_lost"]))))]
 async fn read_answer(
     State(api): State<Api>,
@@ -130,14 +158,14 @@ async fn read_answer(
         // The server stops: it says so by an answer that is as it is now.
         () = stop.cancelled() => read.execute(&call, Duration::ZERO).await?,
     };
-    let answers = answer.answers.map(|answers| {
+    let exposed = answer.answers.map(|answers| {
         let exposed = answers
             .into_iter()
             .map(|(name, answer)| (name, answer.expose_secret().to_owned()));
         exposed.collect()
     });
-    let body = AnswersBody {
-        answers,
+    let body = AnswerBody {
+        answer: exposed,
         cancel: answer.cancel,
         request_id: speaker.request_id(),
     };

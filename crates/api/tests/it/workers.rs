@@ -380,9 +380,9 @@ async fn a_question_is_asked_once_answered_and_read_again() {
     assert_eq!(first.body()["cancel"], false);
     assert_eq!(asked["status"], "interaction_required");
     assert_eq!(asked["interaction"], still["interaction"]);
-    assert_eq!(nothing["answers"], json!(null));
-    assert_eq!(answer.body()["answers"], json!({"code": "604218"}));
-    assert_eq!(again["answers"], json!({"code": "604218"}));
+    assert_eq!(nothing["answer"], json!(null));
+    assert_eq!(answer.body()["answer"], json!({"code": "604218"}));
+    assert_eq!(again["answer"], json!({"code": "604218"}));
     assert_eq!(other_epoch.error(), (409, "lease_lost".to_owned()));
     assert_eq!(crossed.status, 200);
     assert_eq!(over.error(), (409, "lease_lost".to_owned()));

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretSlice};
-use windlass_domain::run::{Field, WorkerCommand};
+use windlass_domain::run::{Answered, Field, Interaction, Run, RunState, Status, WorkerCommand};
 
-use super::held_runs::{Heard, HeldRuns, LeaseCall};
+use super::held_runs::{HeldRuns, LeaseCall};
 use crate::contents;
 use crate::error::CallError;
 use crate::ports::Vault;
@@ -49,12 +49,43 @@ pub struct Question {
     pub checkpoint: Option<SecretSlice<u8>>,
 }
 
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What the run asks, or has asked last; None where the agent should stop.
+    pub interaction: Option<Interaction>,
+    /// Whether the agent should stop.
+    pub cancel: bool,
+}
+
+impl Asked {
+    fn of(run: Run) -> Self {
+        let cancel = run.status() == Status::Canceling;
+        let interaction = match run.state {
+            RunState::InteractionRequired { interaction, .. } => Some(interaction),
+            RunState::Running { answered, .. } => {
+                answered.map(|Answered { interaction, .. }| interaction)
+            }
+            RunState::Canceling { .. }
+            | RunState::Queued { .. }
+            | RunState::ReviewRequired { .. }
+            | RunState::Completed
+            | RunState::Failed { .. }
+            | RunState::Canceled => None,
+        };
+        Self {
+            interaction,
+            cancel,
+        }
+    }
+}
+
 impl AskPerson {
     /// The run waits for the person. The same attempt again asks nobody twice.
     ///
     /// # Errors
     /// `Invalid`, with all that is wrong with the question; `NotFound`; `Refused(LeaseLost)`.
-    pub async fn execute(&self, call: &LeaseCall, question: Question) -> Result<Heard, CallError> {
+    pub async fn execute(&self, call: &LeaseCall, question: Question) -> Result<Asked, CallError> {
         let problems = problems(&question);
         if !problems.is_empty() {
             return Err(CallError::Invalid(problems));
@@ -76,7 +107,7 @@ impl AskPerson {
             random: random(),
         };
         let run = self.held.say(call, interact, None).await?;
-        Ok(Heard::of(&run))
+        Ok(Asked::of(run))
     }
 }
 

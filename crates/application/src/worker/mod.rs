@@ -26,7 +26,7 @@ mod withdraw_question;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::ask_person::{AskPerson, MAX_CHECKPOINT_BYTES, Question};
+pub use self::ask_person::{AskPerson, Asked, MAX_CHECKPOINT_BYTES, Question};
 pub use self::begin_run::{BeginRun, Begun};
 pub use self::drain_worker::DrainWorker;
 pub use self::evict_session::EvictSession;

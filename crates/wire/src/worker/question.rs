@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::run::InteractionFieldBody;
+
 /// What a person is asked.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +31,38 @@ pub struct AskBody {
     /// before that; sealed by the server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
+}
+
+/// What the run asks the person for now.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({"id": "int_0324yga4GpN8XWy8ytAdSV", "type": "mfa",
+    "message": "Code from the text message",
+    "fields": [{"name": "code", "type": "string", "label": "Code"}], "attempt": 1,
+    "created_at": "2026-01-05T10:01:52.000Z", "expires_at": "2026-01-05T10:16:52.000Z", "cancel": false,
+    "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
+pub struct AskedBody {
+    /// Its id; null where nobody is asked, since the run is being canceled.
+    #[schema(required)]
+    pub id: Option<String>,
+    /// `mfa`, `security_question`, `account_selection` or another.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What the person is told.
+    pub message: String,
+    /// What the person is asked for.
+    pub fields: Vec<InteractionFieldBody>,
+    /// Which question of the lease it is: a later one than was given, where that was asked before.
+    pub attempt: u32,
+    /// When it was raised; null where nobody is asked.
+    #[schema(required, format = DateTime)]
+    pub created_at: Option<String>,
+    /// When the run fails unless it is answered; null where nobody is asked.
+    #[schema(required, format = DateTime)]
+    pub expires_at: Option<String>,
+    /// Whether the run is being canceled: stop, and say so by a finish.
+    pub cancel: bool,
+    /// The request that this answers.
+    pub request_id: String,
 }
 
 /// One thing that a person is asked for.
@@ -75,13 +109,13 @@ pub struct AnswerParameters {
 
 /// What a person answered; a secret.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"answers": {"code": "604218"}, "cancel": false,
+#[schema(example = json!({"answer": {"code": "604218"}, "cancel": false,
     "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
-pub struct AnswersBody {
-    /// The answers by the fields' names; null where none came in time. They are given again until
-    /// the next question or the finish.
+pub struct AnswerBody {
+    /// What was answered, by the fields' names; null where nothing came in time. It is given again
+    /// until the next question or the finish.
     #[schema(required)]
-    pub answers: Option<BTreeMap<String, String>>,
+    pub answer: Option<BTreeMap<String, String>>,
     /// Whether the run is being canceled, or was: stop, and say so by a finish.
     pub cancel: bool,
     /// The request that this answers.
