@@ -97,8 +97,9 @@ def sign_in(run, page, credential):
     if credential is None:
         raise Failure("auth", "auth_required", "Nordlys Kraft asks for a login, and the run has none.")
     run.progress("sign in", 2)
-    page.fill("#username", credential["username"])
-    page.fill("#password", credential["password"])
+    secrets = credential["auth_credentials"]
+    page.fill("#username", secrets["username"])
+    page.fill("#password", secrets["password"])
     submit(page, "#log-in")
     if page.locator(".login-error").count():
         message = "Nordlys Kraft refused the user name or password."

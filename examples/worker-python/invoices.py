@@ -118,7 +118,8 @@ def sign_in(run, website, page, credential):
     if credential is None:
         raise Failure("auth", "auth_required", "Nordlys Kraft asks for a login, and the run has none.")
     run.progress("sign in", 2)
-    login = {"username": credential["username"], "password": credential["password"]}
+    secrets = credential["auth_credentials"]
+    login = {"username": secrets["username"], "password": secrets["password"]}
     page = website.send("/login", {"token": form_token(page), **login})
     if b"login-error" in page:
         message = "Nordlys Kraft refused the user name or password."

@@ -192,8 +192,9 @@ class Run:
             raise Stopped()
 
     def begin(self):
-        """Say it before the first request to the website; answers the opened credential, or None. A run
-        that is lost before costs nothing, one that is lost after it is not simply repeated."""
+        """Say it before the first request to the website; answers the credential, or None. What to
+        sign in with is in its "auth_credentials". A run that is lost before costs nothing, one that is lost
+        after it is not simply repeated."""
         return self._said("POST", "/begin", {"epoch": self.epoch})["credential"]
 
     def progress(self, message, step=None):

@@ -15,12 +15,16 @@ use windlass_application::error::chain;
 use windlass_application::worker::{
     LeaseWish, OpenedCredential, OpenedRun, RunsLeased, WorkerCalls,
 };
+use windlass_domain::credential::Credential;
 use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::pool::Pool;
+use windlass_domain::session::SessionStatus;
 use windlass_wire::source::SourceBody;
 use windlass_wire::task::TaskBody;
 use windlass_wire::worker::activity::{HeardBody, ProgressBody, ProgressEntryBody};
-use windlass_wire::worker::credential::OpenedCredentialBody;
+use windlass_wire::worker::credential::{
+    LeasedCredentialBody, OpenedAuthCredentialsBody, OpenedCredentialBody,
+};
 use windlass_wire::worker::finish::RunEndedBody;
 use windlass_wire::worker::lease::{
     BegunBody, EpochBody, LeaseBody, LeaseRunsBody, LeasedRunBody, LeasedSessionBody, LeasesBody,
@@ -239,6 +243,8 @@ fn lease(opened: OpenedRun) -> Option<LeaseBody> {
         session: LeasedSessionBody {
             id: run.session_id.to_string(),
             object: "session",
+            // A run that is leased has its session at work.
+            status: SessionStatus::Running.as_str(),
             resumed: leased.resumed,
         },
         epoch: lease.epoch.0,
@@ -246,21 +252,37 @@ fn lease(opened: OpenedRun) -> Option<LeaseBody> {
         lease_expires_at: lease.expires_at.to_string(),
         playbook: leased.playbook.clone(),
         input: opened.input,
-        credential: opened.credential.map(credential),
+        credential: match opened.credential {
+            Some(opened) => Some(credential(opened).into()),
+            None => leased.credential.as_ref().map(unopened),
+        },
         checkpoint: opened
             .checkpoint
             .map(|checkpoint| text_of(checkpoint.expose_secret())),
     })
 }
 
+/// A credential whose secrets come with `begin`.
+fn unopened(credential: &Credential) -> LeasedCredentialBody {
+    LeasedCredentialBody {
+        id: credential.id.to_string(),
+        auth_method: credential.auth_method.as_str().to_owned(),
+        auth_credentials: None,
+        login: None,
+    }
+}
+
 fn credential(opened: OpenedCredential) -> OpenedCredentialBody {
     let exposed = |secret: secrecy::SecretString| secret.expose_secret().to_owned();
     OpenedCredentialBody {
         id: opened.id.to_string(),
-        username: opened.username,
-        password: opened.password.map(exposed),
-        totp_secret: opened.totp_secret.map(exposed),
-        source_fields: opened.source_fields,
+        auth_method: opened.auth_method.as_str().to_owned(),
+        auth_credentials: OpenedAuthCredentialsBody {
+            username: opened.username,
+            password: opened.password.map(exposed),
+            totp_secret: opened.totp_secret.map(exposed),
+            source_fields: opened.source_fields,
+        },
         login: opened.login.map(|login| text_of(login.expose_secret())),
     }
 }

@@ -86,6 +86,7 @@ async fn drain_worker(
         object: "worker".to_owned(),
         worker: worker.trim().to_owned(),
         incarnation: holder.incarnation,
+        draining: true,
         leases,
         request_id: speaker.request_id(),
     };

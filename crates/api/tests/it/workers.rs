@@ -51,15 +51,16 @@ async fn a_run_is_leased_begun_and_finished() {
         "https://my.nordlys.example/login"
     );
     assert_eq!(lease["session"]["resumed"], false);
+    assert_eq!(lease["begun"], json!(false));
+    let id = &begun["credential"]["id"];
+    let unopened = json!({"id": id, "auth_method": "username_password"});
+    assert_eq!(lease["credential"], unopened);
     assert_eq!(
-        (&lease["begun"], &lease["credential"]),
-        (&json!(false), &json!(null))
+        begun["credential"],
+        json!({"id": id, "auth_method": "username_password", "login": null,
+            "auth_credentials": {"username": "kari@bolig.example", "password": "vinter-og-vår",
+                "totp_secret": null, "source_fields": {}}})
     );
-    assert_eq!(
-        begun["credential"]["username"], "kari@bolig.example",
-        "{begun}"
-    );
-    assert_eq!(begun["credential"]["password"], "vinter-og-vår");
     assert_eq!(
         (&renewed["cancel"], &heard["cancel"]),
         (&json!(false), &json!(false))
@@ -85,7 +86,10 @@ async fn a_lease_that_is_not_explicit_has_begun_and_brings_the_credential() {
 
     let lease = &leases["leases"][0];
     assert_eq!(lease["begun"], true);
-    assert_eq!(lease["credential"]["password"], "vinter-og-vår");
+    assert_eq!(
+        lease["credential"]["auth_credentials"]["password"],
+        "vinter-og-vår"
+    );
 }
 
 #[tokio::test]

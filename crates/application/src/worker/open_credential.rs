@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{SecretSlice, SecretString};
-use windlass_domain::credential::Credential;
+use windlass_domain::credential::{AuthMethod, Credential};
 use windlass_domain::id::CredentialId;
 use windlass_domain::run::Run;
 
@@ -18,6 +18,8 @@ use crate::write::OrganizationContext;
 pub struct OpenedCredential {
     /// Its id.
     pub id: CredentialId,
+    /// How it authenticates.
+    pub auth_method: AuthMethod,
     /// The user name.
     pub username: Option<String>,
     /// What else the source asks for.
@@ -67,6 +69,7 @@ impl CredentialVault {
         let login = login.map(|sealed| contents::open_login(&*vault, id, &sealed));
         Ok(OpenedCredential {
             id,
+            auth_method: credential.auth_method,
             username: summary.username,
             source_fields: summary.source_fields,
             password: secret.password,

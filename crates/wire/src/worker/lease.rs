@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::source::SourceBody;
 use crate::task::TaskBody;
-use crate::worker::credential::OpenedCredentialBody;
+use crate::worker::credential::{LeasedCredentialBody, OpenedCredentialBody};
 
 /// What a worker asks for.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -72,8 +72,9 @@ pub enum BeginName {
     "source": {"id": "src_0324ygNUQd6U8RxXTH1COe", "object": "source", "name": "Nordlys Kraft", "type": "website",
         "website": {"url": "https://my.nordlys.example/login"},
         "created_at": "2026-01-05T10:00:02.000Z", "updated_at": "2026-01-05T10:00:02.000Z"},
-    "credential": null,
-    "session": {"id": "sess_0324ygSCrnoc7Ek8y5PBgq", "object": "session", "resumed": false},
+    "credential": {"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password"},
+    "session": {"id": "sess_0324ygSCrnoc7Ek8y5PBgq", "object": "session", "status": "running",
+        "resumed": false},
     "playbook": null, "checkpoint": null, "epoch": 1, "begun": false,
     "lease_expires_at": "2026-01-05T10:01:51.500Z"}],
     "ended_sessions": [], "stopping": [], "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
@@ -101,9 +102,10 @@ pub struct LeaseBody {
     /// Where it is to be done.
     #[schema(required)]
     pub source: Option<SourceBody>,
-    /// Who is to be logged in. With `"begin": "explicit"` it comes with `begin`, and is null here.
+    /// Who is to be logged in; null where the run has no credential, or it was deleted. With
+    /// `"begin": "explicit"` its `auth_credentials` come with `begin`, and are left out here.
     #[schema(required)]
-    pub credential: Option<OpenedCredentialBody>,
+    pub credential: Option<LeasedCredentialBody>,
     /// The session that it is done in.
     pub session: LeasedSessionBody,
     /// The recorded way through the source.
@@ -158,6 +160,8 @@ pub struct LeasedSessionBody {
     pub id: String,
     /// `session`.
     pub object: &'static str,
+    /// `running`.
+    pub status: &'static str,
     /// Whether this start of the worker has its state from a run before. Where it is false the agent
     /// starts from nothing, even where it knows the id.
     pub resumed: bool,
@@ -189,8 +193,10 @@ pub struct RenewalBody {
 
 /// A run that has begun.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"credential": {"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "username": "kari@bolig.example",
-        "password": "vinter-og-vår", "totp_secret": null, "source_fields": {}, "login": null},
+#[schema(example = json!({"credential": {"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password",
+        "auth_credentials": {"username": "kari@bolig.example", "password": "vinter-og-vår",
+            "totp_secret": null, "source_fields": {"customer_number": "400812"}},
+        "login": null},
     "cancel": false, "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
 pub struct BegunBody {
     /// Who is to be logged in; null where the run has no credential, or it was deleted, or the run

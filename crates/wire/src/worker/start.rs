@@ -51,7 +51,7 @@ pub struct DrainWorkerBody {
 /// A worker that leases nothing more.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": "wrk_0324yhVdTAkRl4cPyZNpBg", "object": "worker", "worker": "scraper-1",
-    "incarnation": 3, "leases": 2, "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
+    "incarnation": 3, "draining": true, "leases": 2, "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
 pub struct WorkerDrainedBody {
     /// Its id.
     pub id: String,
@@ -61,6 +61,8 @@ pub struct WorkerDrainedBody {
     pub worker: String,
     /// Which start leaves.
     pub incarnation: u32,
+    /// Always true: it gets no new leases.
+    pub draining: bool,
     /// How many runs it still holds: to be finished, or released.
     pub leases: u32,
     /// The request that this answers.

@@ -203,12 +203,13 @@ pub(super) fn opened(told: OpenedCredentialBody) -> Result<OpenedCredential, Not
         }
         None => None,
     };
+    let secrets = told.auth_credentials;
     Ok(OpenedCredential {
         id: CredentialId::parse(&told.id).map_err(|_| NotUnderstood("credential.id"))?,
-        username: told.username,
-        password: told.password.map(SecretString::from),
-        totp_secret: told.totp_secret.map(SecretString::from),
-        source_fields: told.source_fields,
+        username: secrets.username,
+        password: secrets.password.map(SecretString::from),
+        totp_secret: secrets.totp_secret.map(SecretString::from),
+        source_fields: secrets.source_fields,
         login,
     })
 }
