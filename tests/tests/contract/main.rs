@@ -5,3 +5,4 @@ mod canaries;
 mod generated_client;
 mod outside;
 mod schemathesis;
+mod worker_calls;
