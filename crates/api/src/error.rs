@@ -269,7 +269,7 @@ impl From<Refusal> for ApiError {
                 ErrorCode::InteractionNotPending
             }
             Refusal::NotReviewable { .. } => ErrorCode::RunNotReviewable,
-            Refusal::LeaseLost { .. } => ErrorCode::LeaseLost,
+            Refusal::LeaseLost { .. } | Refusal::LeaseOver { .. } => ErrorCode::LeaseLost,
             Refusal::RunNotRunning { .. } | Refusal::NotDue { .. } => ErrorCode::RunNotRunning,
             Refusal::SessionEnded { .. } | Refusal::SessionNotReady { .. } => {
                 ErrorCode::SessionEnded

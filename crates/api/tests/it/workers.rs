@@ -390,6 +390,10 @@ async fn a_question_is_asked_once_answered_and_read_again() {
     assert_eq!(other_epoch.error(), (409, "lease_lost".to_owned()));
     assert_eq!(crossed.status, 200);
     assert_eq!(over.error(), (409, "lease_lost".to_owned()));
+    assert_eq!(
+        over.body()["errors"][0]["message"],
+        "This lease is epoch 1; nobody holds the run, which is `completed`."
+    );
 }
 
 #[tokio::test]

@@ -104,9 +104,9 @@ fn heard<'run>(run: &'run Run, call: &LeaseCall) -> Result<Heard<'run>, Refusal>
         | RunState::Completed
         | RunState::Failed { .. }
         | RunState::Canceled => {
-            return Err(Refusal::LeaseLost {
+            return Err(Refusal::LeaseOver {
                 given: call.epoch,
-                current: run.epoch,
+                status: run.status(),
             });
         }
     })

@@ -246,15 +246,19 @@ impl Run {
     /// The present lease, if it is that of `epoch`.
     ///
     /// # Errors
-    /// [`Refusal::LeaseLost`] where another lease is present, or none.
+    /// [`Refusal::LeaseLost`] where another lease is present; [`Refusal::LeaseOver`] where none is.
     pub fn held_under(&self, epoch: Epoch) -> Result<&Lease, Refusal> {
-        self.state
-            .lease()
-            .filter(|lease| lease.epoch == epoch)
-            .ok_or(Refusal::LeaseLost {
+        match self.state.lease() {
+            Some(lease) if lease.epoch == epoch => Ok(lease),
+            Some(lease) => Err(Refusal::LeaseLost {
                 given: epoch,
-                current: self.epoch,
-            })
+                current: lease.epoch,
+            }),
+            None => Err(Refusal::LeaseOver {
+                given: epoch,
+                status: self.status(),
+            }),
+        }
     }
 }
 

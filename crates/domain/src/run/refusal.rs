@@ -40,6 +40,14 @@ pub enum Refusal {
         /// The run's epoch.
         current: Epoch,
     },
+    /// A worker's call about a run that nobody holds.
+    #[error("this lease is epoch {given}; nobody holds the run, which is `{status}`")]
+    LeaseOver {
+        /// The epoch of the call.
+        given: Epoch,
+        /// Where the run stands.
+        status: Status,
+    },
     /// A worker's call that its run does not take in its status.
     #[error("a run that is `{status}` does not take this")]
     RunNotRunning {

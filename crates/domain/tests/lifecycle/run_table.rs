@@ -219,9 +219,9 @@ fn refusal(status: Status, asked: Asked) -> Refusal {
             if status.is_leased() {
                 Refusal::RunNotRunning { status }
             } else {
-                Refusal::LeaseLost {
+                Refusal::LeaseOver {
                     given: EPOCH,
-                    current: EPOCH,
+                    status,
                 }
             }
         }
@@ -331,9 +331,12 @@ fn a_call_under_another_epoch_changes_nothing() {
 
                 let answer = machine::apply(&run, stale, asked.now());
 
-                let lost = Refusal::LeaseLost {
-                    given,
-                    current: EPOCH,
+                let status = run.status();
+                let lost = if status.is_leased() {
+                    let current = EPOCH;
+                    Refusal::LeaseLost { given, current }
+                } else {
+                    Refusal::LeaseOver { given, status }
                 };
                 assert_eq!(answer, Err(lost), "{situation:?} × {asked:?}");
             }

@@ -268,7 +268,9 @@ async fn tell(world: &Rc<World>, held: &mut Vec<Held>, index: usize, action: Act
                 held.swap_remove(index);
             }
         }
-        Some(Err(CallError::Refused(Refusal::LeaseLost { .. }))) => drop(held.swap_remove(index)),
+        Some(Err(CallError::Refused(Refusal::LeaseLost { .. } | Refusal::LeaseOver { .. }))) => {
+            drop(held.swap_remove(index));
+        }
         // What the run does not take in its status.
         Some(Err(CallError::Refused(_))) => it.unanswered = None,
         Some(Err(CallError::Store(_))) | None => {

@@ -18,9 +18,8 @@ const FAILED: &str = "the server failed";
 /// server's own failures are logged here and stay here.
 pub(super) fn of_call(error: CallError) -> ProtocolError {
     match error {
-        CallError::Refused(Refusal::LeaseLost { .. }) | CallError::NotFound(Resource::TaskRun) => {
-            ProtocolError::LeaseLost
-        }
+        CallError::Refused(Refusal::LeaseLost { .. } | Refusal::LeaseOver { .. })
+        | CallError::NotFound(Resource::TaskRun) => ProtocolError::LeaseLost,
         CallError::Store(error) | CallError::Vault(VaultError::Keys(error)) => of_store(&error),
         CallError::Vault(error @ VaultError::DoesNotOpen { .. }) => failed(&error),
         CallError::Blob(error) => of_blobs(&error),
@@ -78,8 +77,13 @@ mod tests {
             given: Epoch(1),
             current: Epoch(2),
         };
+        let over = Refusal::LeaseOver {
+            given: Epoch(1),
+            status: Status::Failed,
+        };
         for error in [
             CallError::Refused(lost),
+            CallError::Refused(over),
             CallError::NotFound(Resource::TaskRun),
         ] {
             assert!(matches!(of_call(error), ProtocolError::LeaseLost));

@@ -96,7 +96,7 @@ async fn a_run_that_ended_otherwise_has_lost_its_lease() {
 
     assert!(matches!(
         answer,
-        Err(CallError::Refused(Refusal::LeaseLost { .. }))
+        Err(CallError::Refused(Refusal::LeaseOver { .. }))
     ));
 }
 
@@ -114,7 +114,9 @@ async fn an_old_lease_reads_no_answer() {
 
         assert!(matches!(
             answer,
-            Err(CallError::Refused(Refusal::LeaseLost { .. }))
+            Err(CallError::Refused(
+                Refusal::LeaseLost { .. } | Refusal::LeaseOver { .. }
+            ))
         ));
     }
 }

@@ -199,7 +199,7 @@ async fn a_lost_lease_reads_no_content() {
 
     assert!(matches!(
         refused,
-        Err(CallError::Refused(Refusal::LeaseLost { .. }))
+        Err(CallError::Refused(Refusal::LeaseOver { .. }))
     ));
 }
 
