@@ -145,22 +145,31 @@ fn problems(interaction: &Interaction, answers: &BTreeMap<String, SecretString>)
     }
     for name in answers.keys() {
         if !interaction.fields.iter().any(|field| field.name == *name) {
-            let asked: Vec<String> = interaction
-                .fields
-                .iter()
-                .map(|field| format!("`{}`", field.name))
-                .collect();
             problems.push(Problem::of(
                 ProblemKind::Unknown,
                 name,
                 format!(
                     "`{name}` is not asked for; the source asks for {}.",
-                    asked.join(", ")
+                    asked_for(interaction)
                 ),
             ));
         }
     }
     problems
+}
+
+/// What the source asks for, in words.
+fn asked_for(interaction: &Interaction) -> String {
+    let names = interaction
+        .fields
+        .iter()
+        .map(|field| format!("`{}`", field.name));
+    let names: Vec<String> = names.collect();
+    if names.is_empty() {
+        "no value: an empty `input` answers it".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// A blank answers nothing, and would use up one of the source's attempts.

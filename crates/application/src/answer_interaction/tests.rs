@@ -91,6 +91,26 @@ async fn every_field_that_is_missing_or_unknown_is_told() {
 }
 
 #[tokio::test]
+async fn a_question_without_a_field_says_that_it_asks_for_no_value() {
+    let mut approval = asking();
+    if let RunState::InteractionRequired { interaction, .. } = &mut approval {
+        interaction.fields.clear();
+    }
+    let use_case = answer_interaction(approval, None);
+
+    let given = answers(&[("code", "604218")]);
+    let outcome = use_case.execute(write(), run_id(), given).await;
+
+    let Err(CallError::Invalid(problems)) = outcome else {
+        panic!("it is answered: {outcome:?}");
+    };
+    assert_eq!(
+        problems[0].message,
+        "`code` is not asked for; the source asks for no value: an empty `input` answers it."
+    );
+}
+
+#[tokio::test]
 async fn no_problem_repeats_the_answer() {
     let use_case = answer_interaction(asking(), None);
     let secret = "604218".repeat(1_000);
