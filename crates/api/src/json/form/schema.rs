@@ -114,6 +114,12 @@ pub(super) fn without_nulls(value: Value, schema: &Value) -> Value {
                 .collect();
             Value::Object(members)
         }
+        Value::Array(items) => {
+            let items = items
+                .into_iter()
+                .map(|item| without_nulls(item, &schema["items"]));
+            Value::Array(items.collect())
+        }
         Value::Number(number) if schema["type"] == "integer" => {
             let whole = number.as_f64().filter(|number| {
                 number.fract() == 0.0 && (0.0..=MAX_INTEGER as f64).contains(number)

@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 use windlass_wire::destination::NewDestinationBody;
 use windlass_wire::task::NewTaskBody;
+use windlass_wire::worker::question::AskBody;
 
 use super::*;
 
@@ -83,6 +84,23 @@ fn null_means_left_out_unless_the_field_is_required() {
             "name",
             "`name` is null; a task must have it: 1 to 255 characters."
         )]
+    );
+}
+
+#[test]
+fn null_means_left_out_inside_a_list_too() {
+    let field = json!({"name": "code", "type": "string", "label": "Code", "options": null,
+        "required": null});
+    let question = json!({"epoch": 1, "attempt": 1.0, "type": "mfa", "message": "Code?",
+        "fields": [field], "checkpoint": null});
+
+    let (taken, findings) = AskBody::form().check::<AskBody>(question);
+
+    assert!(findings.is_empty(), "{}", findings[0].message);
+    assert_eq!(
+        taken,
+        json!({"epoch": 1, "attempt": 1, "type": "mfa", "message": "Code?",
+            "fields": [{"name": "code", "type": "string", "label": "Code"}]})
     );
 }
 
