@@ -397,6 +397,44 @@ async fn a_question_is_asked_once_answered_and_read_again() {
 }
 
 #[tokio::test]
+async fn an_option_may_be_a_text() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let question = |options: Value| {
+        json!({"attempt": 1, "type": "account_selection", "message": "Which account?",
+            "fields": [{"name": "account_id", "type": "select", "label": "Account",
+                "options": options}]})
+    };
+
+    let wrong = json!([7, {"label": "Home"}, {"value": "c", "text": "Cabin"}]);
+    let wrong = worker.says(&leased, "interaction", question(wrong)).await;
+    let options = json!(["Home", {"value": "c", "label": "Cabin"}, {"value": "d", "label": null}]);
+    let asked = worker.says(&leased, "interaction", question(options)).await;
+
+    let told = wrong.body();
+    let told = told["errors"].as_array().expect("what is wrong");
+    let places: Vec<_> = told
+        .iter()
+        .map(|error| (&error["code"], &error["field"]))
+        .collect();
+    assert_eq!(
+        json!(places),
+        json!([
+            ["input_missing", "fields.0.options.1.value"],
+            ["input_unknown", "fields.0.options.2.text"],
+            ["input_invalid", "fields.0.options.0"],
+        ])
+    );
+    assert_eq!(
+        asked.body()["fields"][0]["options"],
+        json!([{"value": "Home", "label": "Home"}, {"value": "c", "label": "Cabin"},
+            {"value": "d", "label": "d"}])
+    );
+}
+
+#[tokio::test]
 async fn a_run_that_asks_is_given_back_with_its_checkpoint() {
     let fixture = Fixture::new().await;
     fixture.run().await;

@@ -1,9 +1,14 @@
 //! What a worker asks the person that a run works for, and what it is answered.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::openapi::schema::{AdditionalProperties, SchemaType};
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::run::InteractionFieldBody;
 
@@ -84,9 +89,8 @@ pub struct AskFieldBody {
     pub required: Option<bool>,
 }
 
-/// One choice.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+/// One choice: an object, or a text that is both its value and its label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AskOptionBody {
     /// What is answered.
     pub value: String,
@@ -94,6 +98,65 @@ pub struct AskOptionBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
 }
+
+/// The same, as an object.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OptionObject {
+    value: String,
+    label: Option<String>,
+}
+
+struct OptionVisitor;
+
+impl<'de> Visitor<'de> for OptionVisitor {
+    type Value = AskOptionBody;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a text, or an object with `value` and `label`")
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<AskOptionBody, E> {
+        let value = value.to_owned();
+        Ok(AskOptionBody { value, label: None })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<AskOptionBody, A::Error> {
+        let members = MapAccessDeserializer::new(members);
+        let OptionObject { value, label } = OptionObject::deserialize(members)?;
+        Ok(AskOptionBody { value, label })
+    }
+}
+
+impl<'de> Deserialize<'de> for AskOptionBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OptionVisitor)
+    }
+}
+
+// By hand, since the derived one knows no type that is one of two.
+impl PartialSchema for AskOptionBody {
+    fn schema() -> RefOr<Schema> {
+        let text = |description| {
+            let text = ObjectBuilder::new().schema_type(Type::String);
+            text.description(Some(description))
+        };
+        let label = text("What the person reads; the value where left out.")
+            .schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+        let schema = ObjectBuilder::new()
+            .schema_type(SchemaType::from_iter([Type::Object, Type::String]))
+            .description(Some(
+                "One choice: an object, or a text that is both its value and its label.",
+            ))
+            .property("value", text("What is answered."))
+            .required("value")
+            .property("label", label)
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)));
+        schema.into()
+    }
+}
+
+impl ToSchema for AskOptionBody {}
 
 /// Which lease's answer is read, and how long to wait for it.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
