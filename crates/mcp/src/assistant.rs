@@ -108,7 +108,7 @@ impl ServerHandler for Assistant {
             Ok(of_tasks) => of_tasks,
             Err(refused) => return Ok((*refused).into()),
         };
-        match of_tasks.iter().find(|tool| tool.name() == request.name) {
+        match of_tasks.iter().find(|tool| tool.is_named(&request.name)) {
             Some(tool) => Ok(tool.run(&reach, arguments).await.into()),
             None => Err(ErrorData::invalid_params(
                 format!("there is no tool named `{}`", request.name),

@@ -56,6 +56,8 @@ impl FromStr for TaskTools {
 /// A task that is a tool.
 pub(crate) struct TaskTool {
     name: String,
+    /// Its name where another task has the same.
+    marked: String,
     task: Task,
 }
 
@@ -109,24 +111,35 @@ fn task(value: Value) -> Option<Task> {
     serde_json::from_value(value).ok()
 }
 
-/// Names are made from those of the tasks; where two would have one name, they end in a number, the
-/// older task's in the lower.
+/// Names are made from those of the tasks; where two would have one name, each ends in a mark of its own
+/// task, so that neither is ever called for the other, whichever leaves the list or joins it.
 fn named(mut tasks: Vec<Task>) -> Vec<TaskTool> {
     tasks.sort_by(|left, right| left.id.cmp(&right.id));
     tasks.dedup_by(|left, right| left.id == right.id);
-    let mut tools: Vec<TaskTool> = Vec::new();
-    for task in tasks {
-        let base = format!("run_{}", word(&task.name));
-        let taken = |name: &String| tools.iter().any(|tool| tool.name == *name);
-        let numbered = (2..).map(|number| format!("{base}_{number}"));
-        let name = std::iter::once(base.clone())
-            .chain(numbered)
-            .find(|name| !taken(name));
-        // There are more numbers than tools.
-        let name = name.unwrap_or(base);
-        tools.push(TaskTool { name, task });
-    }
-    tools
+    let words: Vec<String> = tasks.iter().map(|task| word(&task.name)).collect();
+    let tools = tasks.into_iter().zip(&words).map(|(task, own)| {
+        let is_shared = words.iter().filter(|word| *word == own).count() > 1;
+        let marked = format!("run_{own}_{}", mark(&task.id));
+        TaskTool {
+            name: if is_shared {
+                marked.clone()
+            } else {
+                format!("run_{own}")
+            },
+            marked,
+            task,
+        }
+    });
+    tools.collect()
+}
+
+/// What tells a task from another of its name: eight digits that come from its id alone (FNV-1a). Ids may
+/// be long, and alike at either end.
+fn mark(id: &str) -> String {
+    let hash = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    format!("{hash:08x}")
 }
 
 /// A name in the letters that a tool's name may have.
@@ -149,9 +162,10 @@ fn word(name: &str) -> String {
 }
 
 impl TaskTool {
-    /// What an assistant calls it by.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
+    /// Whether an assistant that says this name means it. One that learned of it beside another of its
+    /// name goes on with that.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        name == self.name || name == self.marked
     }
 
     /// What the assistant is told of it.
@@ -251,7 +265,7 @@ fn rebase(schema: &mut Value) {
 mod tests {
     use serde_json::json;
 
-    use super::{Task, TaskTools, named, rebase, word};
+    use super::{Task, TaskTool, TaskTools, named, rebase, word};
 
     fn task(id: &str, name: &str) -> Task {
         Task {
@@ -275,6 +289,14 @@ mod tests {
         assert!(word(&"long name ".repeat(30)).len() <= 48);
     }
 
+    /// Each tool's name, by its task.
+    fn names(tools: &[TaskTool]) -> Vec<(&str, &str)> {
+        let names = tools.iter();
+        names
+            .map(|tool| (tool.task.id.as_str(), tool.name.as_str()))
+            .collect()
+    }
+
     #[test]
     fn two_tasks_of_one_name_are_two_tools() {
         let tools = named(vec![
@@ -284,18 +306,29 @@ mod tests {
             task("task_b", "Invoice"),
         ]);
 
-        let names: Vec<_> = tools
-            .iter()
-            .map(|tool| (tool.task.id.as_str(), tool.name()))
-            .collect();
         assert_eq!(
-            names,
+            names(&tools),
             [
-                ("task_a", "run_invoice"),
-                ("task_b", "run_invoice_2"),
-                ("task_c", "run_invoice_2_2")
+                ("task_a", "run_invoice_440df6f8"),
+                ("task_b", "run_invoice_470dfbb1"),
+                ("task_c", "run_invoice_2")
             ]
         );
+    }
+
+    #[test]
+    fn a_name_means_the_same_task_when_another_of_that_name_has_left() {
+        let before = named(vec![task("task_a", "Invoice"), task("task_b", "Invoice")]);
+        let after = named(vec![task("task_b", "Invoice")]);
+
+        let called = |name: &str| {
+            let mut meant = after.iter().filter(|tool| tool.is_named(name));
+            meant.next().map(|tool| tool.task.id.as_str())
+        };
+        assert_eq!(called(&before[0].name), None);
+        assert_eq!(called(&before[1].name), Some("task_b"));
+        assert_eq!(names(&after), [("task_b", "run_invoice")]);
+        assert!(!before.iter().any(|tool| tool.is_named("run_invoice")));
     }
 
     #[test]
