@@ -48,6 +48,7 @@ pub mod screenshots;
 pub mod sealed_values;
 pub mod sent_again;
 pub mod sessions;
+pub mod sessions_at_once;
 pub mod signals;
 pub mod sources;
 pub mod stage;

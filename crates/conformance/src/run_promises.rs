@@ -172,6 +172,17 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            sessions_at_once,
+            [
+                of_an_eviction_and_a_lease_at_once_the_run_is_done,
+                of_an_eviction_and_a_start_at_once_one_happens,
+                of_an_idle_clock_and_a_lease_at_once_one_happens,
+                of_an_answer_and_a_handing_over_at_once_one_is_heard,
+                of_a_lost_lease_and_a_finish_at_once_one_happens,
+            ]
+        );
+        $crate::promises!(
+            $open,
             run_slots,
             [
                 runs_of_one_credential_follow_one_another,
