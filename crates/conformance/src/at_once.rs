@@ -11,6 +11,7 @@ use windlass_application::ports::deliveries::DeliveryFilter;
 use windlass_application::problem::Resource;
 use windlass_domain::event::EventType;
 use windlass_domain::id::SourceId;
+use windlass_domain::task::TaskStatus;
 
 use crate::store::{Fixture, done, first_page};
 
@@ -138,6 +139,9 @@ pub async fn no_playbook_outlives_its_source(fixture: &Fixture) {
         done(deleted.expect("nothing holds it"));
         let left = playbooks.list(fixture.organization, &task.id).await;
         assert_eq!(left.expect("a list"), []);
+        let task = fixture.ports.tasks.get(fixture.organization, &task.id);
+        let task = task.await.expect("a read").expect("it is there");
+        assert_eq!(task.status, TaskStatus::Learning);
     }
 }
 

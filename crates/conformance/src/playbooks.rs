@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 use windlass_application::ports::WriteError;
 use windlass_application::problem::Resource;
+use windlass_domain::event::{EventData, EventType};
 use windlass_domain::id::{SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
+use windlass_domain::task::{Task, TaskStatus};
 
 use crate::store::{Fixture, done};
 
@@ -159,6 +161,80 @@ pub async fn a_playbook_belongs_to_its_organization(fixture: &Fixture) {
         .get(fixture.organization, &task_id, &source_id)
         .await;
     assert_eq!(read.expect("a read"), Some(ours));
+}
+
+/// The first playbook makes a task live, and what takes its last one away, be it the deletion of the
+/// source, makes it learn again: each time by a version, with an event. What is between changes nothing.
+pub async fn a_task_is_live_while_it_has_a_playbook(fixture: &Fixture) {
+    let (task_id, power) = task_and_source(fixture).await;
+    let water = fixture.source("src_water").await.id;
+    let learning = newest(fixture, &task_id).await;
+    let playbooks = &fixture.ports.playbooks;
+    fixture.next_second();
+
+    put(fixture, &task_id, &power).await;
+    let live = newest(fixture, &task_id).await;
+    put(fixture, &task_id, &power).await;
+    put(fixture, &task_id, &water).await;
+    let deleted = playbooks.delete(fixture.write(), &task_id, &power).await;
+    done(deleted.expect("it is there"));
+    assert_eq!(newest(fixture, &task_id).await, live);
+    let deleted = fixture.ports.sources.delete(fixture.write(), &water).await;
+    done(deleted.expect("nothing holds it"));
+    let without = newest(fixture, &task_id).await;
+    put(fixture, &task_id, &power).await;
+    let deleted = playbooks.delete(fixture.write(), &task_id, &power).await;
+    done(deleted.expect("it is there"));
+
+    let now = fixture.now();
+    assert_eq!(learning.status, TaskStatus::Learning);
+    assert_eq!(Some(&live), learning.with_playbook(now).as_ref());
+    assert_eq!(Some(&without), live.without_playbooks(now).as_ref());
+    let last = newest(fixture, &task_id).await;
+    assert_eq!((last.status, last.version), (TaskStatus::Learning, 5));
+    let told = told(fixture).await;
+    let (is_live, learns) = (TaskStatus::Live, TaskStatus::Learning);
+    assert_eq!(told, [is_live, learns, is_live, learns]);
+}
+
+/// A reset leaves the playbooks that a caller has written, and the next one makes the task live again.
+pub async fn a_task_that_was_reset_is_live_with_the_next_playbook(fixture: &Fixture) {
+    let (task_id, source_id) = task_and_source(fixture).await;
+    put(fixture, &task_id, &source_id).await;
+    let reset = fixture.ports.tasks.reset(fixture.write(), &task_id).await;
+    let reset = done(reset.expect("it is there"));
+
+    put(fixture, &task_id, &source_id).await;
+
+    assert_eq!(reset.status, TaskStatus::Learning);
+    let live = newest(fixture, &task_id).await;
+    assert_eq!((live.status, live.version), (TaskStatus::Live, 4));
+}
+
+async fn put(fixture: &Fixture, task_id: &TaskId, source_id: &SourceId) {
+    let playbooks = &fixture.ports.playbooks;
+    let put = playbooks
+        .put(fixture.write(), task_id, source_id, document("Bill"))
+        .await;
+    done(put.expect("both are there"));
+}
+
+async fn newest(fixture: &Fixture, task_id: &TaskId) -> Task {
+    let task = fixture.ports.tasks.get(fixture.organization, task_id).await;
+    task.expect("a read").expect("it is there")
+}
+
+/// The statuses that changes of tasks told of, oldest first.
+async fn told(fixture: &Fixture) -> Vec<TaskStatus> {
+    let events = fixture.events_of(fixture.organization).await;
+    let changes = events
+        .into_iter()
+        .filter(|event| event.event_type == EventType::TaskUpdated);
+    let statuses = changes.map(|event| match event.data {
+        EventData::Task(task) => task.status,
+        other => panic!("{other:?}"),
+    });
+    statuses.collect()
 }
 
 async fn task_and_source(fixture: &Fixture) -> (TaskId, SourceId) {

@@ -80,6 +80,8 @@ macro_rules! store_promises {
                 a_playbook_needs_its_task_and_its_source,
                 a_deleted_playbook_is_gone,
                 a_playbook_belongs_to_its_organization,
+                a_task_is_live_while_it_has_a_playbook,
+                a_task_that_was_reset_is_live_with_the_next_playbook,
             ]
         );
         $crate::promises!(

@@ -58,11 +58,11 @@ pub const MAX_PROMPT_BYTES: usize = 32 * 1024;
 /// How far a task is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TaskStatus {
-    /// Nothing is distilled yet.
+    /// Its way through a source is not known.
     Learning,
     /// What was learned is compared with the model's own way.
     Test,
-    /// What was learned is replayed.
+    /// It has a playbook, which is replayed.
     Live,
 }
 

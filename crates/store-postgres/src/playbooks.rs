@@ -7,6 +7,7 @@ use windlass_application::ports::{Playbooks, StoreError, WriteError};
 use windlass_application::{OrganizationContext, Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
+use windlass_domain::task::Task;
 use windlass_records::Audited;
 use windlass_records::columns::{At, Count, Id};
 use windlass_records::rows::{PlaybookRow, playbook_name};
@@ -15,7 +16,8 @@ use crate::error::{corrupt, read, store_error};
 use crate::retry::retrying;
 use crate::sources;
 use crate::store::PostgresStore;
-use crate::write::Begun;
+use crate::tasks;
+use crate::write::{Begun, WriteTransaction};
 
 #[async_trait]
 impl Playbooks for PostgresStore {
@@ -92,8 +94,14 @@ impl PostgresStore {
         let organization_id = transaction.organization_id();
         let at = transaction.at();
         let connection = transaction.connection();
-        lock_task(connection, organization_id, task_id).await?;
+        tasks::load(connection, organization_id, task_id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
+        // Locked in this order, as the deletion of a source does.
         sources::hold(connection, organization_id, source_id).await?;
+        let task = tasks::lock_for_change(connection, organization_id, task_id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
         let before = load(connection, organization_id, task_id, source_id).await?;
         let playbook = Playbook {
             task_id: task_id.clone(),
@@ -104,6 +112,7 @@ impl PostgresStore {
             updated_at: before.map_or(at, |before| at.following(before.updated_at)),
         };
         insert(connection, organization_id, &playbook).await?;
+        tasks::keep_change(&mut transaction, task.with_playbook(at)).await?;
         let audited = Audited::new("playbook.put", &playbook_name(task_id, source_id));
         transaction
             .commit(Outcome::Playbook(&playbook), Some(audited))
@@ -123,7 +132,9 @@ impl PostgresStore {
         };
         let organization_id = transaction.organization_id();
         let connection = transaction.connection();
-        lock_task(connection, organization_id, task_id).await?;
+        let task = tasks::lock_for_change(connection, organization_id, task_id)
+            .await?
+            .ok_or(WriteError::NotFound)?;
         let dropped = drop_playbook(
             connection,
             organization_id,
@@ -133,6 +144,7 @@ impl PostgresStore {
         if !dropped.await? {
             return Err(WriteError::NotFound);
         }
+        leave_task(&mut transaction, &task).await?;
         let audited = Audited::new("playbook.delete", &playbook_name(task_id, source_id));
         transaction.commit_deletion(audited).await
     }
@@ -170,7 +182,7 @@ pub(crate) async fn document(
 
 /// Drops the playbooks of a source that is deleted: they lead through what is no longer there.
 pub(crate) async fn drop_of_source(
-    connection: &mut PgConnection,
+    transaction: &mut WriteTransaction,
     organization_id: OrganizationId,
     source_id: &SourceId,
 ) -> Result<(), StoreError> {
@@ -182,13 +194,44 @@ pub(crate) async fn drop_of_source(
     )
     .bind(Id(organization_id.uuid()))
     .bind(source_id.as_str())
-    .fetch_all(&mut *connection)
+    .fetch_all(transaction.connection())
     .await
     .map_err(store_error)?;
     for task_id in &task_ids {
-        drop_playbook(connection, organization_id, task_id, source_id.as_str()).await?;
+        let task_id = TaskId::parse(task_id)
+            .map_err(|error| corrupt("playbook", &playbook_name(task_id, source_id), &error))?;
+        let connection = transaction.connection();
+        // One that is deleted at this moment takes its playbooks along.
+        let task = tasks::lock_for_change(connection, organization_id, &task_id).await?;
+        let Some(task) = task else { continue };
+        drop_playbook(
+            connection,
+            organization_id,
+            task_id.as_str(),
+            source_id.as_str(),
+        )
+        .await?;
+        leave_task(transaction, &task).await?;
     }
     Ok(())
+}
+
+/// What becomes of a task of which a playbook was dropped: it is learning where that was the last.
+async fn leave_task(transaction: &mut WriteTransaction, task: &Task) -> Result<(), StoreError> {
+    let at = transaction.at();
+    let organization_id = transaction.organization_id();
+    let has_more: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM playbook WHERE organization_id = $1 AND task_id = $2)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(task.id.as_str())
+    .fetch_one(transaction.connection())
+    .await
+    .map_err(store_error)?;
+    if has_more {
+        return Ok(());
+    }
+    tasks::keep_change(transaction, task.without_playbooks(at)).await
 }
 
 /// Drops the playbooks of a task that is deleted.
@@ -232,27 +275,6 @@ async fn drop_playbook(
     .await
     .map_err(store_error)?;
     Ok(dropped.rows_affected() == 1)
-}
-
-/// Keeps the task and all of its playbooks as they are until the end of the transaction, so that
-/// their versions count up one by one. Runs of it can be started meanwhile.
-///
-/// # Errors
-/// `NotFound` where it is deleted.
-async fn lock_task(
-    connection: &mut PgConnection,
-    organization_id: OrganizationId,
-    id: &TaskId,
-) -> Result<(), WriteError> {
-    let locked: Option<i64> = sqlx::query_scalar(
-        "SELECT version FROM task WHERE organization_id = $1 AND id = $2 FOR NO KEY UPDATE",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
-    locked.map(|_| ()).ok_or(WriteError::NotFound)
 }
 
 async fn load(

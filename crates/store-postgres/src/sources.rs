@@ -167,11 +167,11 @@ impl PostgresStore {
         let credentials = credentials(connection, organization_id, id).await?;
         let runs = unfinished::of_source(connection, organization_id, id).await?;
         refuse_in_use(&[(credentials, "credential"), (runs, "task run")])?;
-        playbooks::drop_of_source(connection, organization_id, id).await?;
+        playbooks::drop_of_source(&mut transaction, organization_id, id).await?;
         sqlx::query("DELETE FROM source WHERE organization_id = $1 AND id = $2")
             .bind(Id(organization_id.uuid()))
             .bind(id.as_str())
-            .execute(connection)
+            .execute(transaction.connection())
             .await
             .map_err(store_error)?;
         let at = transaction.at().following(source.updated_at);

@@ -22,7 +22,7 @@ use crate::playbooks;
 use crate::retry::retrying;
 use crate::runs::unfinished;
 use crate::store::PostgresStore;
-use crate::write::Begun;
+use crate::write::{Begun, WriteTransaction};
 
 #[async_trait]
 impl Tasks for PostgresStore {
@@ -142,21 +142,13 @@ impl PostgresStore {
         };
         let organization_id = transaction.organization_id();
         let connection = transaction.connection();
-        if !lock_for_change(connection, organization_id, id).await? {
-            return Err(WriteError::NotFound);
-        }
-        // Read after the lock, so that versions follow one another.
-        let before = load(connection, organization_id, id)
+        let before = lock_for_change(connection, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let edited = before.edited(&edit, transaction.at());
-        if let Some(task) = &edited {
-            keep_version(transaction.connection(), organization_id, task).await?;
-            let event = EventData::Task(TaskEventSummary::from(task));
-            transaction.emit(EventType::TaskUpdated, task.updated_at, event);
-        }
         let audited = edited.is_some().then(|| Audited::new("task.update", id));
-        let task = edited.unwrap_or(before);
+        let task = edited.clone().unwrap_or(before);
+        keep_change(&mut transaction, edited).await?;
         transaction.commit(Outcome::Task(&task), audited).await?;
         Ok(Written::Done(task))
     }
@@ -168,11 +160,7 @@ impl PostgresStore {
         };
         let organization_id = transaction.organization_id();
         let connection = transaction.connection();
-        if !lock_for_change(connection, organization_id, id).await? {
-            return Err(WriteError::NotFound);
-        }
-        // Read after the lock, so that versions follow one another.
-        let before = load(connection, organization_id, id)
+        let before = lock_for_change(connection, organization_id, id)
             .await?
             .ok_or(WriteError::NotFound)?;
         let task = before.reset(transaction.at());
@@ -308,13 +296,13 @@ async fn lock(
     Ok(locked.is_some())
 }
 
-/// Whether the task is there; it changes in this transaction alone until its end, and runs of it
-/// are started meanwhile.
-async fn lock_for_change(
+/// The task, which changes in this transaction alone until its end, as do its playbooks; runs of it are
+/// started meanwhile. None where it is not there.
+pub(crate) async fn lock_for_change(
     connection: &mut PgConnection,
     organization_id: OrganizationId,
     id: &TaskId,
-) -> Result<bool, StoreError> {
+) -> Result<Option<Task>, StoreError> {
     let locked: Option<i64> = sqlx::query_scalar(
         "SELECT version
          FROM task
@@ -323,10 +311,14 @@ async fn lock_for_change(
     )
     .bind(Id(organization_id.uuid()))
     .bind(id.as_str())
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
     .await
     .map_err(store_error)?;
-    Ok(locked.is_some())
+    match locked {
+        // Read after the lock, so that versions follow one another.
+        Some(_) => load(connection, organization_id, id).await,
+        None => Ok(None),
+    }
 }
 
 /// Above every version that is kept: runs of a deleted task keep theirs, and its id may be taken
@@ -408,6 +400,19 @@ async fn insert(
     .await
     .map_err(store_error)?;
     Ok(inserted.rows_affected() == 1)
+}
+
+/// Keeps the next version of a task, where it has changed, and tells of it.
+pub(crate) async fn keep_change(
+    transaction: &mut WriteTransaction,
+    changed: Option<Task>,
+) -> Result<(), StoreError> {
+    let Some(task) = changed else { return Ok(()) };
+    let organization_id = transaction.organization_id();
+    keep_version(transaction.connection(), organization_id, &task).await?;
+    let event = EventData::Task(TaskEventSummary::from(&task));
+    transaction.emit(EventType::TaskUpdated, task.updated_at, event);
+    Ok(())
 }
 
 /// Keeps the next version of a task, which is locked and whose newest this is from now on.

@@ -16,7 +16,7 @@ use crate::error::{corrupt, read, store_error};
 use crate::sources;
 use crate::store::SqliteStore;
 use crate::tasks;
-use crate::write::Begun;
+use crate::write::{Begun, WriteTransaction};
 
 #[async_trait]
 impl Playbooks for SqliteStore {
@@ -34,7 +34,7 @@ impl Playbooks for SqliteStore {
         let organization_id = transaction.organization_id();
         let at = transaction.at();
         let connection = transaction.connection().await?;
-        tasks::load(connection, organization_id, task_id)
+        let task = tasks::load(connection, organization_id, task_id)
             .await?
             .ok_or(WriteError::NotFound)?;
         sources::load(connection, organization_id, source_id)
@@ -52,6 +52,7 @@ impl Playbooks for SqliteStore {
             updated_at: before.map_or(at, |before| at.following(before.updated_at)),
         };
         insert(connection, organization_id, &playbook).await?;
+        tasks::keep_change(&mut transaction, task.with_playbook(at)).await?;
         let audited = Audited::new("playbook.put", &playbook_name(task_id, source_id));
         transaction
             .commit(Outcome::Playbook(&playbook), Some(audited))
@@ -114,6 +115,7 @@ impl Playbooks for SqliteStore {
         )
         .await?;
         let audited = Audited::new("playbook.delete", &playbook_name(task_id, source_id));
+        leave_task(&mut transaction, organization_id, task_id).await?;
         transaction.commit_deletion(audited).await
     }
 }
@@ -150,22 +152,54 @@ pub(crate) async fn document(
 
 /// Drops the playbooks of a source that is deleted: they lead through what is no longer there.
 pub(crate) async fn drop_of_source(
-    connection: &mut SqliteConnection,
+    transaction: &mut WriteTransaction,
     organization_id: OrganizationId,
     source_id: &SourceId,
 ) -> Result<(), StoreError> {
+    let connection = transaction.connection().await?;
     let task_ids: Vec<String> = sqlx::query_scalar(
-        "SELECT task_id FROM playbook WHERE organization_id = ? AND source_id = ?",
+        "SELECT task_id
+         FROM playbook
+         WHERE organization_id = ? AND source_id = ?
+         ORDER BY task_id",
     )
     .bind(Id(organization_id.uuid()))
     .bind(source_id.as_str())
-    .fetch_all(&mut *connection)
+    .fetch_all(connection)
     .await
     .map_err(store_error)?;
     for task_id in &task_ids {
+        let connection = transaction.connection().await?;
         drop_playbook(connection, organization_id, task_id, source_id.as_str()).await?;
+        let task_id = TaskId::parse(task_id)
+            .map_err(|error| corrupt("playbook", &playbook_name(task_id, source_id), &error))?;
+        leave_task(transaction, organization_id, &task_id).await?;
     }
     Ok(())
+}
+
+/// What becomes of a task of which a playbook was dropped: it is learning where that was the last.
+async fn leave_task(
+    transaction: &mut WriteTransaction,
+    organization_id: OrganizationId,
+    task_id: &TaskId,
+) -> Result<(), StoreError> {
+    let at = transaction.at();
+    let connection = transaction.connection().await?;
+    let has_more: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM playbook WHERE organization_id = ? AND task_id = ?)",
+    )
+    .bind(Id(organization_id.uuid()))
+    .bind(task_id.as_str())
+    .fetch_one(&mut *connection)
+    .await
+    .map_err(store_error)?;
+    if has_more {
+        return Ok(());
+    }
+    let task = tasks::load(connection, organization_id, task_id).await?;
+    let learning = task.and_then(|task| task.without_playbooks(at));
+    tasks::keep_change(transaction, learning).await
 }
 
 /// Drops the playbooks of a task that is deleted.

@@ -20,7 +20,7 @@ use crate::error::{read, store_error};
 use crate::playbooks;
 use crate::runs::unfinished;
 use crate::store::SqliteStore;
-use crate::write::Begun;
+use crate::write::{Begun, WriteTransaction};
 
 #[async_trait]
 impl Tasks for SqliteStore {
@@ -120,13 +120,9 @@ impl Tasks for SqliteStore {
             .await?
             .ok_or(WriteError::NotFound)?;
         let edited = before.edited(&edit, transaction.at());
-        if let Some(task) = &edited {
-            keep_version(transaction.connection().await?, organization_id, task).await?;
-            let event = EventData::Task(TaskEventSummary::from(task));
-            transaction.emit(EventType::TaskUpdated, task.updated_at, event);
-        }
         let audited = edited.is_some().then(|| Audited::new("task.update", id));
-        let task = edited.unwrap_or(before);
+        let task = edited.clone().unwrap_or(before);
+        keep_change(&mut transaction, edited).await?;
         transaction.commit(Outcome::Task(&task), audited).await?;
         Ok(Written::Done(task))
     }
@@ -288,6 +284,19 @@ async fn insert(
     .execute(connection)
     .await
     .map_err(store_error)?;
+    Ok(())
+}
+
+/// Keeps the next version of a task, where it has changed, and tells of it.
+pub(crate) async fn keep_change(
+    transaction: &mut WriteTransaction,
+    changed: Option<Task>,
+) -> Result<(), StoreError> {
+    let Some(task) = changed else { return Ok(()) };
+    let organization_id = transaction.organization_id();
+    keep_version(transaction.connection().await?, organization_id, &task).await?;
+    let event = EventData::Task(TaskEventSummary::from(&task));
+    transaction.emit(EventType::TaskUpdated, task.updated_at, event);
     Ok(())
 }
 

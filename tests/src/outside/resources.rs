@@ -172,12 +172,16 @@ pub(super) async fn playbook(server: &Outside) -> anyhow::Result<()> {
     let put = || server.call(Method::PUT, &path).json(&document).send();
 
     let (first, second) = (put().await?, put().await?);
+    let live = server.get(&format!("/v2/tasks/{task_id}")).await?;
     let read = server.get(&path).await?;
     let list = server
         .get(&format!("/v2/tasks/{task_id}/playbooks"))
         .await?;
     let deleted = server.delete(&path).await?;
+    let learning = server.get(&format!("/v2/tasks/{task_id}")).await?;
 
+    ensure!(live.body["status"] == "live", "{}", live.body);
+    ensure!(learning.body["status"] == "learning", "{}", learning.body);
     ensure!(
         first.body["version"] == 1 && second.body["version"] == 2,
         "{}",

@@ -37,9 +37,13 @@ ALWAYS = [
 ]
 
 
-def over_http(key=KEY):
-    caller = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=90)
-    return streamable_http_client(f"{URL}/mcp?tasks={TASK}", http_client=caller)
+def over_http(tasks=TASK):
+    caller = httpx2.AsyncClient(headers={"Authorization": f"Bearer {KEY}"}, timeout=90)
+    return streamable_http_client(f"{URL}/mcp?tasks={tasks}", http_client=caller)
+
+
+def over_http_with_all_that_are_live():
+    return over_http("live")
 
 
 def beside():
@@ -72,11 +76,19 @@ async def until(client, run, statuses):
     raise SystemExit(f"the run is {run['status']}")
 
 
-async def works(client):
+def mark(task):
+    """What tells a task's tool from that of another task of its name."""
+    hash = 0x811C9DC5
+    for byte in task.encode():
+        hash = (hash ^ byte) * 0x01000193 % 2**32
+    return f"{hash:08x}"
+
+
+async def works(client, named):
+    own = named[0]
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert list(tools)[: len(ALWAYS)] == ALWAYS, list(tools)
-    (own,) = set(tools) - set(ALWAYS)
-    assert own == "run_invoices", own
+    assert set(tools) - set(ALWAYS) == set(named), list(tools)
     assert tools["list_tasks"].annotations.read_only_hint
     assert not tools["start_run"].annotations.read_only_hint
 
@@ -150,11 +162,17 @@ async def works(client):
 
 
 async def main():
-    for door, mode in [(over_http, "legacy"), (over_http, "auto"), (beside, "legacy")]:
+    # Both tasks are live, and have one name.
+    marked = [f"run_invoices_{mark(task)}" for task in (TASK, os.environ["QUEUED_TASK"])]
+    for door, mode, named in [
+        (over_http, "legacy", ["run_invoices"]),
+        (over_http_with_all_that_are_live, "auto", marked),
+        (beside, "legacy", ["run_invoices"]),
+    ]:
         async with Client(door(), mode=mode) as client:
             assert client.server_info.name == "windlass", client.server_info
             assert "start_run" in client.instructions
-            await works(client)
+            await works(client, named)
     async with httpx2.AsyncClient() as stranger:
         for headers in [{}, {"Authorization": "Bearer sk_test_wrong"}]:
             answer = await stranger.post(f"{URL}/mcp", json={}, headers=headers)

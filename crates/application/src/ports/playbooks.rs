@@ -13,7 +13,8 @@ use crate::write::{OrganizationContext, Write, Written};
 #[cfg_attr(test, mockall::automock)]
 #[async_trait]
 pub trait Playbooks: Send + Sync {
-    /// Keeps the next version of a playbook whose document was checked.
+    /// Keeps the next version of a playbook whose document was checked. Its task is live from then on
+    /// ([`Task::with_playbook`](windlass_domain::task::Task::with_playbook)), in the same transaction.
     ///
     /// # Errors
     /// `NotFound` where the task is gone; `ReferenceGone` where the source is.
@@ -41,7 +42,7 @@ pub trait Playbooks: Send + Sync {
     ) -> Result<Vec<Playbook>, StoreError>;
 
     /// Drops a playbook; its versions stay as long as its task and the runs that started with them,
-    /// and no later version has the number of one.
+    /// and no later version has the number of one. A task without any is learning again.
     ///
     /// # Errors
     /// `NotFound` where there is none.

@@ -128,6 +128,26 @@ impl Task {
         reset.following(self, now)
     }
 
+    /// The next version of the task once it has got a playbook; None where it is live already.
+    #[must_use]
+    pub fn with_playbook(&self, now: Timestamp) -> Option<Self> {
+        self.entering(TaskStatus::Live, now)
+    }
+
+    /// The next version of the task once its last playbook is gone; None where it is learning already.
+    #[must_use]
+    pub fn without_playbooks(&self, now: Timestamp) -> Option<Self> {
+        self.entering(TaskStatus::Learning, now)
+    }
+
+    fn entering(&self, status: TaskStatus, now: Timestamp) -> Option<Self> {
+        let entered = Self {
+            status,
+            ..self.clone()
+        };
+        (status != self.status).then(|| entered.following(self, now))
+    }
+
     /// A new task, where versions of a deleted one of the same id are kept: which is the last of
     /// them, and when the last of these tasks was made. No two tasks of an id are made in one moment,
     /// so that id and creation name one task for good.
@@ -259,6 +279,25 @@ mod tests {
         let storage = edited.storage.expect("it has some still");
         assert!(storage.enabled && !storage.extraction);
         assert_eq!(storage.extraction_schema, Some(Value::Bool(true)));
+    }
+
+    #[test]
+    fn a_task_is_live_while_it_has_a_playbook() {
+        let learning = task()
+            .without_playbooks(Timestamp::EPOCH)
+            .expect("it was live");
+        let live = learning
+            .with_playbook(Timestamp::EPOCH)
+            .expect("it was learning");
+
+        assert_eq!(
+            (learning.status, learning.version),
+            (TaskStatus::Learning, 4)
+        );
+        assert_eq!((live.status, live.version), (TaskStatus::Live, 5));
+        assert!(live.updated_at > learning.updated_at);
+        assert_eq!(learning.without_playbooks(Timestamp::EPOCH), None);
+        assert_eq!(live.with_playbook(Timestamp::EPOCH), None);
     }
 
     #[test]

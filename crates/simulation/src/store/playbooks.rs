@@ -8,6 +8,7 @@ use windlass_application::{OrganizationContext, Outcome, Write, Written};
 use windlass_domain::id::{OrganizationId, SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
 
+use super::tasks::keep_change;
 use super::write::Change;
 use super::{MemoryStore, State};
 
@@ -20,10 +21,10 @@ impl Playbooks for MemoryStore {
         source_id: &SourceId,
         document: Value,
     ) -> Result<Written<Playbook>, WriteError> {
-        let act = |change: Change<'_>| {
+        let act = |mut change: Change<'_>| {
             let owner = change.organization_id;
             let task = change.state.newest_task(owner, task_id);
-            task.ok_or(WriteError::NotFound)?;
+            let task = task.ok_or(WriteError::NotFound)?.clone();
             if !change
                 .state
                 .sources
@@ -51,6 +52,8 @@ impl Playbooks for MemoryStore {
             let versions = &mut change.state.playbook_versions;
             versions.insert(version(next), playbook.clone());
             change.state.playbooks.insert(key, playbook.clone());
+            let live = task.with_playbook(change.at);
+            keep_change(&mut change, live);
             Ok(playbook)
         };
         self.write("Playbooks::put", write, act, |it| Outcome::Playbook(it))
@@ -89,7 +92,7 @@ impl Playbooks for MemoryStore {
         task_id: &TaskId,
         source_id: &SourceId,
     ) -> Result<Written<()>, WriteError> {
-        let act = |change: Change<'_>| {
+        let act = |mut change: Change<'_>| {
             let owner = change.organization_id;
             let key = (owner, task_id.clone(), source_id.clone());
             if !change.state.playbooks.contains_key(&key) {
@@ -97,11 +100,36 @@ impl Playbooks for MemoryStore {
             }
             let meant = |of: &TaskId, at: &SourceId| of == task_id && at == source_id;
             change.state.drop_playbooks(owner, meant);
+            leave_task(&mut change, task_id);
             Ok(())
         };
         self.write("Playbooks::delete", write, act, |()| Outcome::Deleted)
             .await
     }
+}
+
+/// Drops the playbooks of a source that is deleted: they lead through what is no longer there.
+pub(super) fn drop_of_source(change: &mut Change<'_>, source_id: &SourceId) {
+    let owner = change.organization_id;
+    let playbooks = change.state.playbooks.keys();
+    let of_source = playbooks.filter(|(of, _, at)| *of == owner && at == source_id);
+    let task_ids: Vec<TaskId> = of_source.map(|(_, task_id, _)| task_id.clone()).collect();
+    change.state.drop_playbooks(owner, |_, at| at == source_id);
+    for task_id in &task_ids {
+        leave_task(change, task_id);
+    }
+}
+
+/// What becomes of a task of which a playbook was dropped: it is learning where that was the last.
+fn leave_task(change: &mut Change<'_>, task_id: &TaskId) {
+    let owner = change.organization_id;
+    let mut playbooks = change.state.playbooks.keys();
+    if playbooks.any(|(of, id, _)| *of == owner && id == task_id) {
+        return;
+    }
+    let task = change.state.newest_task(owner, task_id);
+    let learning = task.and_then(|task| task.without_playbooks(change.at));
+    keep_change(change, learning);
 }
 
 impl State {

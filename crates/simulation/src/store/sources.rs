@@ -11,6 +11,7 @@ use windlass_domain::source::{Source, SourceEdit};
 
 use super::MemoryStore;
 use super::page;
+use super::playbooks::drop_of_source;
 use super::write::{Change, refuse_in_use};
 
 #[async_trait]
@@ -86,7 +87,7 @@ impl Sources for MemoryStore {
     }
 
     async fn delete(&self, write: Write, id: &SourceId) -> Result<Written<()>, WriteError> {
-        let act = |change: Change<'_>| {
+        let act = |mut change: Change<'_>| {
             let owner = change.organization_id;
             let key = (owner, id.clone());
             let source = change.state.sources.get(&key).ok_or(WriteError::NotFound)?;
@@ -102,7 +103,7 @@ impl Sources for MemoryStore {
                 (runs.count(), "task run"),
             ])?;
             change.state.sources.remove(&key);
-            change.state.drop_playbooks(owner, |_, of| of == id);
+            drop_of_source(&mut change, id);
             let at = change.at.following(source.updated_at);
             change.emit(EventType::SourceDeleted, at, EventData::Source(source));
             Ok(())

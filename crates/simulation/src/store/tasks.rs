@@ -96,23 +96,22 @@ impl Tasks for MemoryStore {
         id: &TaskId,
         edit: TaskEdit,
     ) -> Result<Written<Task>, WriteError> {
-        let act = |change: Change<'_>| {
+        let act = |mut change: Change<'_>| {
             let task = change.state.newest_task(change.organization_id, id);
             let task = task.ok_or(WriteError::NotFound)?.clone();
-            match task.edited(&edit, change.at) {
-                None => Ok(task),
-                Some(next) => Ok(keep_version(change, next, EventType::TaskUpdated)),
-            }
+            let edited = task.edited(&edit, change.at);
+            keep_change(&mut change, edited.clone());
+            Ok(edited.unwrap_or(task))
         };
         self.write("Tasks::update", write, act, |task| Outcome::Task(task))
             .await
     }
 
     async fn reset(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError> {
-        let act = |change: Change<'_>| {
+        let act = |mut change: Change<'_>| {
             let task = change.state.newest_task(change.organization_id, id);
             let next = task.ok_or(WriteError::NotFound)?.reset(change.at);
-            Ok(keep_version(change, next, EventType::TaskReset))
+            Ok(keep_version(&mut change, next, EventType::TaskReset))
         };
         self.write("Tasks::reset", write, act, |task| Outcome::Task(task))
             .await
@@ -147,8 +146,15 @@ impl Tasks for MemoryStore {
     }
 }
 
+/// Keeps the next version of a task, where it has changed, and tells of it.
+pub(super) fn keep_change(change: &mut Change<'_>, changed: Option<Task>) {
+    if let Some(task) = changed {
+        keep_version(change, task, EventType::TaskUpdated);
+    }
+}
+
 /// Keeps the next version of a task, which is the newest from now on.
-fn keep_version(change: Change<'_>, next: Task, event_type: EventType) -> Task {
+fn keep_version(change: &mut Change<'_>, next: Task, event_type: EventType) -> Task {
     let owner = change.organization_id;
     let version = (owner, next.id.clone(), next.version);
     change.state.task_versions.insert(version, next.clone());
@@ -157,7 +163,8 @@ fn keep_version(change: Change<'_>, next: Task, event_type: EventType) -> Task {
         .tasks
         .insert((owner, next.id.clone()), next.version);
     let event = EventData::Task(TaskEventSummary::from(&next));
-    change.emit(event_type, next.updated_at, event);
+    let moments = (next.updated_at, change.at);
+    change.state.emit(owner, event_type, moments, event);
     next
 }
 
