@@ -125,14 +125,14 @@ impl HttpAgent {
         let document = document.ok_or_else(|| {
             failed(
                 ErrorCode::TaskFailed,
-                "the task has no playbook for this source",
+                "The task has no playbook for this source.",
             )
         })?;
         self.playbooks.read(document).map_err(|problems| {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
             failed(
                 ErrorCode::TaskFailed,
-                format!("the playbook cannot be played: {}", problems.join("; ")),
+                format!("The playbook cannot be played: {}.", problems.join("; ")),
             )
         })
     }
@@ -164,8 +164,11 @@ fn in_bounds(failure: RunFailure) -> RunFailure {
         } => {
             errors.truncate(MAX_ERRORS);
             for error in &mut errors {
-                if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARACTERS) {
-                    error.message.truncate(end);
+                let mut places = error.message.char_indices().map(|(place, _)| place);
+                let last = places.nth(MAX_MESSAGE_CHARACTERS - 1);
+                if let (Some(last), Some(_)) = (last, places.next()) {
+                    error.message.truncate(last);
+                    error.message.push('…');
                 }
             }
             RunFailure::Failed {
@@ -185,7 +188,7 @@ fn failed(code: ErrorCode, message: impl Into<String>) -> RunFailure {
 /// The source was touched by a lease before this one, so that starting anew could repeat something.
 fn session_lost(Unreadable: Unreadable) -> RunFailure {
     let message =
-        "the run cannot go on where it asked: another version or playbook left its checkpoint";
+        "The run cannot go on where it asked: another version or playbook left its checkpoint.";
     RunFailure::Failed {
         errors: vec![RunError::new(ErrorCode::SessionLost, message)],
         credential: None,
@@ -206,7 +209,7 @@ fn values(context: &RunContext, playbook: &Playbook) -> Result<Values, RunFailur
         if !of_credential {
             return Err(failed(
                 ErrorCode::TaskFailed,
-                format!("{{{{{placeholder}}}}} has no value in this run"),
+                format!("`{{{{{placeholder}}}}}` has no value in this run."),
             ));
         }
         if context.run.credential_id.is_none() {
@@ -235,7 +238,8 @@ fn with_credential(
 }
 
 fn auth_required(missing: &Placeholder) -> RunFailure {
-    let message =
-        format!("the playbook needs {{{{{missing}}}}}, which this run's credential does not give");
+    let message = format!(
+        "The playbook needs `{{{{{missing}}}}}`, which this run's credential does not give."
+    );
     failed(ErrorCode::AuthRequired, message)
 }

@@ -197,7 +197,7 @@ fn refused(blocked: &Blocked) -> Trouble {
 }
 
 fn login_refused(url: &Url) -> Trouble {
-    let message = format!("{} refuses the user name or password", host(url));
+    let message = format!("{} refuses the user name or password.", host(url));
     Trouble::Run(RunFailure::Failed {
         errors: vec![RunError::new(ErrorCode::AuthInvalid, message)],
         credential: Some(CredentialReport::Invalid),

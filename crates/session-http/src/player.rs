@@ -118,7 +118,7 @@ impl<'run> Player<'run> {
         }
         if let Some(refusal) = self.refusal() {
             self.keep_end(playbook).await?;
-            return Err(RunError::new(ErrorCode::SourceBlocked, refusal).into());
+            return Err(RunError::new(ErrorCode::SourceBlocked, format!("{refusal}.")).into());
         }
         let run = &self.context.run;
         let errors = self
@@ -388,7 +388,8 @@ pub(crate) fn failure(trouble: Trouble, number: u32, step: &Step) -> RunFailure 
     match trouble {
         Trouble::Run(failure) => failure,
         Trouble::Error(error) => {
-            let message = format!("step {number} ({}): {}", described(step), error.message);
+            let what = error.message.trim_end_matches('.');
+            let message = format!("Step {number} ({}): {what}.", described(step));
             RunError { message, ..error }.into()
         }
     }

@@ -217,6 +217,7 @@ impl RunContext {
             }
             Err(ProtocolError::LeaseLost) => Err(self.lease_lost().into()),
             Err(ProtocolError::Refused { message } | ProtocolError::Unavailable { message }) => {
+                let message = format!("The file could not be kept: {message}.");
                 Err(RunError::new(ErrorCode::StorageError, message).into())
             }
         }
@@ -361,7 +362,11 @@ impl RunContext {
                 }
                 Err(
                     ProtocolError::Refused { message } | ProtocolError::Unavailable { message },
-                ) => return Err(RunError::new(ErrorCode::ApiError, message).into()),
+                ) => {
+                    let message =
+                        format!("The server did not take a call of the agent: {message}.");
+                    return Err(RunError::new(ErrorCode::ApiError, message).into());
+                }
             }
         }
         Err(self.lease_lost().into())

@@ -3,7 +3,8 @@
 use rstest::rstest;
 use windlass_domain::Timestamp;
 use windlass_domain::lifecycle::{Command, check_at, decide, due};
-use windlass_domain::run::{Clock, RunCommand, RunState, Waiting, WorkerCommand};
+use windlass_domain::pool::Pool;
+use windlass_domain::run::{Clock, RunCommand, RunState, Waiting, WorkerCommand, machine};
 use windlass_domain::session::{self, SessionCommand, SessionState};
 
 use crate::asked::Asked;
@@ -105,6 +106,38 @@ fn a_run_that_timed_out_says_which_clock_and_how_long(
     );
     assert_eq!(name, code);
     assert!(errors[0].message.contains(message), "{}", errors[0].message);
+}
+
+/// A playbook helps where it changes the pool: where the task names none, and the run has a source.
+#[rstest]
+#[case("default", None, true, "this pool, or add a playbook.")]
+#[case("default", Some("default"), true, "this pool.")]
+#[case("default", None, false, "this pool.")]
+#[case("builtin", None, true, "this pool.")]
+#[case("scrapers", Some("scrapers"), true, "this pool.")]
+fn a_playbook_is_advised_only_where_it_helps(
+    #[case] pool: &str,
+    #[case] named: Option<&str>,
+    #[case] has_source: bool,
+    #[case] advice: &str,
+) {
+    let mut run = queued(1, Waiting::ForWorker);
+    run.pool = Pool::parse(pool).expect("a pool");
+    run.settings.pool = named.map(|name| Pool::parse(name).expect("a pool"));
+    if !has_source {
+        run.source_id = None;
+    }
+
+    let transition = machine::apply(&run, RunCommand::TimedOut(Clock::Queue), late());
+
+    let RunState::Failed { errors } = transition.expect("it has run out").run.state else {
+        panic!("it fails");
+    };
+    let message = &errors[0].message;
+    assert!(
+        message.ends_with(&format!("start a worker for {advice}")),
+        "{message}"
+    );
 }
 
 #[test]

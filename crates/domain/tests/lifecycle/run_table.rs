@@ -1,6 +1,6 @@
 //! The run table of docs/lifecycle.md as data, and every situation × every command against it.
 
-use windlass_domain::run::{Refusal, Status, machine};
+use windlass_domain::run::{Refusal, RunState, Status, machine};
 
 use crate::asked::Asked::{self, *};
 use crate::fixture::{EPOCH, interaction};
@@ -339,6 +339,32 @@ fn a_call_under_another_epoch_changes_nothing() {
                     Refusal::LeaseOver { given, status }
                 };
                 assert_eq!(answer, Err(lost), "{situation:?} × {asked:?}");
+            }
+        }
+    }
+}
+
+/// What a caller reads of a run's end is a sentence, like every other error of the API.
+#[test]
+fn why_a_run_failed_is_told_in_a_sentence() {
+    for situation in Situation::ALL {
+        for asked in Asked::ALL {
+            let run = asked.prepare(situation.run(1));
+            let is_told_by_worker = matches!(asked, FinishFailure | FinishOutputInvalid);
+            let Ok(transition) = machine::apply(&run, asked.command(), asked.now()) else {
+                continue;
+            };
+            let RunState::Failed { errors } = &transition.run.state else {
+                continue;
+            };
+            for message in errors.iter().map(|error| &error.message) {
+                let is_sentence = message.starts_with(|first: char| first.is_uppercase())
+                    && message.ends_with('.');
+                let was_over = run.status().is_final();
+                assert!(
+                    is_sentence || is_told_by_worker || was_over,
+                    "{situation:?} × {asked:?}: {message}"
+                );
             }
         }
     }

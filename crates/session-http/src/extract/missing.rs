@@ -65,7 +65,7 @@ impl Missing {
             Some((list, row)) => format!("/{}/{row}/{}", escaped(list), escaped(&self.name)),
         };
         let message = format!(
-            "{} is required and was not found: step {}, {} on {}",
+            "`{}` is required and was not found: step {}, {} on {}.",
             self.name, self.step, self.sought, self.page
         );
         RunError {
@@ -118,7 +118,8 @@ mod tests {
             .iter()
             .map(|error| (error.field.as_deref().unwrap(), error.message.as_str()))
             .collect();
-        let text = "due is required and was not found: step 3, #a found nothing on x.example/bills";
+        let text =
+            "`due` is required and was not found: step 3, #a found nothing on x.example/bills.";
         assert_eq!(told.len(), 2, "{told:?}");
         assert_eq!(told[0], ("/due", text));
         assert_eq!(told[1].0, "/bills/4/sum");

@@ -160,12 +160,12 @@ async fn what_is_required_and_missing_says_where_it_was_looked_for() {
     let message = &errors[1].message;
     assert!(
         message.contains(
-            "total is required and was not found: step 2, #total found nothing on 127.0.0.1"
+            "`total` is required and was not found: step 2, #total found nothing on 127.0.0.1"
         ),
         "{message}"
     );
     assert!(
-        message.ends_with("/bills/…/…"),
+        message.ends_with("/bills/…/…."),
         "neither credential nor input show: {message}"
     );
 }

@@ -58,6 +58,11 @@ fn errors(result: Result<Outcome, RunFailure>) -> (ErrorCode, String, Option<Cre
             let [error] = errors.as_slice() else {
                 panic!("one error: {errors:?}")
             };
+            // In a sentence, but for what a playbook says in its own words.
+            assert!(
+                error.message.ends_with(['.', '…']) || error.code == ErrorCode::AuthInvalid,
+                "{error:?}"
+            );
             (error.code, error.message.clone(), credential)
         }
         other => panic!("fails: {other:?}"),
@@ -301,7 +306,7 @@ async fn a_page_that_leads_nowhere_fails_with_its_reason(
     let (found, message, _) = errors(result);
     assert_eq!(found, code, "{message}");
     assert!(
-        message.contains(reason) && message.starts_with("step "),
+        message.contains(reason) && message.starts_with("Step "),
         "{message}"
     );
 }
@@ -336,7 +341,7 @@ async fn the_egress_policy_stands_before_the_first_request() {
 }
 
 #[rstest]
-#[case(json!({"type": "keyDown", "key": "a"}), "step 2 (keyDown a): keyDown needs script or a browser, which the http tier")]
+#[case(json!({"type": "keyDown", "key": "a"}), "Step 2 (keyDown a): keyDown needs script or a browser, which the http tier")]
 #[case(json!({"type": "keyDown", "key": "Enter"}), "no step acted on an element of this page")]
 #[case(json!({"type": "click", "selectors": ["#go"], "frame": [0]}), "the page has no frame at position 0")]
 #[case(json!({"type": "click", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "none comes without script")]
@@ -344,7 +349,7 @@ async fn the_egress_policy_stands_before_the_first_request() {
 #[case(json!({"type": "waitForElement", "selectors": ["#user"], "visible": false}), "still has 1 elements")]
 #[case(json!({"type": "waitForExpression", "expression": "ready"}), "waitForExpression needs script")]
 #[case(json!({"type": "doubleClick", "selectors": ["#go"]}), "doubleClick needs script")]
-#[case(json!({"type": "click", "selectors": ["main"]}), "step 2 (click main): it does nothing without script")]
+#[case(json!({"type": "click", "selectors": ["main"]}), "Step 2 (click main): it does nothing without script")]
 #[case(json!({"type": "click", "selectors": ["#absent"]}), "the page has no element #absent")]
 #[case(json!({"type": "click", "selectors": [["text/No such"], ["xpath///none"]]}), "the page has no element text/No such")]
 #[case(json!({"type": "click", "selectors": ["a[["]}), "is no CSS selector")]

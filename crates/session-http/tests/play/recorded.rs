@@ -187,7 +187,7 @@ async fn a_frame_without_an_address_needs_a_browser() {
 
     assert_eq!(code, ErrorCode::TaskFailed);
     assert!(
-        message.contains("step 2") && message.contains("no address of its own"),
+        message.contains("Step 2") && message.contains("no address of its own"),
         "{message}"
     );
 }

@@ -9,7 +9,7 @@ pub(super) fn apply(run: &Run, now: Timestamp) -> Result<Transition, Refusal> {
         RunState::InteractionRequired { lease, .. } => {
             let error = RunError::new(
                 ErrorCode::InteractionDeclined,
-                "the user declined to answer",
+                "The user declined to answer.",
             );
             Ok(Transition::failed(run, error, now).forced(lease.holder))
         }

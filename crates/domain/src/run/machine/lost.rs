@@ -130,7 +130,7 @@ fn requeued(run: &Run, checkpoint: Option<Sealed>, now: Timestamp) -> Transition
 }
 
 fn session_lost(run: &Run, how: &str, reason: &str, now: Timestamp) -> Transition {
-    let message = format!("the worker that held the run {how} {reason}");
+    let message = format!("The worker that held the run {how} {reason}.");
     let error = RunError::new(ErrorCode::SessionLost, message);
     Transition::failed(run, error, now).for_session(ForSession::Forced)
 }

@@ -11,7 +11,7 @@ pub(super) fn apply(
 ) -> Result<Transition, Refusal> {
     match &run.state {
         RunState::ReviewRequired { .. } => {
-            let message = reason.unwrap_or_else(|| "the review rejected the output".to_owned());
+            let message = reason.unwrap_or_else(|| "The review rejected the output.".to_owned());
             let error = RunError::new(ErrorCode::ReviewRejected, message);
             Ok(Transition::failed(run, error, now))
         }

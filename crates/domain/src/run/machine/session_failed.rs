@@ -9,7 +9,7 @@ pub(super) fn apply(run: &Run, now: Timestamp) -> Result<Transition, Refusal> {
         RunState::Queued { .. } => {
             let error = RunError::new(
                 ErrorCode::SessionFailed,
-                "the session that the run was to run in is gone; start it again without `session_id`",
+                "The session that the run was to run in is gone; start it again without `session_id`.",
             );
             Ok(Transition::failed(run, error, now))
         }

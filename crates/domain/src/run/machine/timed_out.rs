@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{ForSession, Transition, clocks, lost};
+use crate::pool::Pool;
 use crate::run::{Clock, ErrorCode, Refusal, Run, RunError, RunState, Waiting};
 use crate::time::Timestamp;
 
@@ -33,7 +34,7 @@ pub(super) fn apply(run: &Run, clock: Clock, now: Timestamp) -> Result<Transitio
             let limit = seconds(run.settings.interaction_timeout);
             let error = RunError::new(
                 ErrorCode::InteractionTimeout,
-                format!("nobody answered for {limit} s"),
+                format!("Nobody answered for {limit} s."),
             );
             Ok(Transition::failed(run, error, now).forced(lease.holder))
         }
@@ -41,7 +42,7 @@ pub(super) fn apply(run: &Run, clock: Clock, now: Timestamp) -> Result<Transitio
             let limit = seconds(run.settings.review_timeout.unwrap_or_default());
             let error = RunError::new(
                 ErrorCode::ReviewTimeout,
-                format!("nobody reviewed the output for {limit} s"),
+                format!("Nobody reviewed the output for {limit} s."),
             );
             Ok(Transition::failed(run, error, now))
         }
@@ -57,17 +58,25 @@ fn queued(run: &Run, waiting: Waiting) -> RunError {
     let limit = seconds(run.settings.queue_timeout);
     let message = match waiting {
         Waiting::ForWorker if run.settings.concurrency.is_some() => format!(
-            "no worker leased the run from the pool `{pool}` for {limit} s, or other runs of its \
+            "No worker leased the run from the pool `{pool}` for {limit} s, or other runs of its \
              credential or source were live all the time; start a worker for this pool, or raise \
-             `settings.concurrency`"
+             `settings.concurrency`."
         ),
-        Waiting::ForWorker => format!(
-            "no worker leased the run from the pool `{pool}` for {limit} s; start a worker for this \
-             pool, or add a playbook"
-        ),
+        Waiting::ForWorker => {
+            // A playbook takes the runs of a source elsewhere where the task leaves the pool open.
+            let is_open = run.settings.pool.is_none() && run.pool != Pool::builtin();
+            let or = match &run.source_id {
+                Some(_) if is_open => ", or add a playbook",
+                Some(_) | None => "",
+            };
+            format!(
+                "No worker leased the run from the pool `{pool}` for {limit} s; start a worker for \
+                 this pool{or}."
+            )
+        }
         Waiting::ForSession => format!(
-            "another run had the session for {limit} s, and no worker leased this one from the pool \
-             `{pool}`"
+            "Another run had the session for {limit} s, and no worker leased this one from the pool \
+             `{pool}`."
         ),
     };
     RunError::new(ErrorCode::SessionTimeout, message)
@@ -77,7 +86,7 @@ fn running(run: &Run, clock: Clock) -> RunError {
     let message = match clock {
         Clock::Run => {
             let limit = seconds(run.settings.timeout.unwrap_or_default());
-            format!("the run took longer than its timeout of {limit} s in all")
+            format!("The run took longer than its timeout of {limit} s in all.")
         }
         Clock::Queue
         | Clock::Lease
@@ -86,7 +95,7 @@ fn running(run: &Run, clock: Clock) -> RunError {
         | Clock::Review
         | Clock::CancelGrace => {
             let limit = seconds(run.settings.inactivity_timeout);
-            format!("no activity for {limit} s, its inactivity timeout")
+            format!("The run had no activity for {limit} s, its inactivity timeout.")
         }
     };
     RunError::new(ErrorCode::TaskTimeout, message)
