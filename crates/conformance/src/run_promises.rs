@@ -125,6 +125,7 @@ macro_rules! run_promises {
                 screenshots_are_listed_oldest_first,
                 screenshots_are_their_organizations_alone,
                 a_runs_screenshots_are_counted,
+                a_page_is_kept_once_in_a_run,
             ]
         );
         $crate::promises!(

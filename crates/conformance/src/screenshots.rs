@@ -1,6 +1,7 @@
 //! What screenshots promise: they are kept with the activity that brings them or not at all, and
 //! are their organization's alone.
 
+use futures_util::future::join_all;
 use windlass_application::ports::WriteError;
 use windlass_application::ports::runs::{Attachment, TimelineKind};
 use windlass_application::ports::screenshots::Tally;
@@ -148,6 +149,29 @@ pub async fn a_runs_screenshots_are_counted(fixture: &Fixture) {
         };
         assert_eq!(tally.expect("the store reads"), expected);
     }
+}
+
+/// The same content twice in a run is one screenshot, however many calls bring it at the same
+/// moment; in another run it is another.
+pub async fn a_page_is_kept_once_in_a_run(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let (run, other) = (stage.begun().await, stage.begun().await);
+    let same: Vec<Screenshot> = (0..8).map(|_| new_screenshot(&stage, run.id, 1)).collect();
+    let of_other = new_screenshot(&stage, other.id, 1);
+
+    join_all(same.iter().map(|screenshot| keep(&stage, &run, screenshot))).await;
+    keep(&stage, &other, &of_other).await;
+
+    let kept = screenshots(&stage, run.id).await;
+    let [kept] = kept.as_slice() else {
+        panic!("one of them: {kept:?}");
+    };
+    assert!(same.contains(kept));
+    let port = &fixture.ports.screenshots;
+    let tally = port.tally(fixture.organization, run.id, kept.sha256).await;
+    let tally = tally.expect("the store reads");
+    assert_eq!((tally.count, tally.same), (1, Some(kept.id)));
+    assert_eq!(screenshots(&stage, other.id).await, [of_other]);
 }
 
 /// A screenshot that is not kept yet; the content differs by step.

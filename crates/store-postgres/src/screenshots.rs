@@ -92,7 +92,8 @@ impl Screenshots for PostgresStore {
     }
 }
 
-/// Keeps a screenshot of a run, unless it is kept already.
+/// Keeps a screenshot of a run, unless it, or one of the same content, is kept already: the run is
+/// locked, so that no other call brings one meanwhile.
 pub(crate) async fn insert(
     connection: &mut PgConnection,
     run: &Run,
@@ -104,7 +105,11 @@ pub(crate) async fn insert(
         "INSERT INTO screenshot
              (id, organization_id, run_id, file_name, file_type, file_size, width, height,
               reasoning, step, sha256, created_at, expired_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13
+         WHERE NOT EXISTS (
+             SELECT 1 FROM screenshot
+             WHERE organization_id = $2 AND run_id = $3 AND sha256 = $11
+         )
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(Id(screenshot.id.uuid()))

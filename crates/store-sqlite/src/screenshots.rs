@@ -90,7 +90,7 @@ impl Screenshots for SqliteStore {
     }
 }
 
-/// Keeps a screenshot of a run, unless it is kept already.
+/// Keeps a screenshot of a run, unless it, or one of the same content, is kept already.
 pub(crate) fn insert(
     transaction: &mut Transaction,
     run: &Run,
@@ -103,8 +103,12 @@ pub(crate) fn insert(
             "INSERT INTO screenshot
              (id, organization_id, run_id, file_name, file_type, file_size, width, height,
               reasoning, step, sha256, created_at, expired_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (id) DO NOTHING",
+             SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+             WHERE NOT EXISTS (
+                 SELECT 1 FROM screenshot
+                 WHERE run_id = ? AND organization_id = ? AND sha256 = ?
+             )
+             ON CONFLICT (id) DO NOTHING",
         )
         .bind(Id(screenshot.id.uuid()))
         .bind(Id(run.organization_id.uuid()))
@@ -118,6 +122,9 @@ pub(crate) fn insert(
         .bind(screenshot.step.map(Count))
         .bind(screenshot.sha256.to_vec())
         .bind(At(screenshot.created_at))
-        .bind(screenshot.expired_at.map(At));
+        .bind(screenshot.expired_at.map(At))
+        .bind(Id(run.id.uuid()))
+        .bind(Id(run.organization_id.uuid()))
+        .bind(screenshot.sha256.to_vec());
     Ok(())
 }

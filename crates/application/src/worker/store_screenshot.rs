@@ -129,10 +129,21 @@ impl StoreScreenshot {
                 drop_content(&*self.blobs, owner, id.into()).await;
                 Ok(ScreenshotKept::CANCELING)
             }
-            Ok(_) => Ok(ScreenshotKept {
-                screenshot_id: Some(id),
-                cancel: false,
-            }),
+            Ok(_) => {
+                // The same content may have come by another call at the same moment.
+                let kept = &self.screenshots;
+                let tally = kept
+                    .tally(call.organization, call.run_id, facts.sha256)
+                    .await?;
+                let screenshot_id = tally.same.unwrap_or(id);
+                if screenshot_id != id {
+                    drop_content(&*self.blobs, owner, id.into()).await;
+                }
+                Ok(ScreenshotKept {
+                    screenshot_id: Some(screenshot_id),
+                    cancel: false,
+                })
+            }
             // The row may be there all the same, and then needs its content.
             Err(error @ CallError::Store(_)) => Err(error),
             Err(error) => {

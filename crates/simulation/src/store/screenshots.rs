@@ -62,14 +62,19 @@ impl Screenshots for MemoryStore {
 }
 
 impl State {
-    /// Keeps a screenshot's row. A worker that sends the same one again has it kept once.
+    /// Keeps a screenshot's row. A worker that sends the same content again has it kept once.
     pub(super) fn keep_screenshot(
         &mut self,
         organization_id: OrganizationId,
         screenshot: Screenshot,
     ) {
-        let kept = self.screenshots.entry(screenshot.id);
-        kept.or_insert((organization_id, screenshot));
+        let is_known = self
+            .screenshots_of(organization_id, screenshot.run_id)
+            .any(|kept| kept.sha256 == screenshot.sha256);
+        if !is_known {
+            let kept = self.screenshots.entry(screenshot.id);
+            kept.or_insert((organization_id, screenshot));
+        }
     }
 
     /// What a run's agent saw, oldest first.

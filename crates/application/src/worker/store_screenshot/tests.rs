@@ -17,6 +17,8 @@ struct Ports {
     runs: MockRuns,
     blobs: MockBlobs,
     tally: Tally,
+    /// What it is after the row was written.
+    after: Tally,
 }
 
 impl Ports {
@@ -30,6 +32,7 @@ impl Ports {
             runs,
             blobs: MockBlobs::new(),
             tally: Tally::default(),
+            after: Tally::default(),
         }
     }
 
@@ -50,10 +53,10 @@ impl Ports {
 
     async fn store(self, content: &'static [u8]) -> Result<ScreenshotKept, CallError> {
         let mut screenshots = MockScreenshots::new();
-        let tally = self.tally;
-        screenshots
-            .expect_tally()
-            .returning(move |_, _, _| Ok(tally));
+        for tally in [self.tally, self.after] {
+            let told = screenshots.expect_tally().times(..=1);
+            told.returning(move |_, _, _| Ok(tally));
+        }
         let store = StoreScreenshot {
             held: held_runs(self.runs),
             screenshots: Arc::new(screenshots),
@@ -129,6 +132,26 @@ async fn the_same_page_again_and_one_too_many_are_activities_alone() {
 
         assert_eq!(kept.screenshot_id, tally.same);
     }
+}
+
+#[tokio::test]
+async fn the_same_page_by_another_call_at_the_same_moment_is_that_one() {
+    let same = ScreenshotId::new(now(), random());
+    let mut ports = Ports::new(running());
+    ports.after.same = Some(same);
+    let mut sequence = Sequence::new();
+    ports.content_is_stored(&mut sequence);
+    ports
+        .runs
+        .expect_command()
+        .once()
+        .in_sequence(&mut sequence)
+        .returning(|_, _, _, _| Ok(commanded(running())));
+    ports.content_is_dropped(&mut sequence);
+
+    let kept = ports.store(CONTENT).await.unwrap();
+
+    assert_eq!(kept.screenshot_id, Some(same));
 }
 
 #[tokio::test]
