@@ -17,8 +17,6 @@ mod starts;
 mod stream;
 mod tokens;
 
-use std::fmt::Write;
-
 pub use self::server::Outside;
 
 /// What came of one promise.
@@ -34,22 +32,24 @@ pub struct Line {
 
 /// One line for each function, in their order.
 macro_rules! lines {
-    ($server:ident, $($group:literal: { $($promise:literal => $check:path,)+ })+) => {{
+    ($server:ident, $tell:ident, $($group:literal: { $($promise:literal => $check:path,)+ })+) => {{
         let mut lines = Vec::new();
         $($(
             $server.rested().await;
             // Each future is large for a moment only.
             let outcome = Box::pin($check($server)).await;
             let broken = outcome.err().map(|error| format!("{error:#}"));
-            lines.push(Line { group: $group, promise: $promise, broken });
+            let line = Line { group: $group, promise: $promise, broken };
+            $tell(&line);
+            lines.push(line);
         )+)+
         lines
     }};
 }
 
-/// Checks every promise, and deletes what it has made.
-pub async fn check(server: &Outside) -> Vec<Line> {
-    lines! { server,
+/// Checks every promise, tells of each as it is known, and deletes what it has made.
+pub async fn check(server: &Outside, mut tell: impl FnMut(&Line)) -> Vec<Line> {
+    lines! { server, tell,
         "keys": {
             "a key that works is told its environment" => keys::works,
             "no key, a wrong one and another scheme are 401 with `WWW-Authenticate`" => keys::refused,
@@ -162,32 +162,34 @@ pub async fn check(server: &Outside) -> Vec<Line> {
     }
 }
 
-/// The lines as a table.
-pub fn table(lines: &[Line]) -> String {
-    let mut table = String::new();
-    let mut group = "";
-    for line in lines {
-        if line.group != group {
-            group = line.group;
-            // Writing into a text does not fail.
-            let _ = writeln!(table, "\n{group}");
+/// A table of lines, one after the other.
+#[derive(Debug, Default)]
+pub struct Table {
+    group: &'static str,
+}
+
+impl Table {
+    /// The next line, below its heading where that is a new one.
+    pub fn line(&mut self, line: &Line) -> String {
+        let mut text = String::new();
+        if line.group != self.group {
+            self.group = line.group;
+            text = format!("\n{}\n", line.group);
         }
-        let mark = if line.broken.is_some() {
-            "BROKEN"
-        } else {
-            "ok"
+        let mark = match line.broken {
+            Some(_) => "BROKEN",
+            None => "ok",
         };
-        let _ = writeln!(table, "  {mark:<6}  {}", line.promise);
+        text.push_str(&format!("  {mark:<6}  {}\n", line.promise));
         if let Some(broken) = &line.broken {
-            let _ = writeln!(table, "          {broken}");
+            text.push_str(&format!("          {broken}\n"));
         }
+        text
     }
-    let broken = lines.iter().filter(|line| line.broken.is_some()).count();
-    let _ = writeln!(
-        table,
-        "\n{} of {} promises kept",
-        lines.len() - broken,
-        lines.len()
-    );
-    table
+}
+
+/// How many promises are kept, below the table.
+pub fn summary(lines: &[Line]) -> String {
+    let kept = lines.iter().filter(|line| line.broken.is_none()).count();
+    format!("\n{kept} of {} promises kept", lines.len())
 }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -55,26 +55,44 @@ pub(super) struct Call<'a> {
 }
 
 impl Outside {
-    /// The server at this address, without a slash at its end, as the owner of this key sees it. The
-    /// key must reach everything.
+    /// The server at this address, as the owner of this key sees it. The key must reach everything.
     ///
     /// # Errors
-    /// Nothing answers there, or no document.
+    /// Nothing answers there, or no document, or the key is not good for all.
     pub async fn new(url: &str, key: &str) -> anyhow::Result<Self> {
+        let is_address = url.starts_with("http://") || url.starts_with("https://");
+        ensure!(
+            is_address,
+            "{url:?} is no address: it begins with http:// or https://"
+        );
         let url = url.trim_end_matches('/').to_owned();
         let client = http();
-        let answer = client.get(format!("{url}/openapi.json")).send().await?;
-        let document: Value = answer.json().await.context("there is no /openapi.json")?;
-        Ok(Self {
+        let server = Self {
+            document: document(&client, &url).await?,
             client,
             url,
             key: key.to_owned(),
-            document: Document::new(document)?,
             made: Mutex::default(),
             strays: Mutex::default(),
             remaining: AtomicU64::new(u64::MAX),
             resets_in: AtomicU64::default(),
-        })
+        };
+        server.require_key().await?;
+        Ok(server)
+    }
+
+    /// With a key that does not reach everything nearly every promise would seem to be broken.
+    async fn require_key(&self) -> anyhow::Result<()> {
+        // Nothing has this id, and only who may write is told so.
+        let answered = self.delete("/v2/agents/agt_contract-check-none").await?;
+        match (answered.status, answered.code()) {
+            (401, _) => bail!("{} does not know the key", self.url),
+            (403, _) => bail!(
+                "the key may not do everything, make one of scope `full`: {}",
+                answered.body["errors"][0]["message"]
+            ),
+            _ => answered.expect(404, "agent_not_found"),
+        }
     }
 
     /// Waits until the server takes enough requests to check a promise, where it limits them.
@@ -189,6 +207,22 @@ impl Outside {
             made.push(place);
         }
     }
+}
+
+async fn document(client: &reqwest::Client, url: &str) -> anyhow::Result<Document> {
+    let address = format!("{url}/openapi.json");
+    let answer = client.get(&address).timeout(PATIENCE).send().await;
+    let answer = answer.with_context(|| format!("nobody answers at {url}"))?;
+    let status = answer.status();
+    ensure!(
+        status.is_success(),
+        "{address} answers {status}; the address is that of the API, without /v2"
+    );
+    let document: Value = answer
+        .json()
+        .await
+        .with_context(|| format!("{address} has no document"))?;
+    Document::new(document).with_context(|| format!("{address} is no document of an API"))
 }
 
 impl Call<'_> {

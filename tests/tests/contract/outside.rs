@@ -1,6 +1,6 @@
 //! Our own binary keeps every promise that can be checked from outside.
 
-use windlass_tests::outside::{Outside, check, table};
+use windlass_tests::outside::{Outside, Table, check};
 use windlass_tests::server::KEY;
 use windlass_tests::{Backend, Server};
 
@@ -11,9 +11,10 @@ async fn every_promise_is_kept_and_nothing_is_left_behind() -> anyhow::Result<()
     let limit = [("WINDLASS_RATE_LIMIT", "100000")];
     let server = Server::start_with(&ground, &limit).await?;
 
-    let lines = check(&Outside::new(&server.url(), KEY).await?).await;
+    let mut table = Table::default();
+    let checked = Outside::new(&server.url(), KEY).await?;
+    let lines = check(&checked, |line| print!("{}", table.line(line))).await;
 
-    println!("{}", table(&lines));
     assert!(lines.len() > 65, "{}", lines.len());
     let broken: Vec<_> = lines.iter().filter(|line| line.broken.is_some()).collect();
     assert!(broken.is_empty(), "{broken:#?}");
@@ -28,5 +29,33 @@ async fn every_promise_is_kept_and_nothing_is_left_behind() -> anyhow::Result<()
     }
     let live = client.list("/v2/task-runs?status=queued,running").await?;
     assert_eq!(live.len(), 0, "{live:?}");
+    Ok(())
+}
+
+/// Whoever checks a server is told in a sentence what keeps the check from being made, and does not
+/// take that for a broken contract.
+#[tokio::test]
+async fn a_server_that_cannot_be_checked_is_no_broken_contract() -> anyhow::Result<()> {
+    let ground = Backend::Sqlite.ground().await?;
+    let server = Server::start(&ground).await?;
+    let url = server.url();
+    let below = format!("{url}/v2");
+    for (url, key, reason) in [
+        ("nonsense", KEY, "\"nonsense\" is no address"),
+        // Nothing listens on the port of discard.
+        (
+            "http://127.0.0.1:9",
+            KEY,
+            "nobody answers at http://127.0.0.1:9",
+        ),
+        (&below, KEY, "/v2/openapi.json answers 404"),
+        (&url, "sk_test_wrong", "does not know the key"),
+    ] {
+        let refused = Outside::new(url, key).await.err();
+        let refused = refused
+            .map(|error| format!("{error:#}"))
+            .unwrap_or_default();
+        assert!(refused.contains(reason), "{url}: {refused}");
+    }
     Ok(())
 }
