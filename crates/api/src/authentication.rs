@@ -15,6 +15,7 @@ use windlass_domain::key::Scope;
 use windlass_domain::token::Token;
 
 use crate::call_limits::{Admitted, Kind, admit};
+use crate::change::reading;
 use crate::error::ApiError;
 use crate::error_code::ErrorCode;
 use crate::page_token::{Asked, allow};
@@ -88,6 +89,12 @@ async fn enter(api: Api, mut request: Request) -> Result<(Request, Admitted), Re
     };
     if let Err(error) = allowed {
         return Err(admitted.answer(refused(error)));
+    }
+    if !is_write(request.method()) {
+        request = match reading(request).await {
+            Ok(request) => request,
+            Err(error) => return Err(admitted.answer(refused(error))),
+        };
     }
     request.extensions_mut().insert(Authenticated(caller));
     if let Some(open) = &admitted.open {

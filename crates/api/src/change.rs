@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use http::{HeaderMap, header};
@@ -153,34 +153,51 @@ impl FromRequest<Api> for Change {
 
     async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
         let (change, bytes) = Self::read(request, state, MAX_BODY_BYTES).await?;
-        if !bytes.is_empty() {
-            let value = json::read(&bytes).map_err(|error| not_json(&error))?;
-            let unexpected = match value {
-                Value::Object(members) => members,
-                _ => {
-                    return Err(ApiError::new(
-                        ErrorCode::BodyInvalid,
-                        "The call takes no body.",
-                    ));
-                }
-            };
-            if let Some(ignored) = &change.received.ignored {
-                ignored.note(unexpected.keys().cloned());
-                return Ok(change.without_body());
-            }
-            let findings: Vec<Finding> = unexpected
-                .keys()
-                .take(1)
-                .map(|name| {
-                    let message = format!("`{name}` is not a field of this call; it takes none.");
-                    Finding::of(ErrorCode::InputUnknown, name, message)
-                })
-                .collect();
-            if !findings.is_empty() {
-                return Err(ApiError::all(findings));
-            }
-        }
+        says_nothing(&bytes, &change.received)?;
         Ok(change.without_body())
+    }
+}
+
+/// The request of a call that reads, which takes no body: none, an empty one or `{}`, whatever its
+/// content type.
+///
+/// # Errors
+/// What is wrong with its body.
+pub(crate) async fn reading(mut request: Request) -> Result<Request, ApiError> {
+    if request.body().is_end_stream() {
+        return Ok(request);
+    }
+    let received = request.extensions().get::<Received>().cloned();
+    let received = received.ok_or_else(|| ApiError::plain(ErrorCode::ApiError))?;
+    let body = std::mem::take(request.body_mut());
+    let until = received.body_until;
+    let bytes = read_body(request.headers(), body, MAX_BODY_BYTES, until).await?;
+    says_nothing(&bytes, &received)?;
+    Ok(request)
+}
+
+/// Refuses a body that says anything to a call that takes none.
+fn says_nothing(bytes: &[u8], received: &Received) -> Result<(), ApiError> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    let Value::Object(members) = json::read(bytes).map_err(|error| not_json(&error))? else {
+        return Err(ApiError::new(
+            ErrorCode::BodyInvalid,
+            "The call takes no body.",
+        ));
+    };
+    if let Some(ignored) = &received.ignored {
+        ignored.note(members.keys().cloned());
+        return Ok(());
+    }
+    match members.keys().next() {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("`{name}` is not a field of this call; it takes none.");
+            let finding = Finding::of(ErrorCode::InputUnknown, name, message);
+            Err(ApiError::all(vec![finding]))
+        }
     }
 }
 
@@ -286,27 +303,39 @@ async fn read_body(
             "The body must not be compressed.",
         ));
     }
-    let read = tokio::time::timeout_at(until, read_whole(body, max_bytes)).await;
-    read.unwrap_or_else(|_elapsed| Err(ApiError::plain(ErrorCode::Timeout)))
+    let mut length = 0;
+    let read = tokio::time::timeout_at(until, read_whole(body, max_bytes, &mut length)).await;
+    read.unwrap_or_else(|_elapsed| {
+        // Sent again, faster, it would be too large all the same.
+        let is_too_large = length.max(told) > max_bytes;
+        Err(ApiError::plain(match is_too_large {
+            true => ErrorCode::BodyTooLarge,
+            false => ErrorCode::Timeout,
+        }))
+    })
 }
 
-async fn read_whole(mut body: Body, max_bytes: usize) -> Result<Bytes, ApiError> {
+/// `length` is how much has come, also where the rest of it does not.
+async fn read_whole(
+    mut body: Body,
+    max_bytes: usize,
+    length: &mut usize,
+) -> Result<Bytes, ApiError> {
     let mut bytes = Vec::new();
-    let mut length = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame
             .map_err(|_| ApiError::new(ErrorCode::BodyInvalid, "The body did not arrive whole."))?;
         // What is no data is a trailer, and no call has one.
         let data = frame.into_data().unwrap_or_default();
-        length += data.len();
-        if length > MAX_READ_BYTES {
+        *length += data.len();
+        if *length > MAX_READ_BYTES {
             break;
         }
-        if length <= max_bytes {
+        if *length <= max_bytes {
             bytes.extend_from_slice(&data);
         }
     }
-    if length > max_bytes {
+    if *length > max_bytes {
         return Err(ApiError::plain(ErrorCode::BodyTooLarge));
     }
     Ok(Bytes::from(bytes))
@@ -368,18 +397,25 @@ mod tests {
         headers
     }
 
+    #[rstest]
+    #[case::of_which_more_may_come("{\"name\"", HeaderMap::new(), 500)]
+    #[case::of_which_too_much_has_come("{\"name\": \"\"", HeaderMap::new(), 413)]
+    #[case::of_which_too_much_will_come("{", with("content-length", "10"), 413)]
     #[tokio::test]
-    async fn a_body_that_does_not_end_is_waited_for_no_longer_than_its_time() {
-        let start = futures_util::stream::iter([Ok::<_, std::io::Error>("{\"name\"")]);
+    async fn a_body_that_does_not_end_is_waited_for_no_longer_than_its_time(
+        #[case] start: &'static str,
+        #[case] headers: HeaderMap,
+        #[case] status: u16,
+    ) {
+        let start = futures_util::stream::iter([Ok::<_, std::io::Error>(start)]);
         let stalled = start.chain(futures_util::stream::pending());
         let until = Instant::now() + Duration::from_millis(50);
 
-        let headers = HeaderMap::new();
         let read = read_body(&headers, Body::from_stream(stalled), 9, until);
         let read = tokio::time::timeout(Duration::from_secs(5), read).await;
 
         let refused = read.expect("given up in time").expect_err("it never ends");
-        assert_eq!(refused.into_response().status(), 500);
+        assert_eq!(refused.into_response().status(), status);
     }
 
     #[rstest]

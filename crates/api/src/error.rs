@@ -1,6 +1,7 @@
 //! Why a call did nothing, as its caller sees it: every error of the inner layers gets its code
 //! here and nowhere else. Causes go to the log, never to the caller.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use windlass_application::error::chain;
 use windlass_application::ports::blobs::BlobError;
 use windlass_application::ports::vault::VaultError;
 use windlass_application::ports::{StoreError, WriteError};
-use windlass_application::{CallError, Problem, ProblemKind, Resource};
+use windlass_application::{CallError, Problem, ProblemKind, Resource, shortened};
 use windlass_domain::run::Refusal;
 use windlass_domain::slot::Exceeded;
 use windlass_wire::answer::ErrorBody;
@@ -155,12 +156,20 @@ impl ApiError {
     }
 }
 
+/// A name that the caller made up may be as long as the body, and the message has it once more.
 fn body(finding: Finding) -> ErrorBody {
+    let (mut field, mut message) = (finding.field, finding.message);
+    if let Some(name) = &field
+        && let Cow::Owned(short) = shortened(name)
+    {
+        message = message.replace(name.as_str(), &short);
+        field = Some(short);
+    }
     ErrorBody {
         error_type: finding.code.error_type(),
         code: finding.code.as_str(),
-        message: finding.message,
-        field: finding.field,
+        message,
+        field,
     }
 }
 
@@ -238,7 +247,7 @@ impl From<CallError> for ApiError {
             CallError::IdTaken(resource) => Self::all(vec![Finding::of(
                 ErrorCode::IdTaken,
                 "id",
-                format!("The organization has a {} of this id.", resource.noun()),
+                format!("The organization has {} of this id.", resource.one()),
             )]),
             CallError::InUse { by } => {
                 Self::new(ErrorCode::ResourceInUse, format!("It is in use by {by}."))
@@ -360,6 +369,20 @@ mod tests {
             error.errors()[0].message,
             "A run that is `completed` cannot be canceled."
         );
+    }
+
+    #[test]
+    fn an_id_that_is_taken_is_told_in_good_english() {
+        for (resource, message) in [
+            (Resource::Agent, "The organization has an agent of this id."),
+            (
+                Resource::Source,
+                "The organization has a source of this id.",
+            ),
+        ] {
+            let error = ApiError::from(CallError::IdTaken(resource));
+            assert_eq!(error.errors()[0].message, message);
+        }
     }
 
     #[test]

@@ -50,8 +50,13 @@ pub fn parameters(data: &[u8]) {
     let query = || Query::of("/v2/task-runs", &text, "req_1".to_owned());
     let mut list = query();
     let cursor = list.list_with(&SigningKey::new([1; 32]), organization());
-    list.name_filter("status", Status::parse, "some");
-    list.name_filter("result", Outcome::parse, "some");
+    list.spelled_filter(["status"], Status::parse, Status::as_str, "some");
+    list.spelled_filter(
+        ["result", "outcome"],
+        Outcome::parse,
+        Outcome::as_str,
+        "some",
+    );
     list.id_filter::<SourceId>("source_id");
     list.one_id_filter::<TaskId>("task_id");
     list.text_filter("workflow_id");

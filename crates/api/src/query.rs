@@ -193,6 +193,31 @@ impl Query {
         })
     }
 
+    /// A filter of names that have several spellings, or under several parameters that mean the same:
+    /// a cursor holds one spelling under the first, so that it goes on with any.
+    pub(crate) fn spelled_filter<T: Copy, const N: usize>(
+        &mut self,
+        names: [&'static str; N],
+        parse: impl Fn(&str) -> Option<T>,
+        spelling: impl Fn(T) -> &'static str,
+        allowed: &str,
+    ) -> Vec<T> {
+        let mut parsed = Vec::new();
+        for name in names {
+            let values = self.several(name);
+            let known: Vec<T> = values.iter().filter_map(|value| parse(value)).collect();
+            if known.len() < values.len() {
+                self.invalid(name, &format!("takes {allowed}"));
+            }
+            parsed.extend(known);
+        }
+        if let Some(first) = names.first() {
+            let spelled = parsed.iter().map(|value| spelling(*value).to_owned());
+            self.filter_by(first, spelled.collect());
+        }
+        parsed
+    }
+
     /// A filter of ids. One that cannot exist matches nothing, as one that does not.
     pub(crate) fn id_filter<T: Id>(&mut self, name: &'static str) -> IdFilter<T> {
         let values = self.several(name);
@@ -225,11 +250,12 @@ impl Query {
     fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
         let value = self.one(name)?;
         let parsed = Timestamp::parse(&value);
-        self.filter_by(name, vec![value]);
         if parsed.is_err() {
             self.invalid(name, "must be a moment such as `2026-01-05T10:00:00.000Z`");
         }
-        parsed.ok()
+        let moment = parsed.ok()?;
+        self.filter_by(name, vec![moment.to_string()]);
+        Some(moment)
     }
 
     fn filter_by(&mut self, name: &str, mut values: Vec<String>) {

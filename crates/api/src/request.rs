@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tracing::{Instrument, Span, debug, field, info_span};
 use windlass_application::random::random;
+use windlass_application::shortened;
 use windlass_domain::id::RequestId;
 use windlass_wire::answer::ErrorsBody;
 
@@ -26,6 +27,9 @@ use crate::wait::{asked_wait, ends_with_caller, sending};
 
 /// How long a request may take, waits not counted. Source: docs/api.md, "Limits".
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long its body may take: less, so that what is to be said of it is said in time.
+const BODY_TIMEOUT: Duration = Duration::from_secs(29);
 
 /// The header that names the request in its answer.
 const REQUEST_ID: &str = "x-request-id";
@@ -98,7 +102,7 @@ pub(crate) fn answer(
     request.extensions_mut().insert(Received {
         ignored: ignored.clone(),
         request_id,
-        body_until: tokio::time::Instant::now() + REQUEST_TIMEOUT,
+        body_until: tokio::time::Instant::now() + BODY_TIMEOUT,
         address,
         trace_parent,
     });
@@ -240,7 +244,10 @@ pub(crate) async fn no_such_call() -> ApiError {
 pub(crate) async fn no_such_method(method: Method) -> ApiError {
     ApiError::new(
         ErrorCode::MethodNotAllowed,
-        format!("The path does not take {method}; `Allow` says what it takes."),
+        format!(
+            "The path does not take {}; `Allow` says what it takes.",
+            shortened(method.as_str())
+        ),
     )
 }
 

@@ -183,17 +183,20 @@ async fn list_runs(
     let task = query.one_id_filter::<TaskId>("task_id");
     let session = query.one_id_filter::<SessionId>("session_id");
     let workflow = query.text_filter("workflow_id");
-    let result = "`success`, `failure` or `unknown`";
-    let mut results = query.name_filter("result", Outcome::parse, result);
-    results.extend(query.name_filter("outcome", Outcome::parse, result));
     let filter = RunFilter {
-        statuses: query.name_filter(
-            "status",
+        statuses: query.spelled_filter(
+            ["status"],
             Status::parse,
+            Status::as_str,
             "`queued`, `running`, `interaction_required`, `review_required`, `completed`, \
              `failed`, `canceling` or `canceled`",
         ),
-        results,
+        results: query.spelled_filter(
+            ["result", "outcome"],
+            Outcome::parse,
+            Outcome::as_str,
+            "`success`, `failure` or `unknown`",
+        ),
         source_ids: sources.ids,
         agent_id: agent.id,
         credential_id: credential.id,

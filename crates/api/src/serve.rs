@@ -8,11 +8,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use futures_util::FutureExt;
+use futures_util::future::{Either, ready};
+use http::uri::Authority;
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -87,13 +90,14 @@ pub async fn serve(
                 continue;
             }
         };
-        let service = router
-            .clone()
-            .map_request(move |mut request: http::Request<Incoming>| {
-                request.extensions_mut().insert(peer);
-                request.map(Body::new)
-            });
-        let service = TowerToHyperService::new(service);
+        let router = router.clone();
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            if !names_its_host(&request) {
+                return Either::Left(ready(Ok(no_request())));
+            }
+            request.extensions_mut().insert(peer);
+            Either::Right(router.clone().oneshot(request.map(Body::new)))
+        });
         let (http, watcher) = (http.clone(), graceful.watcher());
         match tls.clone() {
             None => {
@@ -128,6 +132,31 @@ pub async fn serve(
         warn!("requests on {address} did not end within the drain");
     }
     Ok(())
+}
+
+/// Whether a request says once whom it is for: who stands before the server may have read another
+/// one of two hosts. Source: RFC 9112, section 3.2.
+fn names_its_host(request: &Request<Incoming>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => request.version() < Version::HTTP_11,
+        (Some(host), None) => is_host(host.as_bytes()),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// A host with or without a port; it may be empty. Source: RFC 9110, section 7.2.
+fn is_host(value: &[u8]) -> bool {
+    value.is_empty() || Authority::try_from(value).is_ok() && !value.contains(&b'@')
+}
+
+/// The answer to what is no request of HTTP.
+fn no_request() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
 }
 
 /// Serves a connection to its end. A task of its own kind for each kind of stream: every open

@@ -83,7 +83,7 @@ impl CreateCredential {
         id: CredentialId,
     ) -> Result<Written<CredentialView>, CallError> {
         let mut problems = Vec::new();
-        let source_id = field::reference(
+        let source_id = field::required_reference(
             "source_id",
             &new.source_id,
             SourceId::parse,
@@ -163,12 +163,14 @@ impl NewContents {
         ];
         for (field, value) in secrets {
             match (method, value) {
-                (AuthMethod::UsernamePassword, None | Some("")) => problems.push(Problem::of(
+                (AuthMethod::UsernamePassword, Some(value)) if !value.trim().is_empty() => {
+                    check_length(field, value, problems);
+                }
+                (AuthMethod::UsernamePassword, None | Some(_)) => problems.push(Problem::of(
                     ProblemKind::Missing,
                     field,
                     format!("`{field}` is missing; `username_password` needs it."),
                 )),
-                (AuthMethod::UsernamePassword, Some(value)) => check_length(field, value, problems),
                 (AuthMethod::None, Some(_)) => problems.push(Problem::of(
                     ProblemKind::Invalid,
                     field,

@@ -54,7 +54,7 @@ impl CreateTask {
         let mut problems = Vec::new();
         let id = field::chosen_id(new.id.as_deref(), TaskId::parse, &mut problems);
         let name = field::name("name", &new.name, &mut problems);
-        let agent_id = field::reference(
+        let agent_id = field::required_reference(
             "agent_id",
             &new.agent_id,
             AgentId::parse,

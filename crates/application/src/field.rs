@@ -48,6 +48,22 @@ pub(crate) fn chosen_id<T>(
         .ok()
 }
 
+/// The id of something that must exist and be named.
+pub(crate) fn required_reference<T>(
+    field: &str,
+    given: &str,
+    parse: impl Fn(&str) -> Result<T, MalformedId>,
+    resource: Resource,
+    problems: &mut Vec<Problem>,
+) -> Option<T> {
+    if given.trim().is_empty() {
+        let message = format!("`{field}` is empty; give the id of {}.", resource.one());
+        problems.push(Problem::of(ProblemKind::Missing, field, message));
+        return None;
+    }
+    reference(field, given, parse, resource, problems)
+}
+
 /// The id of something that must exist. A malformed one is told as an unknown one.
 pub(crate) fn reference<T>(
     field: &str,

@@ -58,7 +58,7 @@ pub mod write;
 pub use application::{Application, Ports, Settings};
 pub use error::CallError;
 pub use page::{Created, Key, Page, PageRequest, Position};
-pub use problem::{Problem, ProblemKind, Resource};
+pub use problem::{Problem, ProblemKind, Resource, shortened};
 pub use write::{
     Actor, Caller, IdempotencyRequest, KeptAnswer, Operator, OrganizationContext, Outcome, Write,
     Written,

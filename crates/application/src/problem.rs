@@ -1,5 +1,11 @@
 //! What is wrong with a caller's request, all at once.
 
+use std::borrow::Cow;
+
+/// How much is told of a name or value that may be of any length. Names within these bounds are
+/// shorter, and who sent a longer one knows it by its beginning.
+const MAX_TOLD_CHARACTERS: usize = 200;
+
 /// One thing that is wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -87,6 +93,28 @@ impl Resource {
             Self::EventDelivery => "event delivery",
             Self::Worker => "worker",
         }
+    }
+
+    /// One of it, such as `an agent`.
+    pub fn one(self) -> String {
+        with_article(self.noun())
+    }
+}
+
+/// The name of a kind of thing with its article, such as `an agent`.
+pub(crate) fn with_article(name: &str) -> String {
+    match name {
+        "null" => name.to_owned(),
+        _ if name.starts_with(['a', 'e', 'i', 'o', 'u']) => format!("an {name}"),
+        _ => format!("a {name}"),
+    }
+}
+
+/// The text, or its beginning where it is long: what is told of a request must not be longer than it.
+pub fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_TOLD_CHARACTERS) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
 }
 

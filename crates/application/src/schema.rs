@@ -12,7 +12,7 @@ use windlass_domain::run::{ErrorCode, RunError};
 use windlass_domain::schema;
 use windlass_domain::task::Task;
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, shortened, with_article};
 
 /// The most problems that are told at once of a value that a caller gives, who mends all of them.
 const MAX_PROBLEMS: usize = 100;
@@ -196,7 +196,7 @@ pub fn schema_problems(field: &str, schema: &Value) -> Vec<Problem> {
             let place = if pointer.is_empty() {
                 String::new()
             } else {
-                format!(" at `{pointer}`")
+                format!(" at `{}`", shortened(&pointer))
             };
             Problem::of(
                 ProblemKind::SchemaInvalid,
@@ -219,9 +219,12 @@ fn compile(schema: &Value) -> Result<Validator, String> {
         .offline()
         .build(schema)
         .map_err(|error| {
-            let place = error.instance_path().to_string();
             let keyword = error.kind().keyword();
-            format!("is not valid JSON Schema 2020-12 at `{place}` (`{keyword}`)")
+            let place = match error.instance_path().as_str() {
+                "" => String::new(),
+                pointer => format!("at `{}`, ", shortened(pointer)),
+            };
+            format!("is not valid JSON Schema 2020-12 ({place}by `{keyword}`)")
         })
 }
 
@@ -259,7 +262,7 @@ fn findings(error: &ValidationError<'_>) -> Vec<Finding> {
     let pointer = error.instance_path().to_string();
     let finding = |what: String| Finding {
         kind: ProblemKind::Invalid,
-        pointer: pointer.clone(),
+        pointer: shortened(&pointer).into_owned(),
         what,
     };
     let unknown = |names: &[String]| {
@@ -285,12 +288,21 @@ fn findings(error: &ValidationError<'_>) -> Vec<Finding> {
             wanted(kind),
             with_article(type_of(error.instance()))
         ))],
-        ValidationErrorKind::Enum { options } => vec![finding(format!("must be one of {options}"))],
+        ValidationErrorKind::Enum { options } => vec![finding(format!(
+            "must be one of {}",
+            shortened(&options.to_string())
+        ))],
         ValidationErrorKind::Constant { expected_value } => {
-            vec![finding(format!("must be {expected_value}"))]
+            vec![finding(format!(
+                "must be {}",
+                shortened(&expected_value.to_string())
+            ))]
         }
         ValidationErrorKind::Pattern { pattern } => {
-            vec![finding(format!("must match the pattern `{pattern}`"))]
+            vec![finding(format!(
+                "must match the pattern `{}`",
+                shortened(pattern)
+            ))]
         }
         ValidationErrorKind::MinLength { limit } => {
             vec![finding(format!("must have at least {limit} characters"))]
@@ -323,7 +335,8 @@ fn findings(error: &ValidationError<'_>) -> Vec<Finding> {
 
 /// RFC 6901, section 3.
 fn child(pointer: &str, name: &str) -> String {
-    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+    let name = name.replace('~', "~0").replace('/', "~1");
+    shortened(&format!("{pointer}/{name}")).into_owned()
 }
 
 fn wanted(kind: &TypeKind) -> String {
@@ -345,14 +358,6 @@ fn type_of(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-    }
-}
-
-fn with_article(name: &str) -> String {
-    match name {
-        "null" => name.to_owned(),
-        "array" | "object" | "integer" => format!("an {name}"),
-        _ => format!("a {name}"),
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use windlass_application::shortened;
 
 /// How deep objects and arrays may nest. Source: docs/api.md, "Bodies".
 const MAX_DEPTH: usize = 64;
@@ -12,6 +13,9 @@ const MAX_DEPTH: usize = 64;
 /// Why bytes are no body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotJson {
+    /// There is nothing.
+    #[error("The body is empty; the call needs a JSON object.")]
+    Empty,
     /// The bytes end early or go wrong here.
     #[error("The body is not valid JSON: it goes wrong at line {line}, column {column}.")]
     Malformed {
@@ -20,8 +24,16 @@ pub(crate) enum NotJson {
         /// From 1.
         column: usize,
     },
+    /// A number is beyond what a double holds, which readers understand differently.
+    #[error("The body has a number that is too large, at line {line}, column {column}.")]
+    NumberTooLarge {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
     /// An object has a key twice, which readers understand differently.
-    #[error("The body has the key `{key}` twice in one object.")]
+    #[error("The body has the key `{key}` twice in one object.", key = shortened(key))]
     KeyTwice {
         /// The key.
         key: String,
@@ -36,6 +48,9 @@ pub(crate) enum NotJson {
 /// # Errors
 /// [`NotJson`] says why they are none.
 pub(crate) fn read(bytes: &[u8]) -> Result<Value, NotJson> {
+    if bytes.trim_ascii().is_empty() {
+        return Err(NotJson::Empty);
+    }
     let defect = Cell::new(None);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let seed = Strict {
@@ -46,10 +61,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, NotJson> {
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value));
     read.map_err(|error| {
-        defect.take().unwrap_or(NotJson::Malformed {
-            line: error.line(),
-            column: error.column(),
-        })
+        let (line, column) = (error.line(), error.column());
+        let is_number = || error.to_string().starts_with("number out of range");
+        match defect.take() {
+            Some(defect) => defect,
+            None if is_number() => NotJson::NumberTooLarge { line, column },
+            None => NotJson::Malformed { line, column },
+        }
     })
 }
 
@@ -183,13 +201,12 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_told_with_its_place() {
+        assert_eq!(read(b" "), Err(NotJson::Empty));
         for bytes in [
-            &b""[..],
-            b"{",
+            &b"{"[..],
             b"{\"a\": }",
             b"{} {}",
             b"NaN",
-            b"1e999",
             br#""\ud800""#,
             b"\"\xff\"",
             b"\"\x00\"",
@@ -200,6 +217,13 @@ mod tests {
                 String::from_utf8_lossy(bytes)
             );
         }
+        assert_eq!(
+            read(b"{\n \"a\": -1e999}"),
+            Err(NotJson::NumberTooLarge {
+                line: 2,
+                column: 12
+            })
+        );
         assert_eq!(
             read(b"{\n \"a\": x}"),
             Err(NotJson::Malformed { line: 2, column: 7 })

@@ -105,7 +105,7 @@ fn follows(code: ErrorCode, call: &Call<'_>) -> bool {
         ErrorCode::InputUnknown
         | ErrorCode::BodyInvalid
         | ErrorCode::BodyTooLarge
-        | ErrorCode::MediaTypeUnsupported => call.is_write(),
+        | ErrorCode::MediaTypeUnsupported => call.is_keyed(),
         ErrorCode::IdempotencyKeyError | ErrorCode::IdempotencyError => {
             call.is_write() && !call.is_workers()
         }

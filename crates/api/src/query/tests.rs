@@ -26,7 +26,12 @@ type Told = Vec<(&'static str, String)>;
 fn list(text: &str) -> Result<(Vec<Status>, Paging), Told> {
     let mut query = query(text);
     let cursor = query.list_with(&key(), organization());
-    let statuses = query.name_filter("status", Status::parse, "the status of a run");
+    let statuses = query.spelled_filter(
+        ["status"],
+        Status::parse,
+        Status::as_str,
+        "the status of a run",
+    );
     query.id_filter::<RunId>("task_id");
     query.created();
     let told = |error: ApiError| {

@@ -9,9 +9,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
-use windlass_application::Resource;
 use windlass_application::ports::runs::ProgressLine;
 use windlass_application::worker::FinishReport;
+use windlass_application::{Resource, shortened};
 use windlass_domain::id::RunId;
 use windlass_domain::run::{
     AfterRun, CredentialReport, ErrorCode as RunErrorCode, RunError, Status,
@@ -235,7 +235,8 @@ fn run_errors(errors: Vec<FinishErrorBody>, findings: &mut Vec<Finding>) -> Vec<
                 let field = format!("errors.{number}.code");
                 let message = format!(
                     "`{field}`: a run has no error {}/{}; docs/api.md names those that there are.",
-                    error.error_type, error.code
+                    shortened(&error.error_type),
+                    shortened(&error.code)
                 );
                 findings.push(Finding::of(ErrorCode::InputInvalid, field, message));
             }

@@ -96,6 +96,9 @@ fn said(answered: &Answered, codes: &[&str], what: &str) {
             message.ends_with(['.', '?']) && message.len() < 1000,
             "{what}: {message}"
         );
+        // Nor is a long name.
+        let field = error["field"].as_str().unwrap_or_default();
+        assert!(field.len() < 1000, "{what}: {field}");
     }
 }
 
@@ -144,6 +147,17 @@ async fn no_call_takes_a_body_that_is_none() {
         }
         let unknown = Bad::json("an unknown field", &br#"{"colour": "red"}"#[..], FIELDS);
         refused(&fixture, &call, &path, unknown).await;
+        let name = "ø".repeat(100_000);
+        for (what, body, codes) in [
+            ("a long name", format!(r#"{{"{name}": 1}}"#), FIELDS),
+            (
+                "a long name twice",
+                format!(r#"{{"{name}": 1, "{name}": 2}}"#),
+                BODY,
+            ),
+        ] {
+            refused(&fixture, &call, &path, Bad::json(what, body, codes)).await;
+        }
         if !call.operation["requestBody"].is_null() {
             let text = Bad {
                 content_type: "text/plain",
@@ -160,6 +174,31 @@ async fn no_call_takes_a_body_that_is_none() {
             .await;
         said(&packed, &["media_type_unsupported"], &what);
         assert_eq!(fixture.tables().await, before, "{what} wrote something");
+    }
+}
+
+#[tokio::test]
+async fn no_read_takes_a_body_that_says_something() {
+    let fixture = Fixture::new().await;
+    let ids = everything(&fixture).await;
+
+    for call in calls() {
+        let path = filled(&call.path, &ids).filter(|path| path.starts_with("/v2/"));
+        let (Some(path), Method::GET) = (path, call.method.clone()) else {
+            continue;
+        };
+        for (bytes, code) in [
+            (&br#"{"colour": "red"}"#[..], &["input_unknown"][..]),
+            (b"[]", BODY),
+            (b"nonsense", BODY),
+        ] {
+            refused(&fixture, &call, &path, Bad::json("a body", bytes, code)).await;
+        }
+        let (none, empty) = (
+            fixture.call(Method::GET, &path).begin().await,
+            fixture.call(Method::GET, &path).bytes("{}").begin().await,
+        );
+        assert_eq!(empty.status(), none.status(), "{path}");
     }
 }
 
@@ -249,6 +288,7 @@ async fn no_call_takes_a_parameter_that_is_none_of_its() {
     let fixture = Fixture::new().await;
     let ids = everything(&fixture).await;
     let before = fixture.tables().await;
+    let long = format!("{}=1", "x".repeat(15_900));
 
     for call in calls() {
         let Some(path) = filled(&call.path, &ids).filter(|path| path.starts_with("/v2/")) else {
@@ -265,6 +305,7 @@ async fn no_call_takes_a_parameter_that_is_none_of_its() {
         let mut bad = vec![
             ("colour=red", "parameter_unknown"),
             ("%00=%ff", "parameter_unknown"),
+            (&long, "parameter_unknown"),
         ];
         if has("limit") {
             let limits = [
@@ -380,11 +421,12 @@ async fn no_path_takes_an_id_that_is_none_or_another_method() {
         for method in [
             Method::TRACE,
             Method::CONNECT,
-            Method::from_bytes(b"BREW").unwrap(),
+            Method::from_bytes("BREW".repeat(1000).as_bytes()).unwrap(),
         ] {
             let answered = fixture.call(method.clone(), &path).send().await;
             assert_eq!(answered.status, 405, "{method} {path}");
             assert!(answered.headers.contains_key("allow"), "{method} {path}");
+            assert!(answered.bytes.len() < 1000, "{path}");
         }
     }
     assert_eq!(fixture.tables().await, before, "nothing was written");

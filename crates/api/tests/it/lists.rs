@@ -125,3 +125,36 @@ async fn filters_combine() {
         1
     );
 }
+
+#[tokio::test]
+async fn a_cursor_goes_on_with_its_filters_in_another_spelling() {
+    let fixture = Fixture::new().await;
+    for _ in 0..2 {
+        let id = fixture.run().await;
+        let cancel = fixture.call(Method::POST, &format!("/v2/task-runs/{id}/cancel"));
+        assert_eq!(cancel.send().await.status, 200);
+    }
+    for (first, then) in [
+        ("status=canceled", "status=cancelled"),
+        ("status=cancelled", "status=canceled"),
+        ("result=unknown", "outcome=unknown"),
+        ("outcome=unknown", "result=unknown"),
+        (
+            "created_after=2020-01-01T00:00:00Z",
+            "created_after=2020-01-01T00:00:00.000Z",
+        ),
+    ] {
+        let page = fixture.get(&format!("/v2/task-runs?limit=1&{first}")).await;
+        let cursor = page.body()["next_cursor"].clone();
+        let cursor = cursor.as_str().unwrap_or_else(|| panic!("{first}"));
+        for filters in ["", first, then] {
+            let path = format!("/v2/task-runs?limit=1&cursor={cursor}&{filters}");
+            let next = fixture.get(&path).await;
+            assert_eq!(next.status, 200, "{first}, then {filters}: {}", next.body());
+            assert_eq!(next.body()["data"].as_array().map(Vec::len), Some(1));
+        }
+        let path = format!("/v2/task-runs?limit=1&cursor={cursor}&status=queued");
+        let other = fixture.get(&path).await;
+        assert_eq!(other.error(), (400, "cursor_invalid".to_owned()));
+    }
+}

@@ -164,6 +164,12 @@ async fn a_request_that_hides_another_is_the_last_of_its_connection(#[case] rest
 #[case("GET\r\n\r\n", 400)]
 #[case("GET /v2/test HTTP/3.7\r\nHost: x\r\n\r\n", 400)]
 #[case("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400)]
+#[case::no_host("GET /openapi.json HTTP/1.1\r\n\r\n", 400)]
+#[case::no_name("GET /openapi.json HTTP/1.1\r\nHost: a b\r\n\r\n", 400)]
+#[case::a_path("GET /openapi.json HTTP/1.1\r\nHost: x/y\r\n\r\n", 400)]
+#[case::a_user("GET /openapi.json HTTP/1.1\r\nHost: x@y\r\n\r\n", 400)]
+#[case::two_hosts("GET /openapi.json HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400)]
+#[case::one_host_twice("GET /openapi.json HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n", 400)]
 #[tokio::test]
 async fn rubbish_is_refused(#[case] rubbish: &str, #[case] status: u16) {
     let fixture = Fixture::new().await;
@@ -177,4 +183,15 @@ async fn rubbish_is_refused(#[case] rubbish: &str, #[case] status: u16) {
         "{answer}"
     );
     assert!(!answer.contains("\r\n\r\nHTTP"), "{answer}");
+}
+
+/// HTTP/1.0 knows no host.
+#[tokio::test]
+async fn an_old_client_need_not_name_the_host() {
+    let fixture = Fixture::new().await;
+    let (address, _server) = served(&fixture).await;
+
+    let answer = sent(address, "GET /openapi.json HTTP/1.0\r\n\r\n").await;
+
+    assert!(answer.starts_with("HTTP/1.0 200"), "{answer}");
 }

@@ -166,6 +166,11 @@ async fn what_is_wrong_with_a_call_is_told_and_changes_nothing() {
             "errors.0.code",
         ),
         (
+            (&finish, failed(&"x".repeat(100_000))),
+            "input_invalid",
+            "errors.0.code",
+        ),
+        (
             ("leases/finish", json!({"finishes": []})),
             "input_invalid",
             "finishes",
@@ -179,6 +184,7 @@ async fn what_is_wrong_with_a_call_is_told_and_changes_nothing() {
         let answered = worker.post(path, body.clone()).await;
 
         assert_eq!(answered.error(), (400, code.to_owned()), "{path} {body}");
+        assert!(answered.bytes.len() < 5_000, "{path}");
         assert_eq!(
             answered.body()["errors"][0]["field"],
             field,

@@ -80,9 +80,11 @@ async fn contents_are_sealed_for_the_credential() {
 
 #[rstest]
 #[case::no_password(with(NewContents { password: None, ..secrets() }), ProblemKind::Missing, "auth_credentials.password")]
+#[case::a_blank_password(with(NewContents { password: Some(SecretString::from(" \u{a0}\t")), ..secrets() }), ProblemKind::Missing, "auth_credentials.password")]
 #[case::an_empty_user_name(with(NewContents { username: Some(String::new()), ..secrets() }), ProblemKind::Missing, "auth_credentials.username")]
 #[case::another_method(NewCredential { auth_method: Some("key".to_owned()), contents: NewContents::default(), ..login() }, ProblemKind::Invalid, "auth_method")]
 #[case::an_unknown_source(NewCredential { source_id: "src_unknown".to_owned(), ..login() }, ProblemKind::SourceInvalid, "source_id")]
+#[case::an_empty_source(NewCredential { source_id: " ".to_owned(), ..login() }, ProblemKind::Missing, "source_id")]
 #[case::no_base32(with(NewContents { totp_secret: Some(SecretString::from("0189018901890189")), ..secrets() }), ProblemKind::Invalid, "auth_credentials.totp_secret")]
 #[case::a_reserved_field(with(NewContents { source_fields: [("password".to_owned(), "x".to_owned())].into(), ..secrets() }), ProblemKind::Invalid, "auth_credentials.source_fields.password")]
 #[tokio::test]

@@ -126,6 +126,29 @@ fn what_a_caller_gives_is_told_wrong_in_every_place_up_to_a_hundred() {
 }
 
 #[test]
+fn what_is_long_is_told_by_its_beginning() {
+    let long = "x".repeat(10_000);
+    let (object, unknown) = (json!({&long: 1}), json!({"additionalProperties": false}));
+    for (schema, value) in [
+        (unknown, object.clone()),
+        (json!({"additionalProperties": {"type": "string"}}), object),
+        (json!({"required": [&long]}), json!({})),
+        (json!({"enum": [&long]}), json!(1)),
+        (json!({"const": &long}), json!(1)),
+        (json!({"pattern": &long}), json!("y")),
+    ] {
+        let output = Schemas::default().output_errors(organization_id(), &task(schema), &value);
+
+        let [error] = output.as_slice() else {
+            panic!("{output:?}");
+        };
+        let field = error.field.as_deref().unwrap_or_default();
+        assert!(error.message.len() < 300, "{}", error.message);
+        assert!(field.len() < 300, "{field}");
+    }
+}
+
+#[test]
 fn formats_only_annotate() {
     check(json!({"format": "date"}), &json!("no date"), &[]);
 }
