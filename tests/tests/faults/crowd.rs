@@ -1,5 +1,5 @@
-//! Runs of many people, of which half may be repeated and half may not, and what must have become of
-//! them.
+//! Runs of many people, of which half may be repeated and half may not, some with another in their
+//! session, and what must have become of them.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use anyhow::ensure;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use windlass_demo_site::{PASSWORD, User};
+use windlass_tests::client::text;
 use windlass_tests::{Calls, Client, World};
 
 use crate::chance::Chance;
@@ -16,6 +17,9 @@ use crate::person::Person;
 
 /// One run in so many is canceled by its caller.
 const CANCELED: usize = 20;
+
+/// Of so many people two have another run done in the session of their first, which is not canceled.
+const FOLLOWED: usize = 8;
 
 /// The website's log forgets its oldest visits beyond this.
 const VISITS_KEPT: usize = 20_000;
@@ -28,27 +32,31 @@ struct Started {
     user: User,
     is_repeated: bool,
     is_canceled: bool,
+    /// Whether it is done in another's session: it is lost with that, whatever its task says.
+    follows: bool,
 }
 
 impl Crowd {
     /// Starts one for each of these users of the website, for the server's own worker.
     pub(crate) async fn start(world: &World, users: Range<usize>) -> anyhow::Result<Self> {
-        Self::start_with(world, users, json!({})).await
+        Self::start_with(world, users, json!({}), false).await
     }
 
-    /// Starts one for each of these users of the website, for the workers of a pool.
+    /// Starts one for each of these users of the website, and a second in the session of some, for the
+    /// workers of a pool.
     pub(crate) async fn start_in(
         world: &World,
         users: Range<usize>,
         pool: &str,
     ) -> anyhow::Result<Self> {
-        Self::start_with(world, users, json!({"pool": pool})).await
+        Self::start_with(world, users, json!({"pool": pool}), true).await
     }
 
     async fn start_with(
         world: &World,
         users: Range<usize>,
         mut settings: Value,
+        with_followers: bool,
     ) -> anyhow::Result<Self> {
         let once = world.task(settings.clone()).await?;
         settings["max_attempts"] = json!(25);
@@ -59,12 +67,28 @@ impl Crowd {
             let credential_id = world.credential(&user, PASSWORD).await?;
             let is_repeated = number % 2 == 1;
             let task_id = if is_repeated { &repeated } else { &once };
+            let start = async |body| {
+                let path = format!("/v2/tasks/{task_id}/run");
+                world.client().post(&path, &body).await
+            };
+            let first = start(json!({"credential_id": credential_id})).await?;
             runs.push(Started {
-                run_id: world.run(task_id, &credential_id).await?,
-                user,
+                run_id: text(&first, "id")?.to_owned(),
+                user: user.clone(),
                 is_repeated,
                 is_canceled: number % CANCELED < 2,
+                follows: false,
             });
+            if with_followers && (2..4).contains(&(number % FOLLOWED)) {
+                let next = start(json!({"session_id": first["session_id"]})).await?;
+                runs.push(Started {
+                    run_id: text(&next, "id")?.to_owned(),
+                    user,
+                    is_repeated,
+                    is_canceled: false,
+                    follows: true,
+                });
+            }
         }
         Ok(Self(runs))
     }
@@ -102,15 +126,39 @@ impl Crowd {
 
     /// Of what may be repeated nine in ten complete, but for those that their caller canceled.
     pub(crate) async fn what_may_be_repeated_completes(&self, world: &World) -> anyhow::Result<()> {
-        let meant = self.0.iter().filter(|run| run.is_repeated);
+        let runs = self.0.iter();
+        let meant = runs.filter(|run| run.is_repeated && !run.follows);
         let (completed, all) = completed(world, meant).await?;
         ensure!(completed * 10 >= all * 9, "{completed} of {all} completed");
         Ok(())
     }
 
-    /// All complete, but for those that their caller canceled.
+    /// Some of what follows another in its session completes, and the rest was lost with the session.
+    pub(crate) async fn what_follows_completes_or_is_lost(
+        &self,
+        world: &World,
+    ) -> anyhow::Result<()> {
+        let followers = || self.0.iter().filter(|run| run.follows);
+        let (completed, _) = completed(world, followers()).await?;
+        ensure!(completed > 0, "no run that follows another completed");
+        for run in followers() {
+            let path = format!("/v2/task-runs/{}", run.run_id);
+            let shown = world.client().get(&path).await?;
+            let code = &shown["errors"][0]["code"];
+            ensure!(
+                shown["status"] == "completed"
+                    || *code == "session_lost"
+                    || *code == "session_failed",
+                "{shown}"
+            );
+        }
+        Ok(())
+    }
+
+    /// All complete, but for those that their caller canceled and those that follow others.
     pub(crate) async fn everything_completes(&self, world: &World) -> anyhow::Result<()> {
-        let (completed, all) = completed(world, self.0.iter()).await?;
+        let meant = self.0.iter().filter(|run| !run.follows);
+        let (completed, all) = completed(world, meant).await?;
         ensure!(completed == all, "{completed} of {all} completed");
         Ok(())
     }

@@ -96,6 +96,7 @@ async fn what_had_begun_is_repeated_only_where_it_may_be(
     println!("{kills} kills of {WORKERS} workers\n{counts:?}");
     for crowd in &crowds {
         crowd.what_may_be_repeated_completes(&world).await?;
+        crowd.what_follows_completes_or_is_lost(&world).await?;
         crowd.what_may_not_is_not(&world)?;
     }
     drop(up);

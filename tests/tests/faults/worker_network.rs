@@ -44,5 +44,6 @@ async fn a_bad_network_changes_no_end() -> anyhow::Result<()> {
         ensure!(worker.is_up()?, "a worker has ended by itself");
     }
     crowd.everything_completes(&world).await?;
+    crowd.what_follows_completes_or_is_lost(&world).await?;
     crowd.nothing_is_repeated(&world)
 }
