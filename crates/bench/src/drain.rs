@@ -24,9 +24,11 @@ const TARGET: &str = "≥ 20,000 runs/s";
 
 pub(crate) async fn measure(programs: &Programs, size: Size) -> anyhow::Result<Vec<Figure>> {
     let folder = tempfile::tempdir()?;
-    let server = Arc::new(Server::start(&programs.windlass, folder.path()).await?);
-    let runs = Runs::of_no_source(server, POOL).await?;
     let count = TIMES * size.runs;
+    let queue_cap = count.to_string();
+    let settings = [("WINDLASS_QUEUE_CAP", &*queue_cap)];
+    let server = Server::start_with(&programs.windlass, folder.path(), &settings).await?;
+    let runs = Runs::of_no_source(Arc::new(server), POOL).await?;
     // What is made once, such as compiled schemas and connections, is made here.
     drain(programs, &runs, count.div_ceil(10), 1).await?;
     let mut figures = Vec::new();
