@@ -10,7 +10,7 @@ use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 
 use crate::reach::{InProcess, Reach};
-use crate::task_tools::{TaskTool, TaskTools, task_tools};
+use crate::task_tools::{TaskTool, TaskTools, called, task_tools};
 use crate::tools::TOOLS;
 
 /// What an assistant is told when it comes.
@@ -108,7 +108,7 @@ impl ServerHandler for Assistant {
             Ok(of_tasks) => of_tasks,
             Err(refused) => return Ok((*refused).into()),
         };
-        match of_tasks.iter().find(|tool| tool.is_named(&request.name)) {
+        match called(&of_tasks, &request.name) {
             Some(tool) => Ok(tool.run(&reach, arguments).await.into()),
             None => Err(ErrorData::invalid_params(
                 format!("there is no tool named `{}`", request.name),

@@ -161,13 +161,14 @@ fn word(name: &str) -> String {
     }
 }
 
-impl TaskTool {
-    /// Whether an assistant that says this name means it. One that learned of it beside another of its
-    /// name goes on with that.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        name == self.name || name == self.marked
-    }
+/// The tool that an assistant means by this name. One that learned of it beside another of its name goes
+/// on with that name, unless it has become that of another.
+pub(crate) fn called<'tools>(tools: &'tools [TaskTool], name: &str) -> Option<&'tools TaskTool> {
+    let listed = tools.iter().find(|tool| tool.name == name);
+    listed.or_else(|| tools.iter().find(|tool| tool.marked == name))
+}
 
+impl TaskTool {
     /// What the assistant is told of it.
     pub(crate) fn definition(&self) -> rmcp::model::Tool {
         let what = match &self.task.prompt {
@@ -265,7 +266,7 @@ fn rebase(schema: &mut Value) {
 mod tests {
     use serde_json::json;
 
-    use super::{Task, TaskTool, TaskTools, named, rebase, word};
+    use super::{Task, TaskTool, TaskTools, called, named, rebase, word};
 
     fn task(id: &str, name: &str) -> Task {
         Task {
@@ -321,14 +322,22 @@ mod tests {
         let before = named(vec![task("task_a", "Invoice"), task("task_b", "Invoice")]);
         let after = named(vec![task("task_b", "Invoice")]);
 
-        let called = |name: &str| {
-            let mut meant = after.iter().filter(|tool| tool.is_named(name));
-            meant.next().map(|tool| tool.task.id.as_str())
-        };
-        assert_eq!(called(&before[0].name), None);
-        assert_eq!(called(&before[1].name), Some("task_b"));
+        let meant = |name: &str| called(&after, name).map(|tool| tool.task.id.as_str());
+        assert_eq!(meant(&before[0].name), None);
+        assert_eq!(meant(&before[1].name), Some("task_b"));
         assert_eq!(names(&after), [("task_b", "run_invoice")]);
-        assert!(!before.iter().any(|tool| tool.is_named("run_invoice")));
+        assert!(called(&before, "run_invoice").is_none());
+    }
+
+    #[test]
+    fn a_name_is_of_the_task_that_is_listed_by_it() {
+        let tools = named(vec![
+            task("task_a", "Invoice"),
+            task("task_b", "Invoice 440df6f8"),
+        ]);
+
+        let meant = called(&tools, "run_invoice_440df6f8");
+        assert_eq!(meant.map(|tool| tool.task.id.as_str()), Some("task_b"));
     }
 
     #[test]

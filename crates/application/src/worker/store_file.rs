@@ -78,8 +78,8 @@ impl Kept {
 
 impl StoreFile {
     /// Stores the content, then the file's row with an activity of the run. The same content twice
-    /// in a run is one file. Where the task keeps no files the content is not read; that is no
-    /// error, and an activity all the same. Waits for a store that cannot answer for a moment: the
+    /// in a run is one file. Where the task keeps no files the content is dropped; that is no error,
+    /// and an activity all the same. Waits for a store that cannot answer for a moment: the
     /// content comes once, so that the agent cannot repeat the call.
     ///
     /// What was taken out of it and breaks the task's schema has failed; the file is kept.
