@@ -21,6 +21,7 @@ import json
 import logging
 import os
 import random
+import secrets
 import signal
 import socket
 import threading
@@ -37,6 +38,12 @@ NEW_LEASE_SECONDS = 10
 # How soon a renewal that was not answered is made again.
 RENEWED_AGAIN_SECONDS = 1
 LONGEST_PAUSE_SECONDS = 15
+# Also where the server asks for more.
+LONGEST_RETRY_AFTER_SECONDS = 30
+# How soon a pause ends that is of no use any more.
+PAUSE_CHECKED_SECONDS = 0.2
+# What an agent has to stop in at the end of a drain.
+STOP_SECONDS = 5
 MOST_FILE_BYTES = 100 * 1024 * 1024
 MOST_SCREENSHOT_BYTES = 2 * 1024 * 1024
 KEPT_SESSIONS = 100
@@ -62,6 +69,8 @@ class Refused(Exception):
     def __init__(self, status, errors, retry_after=None):
         self.status, self.retry_after = status, retry_after
         self.codes = [error.get("code") for error in errors]
+        # The run is not this worker's any more.
+        self.is_lost = status == 404 or "lease_lost" in self.codes
         super().__init__("; ".join(error.get("message", "") for error in errors) or f"status {status}")
 
 
@@ -75,19 +84,22 @@ class Backoff:
     def __init__(self):
         self._attempt = 0
 
-    def after(self, error):
-        """Waits after this error, or raises it where the server would refuse the call again."""
+    def after(self, error, give_up):
+        """Waits after this error, until `give_up` says that it is of no use any more; or raises the error
+        where the server would refuse the call again."""
         retry_after = 0
         if isinstance(error, Refused):
             if error.status not in (408, 429) and error.status < 500:
                 raise error
-            retry_after = error.retry_after or 0
+            retry_after = min(error.retry_after or 0, LONGEST_RETRY_AFTER_SECONDS)
         # Jitter, so that workers that lost one server do not all come back in one moment.
         longest = min(LONGEST_PAUSE_SECONDS, 0.25 * 2**self._attempt)
         self._attempt += 1
         pause = max(retry_after, longest * random.uniform(0.5, 1))
         log.warning("the server does not answer, again in %.1f s: %s", pause, error)
-        time.sleep(pause)
+        again_at = time.monotonic() + pause
+        while not give_up() and (left := again_at - time.monotonic()) > 0:
+            time.sleep(min(left, PAUSE_CHECKED_SECONDS))
 
 
 class Server:
@@ -103,7 +115,7 @@ class Server:
         self._base = parts.path.rstrip("/") + "/v2/worker"
         self._key = key
 
-    def call(self, method, path, body=None, give_up=None, repeated=True, **options):
+    def call(self, method, path, body, give_up, repeated=True, **options):
         """Makes a call until it is answered: nearly all of the protocol's may be repeated. `give_up` says
         when no answer is of use any more."""
         backoff = Backoff()
@@ -111,11 +123,12 @@ class Server:
             try:
                 return self.once(method, path, body, **options)
             except (OSError, http.client.HTTPException, Refused) as error:
-                if give_up is not None and give_up():
+                if not give_up():
+                    if not repeated and not isinstance(error, Refused):
+                        raise Unanswered() from error
+                    backoff.after(error, give_up)
+                if give_up():
                     raise Stopped() from error
-                if not repeated and not isinstance(error, Refused):
-                    raise Unanswered() from error
-                backoff.after(error)
 
     def once(self, method, path, body=None, headers=None, wait=0, opened=None, timeout=ANSWER_SECONDS):
         """Makes a call once. `body` is JSON, or a function that opens the content that `headers` tell of."""
@@ -147,7 +160,7 @@ class Server:
         if response.status < 300 and answer:
             return answer
         after = response.headers.get("Retry-After", "")
-        raise Refused(response.status, answer.get("errors", []), int(after) if after.isdigit() else None)
+        raise Refused(response.status, answer.get("errors", []), int(after) if after.isdecimal() else None)
 
 
 class Run:
@@ -161,9 +174,13 @@ class Run:
         trace_parent = lease["run"].get("trace_parent")
         self._trace = {"traceparent": trace_parent} if trace_parent else {}
         self._expires = time.monotonic() + NEW_LEASE_SECONDS
-        # None while it goes on; else "canceled", "lost" or "released".
+        # None while it goes on; else "canceled", "lost", "released", or "due back": its thread gives it back.
         self._stopped = None
-        self._asks_with_checkpoint = False
+        # The attempt that waits for an answer and left a checkpoint, and the one that was refused to be given
+        # back, since its answer has come.
+        self._asks_with_checkpoint, self._not_given_back = None, None
+        # The connection that waits for an answer.
+        self._waiting = None
         self._lock = threading.Lock()
         # Set where a renewal is due at once, and where none is due any more.
         self._renew_now, self._held = threading.Event(), True
@@ -229,15 +246,16 @@ class Run:
         if checkpoint is not None:
             question["checkpoint"] = base64.b64encode(checkpoint).decode()
         self._said("POST", "/interaction", question)
-        self._asks_with_checkpoint = checkpoint is not None
+        if checkpoint is not None:
+            self._asks_with_checkpoint = self._attempt
         try:
             while True:
                 path = f"/interaction?epoch={self.epoch}&wait={WAIT_SECONDS}"
-                answer = self._said("GET", path, wait=WAIT_SECONDS)
+                answer = self._said("GET", path, wait=WAIT_SECONDS, opened=self._opened)
                 if answer["answer"] is not None:
                     return answer["answer"]
         finally:
-            self._asks_with_checkpoint = False
+            self._asks_with_checkpoint = None
 
     def withdraw(self):
         """Takes the question back, where the website went on by itself. From another thread than `ask`."""
@@ -256,6 +274,11 @@ class Run:
                    "Content-Length": str(length)}
         return self._said("POST", path, lambda: _opened(content), headers=headers)
 
+    def _opened(self, waiting):
+        self._waiting = waiting
+        # It may have been stopped before there was something to break off.
+        self.check()
+
     def _said(self, method, path, body=None, headers=None, **options):
         self.check()
         headers = {**(headers or {}), **self._trace}
@@ -263,7 +286,7 @@ class Run:
             answer = self._server.call(method, self._path + path, body, give_up=self._is_over,
                                        headers=headers, **options)
         except Refused as error:
-            if error.status == 404 or "lease_lost" in error.codes:
+            if error.is_lost:
                 self._stop("lost")
                 raise Stopped() from error
             raise
@@ -272,9 +295,12 @@ class Run:
         self.check()
         return answer
 
-    def _is_over(self):
+    def _has_expired(self):
         # By our own clock, and by lengths that the server told: clocks that differ do no harm.
-        if time.monotonic() > self._expires:
+        return time.monotonic() > self._expires
+
+    def _is_over(self):
+        if self._has_expired():
             self._stop("lost")
         return self._stopped is not None
 
@@ -283,6 +309,7 @@ class Run:
             if self._stopped is None:
                 self._stopped = why
                 log.info("%s is %s", self.id, why)
+                _break_off(self._waiting)
 
     def _renewed(self, lease_seconds):
         """Renews the lease while the run is held, from its first moment: a new one lives shortly."""
@@ -301,7 +328,7 @@ class Run:
         except (OSError, http.client.HTTPException) as error:
             log.warning("the lease of %s was not renewed: %s", self.id, error)
         except Refused as error:
-            if error.status == 404 or "lease_lost" in error.codes:
+            if error.is_lost:
                 self._stop("lost")
         else:
             self._expires = sent + lease_seconds
@@ -316,27 +343,38 @@ class Run:
         finish = {"epoch": self.epoch, **finish}
         try:
             # A canceled run's end is said, too; a lost one's is nobody's business any more.
-            said = self._server.call("POST", self._path + "/finish", finish,
-                                     give_up=lambda: time.monotonic() > self._expires)
+            said = self._server.call("POST", self._path + "/finish", finish, give_up=self._has_expired)
         except (Refused, Stopped) as error:
             log.warning("the end of %s was not taken: %s", self.id, error)
             return error
         log.info("%s is %s", self.id, said["status"])
         return None
 
-    def _released(self, asking):
-        """Gives it back. Answers whether it is nobody's now."""
-        body = {"epoch": self.epoch, "asking": True} if asking else {"epoch": self.epoch}
+    def _give_back(self):
+        """Gives it back: its agent must have left the website, since another may begin at once."""
         try:
-            said = self._server.call("POST", self._path + "/release", body, give_up=self._is_over)
+            said = self._server.call("POST", self._path + "/release", {"epoch": self.epoch},
+                                     give_up=self._has_expired)
         except (Refused, Stopped) as error:
             log.warning("%s was not given back: %s", self.id, error)
-            return False
-        # Asked for while it asks, it stays where the answer has just come.
-        given_back = not asking or said["status"] not in ("running", "interaction_required")
-        if given_back:
+        else:
+            log.info("%s is given back, and is %s", self.id, said["status"])
+
+    def _hand_over(self, deadline):
+        """Gives it back while it only asks: another worker asks again."""
+        attempt = self._asks_with_checkpoint
+        try:
+            self._server.call("POST", self._path + "/release", {"epoch": self.epoch, "asking": True},
+                              give_up=lambda: self._is_over() or time.monotonic() > deadline)
+        except Refused as error:
+            if error.is_lost:
+                self._stop("lost")
+            # Else `run_not_running`: the answer has just come, and the agent goes on with it.
+            self._not_given_back = attempt
+        except Stopped:
+            pass  # It is over by itself, or the drain is.
+        else:
             self._stop("released")
-        return given_back
 
 
 class Worker:
@@ -361,7 +399,9 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._leaving.set())
         try:
-            start = self._server.call("POST", "/workers", {"worker": self._name}, give_up=self._leaving.is_set)
+            # Made again with the same random text, the call is no start that takes over from the first.
+            call = {"worker": self._name, "start": secrets.token_hex(8)}
+            start = self._server.call("POST", "/workers", call, give_up=self._leaving.is_set)
         except Stopped:
             return
         self._incarnation, self._lease_seconds = start["incarnation"], start["lease_seconds"]
@@ -387,7 +427,7 @@ class Worker:
                 if is_outdated or self._leaving.is_set():
                     continue  # We broke it off.
                 try:
-                    backoff.after(error)
+                    backoff.after(error, self._leaving.is_set)
                 except Refused:
                     # The key was revoked, or another start of this name has taken over.
                     log.error("no runs are given to %s: %s", self._name, error)
@@ -398,14 +438,6 @@ class Worker:
 
     def _opened(self, waiting):
         self._waiting = waiting
-
-    def _break_off(self):
-        """Ends the lease call that is open. Whoever goes away from one is given no run."""
-        if self._waiting is not None:
-            try:
-                self._waiting.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # It is over by itself.
 
     def _take(self, leased):
         with self._lock:
@@ -423,7 +455,7 @@ class Worker:
                         other._stop("lost")
                 self._runs.append(run)
             if self._leaving.is_set():
-                run._released(asking=False)
+                run._give_back()
                 with self._lock:
                     self._runs.remove(run)
                 continue
@@ -436,6 +468,8 @@ class Worker:
         try:
             if self._has_its_session(run):
                 kept = self._finished(run)
+            elif run._stopped == "due back":
+                run._give_back()
         finally:
             with self._lock:
                 self._runs.remove(run)
@@ -447,7 +481,7 @@ class Worker:
             run._renew_now.set()
             if is_outdated:
                 # The open call asks for no run: there is room for one now.
-                self._break_off()
+                _break_off(self._waiting)
             self._evict()
 
     def _has_its_session(self, run):
@@ -469,6 +503,9 @@ class Worker:
         finish = self._played(run)
         if run._stopped in ("lost", "released"):
             return False
+        if finish is None:
+            run._give_back()
+            return False
         keeps = run.keep_session and not run._stopped
         finish["session"] = "keep" if keeps else "end"
         refused = run._ended(finish)
@@ -478,7 +515,7 @@ class Worker:
         return keeps and refused is None
 
     def _played(self, run):
-        """What becomes of the run, as the body of its finish."""
+        """What becomes of the run, as the body of its finish; None where it is to be given back."""
         log.info("%s is taken", run.id)
         try:
             finish = {"result": "success", "output": self._agent(run)}
@@ -486,6 +523,8 @@ class Worker:
                 finish["credential"] = "verified"
             return finish
         except Stopped:
+            if run._stopped == "due back":
+                return None
             failed = Failure("task", "task_failed", "The agent was told to stop.")
         except Failure as failure:
             failed = failure
@@ -524,22 +563,36 @@ class Worker:
         # No run is given any more. Whatever was given before that has been sent: let it arrive, then
         # end the call that still waits.
         time.sleep(0.2)
-        self._break_off()
+        _break_off(self._waiting)
         with self._lock:
-            while self._runs:
-                runs = [run for run in self._runs if not run._stopped]
-                is_over = time.monotonic() >= deadline
-                back = [run for run in runs if is_over or run._asks_with_checkpoint]
+            while self._runs and time.monotonic() < deadline:
+                asking = [run for run in self._runs if not run._stopped
+                          and run._asks_with_checkpoint not in (None, run._not_given_back)]
                 self._lock.release()
                 try:
-                    for run in back:
-                        run._released(asking=not is_over)
+                    for run in asking:
+                        run._hand_over(deadline)
                 finally:
                     self._lock.acquire()
-                if is_over:
-                    break
                 self._lock.wait(timeout=min(1, max(0, deadline - time.monotonic())))
+            for run in self._runs:
+                run._stop("due back")
+            self._lock.notify_all()
+            self._lock.wait_for(lambda: not self._runs, timeout=STOP_SECONDS)
+            for run in self._runs:
+                # Given back now, two agents would act in it: its lease runs out instead.
+                log.warning("%s is lost with this process: its agent did not stop", run.id)
         log.info("%s has left", self._name)
+
+
+def _break_off(waiting):
+    """Ends the call that waits on this connection, where there is one. Whoever goes away from a lease call is
+    given no run."""
+    if waiting is not None:
+        try:
+            waiting.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # It is over by itself.
 
 
 def _opened(content):

@@ -1,5 +1,6 @@
 """What `examples/worker-python/windlass_worker.py` does between its server and its agent, over a server
-that answers as the test says: leases that come before an end was heard, twice, or are not renewed."""
+that answers as the test says: leases that come before an end was heard, twice, or are not renewed, answers
+that are lost or put off, and a worker that leaves."""
 
 import json
 import queue
@@ -24,6 +25,13 @@ class Server:
         self.finishes_wait.set()
         self.renewals_hang = set()
         self.lease_seconds = lease_seconds
+        # What a start of a worker is answered first: None for nothing at all, or what `Retry-After` says.
+        self.starts_fail = []
+        self.starts = []
+        # Of a question, its answer is under way.
+        self.is_answered = False
+        # Called when a run comes back.
+        self.at_release = lambda run_id: None
         self._changed = threading.Condition()
         self._closed = threading.Event()
         server = self
@@ -32,9 +40,22 @@ class Server:
             def do_POST(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length) or b"{}")
-                answer = json.dumps(server._answer(self.path, body)).encode()
+                self.answer(*server._answer(self.path, body))
+
+            def do_GET(self):
+                server._told("answer", self.path, {})
+                # The person takes their time.
+                server._closed.wait()
+                self.answer(200, {"answer": None, "cancel": False})
+
+            def answer(self, status, body, headers=()):
+                if status is None:
+                    return
+                answer = json.dumps(body).encode()
                 try:
-                    self.send_response(200)
+                    self.send_response(status)
+                    for name, value in headers:
+                        self.send_header(name, value)
                     self.send_header("Content-Length", str(len(answer)))
                     self.end_headers()
                     self.wfile.write(answer)
@@ -49,24 +70,43 @@ class Server:
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
+    def _told(self, what, run_id, body):
+        with self._changed:
+            self.calls.append((what, run_id, body))
+            self._changed.notify_all()
+
     def _answer(self, path, body):
+        """Answers status, body and headers; None for the status where the answer is lost."""
         parts = path.removeprefix("/v2/worker/").split("/")
         what = parts[-1]
-        with self._changed:
-            self.calls.append((what, parts[1] if len(parts) > 2 else None, body))
-            self._changed.notify_all()
+        if what == "release":
+            self.at_release(parts[1])
+        self._told(what, parts[1] if len(parts) > 2 else None, body)
         if what == "workers":
-            return {"incarnation": 1, "lost_leases": 0, "lease_seconds": self.lease_seconds}
+            return self._started(body)
         if what == "leases":
-            return self._leased(body)
+            return 200, self._leased(body)
         if what == "renew":
             if parts[1] in self.renewals_hang:
                 self._closed.wait()
-            return {"lease_expires_at": "2026-01-05T10:00:00Z", "cancel": False}
+            return 200, {"lease_expires_at": "2026-01-05T10:00:00Z", "cancel": False}
         if what == "finish":
             self.finishes_wait.wait()
-            return {"run_id": parts[1], "status": "completed"}
-        return {"status": "queued"}
+            return 200, {"run_id": parts[1], "status": "completed"}
+        if what == "release" and body.get("asking") and self.is_answered:
+            return 409, {"errors": [{"type": "request", "code": "run_not_running", "message": "It asks nobody."}]}
+        return 200, {"status": "queued"}
+
+    def _started(self, body):
+        if self.starts_fail:
+            retry_after = self.starts_fail.pop(0)
+            if retry_after is not None:
+                return 503, {}, [("Retry-After", str(retry_after))]
+            self.starts.append(body.get("start"))
+            return None, {}
+        if body.get("start") is None or body["start"] not in self.starts:
+            self.starts.append(body.get("start"))
+        return 200, {"incarnation": len(self.starts), "lost_leases": 0, "lease_seconds": self.lease_seconds}
 
     def _leased(self, body):
         leases = []
@@ -103,7 +143,7 @@ def lease(run_id, session_id="sess_1", resumed=False, epoch=1):
 
 
 class Agent:
-    """Keeps each session, and goes on until it is let or told to stop."""
+    """Keeps each session, and goes on until it is let or told to stop; some do not hear it."""
 
     def __init__(self, lets_at_once=True):
         self.lets = threading.Event()
@@ -111,15 +151,20 @@ class Agent:
             self.lets.set()
         # Of each run its epoch, and what it found of its session.
         self.found, self.stopped = [], []
-        self.at_work, self.most_at_work = 0, 0
+        self.at_work, self.most_at_work = [], 0
+        self.deaf, self.asks = set(), False
         self._lock = threading.Lock()
 
     def __call__(self, run):
         with self._lock:
             self.found.append((run.id, run.epoch, run.session))
-            self.at_work += 1
-            self.most_at_work = max(self.most_at_work, self.at_work)
+            self.at_work.append(run.id)
+            self.most_at_work = max(self.most_at_work, len(self.at_work))
         try:
+            if run.id in self.deaf:
+                self.lets.wait()
+            if self.asks:
+                run.ask("approval", "Pay?", checkpoint=b"page 3")
             while not self.lets.wait(0.02):
                 run.check()
         except windlass_worker.Stopped:
@@ -129,28 +174,37 @@ class Agent:
             raise
         finally:
             with self._lock:
-                self.at_work -= 1
+                self.at_work.remove(run.id)
         run.session, run.keep_session = f"left by {run.id}", True
         return {}
 
 
 class WorkerTest(unittest.TestCase):
-    def start(self, server, agent):
+    def start(self, server, agent, drain_seconds=1):
+        """Answers what has the worker leave, and returns once it has left."""
         self.addCleanup(server.close)
         # A test is not in the main thread of its worker.
         windlass_worker.signal.signal = lambda *_: None
-        worker = windlass_worker.Worker(server.url, "sk_test", "test", agent, drain_seconds=1)
+        worker = windlass_worker.Worker(server.url, "sk_test", "test", agent, drain_seconds=drain_seconds)
         serving = threading.Thread(target=worker.serve, daemon=True)
         serving.start()
 
-        def stop():
+        def leave():
             worker._leaving.set()
-            agent.lets.set()
-            server.finishes_wait.set()
             serving.join(PATIENCE_SECONDS)
             self.assertFalse(serving.is_alive())
 
+        def stop():
+            agent.lets.set()
+            server.finishes_wait.set()
+            leave()
+
         self.addCleanup(stop)
+        return leave
+
+    def set(self, name, value):
+        self.addCleanup(setattr, windlass_worker, name, getattr(windlass_worker, name))
+        setattr(windlass_worker, name, value)
 
     def test_a_run_that_is_leased_while_the_finish_is_under_way_finds_what_its_session_has(self):
         server, agent = Server(), Agent()
@@ -186,8 +240,7 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(server.count("finish", epoch=1), 0)
 
     def test_a_renewal_that_hangs_keeps_no_other_lease_from_being_renewed(self):
-        self.addCleanup(setattr, windlass_worker, "NEW_LEASE_SECONDS", windlass_worker.NEW_LEASE_SECONDS)
-        windlass_worker.NEW_LEASE_SECONDS = 2
+        self.set("NEW_LEASE_SECONDS", 2)
         server, agent = Server(lease_seconds=2), Agent(lets_at_once=False)
         server.renewals_hang.add("run_1")
         self.start(server, agent)
@@ -201,6 +254,72 @@ class WorkerTest(unittest.TestCase):
         agent.lets.set()
         server.told(lambda _: server.count("finish", "run_2") == 1)
         self.assertEqual(server.count("finish", "run_1"), 0)
+
+    def test_at_the_end_of_a_drain_only_a_run_whose_agent_has_stopped_is_given_back(self):
+        self.set("STOP_SECONDS", 2)
+        server, agent = Server(), Agent(lets_at_once=False)
+        agent.deaf.add("run_1")
+        back = []
+        server.at_release = lambda run_id: back.append((run_id, run_id in agent.at_work))
+        leave = self.start(server, agent)
+        for number in (1, 2):
+            server.leases.put(lease(f"run_{number}", f"sess_{number}"))
+        # It waits for its session, and has no agent yet.
+        server.leases.put(lease("run_3", "sess_1"))
+        for number in (1, 2, 3):
+            server.told(lambda _: server.count("renew", f"run_{number}") == 1)
+
+        leave()
+
+        self.assertEqual(sorted(back), [("run_2", False), ("run_3", False)])
+        self.assertEqual(agent.at_work, ["run_1"])
+
+    def test_a_run_whose_answer_has_just_come_is_not_handed_over(self):
+        server, agent = Server(), Agent(lets_at_once=False)
+        agent.asks, server.is_answered = True, True
+        # Long enough to say it again and again.
+        leave = self.start(server, agent, drain_seconds=3)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("answer") == 1)
+
+        leave()
+
+        # Once while it asks; then the time is over, and it does not wait for the person any longer.
+        given_back = [body for what, _, body in server.calls if what == "release"]
+        self.assertEqual(given_back, [{"epoch": 1, "asking": True}, {"epoch": 1}])
+        self.assertEqual(agent.at_work, [])
+
+    def test_a_start_whose_answer_is_lost_is_the_same_start_when_it_is_said_again(self):
+        server, agent = Server(), Agent()
+        server.starts_fail = [None]
+        self.start(server, agent)
+
+        server.told(lambda _: server.count("leases") == 1)
+
+        calls = [body for what, _, body in server.calls if what == "leases"]
+        self.assertEqual(calls[0]["incarnation"], 1)
+        self.assertEqual(server.count("workers"), 2)
+
+    def test_a_worker_leaves_while_it_waits_for_a_server_that_wants_to_be_left_alone(self):
+        self.set("LONGEST_RETRY_AFTER_SECONDS", 3600)
+        server, agent = Server(), Agent()
+        server.starts_fail = [3600]
+        leave = self.start(server, agent)
+        server.told(lambda _: server.count("workers") == 1)
+
+        leave()
+
+        self.assertEqual(server.count("workers"), 1)
+
+    def test_no_server_is_left_alone_for_as_long_as_it_likes(self):
+        self.set("LONGEST_RETRY_AFTER_SECONDS", 0.1)
+        server, agent = Server(), Agent()
+        server.starts_fail = [3600]
+        self.start(server, agent)
+
+        server.told(lambda _: server.count("leases") == 1)
+
+        self.assertEqual(server.count("workers"), 2)
 
 
 if __name__ == "__main__":
