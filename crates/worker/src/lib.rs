@@ -50,10 +50,21 @@ pub mod worker;
 pub use agent::{Agent, Outcome, RunFailure};
 pub use context::{RunContext, Stopped};
 #[cfg(feature = "http")]
-pub use http::HttpProtocol;
-pub use lease::{LeasedRun, Login, OpenedCredential};
-pub use protocol::{Protocol, ProtocolError};
-pub use windlass_domain::file::Extraction;
-pub use windlass_domain::id::SessionId;
-pub use windlass_domain::run::{AfterRun, CredentialReport, ErrorCode, Field, RunError};
+pub use http::{HttpProtocol, NoServer};
+pub use lease::{FileExtraction, LeasedRun, LeasedSource, LeasedTask, Login, OpenedCredential};
+pub use protocol::{
+    CapturedFile, CapturedScreenshot, LeaseKey, Protocol, ProtocolError, Registration,
+};
+pub use windlass_domain::Timestamp;
+pub use windlass_domain::file::{Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES};
+pub use windlass_domain::id::{
+    CredentialId, MalformedId, RunId, SessionId, SourceId, StorageId, TaskId,
+};
+pub use windlass_domain::pool::{NotAPool, Pool};
+pub use windlass_domain::run::{
+    AfterRun, CredentialReport, Epoch, ErrorCode, ErrorType, Field, FieldOption, RunError, Status,
+};
+pub use windlass_domain::task::{
+    Concurrency, Engine, Priority, Review, SourceRequirement, TaskSettings,
+};
 pub use worker::{Worker, WorkerError};

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use futures_util::TryStreamExt;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
-use windlass_worker::protocol::CapturedFile;
 use windlass_worker::{
-    Agent, ErrorCode, Extraction, HttpProtocol, Outcome, RunContext, RunError, RunFailure, Worker,
+    Agent, CapturedFile, ErrorCode, Extraction, HttpProtocol, Outcome, RunContext, RunError,
+    RunFailure, Worker,
 };
 
 /// How long a website may take for its page.

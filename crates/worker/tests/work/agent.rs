@@ -6,9 +6,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use serde_json::json;
 use tokio::sync::Semaphore;
-use windlass_domain::id::SessionId;
-use windlass_domain::run::AfterRun;
-use windlass_worker::{Agent, Outcome, RunContext, RunFailure, Stopped};
+use windlass_worker::{AfterRun, Agent, Outcome, RunContext, RunFailure, SessionId, Stopped};
 
 /// What an agent does with a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
