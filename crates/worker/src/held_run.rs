@@ -26,6 +26,8 @@ const NEW_LEASE: Duration = Duration::from_secs(10);
 pub(crate) struct HeldRun {
     start: Arc<Start>,
     lease: LeaseKey,
+    /// When the answer came that it was leased with.
+    leased_at: Instant,
     session_id: SessionId,
     turns: Turns,
     canceled: CancellationToken,
@@ -64,13 +66,16 @@ impl Reins {
 
 impl HeldRun {
     /// A lease of this run, whose session has these turns.
-    pub(crate) fn new(start: Arc<Start>, run: &LeasedRun, turns: Turns) -> Self {
+    pub(crate) fn new(
+        start: Arc<Start>,
+        run: &LeasedRun,
+        leased_at: Instant,
+        turns: Turns,
+    ) -> Self {
         Self {
             start,
-            lease: LeaseKey {
-                run_id: run.run_id,
-                epoch: run.epoch,
-            },
+            lease: run.lease(),
+            leased_at,
             session_id: run.session_id,
             turns,
             canceled: CancellationToken::new(),
@@ -92,7 +97,12 @@ impl HeldRun {
 
     /// Until the run is no longer this worker's.
     pub(crate) async fn hold(self, run: LeasedRun) {
-        let mut turn = pin!(self.take_turn(run));
+        self.renew_during(self.take_turn(run)).await;
+        self.start.protocol.forget(self.lease);
+    }
+
+    async fn renew_during(&self, turn: impl Future<Output = ()>) {
+        let mut turn = pin!(turn);
         tokio::select! {
             biased;
             () = &mut turn => {}
@@ -142,10 +152,11 @@ impl HeldRun {
     /// Renews the lease at a third of its life. Returns once it is lost.
     async fn renew(&self) {
         let (lease, length) = (self.lease, self.start.lease_length);
-        let mut lives_until = Instant::now() + length.min(NEW_LEASE);
+        let first = length.min(NEW_LEASE);
+        let mut lives_until = self.leased_at + first;
         let mut backoff = Backoff::default();
         // A new lease lives shortly; a run that is over sooner has no need of a renewal.
-        let mut wait = length.min(NEW_LEASE) / 3;
+        let mut wait = (self.leased_at + first / 3).saturating_duration_since(Instant::now());
         loop {
             tokio::select! {
                 () = self.lost.cancelled() => return,

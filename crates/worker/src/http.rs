@@ -100,7 +100,7 @@ impl HttpProtocol {
         let body = EpochBody {
             epoch: lease.epoch.0,
         };
-        let request = self.server.of_run(Method::POST, lease.run_id, call);
+        let request = self.server.of_run(Method::POST, lease, call);
         request.json(&body)
     }
 
@@ -112,7 +112,7 @@ impl HttpProtocol {
         file_name: &str,
         file_type: &str,
     ) -> RequestBuilder {
-        let request = self.server.of_run(Method::POST, lease.run_id, call);
+        let request = self.server.of_run(Method::POST, lease, call);
         let request = Server::waiting(request, SENDING)
             .header(EPOCH, lease.epoch.0)
             .header(FILE_NAME, header(file_name));
@@ -123,9 +123,9 @@ impl HttpProtocol {
         }
     }
 
-    fn over<T>(&self, run_id: RunId, said: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
+    fn over<T>(&self, lease: LeaseKey, said: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
         if matches!(said, Ok(_) | Err(ProtocolError::LeaseLost)) {
-            self.server.traces.end(run_id);
+            self.server.traces.end(lease);
         }
         said
     }
@@ -173,7 +173,7 @@ impl Protocol for HttpProtocol {
             match leased_run(lease) {
                 Ok(run) => {
                     if let Some(trace_parent) = &run.trace_parent {
-                        self.server.traces.begin(run.run_id, trace_parent);
+                        self.server.traces.begin(run.lease(), trace_parent);
                     }
                     runs.push(run);
                 }
@@ -195,7 +195,7 @@ impl Protocol for HttpProtocol {
     async fn renew(&self, lease: LeaseKey) -> Result<Renewal, ProtocolError> {
         let renewed: Result<RenewalBody, _> = answered(self.of(lease, "renew")).await;
         if let Err(ProtocolError::LeaseLost) = renewed {
-            self.server.traces.end(lease.run_id);
+            self.server.traces.end(lease);
         }
         let renewed = renewed?;
         let lease_expires_at = Timestamp::parse(&renewed.lease_expires_at);
@@ -225,7 +225,7 @@ impl Protocol for HttpProtocol {
             step: None,
             entries: Some(entries(progress)),
         };
-        let request = self.server.of_run(Method::POST, lease.run_id, "progress");
+        let request = self.server.of_run(Method::POST, lease, "progress");
         // Lines that come twice are shown twice.
         let heard: HeardBody = answered_once(request.json(&body)).await?;
         Ok(Heard {
@@ -303,9 +303,7 @@ impl Protocol for HttpProtocol {
             fields: Some(question.fields.into_iter().map(asked).collect()),
             checkpoint: checkpoint.map(|bytes| STANDARD.encode(bytes.expose_secret())),
         };
-        let request = self
-            .server
-            .of_run(Method::POST, lease.run_id, "interaction");
+        let request = self.server.of_run(Method::POST, lease, "interaction");
         heard(request.json(&body)).await
     }
 
@@ -317,7 +315,7 @@ impl Protocol for HttpProtocol {
         let wait = wait.min(MAX_WAIT);
         let (epoch, seconds) = (lease.epoch.0, wait.as_secs());
         let call = format!("interaction?epoch={epoch}&wait={seconds}");
-        let request = self.server.of_run(Method::GET, lease.run_id, &call);
+        let request = self.server.of_run(Method::GET, lease, &call);
         let told: AnswerBody = answered(Server::waiting(request, wait)).await?;
         let answers = told.answer.map(|answers| {
             let secret = answers
@@ -333,14 +331,14 @@ impl Protocol for HttpProtocol {
 
     async fn finish(&self, lease: LeaseKey, finish: FinishReport) -> Result<Status, ProtocolError> {
         let mut finish = finished(lease, finish);
-        finish.trace_parent = self.server.traces.of(lease.run_id);
+        finish.trace_parent = self.server.traces.of(lease);
         let said = self.finishes.say(lease, finish).await;
-        self.over(lease.run_id, said)
+        self.over(lease, said)
     }
 
     async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
         let released: Result<RunEndedBody, _> = answered(self.of(lease, "release")).await;
-        status(&self.over(lease.run_id, released)?.status)
+        status(&self.over(lease, released)?.status)
     }
 
     async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
@@ -348,9 +346,9 @@ impl Protocol for HttpProtocol {
             epoch: lease.epoch.0,
             asking: Some(true),
         };
-        let request = self.server.of_run(Method::POST, lease.run_id, "release");
+        let request = self.server.of_run(Method::POST, lease, "release");
         let released: Result<RunEndedBody, _> = answered(request.json(&body)).await;
-        status(&self.over(lease.run_id, released)?.status)
+        status(&self.over(lease, released)?.status)
     }
 
     async fn evict(
@@ -377,6 +375,10 @@ impl Protocol for HttpProtocol {
         let request = self.server.request(Method::POST, &path).json(&body);
         let _drained: WorkerDrainedBody = answered(request).await?;
         Ok(())
+    }
+
+    fn forget(&self, lease: LeaseKey) {
+        self.server.traces.end(lease);
     }
 }
 
@@ -468,8 +470,9 @@ fn header(text: &str) -> String {
     utf8_percent_encode(text, HEADER).to_string()
 }
 
+/// Said again it would be the same.
 fn misread(error: &NotUnderstood) -> ProtocolError {
-    ProtocolError::Unavailable {
+    ProtocolError::Refused {
         message: format!("its answer: {error}"),
     }
 }

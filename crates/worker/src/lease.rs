@@ -10,6 +10,8 @@ use windlass_domain::id::{CredentialId, RunId, SessionId, SourceId, TaskId};
 use windlass_domain::run::Epoch;
 use windlass_domain::task::TaskSettings;
 
+use crate::protocol::LeaseKey;
+
 /// A run that this worker holds.
 #[derive(Clone)]
 pub struct LeasedRun {
@@ -40,6 +42,16 @@ pub struct LeasedRun {
     pub lease_expires_at: Timestamp,
     /// The trace that the run's start was a part of, as a `traceparent` header has it.
     pub trace_parent: Option<String>,
+}
+
+impl LeasedRun {
+    /// Which lease this is.
+    pub fn lease(&self) -> LeaseKey {
+        LeaseKey {
+            run_id: self.run_id,
+            epoch: self.epoch,
+        }
+    }
 }
 
 /// A task as its runs see it: the version that the run started with.

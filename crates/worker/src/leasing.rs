@@ -17,7 +17,7 @@ use windlass_domain::id::SessionId;
 use crate::backoff::Backoff;
 use crate::held_run::{HeldRun, Reins};
 use crate::lease::LeasedRun;
-use crate::protocol::{LeaseKey, LeaseRequest, Leases, ProtocolError};
+use crate::protocol::{LeaseRequest, Leases, ProtocolError};
 use crate::start::Start;
 use crate::turns::{Left, Turns};
 use crate::worker::{Worker, WorkerError};
@@ -56,7 +56,22 @@ const MOST_WANTED: usize = 8;
 
 /// A task of its own: it may be in the middle of a lease while this worker waits for something else
 /// that the server can only do after it.
-type Poll = AbortOnDropHandle<Result<Leases, ProtocolError>>;
+type Poll = AbortOnDropHandle<Result<Answered, ProtocolError>>;
+
+/// What a poll brought, and when: new leases live from then on, whenever it is heard.
+struct Answered {
+    leases: Leases,
+    at: Instant,
+}
+
+impl Answered {
+    fn now(leases: Leases) -> Self {
+        Self {
+            leases,
+            at: Instant::now(),
+        }
+    }
+}
 
 /// A session that runs of this worker are in.
 struct InUse {
@@ -118,17 +133,17 @@ impl<'worker> Leasing<'worker> {
                         // A poll that may lease is never dropped: its runs would wait for their
                         // leases to be lost.
                         if is_full {
-                            break Ok(Leases::default());
+                            break Ok(Answered::now(Leases::default()));
                         }
                     }
                     answer = &mut poll => break answer.unwrap_or_else(|error| broke_off(&error)),
                 }
             };
             match answer {
-                Ok(leases) => {
+                Ok(answered) => {
                     backoff = Backoff::default();
-                    let is_fruitless = leases.runs.is_empty() && !is_full;
-                    self.hear(leases).await;
+                    let is_fruitless = answered.leases.runs.is_empty() && !is_full;
+                    self.hear(answered).await;
                     let spent = asked_at.elapsed();
                     pause = if is_fruitless && spent < LEAST_PAUSE {
                         LEAST_PAUSE
@@ -203,25 +218,26 @@ impl<'worker> Leasing<'worker> {
         let protocol = Arc::clone(&self.start.protocol);
         AbortOnDropHandle::new(tokio::spawn(async move {
             sleep(pause).await;
-            protocol.lease(request).await
+            protocol.lease(request).await.map(Answered::now)
         }))
     }
 
-    async fn hear(&mut self, leases: Leases) {
+    async fn hear(&mut self, Answered { leases, at }: Answered) {
         for reins in self.held.values_mut() {
             if leases.stopping.contains(&reins.run_id) {
                 reins.renew_now();
             }
+        }
+        // Before an agent may take its time with a session: new leases live shortly.
+        let free = self.free();
+        for run in leases.runs.into_iter().take(free) {
+            self.take(run, at);
         }
         for session_id in leases.ended_sessions {
             // That of a run which is held ends with its task.
             if self.leave(session_id) {
                 self.start.end_session(session_id).await;
             }
-        }
-        let free = self.free();
-        for run in leases.runs.into_iter().take(free) {
-            self.take(run);
         }
     }
 
@@ -231,7 +247,7 @@ impl<'worker> Leasing<'worker> {
         place.and_then(|place| self.idle.remove(place)).is_some()
     }
 
-    fn take(&mut self, run: LeasedRun) {
+    fn take(&mut self, run: LeasedRun, leased_at: Instant) {
         info!(
             run.id = %run.run_id, session.id = %run.session_id, lease.epoch = %run.epoch,
             "run {} is leased", run.run_id
@@ -240,7 +256,8 @@ impl<'worker> Leasing<'worker> {
         let span = info_span!(
             "run", run.id = %run.run_id, lease.epoch = %run.epoch, trace.parent = run.trace_parent
         );
-        let held = HeldRun::new(Arc::clone(&self.start), &run, self.turns(&run));
+        let turns = self.turns(&run);
+        let held = HeldRun::new(Arc::clone(&self.start), &run, leased_at, turns);
         let reins = held.reins();
         let task = self.tasks.spawn(held.hold(run).instrument(span));
         self.held.insert(task.id(), reins);
@@ -396,7 +413,7 @@ impl<'worker> Leasing<'worker> {
     }
 }
 
-fn broke_off(error: &JoinError) -> Result<Leases, ProtocolError> {
+fn broke_off(error: &JoinError) -> Result<Answered, ProtocolError> {
     Err(ProtocolError::Unavailable {
         message: format!("the poll broke off: {error}"),
     })
@@ -431,21 +448,20 @@ async fn say_drain(worker: &Worker, start: &Start) -> bool {
     false
 }
 
-/// What the last poll leased has not begun, so it costs nothing to give it back.
+/// What the last poll leased has not begun: given back it waits in its queue again, and only a run in
+/// the session of an earlier one fails, as that session does where this worker leaves.
 async fn give_back_last(start: Arc<Start>, last_poll: Option<Poll>) {
     let Some(poll) = last_poll else {
         return;
     };
-    let Ok(Ok(Ok(leases))) = timeout(LAST_POLL, poll).await else {
+    let Ok(Ok(Ok(answered))) = timeout(LAST_POLL, poll).await else {
         return;
     };
-    for run in leases.runs {
-        let lease = LeaseKey {
-            run_id: run.run_id,
-            epoch: run.epoch,
-        };
+    for run in answered.leases.runs {
+        let lease = run.lease();
         if let Err(error) = start.protocol.release(lease).await {
             warn!(run.id = %run.run_id, "run {} was not given back: {error}", run.run_id);
         }
+        start.protocol.forget(lease);
     }
 }

@@ -112,10 +112,16 @@ pub trait Protocol: Send + Sync {
     /// # Errors
     /// [`ProtocolError::LeaseLost`] where a newer start of the worker has taken its place.
     async fn drain(&self, worker: &str, incarnation: u32) -> Result<(), ProtocolError>;
+
+    /// Nothing more is said of this lease, whether the server has heard its end or not: what is known
+    /// of it here can go. No call.
+    fn forget(&self, lease: LeaseKey) {
+        let _ = lease;
+    }
 }
 
 /// Which lease a call speaks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LeaseKey {
     /// The run.
     pub run_id: RunId,

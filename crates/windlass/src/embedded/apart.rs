@@ -180,4 +180,8 @@ impl Protocol for OnServer {
         self.call(|it| async move { it.drain(&worker, incarnation).await })
             .await
     }
+
+    fn forget(&self, lease: LeaseKey) {
+        self.protocol.forget(lease);
+    }
 }

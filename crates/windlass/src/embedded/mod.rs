@@ -4,7 +4,7 @@ mod answers;
 mod apart;
 mod lease;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use windlass_application::worker::{
     LeaseCall, LeaseWish, Question as QuestionToAsk, WorkerCalls,
 };
 use windlass_application::{Actor, Application, CallError, OrganizationContext};
-use windlass_domain::id::{OrganizationId, RequestId, RunId, SessionId};
+use windlass_domain::id::{OrganizationId, RequestId, SessionId};
 use windlass_domain::run::{Holder, Status};
 use windlass_worker::protocol::{
     Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
@@ -55,8 +55,8 @@ struct InProcess {
     holder: Mutex<Option<Holder>>,
     /// The worker drops a poll that it no longer waits for.
     never: CancellationToken,
-    /// What is known of each held run: a worker's calls name the run alone.
-    held: Mutex<HashMap<RunId, Held>>,
+    /// What is known of each held run: a worker's calls name its lease alone.
+    held: Mutex<BTreeMap<LeaseKey, Held>>,
 }
 
 /// What is known of a held run.
@@ -74,7 +74,7 @@ impl InProcess {
         self.holder.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<RunId, Held>> {
+    fn held(&self) -> MutexGuard<'_, BTreeMap<LeaseKey, Held>> {
         // Each change is one insert or remove.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,7 +90,7 @@ impl InProcess {
 
     async fn call(&self, lease: LeaseKey) -> Result<LeaseCall, ProtocolError> {
         self.registered()?;
-        let known = self.held().get(&lease.run_id).cloned();
+        let known = self.held().get(&lease).cloned();
         let held = match known {
             Some(held) => held,
             // It ended, and its end is said again.
@@ -118,7 +118,7 @@ impl InProcess {
         done.map_err(|error| {
             let answer = of_call(error);
             if matches!(answer, ProtocolError::LeaseLost) {
-                self.held().remove(&lease.run_id);
+                self.held().remove(&lease);
             }
             answer
         })
@@ -162,16 +162,17 @@ impl Protocol for InProcess {
         let leased = self.calls.lease_runs.execute(&wish, &self.never).await;
         let leased = leased.map_err(of_call)?;
         let mut held = self.held();
-        for opened in &leased.runs {
-            let run = &opened.leased.run;
+        let runs = leased.runs.into_iter().filter_map(|opened| {
             let known = Held {
-                owner: run.organization_id,
+                owner: opened.leased.run.organization_id,
                 trace_parent: opened.leased.trace_parent.clone(),
             };
-            held.insert(run.id, known);
-        }
+            let run = lease::run(opened)?;
+            held.insert(run.lease(), known);
+            Some(run)
+        });
         Ok(Leases {
-            runs: leased.runs.into_iter().filter_map(lease::run).collect(),
+            runs: runs.collect(),
             ended_sessions: leased.ended_sessions,
             stopping: leased.stopping,
         })
@@ -297,7 +298,7 @@ impl Protocol for InProcess {
         let finish_run = &self.calls.finish_run;
         let status = finish_run.with_progress(&call, report, lines).await;
         let status = self.heard(lease, status)?;
-        self.held().remove(&lease.run_id);
+        self.held().remove(&lease);
         Ok(status)
     }
 
@@ -305,7 +306,7 @@ impl Protocol for InProcess {
         let call = self.call(lease).await?;
         let status = self.calls.release_run.execute(&call).await;
         let status = self.heard(lease, status)?;
-        self.held().remove(&lease.run_id);
+        self.held().remove(&lease);
         Ok(status)
     }
 
@@ -313,7 +314,7 @@ impl Protocol for InProcess {
         let call = self.call(lease).await?;
         let status = self.calls.release_run.while_asking(&call).await;
         let status = self.heard(lease, status)?;
-        self.held().remove(&lease.run_id);
+        self.held().remove(&lease);
         Ok(status)
     }
 
@@ -346,6 +347,10 @@ impl Protocol for InProcess {
         }
         let drained = self.calls.drain_worker.execute(holder).await;
         drained.map(|_| ()).map_err(of_call)
+    }
+
+    fn forget(&self, lease: LeaseKey) {
+        self.held().remove(&lease);
     }
 }
 

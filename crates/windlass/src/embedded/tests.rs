@@ -31,7 +31,7 @@ use windlass_application::{Operator, Ports, Problem, Settings, Write, Written};
 use windlass_blobs::Folder;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::file::Extraction;
-use windlass_domain::id::{CredentialId, SessionId, TaskId};
+use windlass_domain::id::{CredentialId, RunId, SessionId, TaskId};
 use windlass_domain::key::Scope;
 use windlass_domain::organization::Environment;
 use windlass_domain::pool::Pool;

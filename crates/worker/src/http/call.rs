@@ -9,10 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
-use windlass_domain::id::RunId;
 
 use super::traces::Traces;
-use crate::protocol::ProtocolError;
+use crate::protocol::{LeaseKey, ProtocolError};
 
 /// How long it may take to reach the server.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -88,9 +87,9 @@ impl Server {
     }
 
     /// A call about a run.
-    pub(super) fn of_run(&self, method: Method, run_id: RunId, call: &str) -> RequestBuilder {
-        let request = self.request(method, &format!("leases/{run_id}/{call}"));
-        match self.traces.of(run_id) {
+    pub(super) fn of_run(&self, method: Method, lease: LeaseKey, call: &str) -> RequestBuilder {
+        let request = self.request(method, &format!("leases/{}/{call}", lease.run_id));
+        match self.traces.of(lease) {
             Some(trace_parent) => request.header("traceparent", trace_parent),
             None => request,
         }
@@ -177,11 +176,23 @@ pub(super) fn refused(status: StatusCode, errors: &[ToldError]) -> ProtocolError
             messages.collect::<Vec<&str>>().join("; ")
         }
     };
-    let is_later = status.is_server_error()
-        || matches!(
+    let is_later = if errors.is_empty() {
+        // Somebody on the way has answered, such as a proxy whose server is being replaced. What would
+        // be answered again the same: who may not come through, and what is too long for it.
+        !matches!(
             status,
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
-        );
+            StatusCode::UNAUTHORIZED
+                | StatusCode::FORBIDDEN
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+        )
+    } else {
+        status.is_server_error()
+            || matches!(
+                status,
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT
+            )
+    };
     if errors.iter().any(ToldError::is_lost) {
         ProtocolError::LeaseLost
     } else if is_later {
@@ -260,12 +271,25 @@ mod tests {
         assert_eq!(ToldError::meaning(&[error(code)]).to_string(), meaning);
     }
 
-    #[test]
-    fn what_is_no_answer_of_the_server_is_told_by_its_status() {
-        let proxy = refused(StatusCode::BAD_GATEWAY, &[]);
+    #[rstest]
+    #[case(502, "the server cannot answer now: it answers 502 Bad Gateway")]
+    #[case(404, "the server cannot answer now: it answers 404 Not Found")]
+    #[case(400, "the server cannot answer now: it answers 400 Bad Request")]
+    #[case(302, "the server cannot answer now: it answers 302 Found")]
+    #[case(401, "the server refused: it answers 401 Unauthorized")]
+    #[case(403, "the server refused: it answers 403 Forbidden")]
+    #[case(413, "the server refused: it answers 413 Payload Too Large")]
+    #[case(
+        431,
+        "the server refused: it answers 431 Request Header Fields Too Large"
+    )]
+    fn what_is_no_answer_of_the_server_is_told_by_its_status(
+        #[case] status: u16,
+        #[case] meaning: &str,
+    ) {
+        let proxy = refused(StatusCode::from_u16(status).unwrap(), &[]);
 
-        let expected = "the server cannot answer now: it answers 502 Bad Gateway";
-        assert_eq!(proxy.to_string(), expected);
+        assert_eq!(proxy.to_string(), meaning);
     }
 
     #[rstest]

@@ -7,7 +7,6 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde::Deserialize;
 use tokio::sync::oneshot;
-use windlass_domain::id::RunId;
 use windlass_domain::run::Status;
 use windlass_wire::worker::finish::{FinishRunsBody, RunEndedBody, RunFinishBody};
 
@@ -147,8 +146,7 @@ impl Finishes {
     }
 
     async fn send_alone(&self, due: Due) {
-        let run_id: RunId = due.lease.run_id;
-        let request = self.server.of_run(Method::POST, run_id, "finish");
+        let request = self.server.of_run(Method::POST, due.lease, "finish");
         let body = due.finish.clone().alone();
         let ended = answered::<RunEndedBody>(request.json(&body)).await;
         due.hear(ended.and_then(|ended| status(&ended.status)));

@@ -1,30 +1,57 @@
 //! The traces that held runs belong to: what is said of a run is said as a part of its trace.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use windlass_domain::id::RunId;
+use crate::protocol::LeaseKey;
 
-/// W3C trace contexts by run, for those that have one.
+/// W3C trace contexts by lease, for those that have one. Not by run: a run may be leased anew before
+/// the last word of its lease before was answered.
 #[derive(Debug, Default)]
-pub(super) struct Traces(Mutex<HashMap<RunId, String>>);
+pub(super) struct Traces(Mutex<BTreeMap<LeaseKey, String>>);
 
 impl Traces {
-    pub(super) fn begin(&self, run_id: RunId, trace_parent: &str) {
-        self.lock().insert(run_id, trace_parent.to_owned());
+    pub(super) fn begin(&self, lease: LeaseKey, trace_parent: &str) {
+        self.lock().insert(lease, trace_parent.to_owned());
     }
 
-    pub(super) fn of(&self, run_id: RunId) -> Option<String> {
-        self.lock().get(&run_id).cloned()
+    pub(super) fn of(&self, lease: LeaseKey) -> Option<String> {
+        self.lock().get(&lease).cloned()
     }
 
-    /// Nothing more is said of these runs.
-    pub(super) fn end(&self, run_id: RunId) {
-        self.lock().remove(&run_id);
+    /// Nothing more is said of this lease.
+    pub(super) fn end(&self, lease: LeaseKey) {
+        self.lock().remove(&lease);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<RunId, String>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LeaseKey, String>> {
         // Each change is one insert or remove.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_domain::Timestamp;
+    use windlass_domain::id::{Random, RunId};
+    use windlass_domain::run::Epoch;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_lease_leaves_the_next_one_of_its_run_alone() {
+        let run_id = RunId::new(Timestamp::EPOCH, Random([1; 10]));
+        let [lost, held] = [1, 2].map(|epoch| LeaseKey {
+            run_id,
+            epoch: Epoch(epoch),
+        });
+        let traces = Traces::default();
+        traces.begin(lost, "00-a");
+        traces.begin(held, "00-b");
+
+        traces.end(lost);
+
+        assert_eq!(traces.of(lost), None);
+        assert_eq!(traces.of(held).as_deref(), Some("00-b"));
     }
 }

@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use windlass_domain::pool::Pool;
-use windlass_domain::run::{AfterRun, ErrorCode};
 use windlass_worker::protocol::Leases;
-use windlass_worker::{Agent, Protocol, ProtocolError, Stopped, Worker, WorkerError};
+use windlass_worker::{
+    AfterRun, Agent, ErrorCode, Pool, Protocol, ProtocolError, Stopped, Worker, WorkerError,
+};
 
 use crate::agent::{Act, TestAgent};
 use crate::server::{Call, Server, count, run, session_id, unavailable};
@@ -184,6 +184,7 @@ async fn a_lost_lease_stops_the_agent_and_nothing_is_reported() {
     assert_eq!(*work.agent.stopped.lock().unwrap(), [Stopped::LeaseLost]);
     assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
     assert_eq!(work.server.finishes(), []);
+    assert_eq!(*work.server.forgotten.lock().unwrap(), [run(1, 1).lease()]);
     work.end().await.unwrap();
 }
 

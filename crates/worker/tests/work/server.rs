@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use windlass_domain::Timestamp;
@@ -20,7 +21,7 @@ use windlass_worker::protocol::{
 use windlass_worker::{Protocol, ProtocolError};
 
 /// Nothing here takes that long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the server was told.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub(crate) struct Server {
     changed: watch::Sender<()>,
     /// Counts how often open polls have looked for runs.
     looks: watch::Sender<u32>,
+    /// The leases of which nothing more is said.
+    pub(crate) forgotten: Mutex<Vec<LeaseKey>>,
 }
 
 impl Server {
@@ -84,6 +87,7 @@ impl Server {
             }),
             changed: watch::Sender::new(()),
             looks: watch::Sender::new(0),
+            forgotten: Mutex::default(),
         }
     }
 
@@ -231,8 +235,9 @@ impl Protocol for Server {
         unused()
     }
 
-    async fn store_file(&self, _: LeaseKey, file: CapturedFile) -> Result<Kept, ProtocolError> {
+    async fn store_file(&self, _: LeaseKey, mut file: CapturedFile) -> Result<Kept, ProtocolError> {
         self.hear(Call::File(file.metadata, file.extraction));
+        while file.content.next().await.is_some() {}
         Ok(Kept {
             storage_id: None,
             cancel: false,
@@ -321,5 +326,9 @@ impl Protocol for Server {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    fn forget(&self, lease: LeaseKey) {
+        self.forgotten.lock().unwrap().push(lease);
     }
 }
