@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use tokio::time::sleep;
+use tracing::debug;
+
+use crate::protocol::ProtocolError;
+
 /// The first wait, before it is spread.
 const FIRST: Duration = Duration::from_millis(100);
 
@@ -30,11 +35,63 @@ impl Backoff {
         let share = getrandom::u32().unwrap_or(u32::MAX);
         wait / 2 + (wait / 2).mul_f64(f64::from(share) / f64::from(u32::MAX))
     }
+
+    /// Calls until the server has answered, however long it cannot: never `Unavailable`.
+    pub(crate) async fn until_answered<T, Called>(
+        mut self,
+        call: impl Fn() -> Called,
+    ) -> Result<T, ProtocolError>
+    where
+        Called: Future<Output = Result<T, ProtocolError>>,
+    {
+        loop {
+            match call().await {
+                Err(ProtocolError::Unavailable { message }) => {
+                    debug!("a call is made again: {message}");
+                    sleep(self.next()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_call_is_made_again_until_it_is_answered_however_long_that_takes() {
+        let calls = Cell::new(0);
+        let backoff = Backoff {
+            next: Duration::ZERO,
+        };
+
+        let answer = backoff.until_answered(async || {
+            calls.set(calls.get() + 1);
+            if calls.get() < 500 {
+                let message = "it starts again".to_owned();
+                return Err(ProtocolError::Unavailable { message });
+            }
+            Ok("the code")
+        });
+
+        assert!(matches!(answer.await, Ok("the code")));
+        assert_eq!(calls.get(), 500);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_answer() {
+        let backoff = Backoff::default();
+
+        let answer: Result<(), _> = backoff
+            .until_answered(async || Err(ProtocolError::LeaseLost))
+            .await;
+
+        assert!(matches!(answer, Err(ProtocolError::LeaseLost)));
+    }
 
     #[test]
     fn waits_double_up_to_the_longest_and_are_spread_over_their_second_half() {

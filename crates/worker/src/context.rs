@@ -26,10 +26,6 @@ use crate::said::Said;
 /// How long one poll for an answer waits at the server.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
-/// How often a call is tried while the server cannot answer: about 30 s with the waits between, so that
-/// a server that starts again is waited for as long as a lease lives.
-const ATTEMPTS: u32 = 14;
-
 /// How long what is said waits for what is said next: nobody who looks at a timeline sees the
 /// difference, and a quick run says all of it with its end.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(500);
@@ -80,10 +76,7 @@ impl RunContext {
 
     /// The lease that this context speaks for.
     pub fn lease(&self) -> LeaseKey {
-        LeaseKey {
-            run_id: self.run.run_id,
-            epoch: self.run.epoch,
-        }
+        self.run.lease()
     }
 
     /// Whether the agent should stop, without waiting.
@@ -210,7 +203,8 @@ impl RunContext {
     pub async fn store_file(&self, file: CapturedFile) -> Result<Option<StorageId>, RunFailure> {
         self.check()?;
         let file = self.shortened(file);
-        match self.protocol.store_file(self.lease(), file).await {
+        let keeping = self.protocol.store_file(self.lease(), file);
+        match self.unless_stopped(keeping).await? {
             Ok(kept) => {
                 self.heard(kept.cancel)?;
                 Ok(kept.storage_id)
@@ -346,29 +340,20 @@ impl RunContext {
         Stopped::LeaseLost
     }
 
-    /// Calls until the server has answered.
+    /// Calls until the server has answered. Who renews the lease says when the run is lost: no other
+    /// clock ends this.
     async fn call<T, Called>(&self, call: impl Fn() -> Called) -> Result<T, RunFailure>
     where
         Called: Future<Output = Result<T, ProtocolError>>,
     {
-        let mut backoff = Backoff::default();
-        for attempt in 1.. {
-            match self.unless_stopped(call()).await? {
-                Ok(answer) => return Ok(answer),
-                Err(ProtocolError::LeaseLost) => return Err(self.lease_lost().into()),
-                Err(ProtocolError::Unavailable { .. }) if attempt < ATTEMPTS => {
-                    self.unless_stopped(tokio::time::sleep(backoff.next()))
-                        .await?;
-                }
-                Err(
-                    ProtocolError::Refused { message } | ProtocolError::Unavailable { message },
-                ) => {
-                    let message =
-                        format!("The server did not take a call of the agent: {message}.");
-                    return Err(RunError::new(ErrorCode::ApiError, message).into());
-                }
+        let calling = Backoff::default().until_answered(call);
+        match self.unless_stopped(calling).await? {
+            Ok(answer) => Ok(answer),
+            Err(ProtocolError::LeaseLost) => Err(self.lease_lost().into()),
+            Err(ProtocolError::Refused { message } | ProtocolError::Unavailable { message }) => {
+                let message = format!("The server did not take a call of the agent: {message}.");
+                Err(RunError::new(ErrorCode::ApiError, message).into())
             }
         }
-        Err(self.lease_lost().into())
     }
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
-use windlass_domain::file::{Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES};
-use windlass_worker::protocol::CapturedFile;
-use windlass_worker::{Protocol, RunContext};
+use tokio_util::task::AbortOnDropHandle;
+use windlass_worker::{
+    CapturedFile, Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES, Protocol, RunContext,
+    RunFailure, Stopped,
+};
 
 use crate::LONG;
-use crate::server::{Call, Server, run};
+use crate::server::{Call, PATIENCE, Server, run};
 
 /// A text that has this many bytes as JSON, with what is around it.
 fn text(bytes: usize, around: &str) -> String {
@@ -61,4 +63,32 @@ async fn a_file_goes_without_what_is_too_long_of_it() {
         })
         .collect();
     assert_eq!(told, [longest, (None, Extraction::Failed)]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_still_coming_is_let_go_of_once_its_run_is_to_stop() {
+    for stops in [Stopped::LeaseLost, Stopped::Canceled] {
+        let server = Arc::new(Server::new(LONG));
+        let protocol = Arc::clone(&server) as Arc<dyn Protocol>;
+        let (canceled, lost) = (CancellationToken::new(), CancellationToken::new());
+        let context = RunContext::new(run(1, 1), protocol, canceled.clone(), lost.clone());
+        let file = CapturedFile {
+            file_name: "bill.pdf".to_owned(),
+            file_type: "application/pdf".to_owned(),
+            metadata: None,
+            extraction: Extraction::None,
+            content: stream::pending().boxed(),
+        };
+        let keeping = tokio::spawn(async move { context.store_file(file).await });
+        let keeping = AbortOnDropHandle::new(keeping);
+        server.told(|calls| calls.len() == 1).await;
+
+        match stops {
+            Stopped::LeaseLost => lost.cancel(),
+            Stopped::Canceled => canceled.cancel(),
+        }
+
+        let kept = tokio::time::timeout(PATIENCE, keeping).await.unwrap();
+        assert_eq!(kept.unwrap(), Err(RunFailure::Stopped(stops)));
+    }
 }
