@@ -41,10 +41,10 @@ pub async fn contents_expire_by_their_age(keeping: &Keeping) {
     let run = stage.begun().await;
     let mut files = Vec::new();
     let mut screenshots = Vec::new();
-    for _ in 0..3 {
+    for step in 1..=3 {
         stage.pass(Duration::from_secs(1));
         files.push(file(&stage, &run).await);
-        screenshots.push(screenshot(&stage, &run).await);
+        screenshots.push(screenshot(&stage, &run, step).await);
     }
     let before = files[2].created_at;
     let owner = keeping.organization_id();
@@ -88,7 +88,7 @@ pub async fn ended_runs_go_with_all_that_is_theirs(keeping: &Keeping) {
     let old = stage.begun().await;
     let late = stage.begun().await;
     let file = file(&stage, &old).await;
-    let screenshot = screenshot(&stage, &old).await;
+    let screenshot = screenshot(&stage, &old, 1).await;
     let expired = keeping
         .retention
         .expire(Captured::Screenshots, fixture.now() + DAY, 10);
@@ -344,7 +344,7 @@ pub async fn contents_without_a_row_are_orphans(keeping: &Keeping) {
     stage.pass(Duration::from_secs(1));
     let expired = keeping.retention.expire(Captured::Files, fixture.now(), 10);
     assert_eq!(expired.await.expect("a step").len(), 1);
-    let (kept, shown) = (file(&stage, &run).await, screenshot(&stage, &run).await);
+    let (kept, shown) = (file(&stage, &run).await, screenshot(&stage, &run, 1).await);
     let (owner, stranger) = (
         keeping.organization_id(),
         fixture.stranger.organization_id(),
@@ -400,8 +400,8 @@ async fn file(stage: &Stage<'_>, run: &Run) -> StoredFile {
     file
 }
 
-async fn screenshot(stage: &Stage<'_>, run: &Run) -> Screenshot {
-    let screenshot = new_screenshot(stage, run.id, 1);
+async fn screenshot(stage: &Stage<'_>, run: &Run, step: u8) -> Screenshot {
+    let screenshot = new_screenshot(stage, run.id, step);
     bring(stage, run, Attachment::Screenshot(screenshot.clone())).await;
     screenshot
 }
