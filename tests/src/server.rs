@@ -1,7 +1,9 @@
 //! The built binary, as a user starts it.
 
 use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -204,7 +206,20 @@ pub fn command() -> anyhow::Result<Command> {
 
 /// A port that nobody listens on. Another program may take it first; a test then fails to start its
 /// server and says so.
+/// Nobody is given one of these who asks for any port, such as a client of another test: it would have
+/// that of a server that does not listen yet, or is started anew.
+const PORTS: Range<u16> = 10_000..32_768;
+
 fn free_address() -> anyhow::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(listener.local_addr()?)
+    // Each test begins somewhere else.
+    let random = RandomState::new().build_hasher().finish();
+    let ports = u64::from(PORTS.end - PORTS.start);
+    let first = usize::try_from(random % ports)?;
+    let mut addresses = PORTS
+        .cycle()
+        .skip(first)
+        .take(PORTS.len())
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    let free = addresses.find(|address| TcpListener::bind(address).is_ok());
+    free.context("no port is free")
 }
