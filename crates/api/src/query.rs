@@ -185,12 +185,9 @@ impl Query {
         allowed: &str,
     ) -> Vec<T> {
         let values = self.several(name);
-        let parsed: Option<Vec<T>> = values.iter().map(|value| parse(value)).collect();
+        let known = self.known(name, &values, parse, allowed);
         self.filter_by(name, values);
-        parsed.unwrap_or_else(|| {
-            self.invalid(name, &format!("takes {allowed}"));
-            Vec::new()
-        })
+        known
     }
 
     /// A filter of names that have several spellings, or under several parameters that mean the same:
@@ -205,17 +202,28 @@ impl Query {
         let mut parsed = Vec::new();
         for name in names {
             let values = self.several(name);
-            let known: Vec<T> = values.iter().filter_map(|value| parse(value)).collect();
-            if known.len() < values.len() {
-                self.invalid(name, &format!("takes {allowed}"));
-            }
-            parsed.extend(known);
+            parsed.extend(self.known(name, &values, &parse, allowed));
         }
         if let Some(first) = names.first() {
             let spelled = parsed.iter().map(|value| spelling(*value).to_owned());
             self.filter_by(first, spelled.collect());
         }
         parsed
+    }
+
+    /// What these names mean; one that means nothing is refused.
+    fn known<T>(
+        &mut self,
+        name: &'static str,
+        values: &[String],
+        parse: impl Fn(&str) -> Option<T>,
+        allowed: &str,
+    ) -> Vec<T> {
+        let known: Vec<T> = values.iter().filter_map(|value| parse(value)).collect();
+        if known.len() < values.len() {
+            self.invalid(name, &format!("takes {allowed}"));
+        }
+        known
     }
 
     /// A filter of ids. One that cannot exist matches nothing, as one that does not.

@@ -112,7 +112,7 @@ impl PostgresStore {
             updated_at: before.map_or(at, |before| at.following(before.updated_at)),
         };
         insert(connection, organization_id, &playbook).await?;
-        tasks::keep_change(&mut transaction, task.with_playbook(at)).await?;
+        tasks::keep_change(&mut transaction, task.with_playbook(at).as_ref()).await?;
         let audited = Audited::new("playbook.put", &playbook_name(task_id, source_id));
         transaction
             .commit(Outcome::Playbook(&playbook), Some(audited))
@@ -231,7 +231,7 @@ async fn leave_task(transaction: &mut WriteTransaction, task: &Task) -> Result<(
     if has_more {
         return Ok(());
     }
-    tasks::keep_change(transaction, task.without_playbooks(at)).await
+    tasks::keep_change(transaction, task.without_playbooks(at).as_ref()).await
 }
 
 /// Drops the playbooks of a task that is deleted.

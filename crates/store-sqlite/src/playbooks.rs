@@ -52,7 +52,7 @@ impl Playbooks for SqliteStore {
             updated_at: before.map_or(at, |before| at.following(before.updated_at)),
         };
         insert(connection, organization_id, &playbook).await?;
-        tasks::keep_change(&mut transaction, task.with_playbook(at)).await?;
+        tasks::keep_change(&mut transaction, task.with_playbook(at).as_ref()).await?;
         let audited = Audited::new("playbook.put", &playbook_name(task_id, source_id));
         transaction
             .commit(Outcome::Playbook(&playbook), Some(audited))
@@ -199,7 +199,7 @@ async fn leave_task(
     }
     let task = tasks::load(connection, organization_id, task_id).await?;
     let learning = task.and_then(|task| task.without_playbooks(at));
-    tasks::keep_change(transaction, learning).await
+    tasks::keep_change(transaction, learning.as_ref()).await
 }
 
 /// Drops the playbooks of a task that is deleted.

@@ -121,8 +121,8 @@ impl Tasks for SqliteStore {
             .ok_or(WriteError::NotFound)?;
         let edited = before.edited(&edit, transaction.at());
         let audited = edited.is_some().then(|| Audited::new("task.update", id));
-        let task = edited.clone().unwrap_or(before);
-        keep_change(&mut transaction, edited).await?;
+        keep_change(&mut transaction, edited.as_ref()).await?;
+        let task = edited.unwrap_or(before);
         transaction.commit(Outcome::Task(&task), audited).await?;
         Ok(Written::Done(task))
     }
@@ -290,12 +290,12 @@ async fn insert(
 /// Keeps the next version of a task, where it has changed, and tells of it.
 pub(crate) async fn keep_change(
     transaction: &mut WriteTransaction,
-    changed: Option<Task>,
+    changed: Option<&Task>,
 ) -> Result<(), StoreError> {
     let Some(task) = changed else { return Ok(()) };
     let organization_id = transaction.organization_id();
-    keep_version(transaction.connection().await?, organization_id, &task).await?;
-    let event = EventData::Task(TaskEventSummary::from(&task));
+    keep_version(transaction.connection().await?, organization_id, task).await?;
+    let event = EventData::Task(TaskEventSummary::from(task));
     transaction.emit(EventType::TaskUpdated, task.updated_at, event);
     Ok(())
 }

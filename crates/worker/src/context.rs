@@ -195,8 +195,8 @@ impl RunContext {
     }
 
     /// Keeps a file; None where the task keeps none, or drops it since an earlier run has captured
-    /// it. The content cannot be sent twice, so this is tried once. A note of it that is too long is
-    /// left out, and what was taken out of it fails where that is, since the file matters more.
+    /// it. A note of it that is too long is left out, and what was taken out of it fails where that is,
+    /// since the file matters more.
     ///
     /// # Errors
     /// `storage/storage_error` where it cannot be kept; [`Stopped`] where the run is.

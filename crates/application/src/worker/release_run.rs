@@ -19,6 +19,7 @@ impl ReleaseRun {
         let run = self.held.say(call, WorkerCommand::Release, None).await?;
         Ok(run.status())
     }
+
     /// The same for a run that waits for a person and left a checkpoint: another worker asks again.
     ///
     /// # Errors

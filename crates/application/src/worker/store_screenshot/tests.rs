@@ -46,6 +46,11 @@ impl Ports {
         });
     }
 
+    fn row_is_written(&mut self, sequence: &mut Sequence, then: RunState) {
+        let command = self.runs.expect_command().once().in_sequence(sequence);
+        command.returning(move |_, _, _, _| Ok(commanded(then.clone())));
+    }
+
     fn content_is_dropped(&mut self, sequence: &mut Sequence) {
         let delete = self.blobs.expect_delete().once().in_sequence(sequence);
         delete.returning(|_, _| Ok(()));
@@ -141,12 +146,7 @@ async fn the_same_page_by_another_call_at_the_same_moment_is_that_one() {
     ports.after.same = Some(same);
     let mut sequence = Sequence::new();
     ports.content_is_stored(&mut sequence);
-    ports
-        .runs
-        .expect_command()
-        .once()
-        .in_sequence(&mut sequence)
-        .returning(|_, _, _, _| Ok(commanded(running())));
+    ports.row_is_written(&mut sequence, running());
     ports.content_is_dropped(&mut sequence);
 
     let kept = ports.store(CONTENT).await.unwrap();
@@ -231,12 +231,7 @@ async fn the_content_is_dropped_where_the_run_is_canceled_meanwhile() {
     let mut ports = Ports::new(running());
     let mut sequence = Sequence::new();
     ports.content_is_stored(&mut sequence);
-    ports
-        .runs
-        .expect_command()
-        .once()
-        .in_sequence(&mut sequence)
-        .returning(|_, _, _, _| Ok(commanded(canceling())));
+    ports.row_is_written(&mut sequence, canceling());
     ports.content_is_dropped(&mut sequence);
 
     let kept = ports.store(CONTENT).await.unwrap();
