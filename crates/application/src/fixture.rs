@@ -163,6 +163,7 @@ pub(crate) fn asking() -> RunState {
                 incarnation: 1,
             },
             expires_at: now() + Duration::from_secs(30),
+            resumed: false,
             begun: true,
             checkpoint: None,
             secrets_version: None,

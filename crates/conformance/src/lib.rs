@@ -27,6 +27,7 @@ mod keeping_promises;
 pub mod keys;
 pub mod limits;
 pub mod lists;
+pub mod lost_answers;
 pub mod organizations;
 pub mod playbooks;
 mod promises;

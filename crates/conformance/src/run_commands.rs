@@ -344,7 +344,7 @@ pub async fn the_next_run_of_a_session_follows(fixture: &Fixture) {
 
     assert_eq!((next.run.id, last.run.id), (third.id, second.id));
     assert!(
-        next.resumed && last.resumed,
+        next.resumed() && last.resumed(),
         "the worker has the session's state"
     );
 }

@@ -44,7 +44,7 @@ pub async fn a_leased_run_has_all_that_its_agent_needs(fixture: &Fixture) {
     assert_eq!(leased.credential.as_ref(), Some(&stage.credential));
     assert_eq!(leased.playbook, Some(document));
     assert_eq!(leased.trace_parent.as_deref(), Some(TRACE_PARENT));
-    assert!(!leased.resumed, "the session is new");
+    assert!(!leased.resumed(), "the session is new");
     let session = stage.session(started.session_id).await;
     let holder = stage.worker;
     assert_eq!(session.state, SessionState::Running { holder });
@@ -250,7 +250,7 @@ pub async fn a_kept_session_is_its_keepers_alone(fixture: &Fixture) {
 
     assert_eq!(ids(&to_the_other.runs), [third.id]);
     assert_eq!(ids(&to_the_keeper.runs), [second.id]);
-    assert!(to_the_keeper.runs[0].resumed);
+    assert!(to_the_keeper.runs[0].resumed());
 }
 
 /// An outside worker leases its organization's runs alone.

@@ -54,6 +54,18 @@ macro_rules! run_promises {
         );
         $crate::promises!(
             $open,
+            lost_answers,
+            [
+                what_was_not_heard_comes_again,
+                what_is_lost_again_comes_again,
+                what_is_held_or_has_begun_does_not_come_again,
+                a_call_that_has_not_heard_the_last_answer_leases_nothing_new,
+                a_call_that_comes_twice_at_once_brings_the_same,
+                a_new_start_is_brought_nothing_of_the_one_before,
+            ]
+        );
+        $crate::promises!(
+            $open,
             run_leases,
             [
                 a_leased_run_has_all_that_its_agent_needs,

@@ -292,7 +292,7 @@ pub async fn the_next_run_of_a_session_needs_slots_when_its_turn_comes(fixture: 
     assert_eq!(stage.lease(to_another).await.runs, []);
     let leased = stage.lease(stage.lease_request()).await.runs;
     assert_eq!(leased.len(), 1);
-    assert_eq!((leased[0].run.id, leased[0].resumed), (next.id, true));
+    assert_eq!((leased[0].run.id, leased[0].resumed()), (next.id, true));
 }
 
 /// A session that ends takes its runs from wherever they wait, and their slots go on.

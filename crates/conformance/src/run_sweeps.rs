@@ -52,7 +52,7 @@ pub async fn a_lost_lease_that_has_not_begun_is_repeated(fixture: &Fixture) {
     assert_eq!((waiting.attempts, waiting.losses), (0, 1));
     let again = stage.next().await.expect("it may be leased");
     assert_eq!(again.run.epoch, run.epoch.next());
-    assert!(!again.resumed);
+    assert!(!again.resumed());
 }
 
 /// The worker dies after it has begun: the source may have been touched, so that the run fails.

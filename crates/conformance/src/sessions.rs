@@ -279,7 +279,7 @@ pub async fn a_session_that_is_wanted_or_at_work_is_not_given_up(fixture: &Fixtu
         );
     }
     let leased = stage.next().await.expect("it may be leased");
-    assert_eq!((leased.run.id, leased.resumed), (next.id, true));
+    assert_eq!((leased.run.id, leased.resumed()), (next.id, true));
 }
 
 /// The embedded worker asks whose a session is that it keeps.

@@ -208,7 +208,7 @@ fn is_resumed(leased: &Leased, run: &Run) {
     let came: Vec<_> = leased
         .runs
         .iter()
-        .map(|it| (it.run.id, it.resumed))
+        .map(|it| (it.run.id, it.resumed()))
         .collect();
     assert_eq!(came, [(run.id, true)]);
 }

@@ -218,6 +218,8 @@ impl<'a> Stage<'a> {
             capacity: 100,
             explicit_begin: true,
             sessions: Vec::new(),
+            held: vec![],
+            heard: None,
             length: LEASE,
         }
     }

@@ -3,7 +3,7 @@
 
 use windlass_application::ports::runs::{LeaseRequest, LeasedRun};
 use windlass_domain::credential::{Credential, CredentialStatus};
-use windlass_domain::run::Run;
+use windlass_domain::run::{Run, RunCommand, WorkerCommand};
 use windlass_domain::sealed::Sealed;
 use windlass_domain::source::Source;
 use windlass_domain::task::Task;
@@ -15,6 +15,27 @@ const MAX_AT_ONCE: usize = 256;
 pub fn capacity(request: &LeaseRequest) -> usize {
     let asked_for = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
     asked_for.min(MAX_AT_ONCE)
+}
+
+/// What a run that waits is told for this call: `lease`.
+pub fn lease(request: &LeaseRequest, _: &Run) -> Option<RunCommand> {
+    Some(RunCommand::Lease {
+        holder: request.holder,
+        explicit_begin: request.explicit_begin,
+        length: request.length,
+    })
+}
+
+/// What a run is told that comes again with this call: `renew`. None where it does not come again, since
+/// somebody has done something under its lease, or it is another's.
+pub fn lease_again(request: &LeaseRequest, run: &Run) -> Option<RunCommand> {
+    run.is_untouched_by(request.holder)
+        .then_some(RunCommand::Worker {
+            epoch: run.epoch,
+            command: WorkerCommand::Renew {
+                length: request.length,
+            },
+        })
 }
 
 /// What an agent needs beside its run, as a store has read it.
@@ -36,11 +57,10 @@ pub struct Equipment {
 
 impl Equipment {
     /// The leased run with it. A credential that was deleted since is nobody's to use.
-    pub fn of(self, run: Run, resumed: bool) -> LeasedRun {
+    pub fn of(self, run: Run) -> LeasedRun {
         let credential = self.credential;
         LeasedRun {
             run,
-            resumed,
             task: self.task,
             input: self.input,
             source: self.source,

@@ -64,6 +64,8 @@ struct LeaseRecord {
     epoch: u32,
     holder: HolderRecord,
     expires_at: i64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    resumed: bool,
     begun: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checkpoint: Option<SealedText>,
@@ -142,6 +144,7 @@ impl From<&Lease> for LeaseRecord {
             epoch: lease.epoch.0,
             holder: lease.holder.into(),
             expires_at: lease.expires_at.millis(),
+            resumed: lease.resumed,
             begun: lease.begun,
             checkpoint: SealedText::of(lease.checkpoint.as_ref()),
             secrets_version: lease.secrets_version,
@@ -157,6 +160,7 @@ impl TryFrom<LeaseRecord> for Lease {
             epoch: Epoch(record.epoch),
             holder: Holder::try_from(record.holder)?,
             expires_at: Timestamp::from_millis(record.expires_at),
+            resumed: record.resumed,
             begun: record.begun,
             checkpoint: record.checkpoint.map(|checkpoint| checkpoint.0),
             secrets_version: record.secrets_version,

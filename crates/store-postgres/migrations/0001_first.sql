@@ -193,6 +193,8 @@ CREATE TABLE worker (
     incarnation bigint NOT NULL,
     draining boolean NOT NULL,
     last_seen_at bigint NOT NULL,
+    -- How many lease calls have brought its latest start runs.
+    brought bigint NOT NULL,
     -- What the worker calls its latest starts, each with its number, so that one said again is known.
     starts jsonb NOT NULL,
     CONSTRAINT worker_key PRIMARY KEY (id)

@@ -75,14 +75,21 @@ impl Workers for PostgresStore {
     }
 
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
-        // Waits for leases of this start that are under way, and counts them.
+        // Waits for leases of this start that are under way, and counts them; and for what its runs say.
+        let mut transaction = self.begin(None).await?;
+        sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR UPDATE")
+            .bind(Id(holder.worker_id.uuid()))
+            .execute(transaction.connection())
+            .await
+            .map_err(store_error)?;
         let drained =
             sqlx::query("UPDATE worker SET draining = true WHERE id = $1 AND incarnation = $2")
                 .bind(Id(holder.worker_id.uuid()))
                 .bind(Count(holder.incarnation))
-                .execute(self.pool())
+                .execute(transaction.connection())
                 .await
                 .map_err(store_error)?;
+        transaction.commit().await?;
         let mut connection = self.pool().acquire().await.map_err(store_error)?;
         if drained.rows_affected() == 0 {
             let worker = find(&mut connection, holder.worker_id).await?;
@@ -185,16 +192,32 @@ impl PostgresStore {
     ) -> Result<Option<Holder>, StoreError> {
         let at = self.now();
         let organization_id = organization.map(OrganizationContext::organization_id);
+        let organization_id = organization_id.map(|id| Id(id.uuid()));
+        let mut transaction = self.begin(None).await?;
+        // The insertion alone would not wait for what the runs of the start before say.
+        sqlx::query(
+            "SELECT 1
+             FROM worker
+             WHERE coalesce(organization_id, '00000000-0000-0000-0000-000000000000')
+                     = coalesce($1, '00000000-0000-0000-0000-000000000000')
+               AND name = $2
+             FOR UPDATE",
+        )
+        .bind(organization_id)
+        .bind(name)
+        .execute(transaction.connection())
+        .await
+        .map_err(store_error)?;
         let row: Option<StartRow> = sqlx::query_as(
             // Null is no name: a start that has none is always a new one.
             "INSERT INTO worker
-                 (id, organization_id, name, incarnation, draining, last_seen_at, starts)
-             VALUES ($1, $2, $3, 1, false, $4,
+                 (id, organization_id, name, incarnation, draining, last_seen_at, brought, starts)
+             VALUES ($1, $2, $3, 1, false, $4, 0,
                  CASE WHEN $5 IS NULL THEN '{}' ELSE jsonb_build_object($5, 1) END)
              ON CONFLICT (coalesce(organization_id, '00000000-0000-0000-0000-000000000000'), name)
              DO UPDATE
              SET incarnation = worker.incarnation + 1, draining = false,
-                 last_seen_at = excluded.last_seen_at,
+                 last_seen_at = excluded.last_seen_at, brought = 0,
                  starts = (
                      SELECT coalesce(jsonb_object_agg(start, number), '{}')
                      FROM (
@@ -210,14 +233,15 @@ impl PostgresStore {
              RETURNING id, incarnation",
         )
         .bind(Id(WorkerId::new(at, random::random()).uuid()))
-        .bind(organization_id.map(|id| Id(id.uuid())))
+        .bind(organization_id)
         .bind(name)
         .bind(At(at))
         .bind(start)
         .bind(Count(STARTS_KNOWN))
-        .fetch_optional(self.pool())
+        .fetch_optional(transaction.connection())
         .await
         .map_err(store_error)?;
+        transaction.commit().await?;
         Ok(row.map(Holder::from))
     }
 
@@ -436,13 +460,18 @@ pub(crate) async fn latest(
     Ok(Worker::of_latest_start(worker, holder)?)
 }
 
-/// As [`latest`]; a new start of the worker, and its drain, wait for the end of the transaction.
+/// As [`latest`]; a new start of the worker, its drain and its other lease calls wait for the end of the
+/// transaction. What its runs say does not.
 pub(crate) async fn hold(
     connection: &mut PgConnection,
     holder: Holder,
     organization: Option<OrganizationContext>,
 ) -> Result<Worker, WriteError> {
-    lock(connection, holder.worker_id).await?;
+    let lock = sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR NO KEY UPDATE");
+    lock.bind(Id(holder.worker_id.uuid()))
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
     latest(connection, holder, organization).await
 }
 
@@ -452,7 +481,12 @@ pub(crate) async fn in_scene(
     connection: &mut PgConnection,
     holder: Holder,
 ) -> Result<SceneWorker, StoreError> {
-    lock(connection, holder.worker_id).await?;
+    let lock = sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR KEY SHARE");
+    // By itself: what a statement reads beside a lock that it waits for may be old.
+    lock.bind(Id(holder.worker_id.uuid()))
+        .execute(&mut *connection)
+        .await
+        .map_err(store_error)?;
     let worker = find(connection, holder.worker_id).await?;
     let worker = worker.ok_or_else(|| {
         let rule = "a worker that has a session is kept";
@@ -461,10 +495,13 @@ pub(crate) async fn in_scene(
     Ok(worker.in_scene(holder))
 }
 
-/// A lock by itself: what a statement reads beside a lock that it waits for may be old.
-async fn lock(connection: &mut PgConnection, id: WorkerId) -> Result<(), StoreError> {
-    sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR SHARE")
-        .bind(Id(id.uuid()))
+/// Notes that a lease call brings a worker runs.
+pub(crate) async fn bring(
+    connection: &mut PgConnection,
+    worker: &Worker,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE worker SET brought = brought + 1 WHERE id = $1")
+        .bind(Id(worker.id.uuid()))
         .execute(connection)
         .await
         .map_err(store_error)?;
@@ -491,7 +528,9 @@ pub(crate) async fn seen(
 
 async fn find(connection: &mut PgConnection, id: WorkerId) -> Result<Option<Worker>, StoreError> {
     let row: Option<WorkerRow> = sqlx::query_as(
-        "SELECT id, organization_id, incarnation, draining, last_seen_at FROM worker WHERE id = $1",
+        "SELECT id, organization_id, incarnation, draining, last_seen_at, brought
+         FROM worker
+         WHERE id = $1",
     )
     .bind(Id(id.uuid()))
     .fetch_optional(connection)

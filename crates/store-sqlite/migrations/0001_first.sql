@@ -192,6 +192,8 @@ CREATE TABLE worker (
     incarnation INTEGER NOT NULL,
     draining INTEGER NOT NULL,
     last_seen_at INTEGER NOT NULL,
+    -- How many lease calls have brought its latest start runs.
+    brought INTEGER NOT NULL,
     -- What the worker calls its latest starts, each with its number, so that one said again is known.
     starts TEXT NOT NULL,
     CONSTRAINT worker_key PRIMARY KEY (id)

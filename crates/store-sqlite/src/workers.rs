@@ -165,11 +165,11 @@ impl SqliteStore {
         let new: Option<StartRow> = sqlx::query_as(
             // A start that has no name is always a new one.
             "INSERT INTO worker
-                 (id, organization_id, name, incarnation, draining, last_seen_at, starts)
-             VALUES (?1, ?2, ?3, 1, 0, ?4, iif(?5 IS NULL, '{}', json_object(?5, 1)))
+                 (id, organization_id, name, incarnation, draining, last_seen_at, brought, starts)
+             VALUES (?1, ?2, ?3, 1, 0, ?4, 0, iif(?5 IS NULL, '{}', json_object(?5, 1)))
              ON CONFLICT (ifnull(organization_id, x''), name) DO UPDATE
              SET incarnation = worker.incarnation + 1, draining = 0,
-                 last_seen_at = excluded.last_seen_at,
+                 last_seen_at = excluded.last_seen_at, brought = 0,
                  starts = (
                      SELECT json_group_object(key, value)
                      FROM (
@@ -435,9 +435,15 @@ pub(crate) fn seen(transaction: &mut Transaction, worker: &Worker, at: Timestamp
     }
 }
 
+/// Notes that a lease call brings a worker runs.
+pub(crate) fn bring(transaction: &mut Transaction, worker: &Worker) {
+    transaction
+        .then("UPDATE worker SET brought = brought + 1 WHERE id = ?")
+        .bind(Id(worker.id.uuid()));
+}
+
 /// What reads a worker.
-const WORKER: &str =
-    "SELECT id, organization_id, incarnation, draining, last_seen_at FROM worker WHERE id = ?";
+const WORKER: &str = "SELECT id, organization_id, incarnation, draining, last_seen_at, brought FROM worker WHERE id = ?";
 
 /// A worker, as a transaction reads it that may write nothing.
 async fn find_in(

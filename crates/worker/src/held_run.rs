@@ -37,7 +37,7 @@ pub(crate) struct HeldRun {
 
 /// What the worker keeps of a run that is under way.
 pub(crate) struct Reins {
-    pub(crate) run_id: RunId,
+    pub(crate) lease: LeaseKey,
     pub(crate) session_id: SessionId,
     canceled: CancellationToken,
     lost: CancellationToken,
@@ -49,7 +49,7 @@ impl Reins {
     /// The run, unless its agent was told to stop already.
     pub(crate) fn untold(&self) -> Option<RunId> {
         let told = self.told || self.canceled.is_cancelled() || self.lost.is_cancelled();
-        (!told).then_some(self.run_id)
+        (!told).then_some(self.lease.run_id)
     }
 
     /// The server wants it to stop: the renewal says how.
@@ -86,7 +86,7 @@ impl HeldRun {
 
     pub(crate) fn reins(&self) -> Reins {
         Reins {
-            run_id: self.lease.run_id,
+            lease: self.lease,
             session_id: self.session_id,
             canceled: self.canceled.clone(),
             lost: self.lost.clone(),

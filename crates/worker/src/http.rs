@@ -162,6 +162,7 @@ impl Protocol for HttpProtocol {
             // What is left out is told another time, or heard at the next renewal.
             sessions: few(texts(&request.sessions)),
             held: few(texts(&request.held)),
+            heard: Some(request.heard),
             begin: Some(BeginName::Explicit),
             wait: Some(u32::try_from(wait.as_secs()).unwrap_or_default()),
         };
@@ -189,6 +190,7 @@ impl Protocol for HttpProtocol {
                 .filter_map(|id| SessionId::parse(id).ok())
                 .collect(),
             stopping: stopping.filter_map(|id| RunId::parse(id).ok()).collect(),
+            brought: leased.brought,
         })
     }
 

@@ -95,6 +95,9 @@ pub(crate) struct Leasing<'worker> {
     last_poll: Option<Poll>,
     /// When the server was told all sessions.
     told_at: Option<Instant>,
+    /// How many polls have brought runs, by the last answer: the next one brings again what was lost with
+    /// an answer.
+    heard: u32,
 }
 
 impl<'worker> Leasing<'worker> {
@@ -108,6 +111,7 @@ impl<'worker> Leasing<'worker> {
             idle: VecDeque::new(),
             last_poll: None,
             told_at: None,
+            heard: 0,
         }
     }
 
@@ -133,7 +137,7 @@ impl<'worker> Leasing<'worker> {
                         // A poll that may lease is never dropped: its runs would wait for their
                         // leases to be lost.
                         if is_full {
-                            break Ok(Answered::now(Leases::default()));
+                            break Ok(Answered::now(self.nothing()));
                         }
                     }
                     answer = &mut poll => break answer.unwrap_or_else(|error| broke_off(&error)),
@@ -204,7 +208,16 @@ impl<'worker> Leasing<'worker> {
             capacity: self.worker.capacity.saturating_sub(busy),
             sessions,
             held: self.held.values().filter_map(Reins::untold).collect(),
+            heard: self.heard,
             wait: POLL,
+        }
+    }
+
+    /// What a poll is taken to have brought that is no longer waited for.
+    fn nothing(&self) -> Leases {
+        Leases {
+            brought: self.heard,
+            ..Leases::default()
         }
     }
 
@@ -223,14 +236,17 @@ impl<'worker> Leasing<'worker> {
     }
 
     async fn hear(&mut self, Answered { leases, at }: Answered) {
+        self.heard = leases.brought;
         for reins in self.held.values_mut() {
-            if leases.stopping.contains(&reins.run_id) {
+            if leases.stopping.contains(&reins.lease.run_id) {
                 reins.renew_now();
             }
         }
         // Before an agent may take its time with a session: new leases live shortly.
         let free = self.free();
-        for run in leases.runs.into_iter().take(free) {
+        let new = leases.runs.into_iter().filter(|run| !self.has(run));
+        let new: Vec<LeasedRun> = new.take(free).collect();
+        for run in new {
             self.take(run, at);
         }
         for session_id in leases.ended_sessions {
@@ -239,6 +255,12 @@ impl<'worker> Leasing<'worker> {
                 self.start.end_session(session_id).await;
             }
         }
+    }
+
+    /// Whether this very lease was heard of before.
+    fn has(&self, run: &LeasedRun) -> bool {
+        let is_in_use = self.in_use.contains_key(&run.session_id);
+        is_in_use && self.held.values().any(|it| it.lease == run.lease())
     }
 
     /// Whether the session was an idle one; it is none from now on.
@@ -268,7 +290,10 @@ impl<'worker> Leasing<'worker> {
         if let Some(in_use) = self.in_use.get_mut(&run.session_id) {
             in_use.runs += 1;
             // Leased anew, it is lost under the epoch before.
-            let same = self.held.values().filter(|it| it.run_id == run.run_id);
+            let same = self
+                .held
+                .values()
+                .filter(|it| it.lease.run_id == run.run_id);
             same.for_each(Reins::lose);
             return in_use.turns.clone();
         }

@@ -40,8 +40,8 @@ pub trait Protocol: Send + Sync {
 
     /// Waits up to `request.wait` for runs to do, or until one of `request.held` should stop.
     ///
-    /// One that is dropped while it waits loses nothing for good: a run that was leased meanwhile
-    /// goes back to its queue when nobody renews it. With a capacity of 0 it can lose nothing.
+    /// One that is dropped while it waits loses nothing: a run that was leased meanwhile comes with the
+    /// next call, or, where none is made, is lost with its lease. With a capacity of 0 none is leased.
     ///
     /// # Errors
     /// [`ProtocolError::LeaseLost`] where a newer start of the worker has taken its place.
@@ -155,6 +155,9 @@ pub struct LeaseRequest {
     pub sessions: Vec<SessionId>,
     /// The runs that it holds and was not told to stop.
     pub held: Vec<RunId>,
+    /// What [`Leases::brought`] was in the last answer that came, and 0 before the first. What was leased
+    /// since and is not held comes again then.
+    pub heard: u32,
     /// How long to wait for the first.
     pub wait: Duration,
 }
@@ -168,6 +171,8 @@ pub struct Leases {
     pub ended_sessions: Vec<SessionId>,
     /// Those of the request's runs that should stop: what the next renewal of each says.
     pub stopping: Vec<RunId>,
+    /// How many calls have brought this start of the worker runs.
+    pub brought: u32,
 }
 
 /// A renewed lease.

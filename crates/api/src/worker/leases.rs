@@ -96,6 +96,7 @@ async fn lease_runs(
         explicit_begin: body.begin.is_some(),
         sessions: asked.sessions,
         held: asked.held,
+        heard: body.heard,
         wait: Duration::from_secs(body.wait.unwrap_or_default().into()),
     };
     let leased = leased(&api, &speaker, wish).await?;
@@ -104,6 +105,7 @@ async fn lease_runs(
         leases: leased.runs.into_iter().filter_map(lease).collect(),
         ended_sessions: asked.no_sessions.into_iter().chain(ended).collect(),
         stopping: leased.stopping.iter().map(ToString::to_string).collect(),
+        brought: leased.brought,
         request_id: speaker.request_id(),
     };
     Ok(json(StatusCode::OK, &body))
@@ -188,15 +190,19 @@ fn few<'a>(
 }
 
 /// Waits for runs in a task of its own: what is being leased is carried to its end. A worker that goes
-/// away, and a server that stops, end the wait; what was leased for nobody is given back.
+/// away, and a server that stops, end the wait; what was leased for nobody is given back, unless it comes
+/// again with the worker's next call. That may be under way by now, so that it is this worker's still.
 async fn leased(api: &Api, speaker: &Speaker, wish: LeaseWish) -> Result<RunsLeased, ApiError> {
     let stop = api.config.drain.token().child_token();
     let waiting = stop.clone().drop_guard();
     let (sender, answer) = oneshot::channel();
     let (calls, speaker) = (Arc::clone(&api.worker_calls), speaker.clone());
+    let comes_again = wish.heard.is_some();
     let leasing = async move {
         let leased = calls.lease_runs.execute(&wish, &stop).await;
-        if let Err(Ok(unheard)) = sender.send(leased) {
+        if let Err(Ok(unheard)) = sender.send(leased)
+            && !comes_again
+        {
             give_back(&calls, &speaker, &unheard).await;
         }
     };
@@ -245,7 +251,7 @@ fn lease(opened: OpenedRun) -> Option<LeaseBody> {
             object: "session",
             // A run that is leased has its session at work.
             status: SessionStatus::Running.as_str(),
-            resumed: leased.resumed,
+            resumed: leased.resumed(),
         },
         epoch: lease.epoch.0,
         begun: lease.begun,

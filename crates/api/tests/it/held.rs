@@ -45,6 +45,8 @@ impl<'a> Held<'a> {
                 capacity: 1,
                 explicit_begin: false,
                 sessions: Vec::new(),
+                held: vec![],
+                heard: None,
                 length: Duration::from_secs(60),
             })
             .await

@@ -406,6 +406,30 @@ async fn a_session_is_kept_resumed_evicted_and_told_to_have_ended() {
 }
 
 #[tokio::test]
+async fn a_lease_whose_answer_was_lost_comes_again() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let asks = async |says: Value| worker.asks(says).await.body();
+
+    let lost = asks(json!({"heard": 0, "begin": "explicit"})).await;
+    let again = asks(json!({"heard": 0, "begin": "explicit", "wait": 30})).await;
+    let heard = asks(json!({"heard": 1, "begin": "explicit"})).await;
+
+    let lease = |answer: &Value| {
+        (
+            answer["leases"][0]["run"]["id"].clone(),
+            answer["leases"][0]["epoch"].clone(),
+        )
+    };
+    assert_eq!(lease(&again), lease(&lost));
+    assert_eq!(lease(&again).1, 1);
+    assert_eq!(heard["leases"], json!([]));
+    let brought = [&lost, &again, &heard].map(|answer| answer["brought"].clone());
+    assert_eq!(brought, [json!(1), json!(1), json!(1)]);
+}
+
+#[tokio::test]
 async fn a_draining_worker_leases_nothing_and_its_next_start_does() {
     let fixture = Fixture::new().await;
     fixture.run().await;

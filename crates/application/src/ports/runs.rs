@@ -91,6 +91,11 @@ pub struct LeaseRequest {
     pub explicit_begin: bool,
     /// The sessions that the worker says it keeps.
     pub sessions: Vec<SessionId>,
+    /// The runs that the worker says it holds.
+    pub held: Vec<RunId>,
+    /// What [`Leased::brought`] was in the last answer that the worker has heard, and 0 before its first.
+    /// None is a worker that does not say so: what it has not heard of is lost with its lease.
+    pub heard: Option<u32>,
     /// How long a new lease lives until its first renewal.
     pub length: Duration,
 }
@@ -102,6 +107,8 @@ pub struct Leased {
     pub runs: Vec<LeasedRun>,
     /// Those of the request's sessions that this start of the worker no longer has.
     pub ended_sessions: Vec<SessionId>,
+    /// How many lease calls have brought this start runs, this one among them.
+    pub brought: u32,
     /// What to tell outside.
     pub signals: Vec<Signal>,
 }
@@ -111,8 +118,6 @@ pub struct Leased {
 pub struct LeasedRun {
     /// The run, in `running`.
     pub run: Run,
-    /// Whether this worker has the session's state from a run before.
-    pub resumed: bool,
     /// The task version that the run started with.
     pub task: Task,
     /// Sealed as `run.input` of this run.
@@ -125,6 +130,13 @@ pub struct LeasedRun {
     pub playbook: Option<Value>,
     /// The trace that its start was a part of, as a W3C trace context.
     pub trace_parent: Option<String>,
+}
+
+impl LeasedRun {
+    /// Whether this worker has the session's state from a run before.
+    pub fn resumed(&self) -> bool {
+        self.run.state.lease().is_some_and(|lease| lease.resumed)
+    }
 }
 
 /// Which runs to list.
@@ -217,6 +229,10 @@ pub trait Runs: Send + Sync {
 
     /// Up to `capacity` queued runs, now running under a new epoch; by priority, then age,
     /// organizations in turn. Runs of a session that another start of a worker has are left alone.
+    ///
+    /// Where an earlier call has brought what the worker has not heard of, this one leases nothing, but
+    /// brings it again: each run that the worker does not hold, and that has not begun, under the same
+    /// epoch, its lease renewed.
     ///
     /// # Errors
     /// `Refused(LeaseLost)` where the holder is not its worker's latest start; a draining worker

@@ -57,6 +57,7 @@ pub(super) fn lease() -> Lease {
         epoch: Epoch(1),
         holder: holder(),
         expires_at: now() + Duration::from_secs(30),
+        resumed: false,
         begun: true,
         checkpoint: None,
         secrets_version: None,

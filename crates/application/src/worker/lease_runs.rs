@@ -55,6 +55,8 @@ pub struct LeaseWish {
     pub sessions: Vec<SessionId>,
     /// The runs that the worker holds and that nobody told it to stop.
     pub held: Vec<RunId>,
+    /// [`RunsLeased::brought`] of the last answer that it has heard; None where it does not say.
+    pub heard: Option<u32>,
     /// How long to wait for the first run.
     pub wait: Duration,
 }
@@ -68,6 +70,8 @@ pub struct RunsLeased {
     pub ended_sessions: Vec<SessionId>,
     /// Those of its runs that should stop: the next renewal of each says how.
     pub stopping: Vec<RunId>,
+    /// How many lease calls have brought this start runs: what its next call says it has heard.
+    pub brought: u32,
 }
 
 /// A leased run with its secrets opened.
@@ -145,13 +149,17 @@ impl LeaseRuns {
                 runs: self.opened(wish, leased.runs).await,
                 ended_sessions: leased.ended_sessions,
                 stopping,
+                brought: leased.brought,
             };
-            if !answer.is_nothing() || Instant::now() >= ends_at || stop.is_cancelled() {
+            // Until it knows of what was leased before, it leases nothing.
+            let is_behind = wish.heard.is_some_and(|heard| heard != answer.brought);
+            if is_behind || !answer.is_nothing() || Instant::now() >= ends_at || stop.is_cancelled()
+            {
                 return Ok(answer);
             }
             stopping = tokio::select! {
                 () = sleep_until(ends_at) => Vec::new(),
-                () = stop.cancelled() => return Ok(RunsLeased::default()),
+                () = stop.cancelled() => return Ok(answer),
                 () = ready.heard() => Vec::new(),
                 () = told.heard() => self.stopping(wish).await?,
                 // A signal may be lost.
@@ -168,6 +176,8 @@ impl LeaseRuns {
             capacity: wish.capacity,
             explicit_begin: wish.explicit_begin,
             sessions,
+            held: wish.held.clone(),
+            heard: wish.heard,
             length: self.length,
         };
         let leased = self.held.runs.lease(request).await;

@@ -23,7 +23,7 @@ use crate::run::{
     self, AfterRun, Holder, Refusal, Run, RunCommand, RunState, Waiting, WorkerCommand,
 };
 use crate::sealed::Sealed;
-use crate::session::{self, Session, SessionCommand, SessionStatus};
+use crate::session::{self, Session, SessionCommand, SessionState, SessionStatus};
 use crate::time::Timestamp;
 
 /// What is asked.
@@ -213,6 +213,7 @@ fn command_run(
 
     let mut draft = Draft::of(scene);
     if let ForSession::Leased { holder } = for_session {
+        note_resumed(&mut transition.run, session, holder);
         // Whoever follows both sees the session run before its run.
         draft.command_session(session::machine::Command::Lease { holder }, now)?;
         draft.take_run(transition);
@@ -268,6 +269,22 @@ fn note_secrets(run: &mut Run, begins: bool, scene: &Scene) {
         | RunState::Failed { .. }
         | RunState::Canceling { .. }
         | RunState::Canceled => {}
+    }
+}
+
+/// A lease knows whether its holder goes on with what a run before left in the session: the session is
+/// idle until then.
+fn note_resumed(run: &mut Run, session: &Session, holder: Holder) {
+    let is_kept = match session.state {
+        SessionState::Idle { holder: keeper, .. } => keeper == holder,
+        SessionState::Queued
+        | SessionState::Running { .. }
+        | SessionState::Completing { .. }
+        | SessionState::Completed
+        | SessionState::Failed => false,
+    };
+    if let RunState::Running { lease, .. } = &mut run.state {
+        lease.resumed = is_kept;
     }
 }
 

@@ -145,6 +145,8 @@ pub struct Lease {
     pub holder: Holder,
     /// When it is lost, unless it is renewed.
     pub expires_at: Timestamp,
+    /// Whether its holder has what a run before left in the session.
+    pub resumed: bool,
     /// Whether the source may have been touched.
     pub begun: bool,
     /// Where the agent goes on, until its first word. Goes back to the queue only where the lease
@@ -240,6 +242,20 @@ impl Run {
             | Status::Completed
             | Status::Failed
             | Status::Canceled => self.runtime,
+        }
+    }
+
+    /// Whether this start of a worker has a lease of it under which nothing was done.
+    pub fn is_untouched_by(&self, holder: Holder) -> bool {
+        match &self.state {
+            RunState::Running { lease, .. } => lease.holder == holder && !lease.begun,
+            RunState::Queued { .. }
+            | RunState::InteractionRequired { .. }
+            | RunState::ReviewRequired { .. }
+            | RunState::Completed
+            | RunState::Failed { .. }
+            | RunState::Canceling { .. }
+            | RunState::Canceled => false,
         }
     }
 

@@ -73,6 +73,7 @@ pub(crate) fn lease() -> Lease {
         epoch: EPOCH,
         holder: holder(1),
         expires_at: STARTED + seconds(30),
+        resumed: false,
         begun: true,
         checkpoint: None,
         secrets_version: None,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use sqlx::FromRow;
+use windlass_application::ports::runs::LeaseRequest;
 use windlass_application::ports::workers::GONE_AFTER;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, WorkerId};
@@ -23,6 +24,7 @@ pub struct WorkerRow {
     incarnation: Count,
     draining: bool,
     last_seen_at: At,
+    brought: Count,
 }
 
 /// A worker with its latest start.
@@ -38,6 +40,8 @@ pub struct Worker {
     pub draining: bool,
     /// Its last call that was noted.
     pub last_seen_at: Timestamp,
+    /// How many lease calls have brought that start runs.
+    pub brought: u32,
 }
 
 impl From<WorkerRow> for Worker {
@@ -50,6 +54,7 @@ impl From<WorkerRow> for Worker {
             incarnation: row.incarnation.0,
             draining: row.draining,
             last_seen_at: row.last_seen_at.0,
+            brought: row.brought.0,
         }
     }
 }
@@ -68,6 +73,11 @@ impl Worker {
     /// Whether nothing was heard of it for so long that it is gone.
     pub fn is_gone(&self, now: Timestamp) -> bool {
         now >= self.last_seen_at + GONE_AFTER
+    }
+
+    /// Whether calls have brought it runs that it has not heard of, by what its present call says.
+    pub fn has_unheard(&self, request: &LeaseRequest) -> bool {
+        request.heard.is_some_and(|heard| heard != self.brought)
     }
 
     /// What a decision reads of it, over a session that `holder` has.

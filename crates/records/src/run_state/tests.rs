@@ -22,6 +22,7 @@ fn lease(checkpoint: Option<Sealed>) -> Lease {
             incarnation: 3,
         },
         expires_at: at(40_000),
+        resumed: false,
         begun: true,
         checkpoint,
         secrets_version: None,

@@ -11,7 +11,7 @@ use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::pool::Pool;
-use windlass_domain::run::{Holder, Run, RunCommand, RunState, Waiting};
+use windlass_domain::run::{Epoch, Holder, Run, RunCommand, RunState, Waiting, WorkerCommand};
 use windlass_domain::session::SessionState;
 
 use super::{KeptRun, State};
@@ -25,13 +25,19 @@ impl State {
         let organization_id = request
             .organization
             .map(OrganizationContext::organization_id);
-        let draining = self.latest(request.holder, organization_id)?.draining;
+        let worker = self.latest(request.holder, organization_id)?;
+        let (draining, brought) = (worker.draining, worker.brought);
         self.note_seen(request.holder, now);
         let mut leased = Leased {
             ended_sessions: self.ended(request),
+            brought,
             ..Leased::default()
         };
         if draining {
+            return Ok(leased);
+        }
+        if request.heard.is_some_and(|heard| heard != brought) {
+            leased.runs = self.lease_again(request, now);
             return Ok(leased);
         }
         let capacity = usize::try_from(request.capacity).unwrap_or(usize::MAX);
@@ -48,7 +54,35 @@ impl State {
                 }
             }
         }
+        if !leased.runs.is_empty() {
+            leased.brought += 1;
+            if let Some(worker) = self.workers.get_mut(&request.holder.worker_id) {
+                worker.brought = leased.brought;
+            }
+        }
         Ok(leased)
+    }
+
+    /// What this start of the worker was leased and has not heard of.
+    fn lease_again(&mut self, request: &LeaseRequest, now: Timestamp) -> Vec<LeasedRun> {
+        let runs = self.runs.values().map(KeptRun::run);
+        let unheard = runs
+            .filter(|run| !request.held.contains(&run.id) && run.is_untouched_by(request.holder));
+        let unheard: Vec<(RunId, SessionId, Epoch)> = unheard
+            .map(|run| (run.id, run.session_id, run.epoch))
+            .collect();
+        let again = unheard
+            .into_iter()
+            .filter_map(|(run_id, session_id, epoch)| {
+                let length = request.length;
+                let command = WorkerCommand::Renew { length };
+                let command = RunCommand::Worker { epoch, command };
+                let scene = self.scene(session_id, None)?;
+                let renewed = self.command(scene, Command::Run { run_id, command }, now);
+                renewed.ok()?;
+                self.equipped(run_id)
+            });
+        again.collect()
     }
 
     /// The next run of the organization whose turn it is.
@@ -108,15 +142,6 @@ impl State {
     ) -> Option<(LeasedRun, Vec<windlass_domain::lifecycle::Signal>)> {
         let session_id = self.runs.get(&run_id)?.run().session_id;
         let scene = self.scene(session_id, None)?;
-        let session = scene.session.as_ref();
-        let resumed = session.is_some_and(|session| match session.state {
-            SessionState::Idle { holder, .. } => holder == request.holder,
-            SessionState::Queued
-            | SessionState::Running { .. }
-            | SessionState::Completing { .. }
-            | SessionState::Completed
-            | SessionState::Failed => false,
-        });
         let command = RunCommand::Lease {
             holder: request.holder,
             explicit_begin: request.explicit_begin,
@@ -124,11 +149,11 @@ impl State {
         };
         let changes = self.command(scene, Command::Run { run_id, command }, now);
         let signals = changes.ok()?.signals;
-        Some((self.equipped(run_id, resumed)?, signals))
+        Some((self.equipped(run_id)?, signals))
     }
 
     /// A run with what its agent needs: as it was when the run started, or as it is now.
-    fn equipped(&self, run_id: RunId, resumed: bool) -> Option<LeasedRun> {
+    fn equipped(&self, run_id: RunId) -> Option<LeasedRun> {
         let kept = self.runs.get(&run_id)?;
         let run = kept.run().clone();
         let owner = run.organization_id;
@@ -142,7 +167,6 @@ impl State {
             self.playbook_versions.get(&key)
         });
         Some(LeasedRun {
-            resumed,
             task: self.task_versions.get(&task)?.clone(),
             input: kept.input.clone(),
             source: source.cloned(),

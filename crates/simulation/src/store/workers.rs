@@ -25,6 +25,8 @@ pub(super) struct Worker {
     /// When it began to drain, or, before that, to start.
     left_at: Timestamp,
     last_seen_at: Timestamp,
+    /// How many lease calls have brought its latest start runs.
+    pub(super) brought: u32,
 }
 
 #[async_trait]
@@ -198,6 +200,7 @@ impl State {
             worker.draining = false;
             worker.left_at = at;
             worker.last_seen_at = at;
+            worker.brought = 0;
             let latest = worker.incarnation;
             worker
                 .starts
@@ -221,6 +224,7 @@ impl State {
             draining: false,
             left_at: at,
             last_seen_at: at,
+            brought: 0,
         };
         self.workers.insert(worker_id, worker);
         Holder {

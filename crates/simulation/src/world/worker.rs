@@ -51,6 +51,7 @@ pub(super) async fn work(world: Rc<World>, plan: WorkerPlan) {
     };
     let mut held: Vec<Held> = Vec::new();
     let mut kept: Vec<(OrganizationContext, SessionId)> = Vec::new();
+    let mut heard = 0;
     loop {
         if world.chaos.strikes("worker stopped for a while", 8) {
             world.sleep_up_to(Duration::from_secs(90)).await;
@@ -59,7 +60,7 @@ pub(super) async fn work(world: Rc<World>, plan: WorkerPlan) {
         if let Some(due) = held.iter().position(|it| it.renew_at <= now) {
             tell(&world, &mut held, due, Action::Renew).await;
         } else if held.is_empty() || (held.len() < CAPACITY && draws(&world, 250)) {
-            let leased = lease(&world, &plan, holder, &held, &mut kept).await;
+            let leased = lease(&world, &plan, holder, &held, &mut kept, &mut heard).await;
             match leased {
                 Leased::Runs(runs) => held.extend(runs),
                 Leased::Nothing if held.is_empty() && world.is_settled() => return,
@@ -168,6 +169,7 @@ async fn lease(
     holder: Holder,
     held: &[Held],
     kept: &mut Vec<(OrganizationContext, SessionId)>,
+    heard: &mut u32,
 ) -> Leased {
     let now = world.chaos.pacer.now();
     let wish = LeaseWish {
@@ -179,6 +181,7 @@ async fn lease(
         explicit_begin: draws(world, 800),
         sessions: kept.iter().map(|(_, id)| *id).collect(),
         held: held.iter().map(|it| it.call.run_id).collect(),
+        heard: Some(*heard),
         wait: Duration::ZERO,
     };
     let called = world.call(move |replica| -> Served<_> {
@@ -188,6 +191,7 @@ async fn lease(
     });
     match called.await {
         Some(Ok(leased)) => {
+            *heard = leased.brought;
             kept.retain(|(_, id)| !leased.ended_sessions.contains(id));
             if leased.runs.is_empty() {
                 return Leased::Nothing;

@@ -3,17 +3,20 @@
 use std::collections::HashSet;
 
 use tracing::{error, warn};
+use uuid::Uuid;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun};
 use windlass_application::ports::{StoreError, WriteError};
-use windlass_domain::id::{OrganizationId, SessionId};
+use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
-use windlass_domain::run::RunCommand;
-use windlass_records::{capacity, kept_by};
+use windlass_domain::run::{Run, RunCommand};
+use windlass_records::columns::{Count, Id};
+use windlass_records::rows::Worker;
+use windlass_records::{capacity, lease_again};
 
 use super::leased::equipment;
-use super::pick::{Picked, Picks};
+use super::pick::Picks;
 use super::scene::Loaded;
 use crate::error::store_error;
 use crate::retry::retrying;
@@ -27,48 +30,69 @@ pub(super) async fn lease(
 ) -> Result<Leased, WriteError> {
     let ended_sessions = ended(store, request).await?;
     // Most polls bring nothing, and those take no lock and write nothing.
-    let mut leased = if brings_nothing(store, request).await? {
-        Leased::default()
-    } else {
-        retrying(|| from_pools(store, request)).await?
+    let mut leased = match brings_nothing(store, request).await? {
+        Some(worker) => Leased {
+            brought: worker.brought,
+            ..Leased::default()
+        },
+        None => retrying(|| what_there_is(store, request)).await?,
     };
     leased.ended_sessions = ended_sessions;
     Ok(leased)
 }
 
-/// Whether there is nothing to lease. Notes that the worker called, now and then.
-async fn brings_nothing(store: &PostgresStore, request: &LeaseRequest) -> Result<bool, WriteError> {
+/// The worker, where there is nothing to lease. Notes that it called, now and then.
+async fn brings_nothing(
+    store: &PostgresStore,
+    request: &LeaseRequest,
+) -> Result<Option<Worker>, WriteError> {
     let mut connection = store.pool().acquire().await.map_err(store_error)?;
     let (holder, organization) = (request.holder, request.organization);
     let worker = workers::latest(&mut connection, holder, organization).await?;
     workers::seen(&mut connection, &worker, store.now()).await?;
-    if worker.draining || request.capacity == 0 {
-        return Ok(true);
+    if worker.draining {
+        return Ok(Some(worker));
     }
-    for pool in &request.pools {
-        if !picks(store, request, pool)
-            .is_empty(&mut connection)
-            .await?
-        {
-            return Ok(false);
+    if worker.has_unheard(request) {
+        return Ok(None);
+    }
+    if request.capacity > 0 {
+        for pool in &request.pools {
+            let picks = picks(store, request, pool);
+            if !picks.is_empty(&mut connection).await? {
+                return Ok(None);
+            }
         }
     }
-    Ok(true)
+    Ok(Some(worker))
 }
 
 /// The whole of a lease that may bring something.
-async fn from_pools(store: &PostgresStore, request: &LeaseRequest) -> Result<Leased, WriteError> {
+async fn what_there_is(
+    store: &PostgresStore,
+    request: &LeaseRequest,
+) -> Result<Leased, WriteError> {
     let mut transaction = store.begin(None).await?;
     let (holder, organization) = (request.holder, request.organization);
-    // A new start of the worker waits for this, and then finds what it leased.
+    // A new start of the worker waits for this, and then finds what it leased; and so does another call of
+    // this one.
     let worker = workers::hold(transaction.connection(), holder, organization).await?;
-    let mut leased = Leased::default();
+    let mut leased = Leased {
+        brought: worker.brought,
+        ..Leased::default()
+    };
     let mut turns = Vec::new();
-    if !worker.draining {
+    if !worker.draining && worker.has_unheard(request) {
+        again(&mut transaction, request, &mut leased).await?;
+    } else if !worker.draining {
         for pool in &request.pools {
             let picks = picks(store, request, pool);
             let picks = from_pool(&mut transaction, request, picks, &mut leased).await?;
             turns.extend(picks.last().map(|last| (pool, last)));
+        }
+        if !leased.runs.is_empty() {
+            workers::bring(transaction.connection(), &worker).await?;
+            leased.brought += 1;
         }
     }
     transaction.commit().await?;
@@ -115,21 +139,69 @@ async fn from_pool(
             let Some(scene) = scenes.remove(&picked.session_id) else {
                 continue;
             };
-            match lease_one(transaction, request, picked, scene).await {
-                Ok(Some((run, changes))) => {
-                    leased.runs.push(run);
-                    leased.signals.extend(changes.signals);
-                }
-                Ok(None) => {}
-                // One broken row must not keep all others from being done.
-                Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
-                    error!(run.id = %picked.run_id, %error, "a queued run cannot be leased");
-                }
-                Err(error) => return Err(error),
-            }
+            let one = (picked.run_id, windlass_records::lease as Told);
+            take(transaction, request, one, scene, leased).await?;
         }
     }
     Ok(picks)
+}
+
+/// Brings again what the worker was leased and has not heard of. As many as one call has brought, whatever
+/// its capacity is now: it has asked for them. Who has one of their sessions at this moment is waited for,
+/// since nothing comes a third time.
+async fn again(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    leased: &mut Leased,
+) -> Result<(), WriteError> {
+    let held: Vec<Uuid> = request.held.iter().map(|id| id.uuid()).collect();
+    let unsaid: Vec<(Id, Id)> = sqlx::query_as(
+        "SELECT run_id, session_id
+         FROM live
+         WHERE worker_id = $1 AND incarnation = $2 AND run_id <> ALL($3)
+         ORDER BY session_id",
+    )
+    .bind(Id(request.holder.worker_id.uuid()))
+    .bind(Count(request.holder.incarnation))
+    .bind(held)
+    .fetch_all(transaction.connection())
+    .await
+    .map_err(store_error)?;
+    for (run_id, session_id) in unsaid {
+        let scene = Loaded::load(transaction, SessionId::from_uuid(session_id.0)).await;
+        let Some(scene) = scene.transpose() else {
+            continue;
+        };
+        let one = (RunId::from_uuid(run_id.0), lease_again as Told);
+        take(transaction, request, one, scene, leased).await?;
+    }
+    Ok(())
+}
+
+/// What a run is told, if anything.
+type Told = fn(&LeaseRequest, &Run) -> Option<RunCommand>;
+
+/// Adds a run to those that are leased, where it may be.
+async fn take(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    (run_id, told): (RunId, Told),
+    scene: Result<Loaded, StoreError>,
+    leased: &mut Leased,
+) -> Result<(), WriteError> {
+    match lease_one(transaction, request, (run_id, told), scene).await {
+        Ok(Some((run, changes))) => {
+            leased.runs.push(run);
+            leased.signals.extend(changes.signals);
+        }
+        Ok(None) => {}
+        // One broken row must not keep all others from being done.
+        Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+            error!(run.id = %run_id, %error, "a run cannot be leased");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Leases one run; None where it may not be leased after all. Nothing is written where it fails
@@ -137,33 +209,26 @@ async fn from_pool(
 async fn lease_one(
     transaction: &mut Transaction,
     request: &LeaseRequest,
-    picked: Picked,
+    (run_id, told): (RunId, Told),
     scene: Result<Loaded, StoreError>,
 ) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
-    let run_id = picked.run_id;
     let loaded = scene?;
     let run = loaded.scene.runs.iter().find(|run| run.id == run_id);
     let Some(run) = run else {
         return Ok(None);
     };
-    let equipment = equipment(transaction.connection(), run).await?;
-    let kept_by = loaded.scene.session.as_ref().and_then(kept_by);
-    let resumed = kept_by == Some(request.holder);
-    let command = Command::Run {
-        run_id,
-        command: RunCommand::Lease {
-            holder: request.holder,
-            explicit_begin: request.explicit_begin,
-            length: request.length,
-        },
+    let Some(command) = told(request, run) else {
+        return Ok(None);
     };
+    let equipment = equipment(transaction.connection(), run).await?;
+    let command = Command::Run { run_id, command };
     match loaded.command(transaction, command).await {
         Ok(changes) => {
             let run = changes.runs.iter().find(|run| run.id == run_id).cloned();
-            Ok(run.map(|run| (equipment.of(run, resumed), changes)))
+            Ok(run.map(|run| (equipment.of(run), changes)))
         }
         Err(WriteError::Refused(refusal)) => {
-            warn!(run.id = %run_id, %refusal, "a queued run is left where it is");
+            warn!(run.id = %run_id, %refusal, "a run is left where it is");
             Ok(None)
         }
         Err(error) => Err(error),

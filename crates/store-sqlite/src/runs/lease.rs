@@ -10,9 +10,10 @@ use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
-use windlass_domain::run::RunCommand;
+use windlass_domain::run::{Run, RunCommand};
 use windlass_records::columns::{HeldBy, Id};
-use windlass_records::{capacity, kept_by};
+use windlass_records::rows::Worker;
+use windlass_records::{capacity, lease_again};
 
 use super::leased::{LastEquipped, equipment};
 use super::pick::{Picked, Picks};
@@ -26,30 +27,34 @@ pub(super) async fn lease(
     store: &SqliteStore,
     request: LeaseRequest,
 ) -> Result<Leased, WriteError> {
-    let ended_sessions = ended(store, &request).await?;
+    let mut leased = Leased {
+        ended_sessions: ended(store, &request).await?,
+        ..Leased::default()
+    };
     // Most polls bring nothing, and those take no lock and write nothing.
-    if brings_nothing(store, &request).await? {
-        return Ok(Leased {
-            ended_sessions,
-            ..Leased::default()
-        });
+    if let Some(worker) = brings_nothing(store, &request).await? {
+        leased.brought = worker.brought;
+        return Ok(leased);
     }
     let mut transaction = store.begin(None).await?;
     let (holder, organization) = (request.holder, request.organization);
     let at = transaction.at();
     let worker = workers::latest_in(&mut transaction, holder, organization).await?;
     workers::seen(&mut transaction, &worker, at);
+    leased.brought = worker.brought;
 
-    let mut leased = Leased {
-        ended_sessions,
-        ..Leased::default()
-    };
     let mut turns = Vec::new();
-    if !worker.draining {
+    if !worker.draining && worker.has_unheard(&request) {
+        again(&mut transaction, &request, &mut leased).await?;
+    } else if !worker.draining {
         for pool in &request.pools {
             let picks = picks(store, &request, pool);
             let picks = from_pool(&mut transaction, &request, picks, &mut leased).await?;
             turns.extend(picks.last().map(|last| (pool, last)));
+        }
+        if !leased.runs.is_empty() {
+            workers::bring(&mut transaction, &worker);
+            leased.brought += 1;
         }
     }
     transaction.commit().await?;
@@ -57,22 +62,30 @@ pub(super) async fn lease(
     Ok(leased)
 }
 
-/// Whether there is nothing to lease and nothing to note.
-async fn brings_nothing(store: &SqliteStore, request: &LeaseRequest) -> Result<bool, WriteError> {
+/// The worker, where there is nothing to lease and nothing to note.
+async fn brings_nothing(
+    store: &SqliteStore,
+    request: &LeaseRequest,
+) -> Result<Option<Worker>, WriteError> {
     let mut reader = store.readers().acquire().await.map_err(store_error)?;
     let worker = workers::latest(&mut reader, request.holder, request.organization).await?;
     if worker.is_to_be_noted(store.now()) {
-        return Ok(false);
+        return Ok(None);
     }
-    if worker.draining || request.capacity == 0 {
-        return Ok(true);
+    if worker.draining {
+        return Ok(Some(worker));
     }
-    for pool in &request.pools {
-        if somebody_waits(&mut reader, request, pool).await? {
-            return Ok(false);
+    if worker.has_unheard(request) {
+        return Ok(None);
+    }
+    if request.capacity > 0 {
+        for pool in &request.pools {
+            if somebody_waits(&mut reader, request, pool).await? {
+                return Ok(None);
+            }
         }
     }
-    Ok(true)
+    Ok(Some(worker))
 }
 
 /// Whether a run of this pool waits for this worker: one look into an index, whatever is there.
@@ -136,21 +149,64 @@ async fn from_pool(
         let Some(picked) = picked else {
             break;
         };
-        let run_id = picked.run_id;
-        match lease_one(transaction, request, picked, &mut equipped).await {
-            Ok(Some((run, changes))) => {
-                leased.runs.push(run);
-                leased.signals.extend(changes.signals);
-            }
-            Ok(None) => {}
-            // One broken row must not keep all others from being done.
-            Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
-                error!(run.id = %run_id, %error, "a queued run cannot be leased");
-            }
-            Err(error) => return Err(error),
-        }
+        take(
+            transaction,
+            request,
+            (picked, windlass_records::lease),
+            &mut equipped,
+            leased,
+        )
+        .await?;
     }
     Ok(picks)
+}
+
+/// Brings again what the worker was leased and has not heard of. As many as one call has brought, whatever
+/// its capacity is now: it has asked for them.
+async fn again(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    leased: &mut Leased,
+) -> Result<(), WriteError> {
+    let mut equipped = None;
+    for picked in Picked::held(transaction, request).await? {
+        take(
+            transaction,
+            request,
+            (picked, lease_again),
+            &mut equipped,
+            leased,
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// What a picked run is told, if anything.
+type Told = fn(&LeaseRequest, &Run) -> Option<RunCommand>;
+
+/// Adds a run to those that are leased, where it may be.
+async fn take(
+    transaction: &mut Transaction,
+    request: &LeaseRequest,
+    (picked, told): (Picked, Told),
+    equipped: &mut LastEquipped,
+    leased: &mut Leased,
+) -> Result<(), WriteError> {
+    let run_id = picked.run_id;
+    match lease_one(transaction, request, (picked, told), equipped).await {
+        Ok(Some((run, changes))) => {
+            leased.runs.push(run);
+            leased.signals.extend(changes.signals);
+        }
+        Ok(None) => {}
+        // One broken row must not keep all others from being done.
+        Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
+            error!(run.id = %run_id, %error, "a run cannot be leased");
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 /// Leases one run; None where it may not be leased after all. Nothing is written where it fails
@@ -158,7 +214,7 @@ async fn from_pool(
 async fn lease_one(
     transaction: &mut Transaction,
     request: &LeaseRequest,
-    picked: Picked,
+    (picked, told): (Picked, Told),
     equipped: &mut LastEquipped,
 ) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
     let run_id = picked.run_id;
@@ -170,24 +226,18 @@ async fn lease_one(
     let Some(run) = run else {
         return Ok(None);
     };
-    let equipment = equipment(transaction, run, picked, equipped).await?;
-    let kept_by = loaded.scene.session.as_ref().and_then(kept_by);
-    let resumed = kept_by == Some(request.holder);
-    let command = Command::Run {
-        run_id,
-        command: RunCommand::Lease {
-            holder: request.holder,
-            explicit_begin: request.explicit_begin,
-            length: request.length,
-        },
+    let Some(command) = told(request, run) else {
+        return Ok(None);
     };
+    let equipment = equipment(transaction, run, picked, equipped).await?;
+    let command = Command::Run { run_id, command };
     match loaded.command(transaction, command).await {
         Ok(changes) => {
             let run = changes.runs.iter().find(|run| run.id == run_id).cloned();
-            Ok(run.map(|run| (equipment.of(run, resumed), changes)))
+            Ok(run.map(|run| (equipment.of(run), changes)))
         }
         Err(WriteError::Refused(refusal)) => {
-            warn!(run.id = %run_id, %refusal, "a queued run is left where it is");
+            warn!(run.id = %run_id, %refusal, "a run is left where it is");
             Ok(None)
         }
         Err(error) => Err(error),

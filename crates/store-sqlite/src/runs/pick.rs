@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 use windlass_application::ports::StoreError;
+use windlass_application::ports::runs::LeaseRequest;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::pool::Pool;
 use windlass_domain::run::Holder;
@@ -29,6 +30,46 @@ pub(super) struct Picked {
     /// The trace that its start was a part of.
     pub(super) trace_parent: Option<String>,
     priority: i64,
+}
+
+impl Picked {
+    /// Those that this start of a worker has, as far as it does not say that it holds them.
+    pub(super) async fn held(
+        transaction: &mut Transaction,
+        request: &LeaseRequest,
+    ) -> Result<Vec<Self>, StoreError> {
+        let told = request.held.iter().map(|id| id.uuid().simple().to_string());
+        let told: Vec<String> = told.collect();
+        let rows: Vec<QueueRow> = sqlx::query_as(
+            "SELECT live.run_id AS run_id, live.session_id AS session_id, 0 AS priority, input,
+                    trace_parent
+             FROM live
+             LEFT JOIN run_input ON run_input.run_id = live.run_id
+             LEFT JOIN run ON run.id = live.run_id
+             WHERE live.worker_id = ? AND live.incarnation = ?
+               AND live.run_id NOT IN (SELECT unhex(value) FROM json_each(?))
+             ORDER BY live.run_id",
+        )
+        .bind(Id(request.holder.worker_id.uuid()))
+        .bind(request.holder.incarnation)
+        .bind(windlass_records::write(&told))
+        .fetch_all(transaction.connection().await?)
+        .await
+        .map_err(store_error)?;
+        Ok(rows.into_iter().map(Self::from).collect())
+    }
+}
+
+impl From<QueueRow> for Picked {
+    fn from(row: QueueRow) -> Self {
+        Self {
+            run_id: RunId::from_uuid(row.run_id.0),
+            session_id: SessionId::from_uuid(row.session_id.0),
+            input: row.input.map(Sealed::from_bytes),
+            trace_parent: row.trace_parent,
+            priority: row.priority,
+        }
+    }
 }
 
 /// Picks runs of one pool, one after the other. They stay where they are, so that what was not leased
@@ -255,13 +296,7 @@ impl Picks {
         let rows: Result<Vec<QueueRow>, _> = rows.collect();
         let rows = rows.map_err(store_error)?;
         turn.more = rows.len() == share;
-        let picked = rows.into_iter().map(|row| Picked {
-            run_id: RunId::from_uuid(row.run_id.0),
-            session_id: SessionId::from_uuid(row.session_id.0),
-            input: row.input.map(Sealed::from_bytes),
-            trace_parent: row.trace_parent,
-            priority: row.priority,
-        });
+        let picked = rows.into_iter().map(Picked::from);
         turn.read.extend(picked);
         if let Some(last) = turn.read.back() {
             turn.passed = (last.priority, last.run_id.uuid());

@@ -64,7 +64,7 @@ macro_rules! scene {
                 ")"
             ),
             concat!(
-                "SELECT id, organization_id, incarnation, draining, last_seen_at
+                "SELECT id, organization_id, incarnation, draining, last_seen_at, brought
                  FROM worker
                  WHERE id = (SELECT worker_id FROM session WHERE id = ",
                 $session,

@@ -12,7 +12,7 @@ pub(super) fn run(opened: OpenedRun) -> Option<LeasedRun> {
     Some(LeasedRun {
         run_id: run.id,
         session_id: run.session_id,
-        resumed: opened.leased.resumed,
+        resumed: lease.resumed,
         epoch: lease.epoch,
         begun: lease.begun,
         lease_expires_at: lease.expires_at,

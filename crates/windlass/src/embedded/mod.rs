@@ -157,6 +157,7 @@ impl Protocol for InProcess {
             explicit_begin: true,
             sessions: request.sessions,
             held: request.held,
+            heard: Some(request.heard),
             wait: request.wait,
         };
         let leased = self.calls.lease_runs.execute(&wish, &self.never).await;
@@ -175,6 +176,7 @@ impl Protocol for InProcess {
             runs: runs.collect(),
             ended_sessions: leased.ended_sessions,
             stopping: leased.stopping,
+            brought: leased.brought,
         })
     }
 

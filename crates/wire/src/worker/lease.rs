@@ -12,7 +12,7 @@ use crate::worker::credential::{LeasedCredentialBody, OpenedCredentialBody};
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"worker": "scraper-1", "incarnation": 3, "pools": ["default"], "capacity": 2,
-    "begin": "explicit", "wait": 1}))]
+    "begin": "explicit", "wait": 1, "heard": 0}))]
 pub struct LeaseRunsBody {
     /// The worker's name.
     pub worker: String,
@@ -33,6 +33,11 @@ pub struct LeaseRunsBody {
     /// should stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Vec<String>>,
+    /// `brought` of the last answer that the worker has heard, and 0 in its first call. What was leased
+    /// since, and is not in `held`, then comes again, and nothing else; left out, it is lost with its lease.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
+    pub heard: Option<u32>,
     /// `explicit` where the worker will say when each run begins; a run begins by being leased where
     /// left out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +82,7 @@ pub enum BeginName {
         "resumed": false},
     "playbook": null, "checkpoint": null, "epoch": 1, "begun": false,
     "lease_expires_at": "2026-01-05T10:01:51.500Z"}],
-    "ended_sessions": [], "stopping": [], "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
+    "ended_sessions": [], "stopping": [], "brought": 1, "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
 pub struct LeasesBody {
     /// Runs to do; empty where nothing came in time.
     pub leases: Vec<LeaseBody>,
@@ -86,6 +91,8 @@ pub struct LeasesBody {
     pub ended_sessions: Vec<String>,
     /// Those of the call's `held` runs that should stop: the next renewal of each says how.
     pub stopping: Vec<String>,
+    /// How many lease calls have brought this start of the worker runs: say it in the next as `heard`.
+    pub brought: u32,
     /// The request that this answers.
     pub request_id: String,
 }

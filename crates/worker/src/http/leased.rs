@@ -25,6 +25,7 @@ pub(super) struct Leased {
     pub(super) leases: Vec<Value>,
     pub(super) ended_sessions: Vec<String>,
     pub(super) stopping: Vec<String>,
+    pub(super) brought: u32,
 }
 
 /// What cannot be understood of a lease, such as the name of a field. Never a value: some are secret.

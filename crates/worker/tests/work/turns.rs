@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use windlass_domain::run::Epoch;
+use windlass_worker::protocol::Leases;
 use windlass_worker::{LeasedRun, ProtocolError, Stopped};
 
 use crate::agent::Act;
-use crate::server::{Call, count, run, session_id};
+use crate::server::{Call, count, run, session_id, unavailable};
 use crate::sessions::resumed;
 use crate::{LONG, Work, is_finish, is_poll, is_renewal};
 
@@ -99,5 +100,50 @@ async fn a_run_that_is_lost_while_it_waits_leaves_its_session_alone() {
 
     assert_eq!(*work.agent.resumed.lock().unwrap(), [false, true]);
     assert!(work.agent.ended_sessions.lock().unwrap().is_empty());
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lease_that_comes_again_is_done_once() {
+    let work = Work::begin_for(2, Act::SucceedWhenLet, LONG, LONG);
+    for _ in 0..2 {
+        let polls = count(&work.server.told(|_| true).await, is_poll);
+        work.server.queue(run(1, 1));
+        work.server
+            .told(|calls| count(calls, is_poll) > polls)
+            .await;
+    }
+
+    work.agent.lets.add_permits(2);
+    work.server.queue(run(2, 2));
+    let calls = work.server.told(|calls| count(calls, is_finish) == 2).await;
+
+    assert_eq!(work.agent.resumed.lock().unwrap().len(), 2, "{calls:?}");
+    assert!(work.agent.stopped.lock().unwrap().is_empty());
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_poll_says_which_answer_came_last() {
+    let work = Work::begin(Act::Succeed, LONG, LONG);
+    work.server.answer(|answers| {
+        let brings = |number: u8, brought| Leases {
+            runs: vec![run(number, number)],
+            brought,
+            ..Leases::default()
+        };
+        answers.leases.push_back(Ok(brings(1, 1)));
+        answers.leases.push_back(Err(unavailable()));
+        answers.leases.push_back(Ok(brings(2, 2)));
+    });
+
+    let calls = work.server.told(|calls| count(calls, is_finish) == 2).await;
+
+    let with_room = calls.iter().filter_map(|call| match call {
+        Call::Lease(request) if request.capacity > 0 => Some(request.heard),
+        _ => None,
+    });
+    let heard: Vec<u32> = with_room.take(3).collect();
+    assert_eq!(heard, [0, 1, 1]);
     work.end().await.unwrap();
 }

@@ -28,6 +28,7 @@ fn wish(wait: Duration) -> LeaseWish {
         explicit_begin: true,
         sessions: vec![],
         held: vec![],
+        heard: None,
         wait,
     }
 }
@@ -37,7 +38,6 @@ fn leased(id: RunId, input: Sealed) -> LeasedRun {
     run.id = id;
     LeasedRun {
         run,
-        resumed: false,
         task: task(),
         input,
         source: None,

@@ -26,6 +26,7 @@ pub(super) fn apply(
                 epoch: next.epoch,
                 holder,
                 expires_at: at + length,
+                resumed: false,
                 begun: false,
                 checkpoint: checkpoint.clone(),
                 secrets_version: None,
