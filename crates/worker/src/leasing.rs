@@ -1,25 +1,23 @@
 //! The worker's side of leasing: one long poll at a time, one task for each run that came of it.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::future::join_all;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
-use windlass_domain::id::SessionId;
 
 use crate::backoff::Backoff;
+use crate::doing::STOP_GRACE;
 use crate::held_run::{HeldRun, Reins};
 use crate::lease::LeasedRun;
 use crate::protocol::{LeaseRequest, Leases, ProtocolError};
+use crate::sessions::Sessions;
 use crate::start::Start;
-use crate::turns::{Left, Turns};
 use crate::worker::{Worker, WorkerError};
 
 /// How long one poll waits at the server.
@@ -47,13 +45,6 @@ const FEW_SESSIONS: usize = 64;
 /// late of one costs memory alone.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// Which part of its sessions a worker gives up at once where there are too many.
-const ROOM_PART: usize = 16;
-
-/// How many idle sessions are left where they are, since runs are queued for them, before the
-/// worker looks for room again after its next run.
-const MOST_WANTED: usize = 8;
-
 /// A task of its own: it may be in the middle of a lease while this worker waits for something else
 /// that the server can only do after it.
 type Poll = AbortOnDropHandle<Result<Answered, ProtocolError>>;
@@ -73,13 +64,6 @@ impl Answered {
     }
 }
 
-/// A session that runs of this worker are in.
-struct InUse {
-    turns: Turns,
-    /// How many: more than one where the server has heard of an end and the worker not yet.
-    runs: u32,
-}
-
 /// What one start of a worker holds.
 pub(crate) struct Leasing<'worker> {
     worker: &'worker Worker,
@@ -87,10 +71,7 @@ pub(crate) struct Leasing<'worker> {
     /// One task for each run: never more than the worker's capacity.
     tasks: JoinSet<()>,
     held: HashMap<Id, Reins>,
-    /// The sessions of these runs.
-    in_use: HashMap<SessionId, InUse>,
-    /// Sessions that the agent keeps between runs and that no run is in, the longest idle first.
-    idle: VecDeque<SessionId>,
+    sessions: Sessions,
     /// The poll that was open when the worker was told to stop, where it may lease a run.
     last_poll: Option<Poll>,
     /// When the server was told all sessions.
@@ -104,11 +85,10 @@ impl<'worker> Leasing<'worker> {
     pub(crate) fn new(worker: &'worker Worker, start: Arc<Start>) -> Self {
         Self {
             worker,
+            sessions: Sessions::new(Arc::clone(&start)),
             start,
             tasks: JoinSet::new(),
             held: HashMap::new(),
-            in_use: HashMap::new(),
-            idle: VecDeque::new(),
             last_poll: None,
             told_at: None,
             heard: 0,
@@ -140,6 +120,7 @@ impl<'worker> Leasing<'worker> {
                             break Ok(Answered::now(self.nothing()));
                         }
                     }
+                    () = self.sessions.one_ended() => {}
                     answer = &mut poll => break answer.unwrap_or_else(|error| broke_off(&error)),
                 }
             };
@@ -147,7 +128,7 @@ impl<'worker> Leasing<'worker> {
                 Ok(answered) => {
                     backoff = Backoff::default();
                     let is_fruitless = answered.leases.runs.is_empty() && !is_full;
-                    self.hear(answered).await;
+                    self.hear(answered);
                     let spent = asked_at.elapsed();
                     pause = if is_fruitless && spent < LEAST_PAUSE {
                         LEAST_PAUSE
@@ -171,7 +152,7 @@ impl<'worker> Leasing<'worker> {
     }
 
     /// A worker that is nearly full waits a moment for more of its runs to end, so that one poll brings
-    /// several.
+    /// several; and one whose agent is ending many sessions, until that has ended some.
     async fn gather(&mut self, stop: &CancellationToken) {
         let enough = self.worker.capacity.div_ceil(GATHERED_PART) as usize;
         let mut moment = pin!(sleep(GATHER));
@@ -183,6 +164,14 @@ impl<'worker> Leasing<'worker> {
                 Some(joined) = self.tasks.join_next_with_id() => self.over(joined).await,
             }
         }
+        while self.sessions.are_too_many_ending() {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                Some(joined) = self.tasks.join_next_with_id() => self.over(joined).await,
+                () = self.sessions.one_ended() => {}
+            }
+        }
     }
 
     fn free(&self) -> usize {
@@ -192,7 +181,7 @@ impl<'worker> Leasing<'worker> {
     fn request(&mut self) -> LeaseRequest {
         let now = Instant::now();
         let was_told = |told_at: Instant| now < told_at + TELL_EVERY;
-        let sessions = match self.kept() {
+        let sessions = match self.sessions.kept() {
             // Thousands are not told with each of hundreds of polls a second.
             many if many.len() > FEW_SESSIONS && self.told_at.is_some_and(was_told) => Vec::new(),
             sessions => {
@@ -221,12 +210,6 @@ impl<'worker> Leasing<'worker> {
         }
     }
 
-    /// Those of running runs too: one of them may be idle when the server looks.
-    fn kept(&self) -> Vec<SessionId> {
-        let in_use = self.in_use.keys();
-        self.idle.iter().chain(in_use).copied().collect()
-    }
-
     fn poll(&self, request: LeaseRequest, pause: Duration) -> Poll {
         let protocol = Arc::clone(&self.start.protocol);
         AbortOnDropHandle::new(tokio::spawn(async move {
@@ -235,14 +218,13 @@ impl<'worker> Leasing<'worker> {
         }))
     }
 
-    async fn hear(&mut self, Answered { leases, at }: Answered) {
+    fn hear(&mut self, Answered { leases, at }: Answered) {
         self.heard = leases.brought;
         for reins in self.held.values_mut() {
             if leases.stopping.contains(&reins.lease.run_id) {
                 reins.renew_now();
             }
         }
-        // Before an agent may take its time with a session: new leases live shortly.
         let free = self.free();
         let new = leases.runs.into_iter().filter(|run| !self.has(run));
         let new: Vec<LeasedRun> = new.take(free).collect();
@@ -251,22 +233,14 @@ impl<'worker> Leasing<'worker> {
         }
         for session_id in leases.ended_sessions {
             // That of a run which is held ends with its task.
-            if self.leave(session_id) {
-                self.start.end_session(session_id).await;
-            }
+            self.sessions.end_if_idle(session_id);
         }
     }
 
     /// Whether this very lease was heard of before.
     fn has(&self, run: &LeasedRun) -> bool {
-        let is_in_use = self.in_use.contains_key(&run.session_id);
+        let is_in_use = self.sessions.is_in_use(run.session_id);
         is_in_use && self.held.values().any(|it| it.lease == run.lease())
-    }
-
-    /// Whether the session was an idle one; it is none from now on.
-    fn leave(&mut self, session_id: SessionId) -> bool {
-        let place = self.idle.iter().position(|idle| *idle == session_id);
-        place.and_then(|place| self.idle.remove(place)).is_some()
     }
 
     fn take(&mut self, run: LeasedRun, leased_at: Instant) {
@@ -278,33 +252,19 @@ impl<'worker> Leasing<'worker> {
         let span = info_span!(
             "run", run.id = %run.run_id, lease.epoch = %run.epoch, trace.parent = run.trace_parent
         );
-        let turns = self.turns(&run);
-        let held = HeldRun::new(Arc::clone(&self.start), &run, leased_at, turns);
-        let reins = held.reins();
-        let task = self.tasks.spawn(held.hold(run).instrument(span));
-        self.held.insert(task.id(), reins);
-    }
-
-    /// Where this run waits until its session is free.
-    fn turns(&mut self, run: &LeasedRun) -> Turns {
-        if let Some(in_use) = self.in_use.get_mut(&run.session_id) {
-            in_use.runs += 1;
+        if self.sessions.is_in_use(run.session_id) {
             // Leased anew, it is lost under the epoch before.
             let same = self
                 .held
                 .values()
                 .filter(|it| it.lease.run_id == run.run_id);
             same.for_each(Reins::lose);
-            return in_use.turns.clone();
         }
-        let was_kept = self.leave(run.session_id);
-        let turns = Turns::new(if was_kept { Left::Kept } else { Left::Nothing });
-        let in_use = InUse {
-            turns: turns.clone(),
-            runs: 1,
-        };
-        self.in_use.insert(run.session_id, in_use);
-        turns
+        let turns = self.sessions.enter(run.session_id);
+        let held = HeldRun::new(Arc::clone(&self.start), &run, leased_at, turns);
+        let reins = held.reins();
+        let task = self.tasks.spawn(held.hold(run).instrument(span));
+        self.held.insert(task.id(), reins);
     }
 
     /// A run's task is over.
@@ -317,68 +277,8 @@ impl<'worker> Leasing<'worker> {
         let Some(Reins { session_id, .. }) = self.held.remove(&id) else {
             return;
         };
-        if let Entry::Occupied(mut in_use) = self.in_use.entry(session_id) {
-            in_use.get_mut().runs -= 1;
-            // Else the next run takes what this one has left.
-            if in_use.get().runs == 0 {
-                match in_use.remove().turns.left().await {
-                    Left::Kept => {
-                        self.idle.push_back(session_id);
-                        self.make_room().await;
-                    }
-                    Left::Rest => self.start.end_session(session_id).await,
-                    Left::Nothing => {}
-                }
-            }
-        }
-    }
-
-    /// Gives up the sessions that were idle for the longest time, where there are too many: some at
-    /// once, so that it is not done anew after each run. One that a run is queued for stays: the server
-    /// says so.
-    async fn make_room(&mut self) {
-        let kept = self.worker.kept_sessions as usize;
-        if self.idle.len() <= kept {
-            return;
-        }
-        let most = kept - kept / ROOM_PART;
-        let mut wanted = 0;
-        while self.idle.len() > most && wanted < MOST_WANTED {
-            let excess = self.idle.len() - most;
-            let longest = self.idle.iter().skip(wanted).take(excess);
-            let longest: Vec<SessionId> = longest.copied().collect();
-            if longest.is_empty() {
-                return;
-            }
-            let (worker, incarnation) = (&self.worker.name, self.start.incarnation);
-            let protocol = &self.start.protocol;
-            let evicting = longest
-                .iter()
-                .map(|session_id| protocol.evict(worker, incarnation, *session_id));
-            let answers = join_all(evicting).await;
-            let mut is_heard = true;
-            for (session_id, answer) in longest.into_iter().zip(answers) {
-                match answer {
-                    Ok(()) => {
-                        info!(session.id = %session_id, "{session_id} is given up: there is no room for it");
-                        self.leave(session_id);
-                        self.start.end_session(session_id).await;
-                    }
-                    Err(ProtocolError::Refused { message }) => {
-                        debug!(session.id = %session_id, "{session_id} stays: {message}");
-                        wanted += 1;
-                    }
-                    // Whatever it is, the next poll says it too.
-                    Err(error @ (ProtocolError::Unavailable { .. } | ProtocolError::LeaseLost)) => {
-                        warn!(session.id = %session_id, "{session_id} was not given up: {error}");
-                        is_heard = false;
-                    }
-                }
-            }
-            if !is_heard {
-                return;
-            }
-        }
+        self.sessions.run_over(session_id);
+        self.sessions.make_room(self.worker).await;
     }
 
     /// Lets runs end for a while, then gives back what is left.
@@ -407,19 +307,13 @@ impl<'worker> Leasing<'worker> {
     }
 
     async fn end_within(&mut self, time: Duration) {
-        self.end_idle().await;
+        let until = Instant::now() + time;
+        self.sessions.end_idle();
         if timeout(time, self.all_over()).await.is_err() {
             self.start.give_back.cancel();
             self.all_over().await;
         }
-        // What a run has left whose next one was given back.
-        self.end_idle().await;
-    }
-
-    async fn end_idle(&mut self) {
-        for session_id in std::mem::take(&mut self.idle) {
-            self.start.end_session(session_id).await;
-        }
+        self.end_sessions(until).await;
     }
 
     /// Stops all at once: the runs are another's.
@@ -428,7 +322,18 @@ impl<'worker> Leasing<'worker> {
             reins.lose();
         }
         self.all_over().await;
-        self.end_idle().await;
+        self.end_sessions(Instant::now()).await;
+    }
+
+    /// Waits until then for what is left of sessions, and as long as an agent has to stop in any case.
+    async fn end_sessions(&mut self, until: Instant) {
+        // Also what a run has left whose next one was given back.
+        self.sessions.end_idle();
+        let left = until.saturating_duration_since(Instant::now());
+        let ended = timeout(left.max(STOP_GRACE), self.sessions.all_ended()).await;
+        if ended.is_err() {
+            error!("the agent did not end its sessions in time: what is left of them is dropped");
+        }
     }
 
     async fn all_over(&mut self) {

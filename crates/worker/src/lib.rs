@@ -42,6 +42,7 @@ pub mod lease;
 mod leasing;
 pub mod protocol;
 mod said;
+mod sessions;
 mod signal;
 mod start;
 mod turns;

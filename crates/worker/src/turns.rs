@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 
 /// What the agent has of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,13 @@ impl Turns {
         self.0.lock().await
     }
 
-    /// What the last turn has left.
-    pub(crate) async fn left(self) -> Left {
-        *self.0.lock().await
+    /// The same where nobody has one, nor waits for one.
+    pub(crate) fn next_at_once(&self) -> Option<OwnedMutexGuard<Left>> {
+        Arc::clone(&self.0).try_lock_owned().ok()
+    }
+
+    /// What the last turn has left, where nobody has one.
+    pub(crate) fn left(&self) -> Option<Left> {
+        self.next_at_once().map(|left| *left)
     }
 }

@@ -2,10 +2,11 @@
 
 use std::future;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use windlass_worker::{AfterRun, Agent, Outcome, RunContext, RunFailure, SessionId, Stopped};
 
 /// What an agent does with a run.
@@ -32,6 +33,10 @@ pub(crate) struct TestAgent {
     pub(crate) resumed: Mutex<Vec<bool>>,
     pub(crate) stopped: Mutex<Vec<Stopped>>,
     pub(crate) ended_sessions: Mutex<Vec<SessionId>>,
+    /// Whether it ends a session only once the test lets it.
+    pub(crate) ends_when_let: AtomicBool,
+    /// Notified when it does.
+    pub(crate) begins_to_end: Notify,
 }
 
 impl TestAgent {
@@ -42,6 +47,8 @@ impl TestAgent {
             resumed: Mutex::default(),
             stopped: Mutex::default(),
             ended_sessions: Mutex::default(),
+            ends_when_let: AtomicBool::new(false),
+            begins_to_end: Notify::new(),
         }
     }
 }
@@ -78,6 +85,10 @@ impl Agent for TestAgent {
     }
 
     async fn end_session(&self, session_id: SessionId) {
+        if self.ends_when_let.load(Ordering::Relaxed) {
+            self.begins_to_end.notify_one();
+            self.lets.acquire().await.unwrap().forget();
+        }
         self.ended_sessions.lock().unwrap().push(session_id);
     }
 }

@@ -7,6 +7,7 @@
 
 mod agent;
 mod drain;
+mod endings;
 mod files;
 mod questions;
 mod server;

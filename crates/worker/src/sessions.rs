@@ -1,0 +1,226 @@
+//! The sessions of one start of a worker: those that runs are in, those that its agent keeps between two
+//! runs, and those that it is ending.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+use std::future;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::task::JoinSet;
+use tracing::{debug, error, info, warn};
+use windlass_domain::id::SessionId;
+
+use crate::protocol::ProtocolError;
+use crate::start::Start;
+use crate::turns::{Left, Turns};
+use crate::worker::Worker;
+
+/// An agent that is ending so many sessions at once is given no more runs until one of them has ended: to
+/// end one may take long, and what is left of each takes room.
+const MOST_ENDING: usize = 64;
+
+/// Which part of its sessions a worker gives up at once where there are too many.
+const ROOM_PART: usize = 16;
+
+/// How many idle sessions are left where they are, since runs are queued for them, before the
+/// worker looks for room again after its next run.
+const MOST_WANTED: usize = 8;
+
+/// A session that runs of this worker are in, or that its agent is ending.
+struct InUse {
+    turns: Turns,
+    /// How many: more than one where the server has heard of an end and the worker not yet.
+    runs: u32,
+    /// The agent has a turn in it, to end it: a run that comes meanwhile waits.
+    is_ending: bool,
+}
+
+/// The sessions of one start of a worker.
+pub(crate) struct Sessions {
+    start: Arc<Start>,
+    in_use: HashMap<SessionId, InUse>,
+    /// Those that the agent keeps and that no run is in, the longest idle first.
+    idle: VecDeque<SessionId>,
+    /// One task for each that the agent is ending: to end one keeps no run of another waiting.
+    ending: JoinSet<SessionId>,
+}
+
+impl Sessions {
+    pub(crate) fn new(start: Arc<Start>) -> Self {
+        Self {
+            start,
+            in_use: HashMap::new(),
+            idle: VecDeque::new(),
+            ending: JoinSet::new(),
+        }
+    }
+
+    /// Those that the server is told: of running runs too, since one of them may be idle when it looks.
+    pub(crate) fn kept(&self) -> Vec<SessionId> {
+        let in_use = self.in_use.iter().filter(|(_, it)| it.runs > 0);
+        let in_use = in_use.map(|(session_id, _)| session_id);
+        self.idle.iter().chain(in_use).copied().collect()
+    }
+
+    /// Whether a run is in it, or the agent is ending it.
+    pub(crate) fn is_in_use(&self, session_id: SessionId) -> bool {
+        self.in_use.contains_key(&session_id)
+    }
+
+    /// Where a run waits until this session is free.
+    pub(crate) fn enter(&mut self, session_id: SessionId) -> Turns {
+        if let Some(in_use) = self.in_use.get_mut(&session_id) {
+            in_use.runs += 1;
+            return in_use.turns.clone();
+        }
+        let was_kept = self.leave(session_id);
+        let turns = Turns::new(if was_kept { Left::Kept } else { Left::Nothing });
+        let in_use = InUse {
+            turns: turns.clone(),
+            runs: 1,
+            is_ending: false,
+        };
+        self.in_use.insert(session_id, in_use);
+        turns
+    }
+
+    /// A run is no longer in it.
+    pub(crate) fn run_over(&mut self, session_id: SessionId) {
+        if let Some(in_use) = self.in_use.get_mut(&session_id) {
+            in_use.runs -= 1;
+        }
+        self.settle(session_id);
+    }
+
+    /// What becomes of a session that nobody is in any more.
+    fn settle(&mut self, session_id: SessionId) {
+        let Entry::Occupied(in_use) = self.in_use.entry(session_id) else {
+            return;
+        };
+        // Else the next run takes what this one has left.
+        if in_use.get().runs > 0 || in_use.get().is_ending {
+            return;
+        }
+        let turns = in_use.remove().turns;
+        match turns.left() {
+            Some(Left::Kept) => self.idle.push_back(session_id),
+            Some(Left::Rest) => self.end(session_id, turns),
+            Some(Left::Nothing) | None => {}
+        }
+    }
+
+    /// Has the agent end what it has of a session that no run is in, beside all else.
+    fn end(&mut self, session_id: SessionId, turns: Turns) {
+        // Before any run that comes: taken here, and not in the task, it is the next turn.
+        let Some(mut left) = turns.next_at_once() else {
+            return;
+        };
+        let start = Arc::clone(&self.start);
+        self.ending.spawn(async move {
+            start.end_session(session_id).await;
+            *left = Left::Nothing;
+            session_id
+        });
+        let in_use = InUse {
+            turns,
+            runs: 0,
+            is_ending: true,
+        };
+        self.in_use.insert(session_id, in_use);
+    }
+
+    /// Whether the agent is ending so many that it should not be given more to end.
+    pub(crate) fn are_too_many_ending(&self) -> bool {
+        self.ending.len() >= MOST_ENDING
+    }
+
+    /// Waits until the agent has ended one; where it is ending none, for ever.
+    pub(crate) async fn one_ended(&mut self) {
+        match self.ending.join_next().await {
+            Some(Ok(session_id)) => {
+                if let Some(in_use) = self.in_use.get_mut(&session_id) {
+                    in_use.is_ending = false;
+                }
+                self.settle(session_id);
+            }
+            // Agents' panics are caught before: this is one of the worker's own.
+            Some(Err(broken)) => error!("the end of a session broke down: {broken}"),
+            None => future::pending().await,
+        }
+    }
+
+    /// Waits until the agent has ended all that it is ending.
+    pub(crate) async fn all_ended(&mut self) {
+        while !self.ending.is_empty() {
+            self.one_ended().await;
+        }
+    }
+
+    /// Ends it, where no run is in it: it has ended at the server.
+    pub(crate) fn end_if_idle(&mut self, session_id: SessionId) {
+        if self.leave(session_id) {
+            self.end(session_id, Turns::new(Left::Kept));
+        }
+    }
+
+    /// Ends all that no run is in.
+    pub(crate) fn end_idle(&mut self) {
+        for session_id in std::mem::take(&mut self.idle) {
+            self.end(session_id, Turns::new(Left::Kept));
+        }
+    }
+
+    /// Whether the session was an idle one; it is none from now on.
+    fn leave(&mut self, session_id: SessionId) -> bool {
+        let place = self.idle.iter().position(|idle| *idle == session_id);
+        place.and_then(|place| self.idle.remove(place)).is_some()
+    }
+
+    /// Gives up the sessions that were idle for the longest time, where there are too many: some at
+    /// once, so that it is not done anew after each run. One that a run is queued for stays: the server
+    /// says so.
+    pub(crate) async fn make_room(&mut self, worker: &Worker) {
+        let kept = worker.kept_sessions as usize;
+        if self.idle.len() <= kept {
+            return;
+        }
+        let most = kept - kept / ROOM_PART;
+        let mut wanted = 0;
+        while self.idle.len() > most && wanted < MOST_WANTED {
+            let excess = self.idle.len() - most;
+            let longest = self.idle.iter().skip(wanted).take(excess);
+            let longest: Vec<SessionId> = longest.copied().collect();
+            if longest.is_empty() {
+                return;
+            }
+            let (name, incarnation) = (&worker.name, self.start.incarnation);
+            let protocol = &self.start.protocol;
+            let evicting = longest
+                .iter()
+                .map(|session_id| protocol.evict(name, incarnation, *session_id));
+            let answers = join_all(evicting).await;
+            let mut is_heard = true;
+            for (session_id, answer) in longest.into_iter().zip(answers) {
+                match answer {
+                    Ok(()) => {
+                        info!(session.id = %session_id, "{session_id} is given up: there is no room for it");
+                        self.end_if_idle(session_id);
+                    }
+                    Err(ProtocolError::Refused { message }) => {
+                        debug!(session.id = %session_id, "{session_id} stays: {message}");
+                        wanted += 1;
+                    }
+                    // Whatever it is, the next poll says it too.
+                    Err(error @ (ProtocolError::Unavailable { .. } | ProtocolError::LeaseLost)) => {
+                        warn!(session.id = %session_id, "{session_id} was not given up: {error}");
+                        is_heard = false;
+                    }
+                }
+            }
+            if !is_heard {
+                return;
+            }
+        }
+    }
+}
