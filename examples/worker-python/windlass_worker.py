@@ -14,6 +14,7 @@ they ended until the server has heard it, and leaves on SIGTERM. docs/workers.md
 """
 
 import base64
+import contextlib
 import hashlib
 import http.client
 import io
@@ -44,6 +45,8 @@ LONGEST_RETRY_AFTER_SECONDS = 30
 PAUSE_CHECKED_SECONDS = 0.2
 # What an agent has to stop in at the end of a drain.
 STOP_SECONDS = 5
+# What a proxy would say again: who may not come through, and what is too long for it.
+PROXY_REFUSES = (401, 403, 413, 431)
 MOST_FILE_BYTES = 100 * 1024 * 1024
 MOST_SCREENSHOT_BYTES = 2 * 1024 * 1024
 KEPT_SESSIONS = 100
@@ -66,12 +69,20 @@ class Stopped(Exception):
 class Refused(Exception):
     """The server refused a call, and would again."""
 
-    def __init__(self, status, errors, retry_after=None):
+    def __init__(self, status, errors, retry_after):
         self.status, self.retry_after = status, retry_after
-        self.codes = [error.get("code") for error in errors]
+        codes = [error["code"] for error in errors]
         # The run is not this worker's any more.
-        self.is_lost = status == 404 or "lease_lost" in self.codes
-        super().__init__("; ".join(error.get("message", "") for error in errors) or f"status {status}")
+        self.is_lost = "lease_lost" in codes or "task_run_not_found" in codes
+        super().__init__("; ".join(error["message"] for error in errors) or f"status {status}")
+
+
+class NotTheServer(http.client.HTTPException):
+    """Somebody on the way answered in the server's place: that is no answer."""
+
+    def __init__(self, status, retry_after):
+        super().__init__(f"status {status}, and not from the server")
+        self.retry_after = retry_after
 
 
 class Unanswered(Exception):
@@ -87,11 +98,9 @@ class Backoff:
     def after(self, error, give_up):
         """Waits after this error, until `give_up` says that it is of no use any more; or raises the error
         where the server would refuse the call again."""
-        retry_after = 0
-        if isinstance(error, Refused):
-            if error.status not in (408, 429) and error.status < 500:
-                raise error
-            retry_after = min(error.retry_after or 0, LONGEST_RETRY_AFTER_SECONDS)
+        if isinstance(error, Refused) and error.status not in (408, 429) and error.status < 500:
+            raise error
+        retry_after = min(getattr(error, "retry_after", 0), LONGEST_RETRY_AFTER_SECONDS)
         # Jitter, so that workers that lost one server do not all come back in one moment.
         longest = min(LONGEST_PAUSE_SECONDS, 0.25 * 2**self._attempt)
         self._attempt += 1
@@ -132,15 +141,9 @@ class Server:
 
     def once(self, method, path, body=None, headers=None, wait=0, opened=None, timeout=ANSWER_SECONDS):
         """Makes a call once. `body` is JSON, or a function that opens the content that `headers` tell of."""
-        headers = dict(headers or {})
-        headers["Authorization"] = f"Bearer {self._key}"
-        headers["Connection"] = "close"
-        content = None
-        if callable(body):
-            content = body()
-        elif body is not None:
-            content = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
+        headers = {"Content-Type": "application/json", **(headers or {}),
+                   "Authorization": f"Bearer {self._key}", "Connection": "close"}
+        content = body() if callable(body) else None if body is None else json.dumps(body).encode()
         connection = self._connect(self._host, self._port, timeout=wait + timeout)
         try:
             if opened is not None:
@@ -156,11 +159,16 @@ class Server:
         try:
             answer = json.loads(text)
         except ValueError:
-            answer = {}
-        if response.status < 300 and answer:
+            answer = None
+        # Each answer of the server says which request it answers.
+        errors = answer.get("errors") if isinstance(answer, dict) and "request_id" in answer else []
+        if errors is None:
             return answer
         after = response.headers.get("Retry-After", "")
-        raise Refused(response.status, answer.get("errors", []), int(after) if after.isdecimal() else None)
+        after = int(after) if after.isdecimal() else 0
+        if not errors and response.status not in PROXY_REFUSES:
+            raise NotTheServer(response.status, after)
+        raise Refused(response.status, errors, after)
 
 
 class Run:
@@ -286,10 +294,10 @@ class Run:
             answer = self._server.call(method, self._path + path, body, give_up=self._is_over,
                                        headers=headers, **options)
         except Refused as error:
-            if error.is_lost:
-                self._stop("lost")
-                raise Stopped() from error
-            raise
+            if not error.is_lost:
+                raise
+            self._stop("lost")
+            raise Stopped() from error
         if answer.get("cancel"):
             self._stop("canceled")
         self.check()
@@ -338,27 +346,18 @@ class Run:
         self._is_over()
         return False
 
-    def _ended(self, finish):
-        """Says how it ended. Answers why the server did not take it so, or None."""
-        finish = {"epoch": self.epoch, **finish}
+    def _last_word(self, path, body):
+        """Says how it ended, or gives it back, once its agent has left the website: another may begin at
+        once. Answers why the server did not take it so, or None."""
         try:
             # A canceled run's end is said, too; a lost one's is nobody's business any more.
-            said = self._server.call("POST", self._path + "/finish", finish, give_up=self._has_expired)
+            said = self._server.call("POST", self._path + path, {"epoch": self.epoch, **body},
+                                     give_up=self._has_expired)
         except (Refused, Stopped) as error:
-            log.warning("the end of %s was not taken: %s", self.id, error)
+            log.warning("%s: %s was not taken: %s", self.id, path, error)
             return error
         log.info("%s is %s", self.id, said["status"])
         return None
-
-    def _give_back(self):
-        """Gives it back: its agent must have left the website, since another may begin at once."""
-        try:
-            said = self._server.call("POST", self._path + "/release", {"epoch": self.epoch},
-                                     give_up=self._has_expired)
-        except (Refused, Stopped) as error:
-            log.warning("%s was not given back: %s", self.id, error)
-        else:
-            log.info("%s is given back, and is %s", self.id, said["status"])
 
     def _hand_over(self, deadline):
         """Gives it back while it only asks: another worker asks again."""
@@ -393,6 +392,8 @@ class Worker:
         self._sessions = {}
         self._leaving = threading.Event()
         self._waiting, self._only_listens = None, False
+        # How many lease calls have brought runs: said again, it brings what was lost with an answer.
+        self._heard = 0
 
     def serve(self):
         """Works until SIGTERM or SIGINT; call it in the main thread."""
@@ -418,7 +419,7 @@ class Worker:
                 self._only_listens = len(held) >= self._capacity
             call = {"worker": self._name, "incarnation": self._incarnation, "pools": self._pools,
                     "capacity": self._capacity - len(held), "held": held, "sessions": sessions,
-                    "begin": "explicit", "wait": WAIT_SECONDS}
+                    "heard": self._heard, "begin": "explicit", "wait": WAIT_SECONDS}
             try:
                 leased = self._server.once("POST", "/leases", call, wait=WAIT_SECONDS, opened=self._opened)
             except (OSError, http.client.HTTPException, Refused) as error:
@@ -440,6 +441,7 @@ class Worker:
         self._waiting = waiting
 
     def _take(self, leased):
+        self._heard = leased["brought"]
         with self._lock:
             for session_id in leased["ended_sessions"]:
                 self._sessions.pop(session_id, None)
@@ -449,16 +451,15 @@ class Worker:
         for lease in leased["leases"]:
             run = Run(self._server, lease)
             with self._lock:
-                for other in self._runs:
-                    if other.id == run.id:
-                        # Leased anew, it is lost under the epoch before.
-                        other._stop("lost")
+                same = [other for other in self._runs if other.id == run.id]
+                if any(other.epoch == run.epoch for other in same):
+                    continue  # We have this very lease.
+                for other in same:
+                    # Leased anew, it is lost under the epoch before.
+                    other._stop("lost")
                 self._runs.append(run)
             if self._leaving.is_set():
-                run._give_back()
-                with self._lock:
-                    self._runs.remove(run)
-                continue
+                run._stop("due back")
             # Each by itself: one that hangs keeps no other lease from being renewed.
             threading.Thread(target=run._renewed, args=(self._lease_seconds,), daemon=True).start()
             threading.Thread(target=self._do, args=(run,), daemon=True).start()
@@ -469,7 +470,7 @@ class Worker:
             if self._has_its_session(run):
                 kept = self._finished(run)
             elif run._stopped == "due back":
-                run._give_back()
+                run._last_word("/release", {})
         finally:
             with self._lock:
                 self._runs.remove(run)
@@ -501,17 +502,16 @@ class Worker:
     def _finished(self, run):
         """Has the agent do it and says how that ended. Answers whether the session is kept."""
         finish = self._played(run)
-        if run._stopped in ("lost", "released"):
-            return False
-        if finish is None:
-            run._give_back()
+        if finish is None or run._stopped in ("lost", "released"):
+            if run._stopped == "due back":
+                run._last_word("/release", {})
             return False
         keeps = run.keep_session and not run._stopped
         finish["session"] = "keep" if keeps else "end"
-        refused = run._ended(finish)
+        refused = run._last_word("/finish", finish)
         if isinstance(refused, Refused) and refused.status in (400, 413):
             failed = Failure("task", "task_failed", f"The output was not taken: {refused}")
-            run._ended({"result": "failure", "errors": [failed.error], "session": "end"})
+            run._last_word("/finish", {"result": "failure", "errors": [failed.error], "session": "end"})
         return keeps and refused is None
 
     def _played(self, run):
@@ -586,13 +586,11 @@ class Worker:
 
 
 def _break_off(waiting):
-    """Ends the call that waits on this connection, where there is one. Whoever goes away from a lease call is
-    given no run."""
+    """Ends the call that waits on this connection, where there is one. What it was about to bring comes with
+    the next."""
     if waiting is not None:
-        try:
+        with contextlib.suppress(OSError):  # It is over by itself.
             waiting.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # It is over by itself.
 
 
 def _opened(content):

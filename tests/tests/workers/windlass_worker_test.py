@@ -1,6 +1,6 @@
 """What `examples/worker-python/windlass_worker.py` does between its server and its agent, over a server
 that answers as the test says: leases that come before an end was heard, twice, or are not renewed, answers
-that are lost or put off, and a worker that leaves."""
+that are lost, put off or somebody else's, outages, and a worker that leaves."""
 
 import json
 import queue
@@ -28,6 +28,10 @@ class Server:
         # What a start of a worker is answered first: None for nothing at all, or what `Retry-After` says.
         self.starts_fail = []
         self.starts = []
+        # What a proxy answers to the next calls, and, while it has no server, to all of them.
+        self.proxy_answers, self.is_away = [], False
+        # How many lease calls have brought runs.
+        self.brought = 0
         # Of a question, its answer is under way.
         self.is_answered = False
         # Called when a run comes back.
@@ -40,18 +44,23 @@ class Server:
             def do_POST(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length) or b"{}")
-                self.answer(*server._answer(self.path, body))
+                status, answer, *headers = server._answer(self.path, body)
+                self.answer(status, {"request_id": "req_1", **answer}, *headers)
 
             def do_GET(self):
                 server._told("answer", self.path, {})
                 # The person takes their time.
                 server._closed.wait()
-                self.answer(200, {"answer": None, "cancel": False})
+                self.answer(200, {"request_id": "req_1", "answer": None, "cancel": False})
 
             def answer(self, status, body, headers=()):
+                if server.is_away:
+                    status, body = 502, "<h1>Bad Gateway</h1>"
+                elif server.proxy_answers:
+                    status, body = server.proxy_answers.pop(0)
                 if status is None:
                     return
-                answer = json.dumps(body).encode()
+                answer = body.encode() if isinstance(body, str) else json.dumps(body).encode()
                 try:
                     self.send_response(status)
                     for name, value in headers:
@@ -101,7 +110,8 @@ class Server:
         if self.starts_fail:
             retry_after = self.starts_fail.pop(0)
             if retry_after is not None:
-                return 503, {}, [("Retry-After", str(retry_after))]
+                busy = {"type": "api", "code": "unavailable", "message": "It is busy."}
+                return 503, {"errors": [busy]}, [("Retry-After", str(retry_after))]
             self.starts.append(body.get("start"))
             return None, {}
         if body.get("start") is None or body["start"] not in self.starts:
@@ -112,12 +122,13 @@ class Server:
         leases = []
         try:
             if body["capacity"]:
-                leases = [self.leases.get(timeout=2)]
+                leases = [self.leases.get(timeout=0.05 if self.proxy_answers else 2)]
             else:
                 self._closed.wait(0.2)
         except queue.Empty:
             pass
-        return {"leases": leases, "ended_sessions": [], "stopping": [], "request_id": "req_1"}
+        self.brought += len(leases)
+        return {"leases": leases, "ended_sessions": [], "stopping": [], "brought": self.brought}
 
     def told(self, enough):
         """Waits until what it was told is as `enough` says."""
@@ -238,6 +249,84 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(agent.stopped, [("run_1", 1)])
         self.assertEqual(agent.most_at_work, 1)
         self.assertEqual(server.count("finish", epoch=1), 0)
+
+    def test_a_lease_that_comes_again_is_done_once(self):
+        server, agent = Server(), Agent(lets_at_once=False)
+        self.start(server, agent)
+        for _ in range(2):
+            server.leases.put(lease("run_1"))
+        server.told(lambda calls: any(body.get("heard") == 2 for _, _, body in calls))
+
+        agent.lets.set()
+        server.told(lambda _: server.count("finish") == 1)
+        server.leases.put(lease("run_2"))
+        server.told(lambda _: server.count("finish", "run_2") == 1)
+
+        self.assertEqual([run_id for run_id, *_ in agent.found], ["run_1", "run_2"])
+        self.assertEqual(server.count("finish", "run_1"), 1)
+        self.assertEqual(server.count("release"), 0)
+
+    def test_what_was_lost_with_an_answer_is_asked_for_again(self):
+        server, agent = Server(), Agent()
+        self.start(server, agent)
+        server.told(lambda _: server.count("leases") == 1)
+        server.proxy_answers = [(502, "")]
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("leases") == 2)
+
+        heard = [body["heard"] for what, _, body in server.calls if what == "leases"]
+
+        self.assertEqual((heard[:2], server.brought), ([0, 0], 1))
+
+    def test_what_a_proxy_answers_is_no_answer(self):
+        self.set("LONGEST_PAUSE_SECONDS", 0.05)
+        for what in ("workers", "leases", "finish"):
+            server, agent = Server(), Agent(lets_at_once=False)
+            leave = self.start(server, agent)
+            if what != "workers":
+                server.told(lambda _: server.count("leases") == 1)
+            if what == "finish":
+                server.leases.put(lease("run_0"))
+                server.told(lambda _: server.count("renew") == 1)
+            server.proxy_answers = [(404, "<h1>Not Found</h1>"), (400, ""), (302, ""), (503, "[1]"),
+                                    (200, "<h1>Sign in</h1>"), (200, "[]"), (200, '{"ok": true}'),
+                                    (418, '{"errors": "tea"}'), (504, '{"request_id": 1, "errors": []}')]
+            agent.lets.set()
+
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while server.proxy_answers and time.monotonic() < deadline:
+                time.sleep(0.02)
+            server.leases.put(lease("run_1", "sess_2"))
+            server.told(lambda _: server.count("finish", "run_1") == 1)
+
+            leave()
+
+    def test_a_worker_whom_a_proxy_lets_nothing_through_leaves(self):
+        server, agent = Server(), Agent()
+        self.start(server, agent)
+        server.told(lambda _: server.count("leases") == 1)
+        server.proxy_answers = [(403, "<h1>Forbidden</h1>")]
+
+        server.told(lambda _: server.count("drain") == 1)
+
+    def test_an_outage_that_is_longer_than_a_lease_loses_what_was_held_and_no_more(self):
+        self.set("NEW_LEASE_SECONDS", 1)
+        server, agent = Server(lease_seconds=1), Agent(lets_at_once=False)
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("renew") >= 2)
+
+        server.is_away = True
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not agent.stopped and time.monotonic() < deadline:
+            time.sleep(0.02)
+        server.is_away = False
+        agent.lets.set()
+        server.leases.put(lease("run_2", "sess_1"))
+        server.told(lambda _: server.count("finish", "run_2") == 1)
+
+        self.assertEqual(agent.stopped, [("run_1", 1)])
+        self.assertEqual(server.count("finish", "run_1") + server.count("release", "run_1"), 0)
 
     def test_a_renewal_that_hangs_keeps_no_other_lease_from_being_renewed(self):
         self.set("NEW_LEASE_SECONDS", 2)
