@@ -25,7 +25,45 @@ const FOLLOWED: usize = 8;
 const VISITS_KEPT: usize = 20_000;
 
 /// The runs.
-pub(crate) struct Crowd(Vec<Started>);
+pub(crate) struct Crowd {
+    runs: Vec<Started>,
+    errand: Errand,
+}
+
+/// What they are to bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// All invoices, by the playbook.
+    Invoices,
+    /// The newest one, as `examples/worker-python` does it without one.
+    NewestInvoice,
+}
+
+impl Errand {
+    async fn task(self, world: &World, settings: Value) -> anyhow::Result<String> {
+        match self {
+            Self::Invoices => world.task(settings).await,
+            Self::NewestInvoice => {
+                let task = json!({"name": "Newest invoice", "agent_id": world.agent_id,
+                    "settings": settings, "storage": {"enabled": true}});
+                let task = world.client().post("/v2/tasks", &task).await?;
+                Ok(text(&task, "id")?.to_owned())
+            }
+        }
+    }
+
+    fn output(self, user: &User) -> Value {
+        let all = user.expected_output();
+        match self {
+            Self::Invoices => all,
+            Self::NewestInvoice => {
+                let newest = &all["invoices"][0];
+                json!({"customer_name": all["customer_name"], "number": newest["number"],
+                    "due": newest["due"]})
+            }
+        }
+    }
+}
 
 struct Started {
     run_id: String,
@@ -39,7 +77,7 @@ struct Started {
 impl Crowd {
     /// Starts one for each of these users of the website, for the server's own worker.
     pub(crate) async fn start(world: &World, users: Range<usize>) -> anyhow::Result<Self> {
-        Self::start_with(world, users, json!({}), false).await
+        Self::start_with(world, users, Errand::Invoices, json!({}), false).await
     }
 
     /// Starts one for each of these users of the website, and a second in the session of some, for the
@@ -48,19 +86,21 @@ impl Crowd {
         world: &World,
         users: Range<usize>,
         pool: &str,
+        errand: Errand,
     ) -> anyhow::Result<Self> {
-        Self::start_with(world, users, json!({"pool": pool}), true).await
+        Self::start_with(world, users, errand, json!({"pool": pool}), true).await
     }
 
     async fn start_with(
         world: &World,
         users: Range<usize>,
+        errand: Errand,
         mut settings: Value,
         with_followers: bool,
     ) -> anyhow::Result<Self> {
-        let once = world.task(settings.clone()).await?;
+        let once = errand.task(world, settings.clone()).await?;
         settings["max_attempts"] = json!(25);
-        let repeated = world.task(settings).await?;
+        let repeated = errand.task(world, settings).await?;
         let mut runs = Vec::new();
         for number in users {
             let user = world.user(number)?;
@@ -90,7 +130,7 @@ impl Crowd {
                 });
             }
         }
-        Ok(Self(runs))
+        Ok(Self { runs, errand })
     }
 
     /// Has each attended to by a person, who asks one of these servers.
@@ -102,7 +142,7 @@ impl Crowd {
         chance: &mut Chance,
     ) -> JoinSet<anyhow::Result<()>> {
         let mut people = JoinSet::new();
-        for (run, client) in self.0.iter().zip(servers.iter().cycle()) {
+        for (run, client) in self.runs.iter().zip(servers.iter().cycle()) {
             let person = Person {
                 client: client.clone(),
                 calls: Arc::clone(calls),
@@ -121,14 +161,14 @@ impl Crowd {
 
     /// The ids of the runs.
     pub(crate) fn run_ids(&self) -> Vec<String> {
-        self.0.iter().map(|run| run.run_id.clone()).collect()
+        self.runs.iter().map(|run| run.run_id.clone()).collect()
     }
 
     /// Of what may be repeated nine in ten complete, but for those that their caller canceled.
     pub(crate) async fn what_may_be_repeated_completes(&self, world: &World) -> anyhow::Result<()> {
-        let runs = self.0.iter();
+        let runs = self.runs.iter();
         let meant = runs.filter(|run| run.is_repeated && !run.follows);
-        let (completed, all) = completed(world, meant).await?;
+        let (completed, all) = self.completed(world, meant).await?;
         ensure!(completed * 10 >= all * 9, "{completed} of {all} completed");
         Ok(())
     }
@@ -138,8 +178,8 @@ impl Crowd {
         &self,
         world: &World,
     ) -> anyhow::Result<()> {
-        let followers = || self.0.iter().filter(|run| run.follows);
-        let (completed, _) = completed(world, followers()).await?;
+        let followers = || self.runs.iter().filter(|run| run.follows);
+        let (completed, _) = self.completed(world, followers()).await?;
         ensure!(completed > 0, "no run that follows another completed");
         for run in followers() {
             let path = format!("/v2/task-runs/{}", run.run_id);
@@ -155,47 +195,47 @@ impl Crowd {
         Ok(())
     }
 
-    /// All complete, but for those that their caller canceled and those that follow others.
+    /// All complete, but for those that their caller canceled.
     pub(crate) async fn everything_completes(&self, world: &World) -> anyhow::Result<()> {
-        let meant = self.0.iter().filter(|run| !run.follows);
-        let (completed, all) = completed(world, meant).await?;
+        let (completed, all) = self.completed(world, self.runs.iter()).await?;
         ensure!(completed == all, "{completed} of {all} completed");
         Ok(())
     }
 
+    /// How many of these completed, with their output and files, of how many that nobody canceled.
+    async fn completed<'a>(
+        &self,
+        world: &World,
+        runs: impl Iterator<Item = &'a Started>,
+    ) -> anyhow::Result<(usize, usize)> {
+        let (mut all, mut completed) = (0, 0);
+        for run in runs.filter(|run| !run.is_canceled) {
+            let path = format!("/v2/task-runs/{}?include=storage", run.run_id);
+            let shown = world.client().get(&path).await?;
+            all += 1;
+            if shown["status"] == "completed" {
+                completed += 1;
+                ensure!(shown["output"] == self.errand.output(&run.user), "{shown}");
+                let files = shown["storage"].as_array().map_or(0, Vec::len);
+                ensure!(files > 0, "nothing was downloaded: {shown}");
+            } else {
+                let (run_id, status, errors) = (&run.run_id, &shown["status"], &shown["errors"]);
+                println!("{run_id} is {status}: {errors}");
+            }
+        }
+        println!("{completed} of {all} runs completed");
+        Ok((completed, all))
+    }
+
     /// Nobody has logged in twice, as the website itself saw it.
     pub(crate) fn nothing_is_repeated(&self, world: &World) -> anyhow::Result<()> {
-        logged_in_once(world, self.0.iter())
+        logged_in_once(world, self.runs.iter())
     }
 
     /// Who may not be repeated has logged in once at most, as the website itself saw it.
     pub(crate) fn what_may_not_is_not(&self, world: &World) -> anyhow::Result<()> {
-        logged_in_once(world, self.0.iter().filter(|run| !run.is_repeated))
+        logged_in_once(world, self.runs.iter().filter(|run| !run.is_repeated))
     }
-}
-
-/// How many of these completed, with their output and files, of how many that nobody canceled.
-async fn completed<'a>(
-    world: &World,
-    runs: impl Iterator<Item = &'a Started>,
-) -> anyhow::Result<(usize, usize)> {
-    let (mut all, mut completed) = (0, 0);
-    for run in runs.filter(|run| !run.is_canceled) {
-        let path = format!("/v2/task-runs/{}?include=storage", run.run_id);
-        let shown = world.client().get(&path).await?;
-        all += 1;
-        if shown["status"] == "completed" {
-            completed += 1;
-            ensure!(shown["output"] == run.user.expected_output(), "{shown}");
-            let files = shown["storage"].as_array().map_or(0, Vec::len);
-            ensure!(files > 0, "nothing was downloaded: {shown}");
-        } else {
-            let (run_id, status, errors) = (&run.run_id, &shown["status"], &shown["errors"]);
-            println!("{run_id} is {status}: {errors}");
-        }
-    }
-    println!("{completed} of {all} runs completed");
-    Ok((completed, all))
 }
 
 fn logged_in_once<'a>(

@@ -1,9 +1,11 @@
-//! `windlass work` as processes, on other machines as it were, which a test may kill.
+//! `windlass work`, and the worker of `examples/worker-python`, as processes, on other machines as it were, which a test may kill.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use anyhow::Context;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
+use windlass_test_servers::PYTHON;
 use windlass_tests::server::{KEY, command};
 
 /// The pool that they lease from.
@@ -30,6 +32,23 @@ impl OutsideWorker {
             .kill_on_drop(true)
             .spawn()
             .context("failed to start a worker")?;
+        Ok(Self { name, url, child })
+    }
+
+    /// The same of the worker in Python, which plays no playbook.
+    pub(crate) fn start_in_python(name: String, url: String) -> anyhow::Result<Self> {
+        let python = std::env::var_os(PYTHON).with_context(|| format!("{PYTHON} is not set"))?;
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/worker-python");
+        let child = Command::new(python)
+            .arg(folder.join("invoices.py"))
+            .args(["--pool", POOL, "--server", &url, "--name", &name])
+            .env("WINDLASS_KEY", KEY)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("failed to start a worker in Python")?;
         Ok(Self { name, url, child })
     }
 

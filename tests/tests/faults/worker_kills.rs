@@ -12,7 +12,7 @@ use windlass_demo_site::{DemoSite, MAX_USERS};
 use windlass_tests::{Backend, Calls, Server, World, history};
 
 use crate::chance::Chance;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Errand};
 use crate::outside_workers::{Killed, OutsideWorker, POOL};
 use crate::secrets;
 
@@ -61,7 +61,13 @@ async fn what_had_begun_is_repeated_only_where_it_may_be(
     let (mut crowds, mut people) = (Vec::new(), JoinSet::new());
     let mut kills = 0;
     for wave in 0..waves {
-        let crowd = Crowd::start_in(&world, wave * runs..(wave + 1) * runs, POOL).await?;
+        let crowd = Crowd::start_in(
+            &world,
+            wave * runs..(wave + 1) * runs,
+            POOL,
+            Errand::Invoices,
+        )
+        .await?;
         let mut attended = crowd.attend(&world, &[world.client()], &calls, &mut chance);
         people.spawn(async move {
             while let Some(attended) = attended.join_next().await {
