@@ -67,7 +67,8 @@ impl Agents for SqliteStore {
     ) -> Result<Option<AgentWithTasks>, StoreError> {
         let organization_id = organization.organization_id();
         // One snapshot for the agent and its tasks.
-        let mut snapshot = self.readers().begin().await.map_err(store_error)?;
+        let mut reader = self.reader().await?;
+        let mut snapshot = reader.snapshot().await?;
         let Some(agent) = load(&mut snapshot, organization_id, id).await? else {
             return Ok(None);
         };
@@ -89,7 +90,8 @@ impl Agents for SqliteStore {
         );
         query.push_bind(Id(organization_id.uuid()));
         page::push_page_by_creation(&mut query, "agent", created, &page);
-        let mut snapshot = self.readers().begin().await.map_err(store_error)?;
+        let mut reader = self.reader().await?;
+        let mut snapshot = reader.snapshot().await?;
         let rows: Vec<AgentRow> = query
             .build_query_as()
             .fetch_all(&mut *snapshot)

@@ -20,7 +20,7 @@ impl Audit for SqliteStore {
         // For the chainer: over all organizations.
         let ids: Vec<Id> =
             sqlx::query_scalar("SELECT DISTINCT organization_id FROM unlinked_audit")
-                .fetch_all(self.readers())
+                .fetch_all(&mut *self.reader().await?)
                 .await
                 .map_err(store_error)?;
         Ok(ids
@@ -71,7 +71,7 @@ impl Audit for SqliteStore {
         )
         .bind(Id(organization_id.uuid()))
         .bind(Id(organization_id.uuid()))
-        .fetch_one(self.readers())
+        .fetch_one(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         Ok(ChainHead {
@@ -96,7 +96,7 @@ impl Audit for SqliteStore {
         .bind(Id(organization_id.uuid()))
         .bind(i64::try_from(after).unwrap_or(i64::MAX))
         .bind(i64::from(limit))
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         rows.into_iter().map(read).collect()
@@ -116,7 +116,7 @@ impl Audit for SqliteStore {
         )
         .bind(Id(organization_id.uuid()))
         .bind(i64::from(limit))
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         let linked: Vec<AuditRow> = sqlx::query_as(
@@ -128,7 +128,7 @@ impl Audit for SqliteStore {
         )
         .bind(Id(organization_id.uuid()))
         .bind(i64::from(limit))
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         newest_of(unlinked, linked, limit)

@@ -80,7 +80,7 @@ impl Credentials for SqliteStore {
         organization: OrganizationContext,
         id: CredentialId,
     ) -> Result<Option<Credential>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         load(&mut connection, organization.organization_id(), id).await
     }
 
@@ -93,7 +93,7 @@ impl Credentials for SqliteStore {
             sqlx::query_scalar("SELECT login FROM credential WHERE organization_id = ? AND id = ?")
                 .bind(Id(organization.organization_id().uuid()))
                 .bind(Id(id.uuid()))
-                .fetch_optional(self.readers())
+                .fetch_optional(&mut *self.reader().await?)
                 .await
                 .map_err(store_error)?;
         Ok(login.flatten().map(Sealed::from_bytes))
@@ -132,7 +132,7 @@ impl Credentials for SqliteStore {
         )?;
         let rows: Vec<CredentialRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)

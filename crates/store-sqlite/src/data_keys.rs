@@ -1,7 +1,7 @@
 //! Wrapped data keys, and the canary that proves the master key, kept.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteExecutor;
+use sqlx::sqlite::SqliteConnection;
 use windlass_application::Operator;
 use windlass_application::ports::vault::WrappedKey;
 use windlass_application::ports::{DataKeys, StoreError};
@@ -18,7 +18,8 @@ use crate::store::SqliteStore;
 #[async_trait]
 impl DataKeys for SqliteStore {
     async fn list(&self, organization_id: OrganizationId) -> Result<Vec<WrappedKey>, StoreError> {
-        versions(self.readers(), organization_id, self.now()).await
+        let mut reader = self.reader().await?;
+        versions(&mut reader, organization_id, self.now()).await
     }
 
     async fn insert(
@@ -81,7 +82,7 @@ impl DataKeys for SqliteStore {
              ORDER BY organization_id, version",
         )
         .bind(At(self.now()))
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         rows.into_iter().map(read).collect()
@@ -144,7 +145,7 @@ impl DataKeys for SqliteStore {
 
     async fn canary(&self) -> Result<Option<Sealed>, StoreError> {
         let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT sealed FROM canary")
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         Ok(sealed.map(Sealed::from_bytes))
@@ -167,7 +168,7 @@ impl DataKeys for SqliteStore {
 }
 
 async fn versions(
-    executor: impl SqliteExecutor<'_>,
+    connection: &mut SqliteConnection,
     organization_id: OrganizationId,
     at: Timestamp,
 ) -> Result<Vec<WrappedKey>, StoreError> {
@@ -179,7 +180,7 @@ async fn versions(
     )
     .bind(At(at))
     .bind(Id(organization_id.uuid()))
-    .fetch_all(executor)
+    .fetch_all(connection)
     .await
     .map_err(store_error)?;
     rows.into_iter().map(read).collect()

@@ -69,7 +69,7 @@ impl Destinations for SqliteStore {
         organization: OrganizationContext,
         id: DestinationId,
     ) -> Result<Option<Destination>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         load(&mut connection, organization.organization_id(), id).await
     }
 
@@ -97,7 +97,7 @@ impl Destinations for SqliteStore {
         )?;
         let rows: Vec<DestinationRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)

@@ -23,7 +23,7 @@ impl Events for SqliteStore {
         organization: OrganizationContext,
         id: EventId,
     ) -> Result<Option<Event>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         load(&mut connection, organization.organization_id(), id).await
     }
 
@@ -45,7 +45,7 @@ impl Events for SqliteStore {
         page::push_page_by_id(&mut query, "event", filter.created, &page, first, parse)?;
         let rows: Vec<EventRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)
@@ -63,7 +63,7 @@ impl Events for SqliteStore {
              LIMIT 1",
         )
         .bind(Id(organization.organization_id().uuid()))
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         newest.map_or_else(|| Ok(EventPlace::default()), read)
@@ -87,7 +87,7 @@ impl Events for SqliteStore {
             .push_bind(at_most);
         let rows: Vec<EventRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         rows.into_iter().map(read).collect()
@@ -98,7 +98,7 @@ impl Events for SqliteStore {
         since: &[(OrganizationId, u64)],
         at_most: u32,
     ) -> Result<Vec<News>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         let mut news = Vec::new();
         for (organization_id, sequence) in since {
             let rows: Vec<EventRow> = sqlx::query_as(NEWS)

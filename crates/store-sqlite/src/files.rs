@@ -57,7 +57,7 @@ impl Files for SqliteStore {
              WHERE id = ?",
         )
         .bind(Id(id.uuid()))
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         row.map(read).transpose()
@@ -76,7 +76,7 @@ impl Files for SqliteStore {
         .bind(run.task_id.as_str())
         .bind(sha256.to_vec())
         .bind(Id(run.id.uuid()))
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         Ok(kept.map(|id| StorageId::from_uuid(id.0)))
@@ -93,7 +93,7 @@ impl Files for SqliteStore {
             .bind(digest.to_vec())
             .bind(Id(run.id.uuid()))
             .bind(run.credential_id.map(|id| Id(id.uuid())))
-            .fetch_one(self.readers())
+            .fetch_one(&mut *self.reader().await?)
             .await
             .map_err(store_error)
     }
@@ -138,7 +138,7 @@ impl Files for SqliteStore {
         )?;
         let rows: Vec<FileRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(|row| read(row).map(|(_, file)| file))

@@ -58,7 +58,7 @@ impl Keys for SqliteStore {
              WHERE api_key.hash = ?",
         )
         .bind(&hash[..])
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         row.map(read).transpose()
@@ -76,7 +76,7 @@ impl Keys for SqliteStore {
              JOIN organization ON organization.id = api_key.organization_id
              ORDER BY api_key.id",
         )
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         rows.into_iter().map(read).collect()
@@ -111,7 +111,7 @@ impl Keys for SqliteStore {
         let minute = minute_of_use(at);
         let known: Option<At> = sqlx::query_scalar("SELECT last_used_at FROM api_key WHERE id = ?")
             .bind(Id(id.uuid()))
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .map_err(store_error)?
             .flatten();

@@ -28,6 +28,7 @@ mod pending;
 #[cfg(test)]
 mod plans;
 mod playbooks;
+mod readers;
 mod retention;
 mod runs;
 mod screenshots;

@@ -80,7 +80,7 @@ impl Organizations for SqliteStore {
              WHERE name = ?",
         )
         .bind(name)
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         row.map(read).transpose()
@@ -92,7 +92,7 @@ impl Organizations for SqliteStore {
              FROM organization
              ORDER BY id",
         )
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         rows.into_iter().map(read).collect()

@@ -66,7 +66,7 @@ impl Playbooks for SqliteStore {
         task_id: &TaskId,
         source_id: &SourceId,
     ) -> Result<Option<Playbook>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         let organization_id = organization.organization_id();
         load(&mut connection, organization_id, task_id, source_id).await
     }
@@ -86,7 +86,7 @@ impl Playbooks for SqliteStore {
         )
         .bind(Id(organization.organization_id().uuid()))
         .bind(task_id.as_str())
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         rows.into_iter().map(read).collect()

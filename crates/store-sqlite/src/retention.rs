@@ -99,7 +99,7 @@ impl Retention for SqliteStore {
         .bind(Id(after.map_or(Uuid::nil(), RunId::uuid)))
         .bind(Id(RunId::first_of(before).uuid()))
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         let aged: Vec<Aged> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
@@ -135,7 +135,7 @@ impl Retention for SqliteStore {
         .bind(Id(after.map_or(Uuid::nil(), SessionId::uuid)))
         .bind(Id(SessionId::first_of(before).uuid()))
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         let aged: Vec<Aged> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
@@ -178,7 +178,7 @@ impl Retention for SqliteStore {
         let forgotten: Vec<(Id, String, String, String)> = sqlx::query_as(FORGOTTEN_ANSWERS)
             .bind(At(self.now()))
             .bind(limit)
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         // Looking takes no lock.
@@ -250,7 +250,7 @@ impl Retention for SqliteStore {
             let is_kept: bool = sqlx::query_scalar(statement)
                 .bind(content_number(id))
                 .bind(Id(owner.uuid()))
-                .fetch_one(self.readers())
+                .fetch_one(&mut *self.reader().await?)
                 .await
                 .map_err(store_error)?;
             if !is_kept {
@@ -273,7 +273,7 @@ impl SqliteStore {
         let old: Vec<Id> = sqlx::query_scalar(find)
             .bind(first)
             .bind(limit)
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         // Looking takes no lock.

@@ -30,7 +30,7 @@ impl Screenshots for SqliteStore {
              WHERE id = ?",
         )
         .bind(Id(id.uuid()))
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         row.map(read).transpose()
@@ -63,7 +63,7 @@ impl Screenshots for SqliteStore {
         )?;
         let rows: Vec<ScreenshotRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(|row| read(row).map(|(_, screenshot)| screenshot))
@@ -83,7 +83,7 @@ impl Screenshots for SqliteStore {
         )
         .bind(Id(organization.organization_id().uuid()))
         .bind(Id(run_id.uuid()))
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         Ok(tally(&kept, sha256))

@@ -158,7 +158,7 @@ impl SqliteStore {
             .bind(owner)
             .bind(sealed_row_number(after.as_ref()))
             .bind(limit)
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         Ok(found_in_rows(column, rows, limit))
@@ -188,7 +188,7 @@ impl SqliteStore {
         .bind(owner)
         .bind(sealed_row_number(after.as_ref()))
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         let states = rows.into_iter().map(|(id, state)| {
@@ -243,7 +243,7 @@ impl SqliteStore {
         .bind(path)
         .bind(key)
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         Ok(found_in_answers(rows, limit))
@@ -283,7 +283,7 @@ impl SqliteStore {
         let head: Option<Vec<u8>> =
             sqlx::query_scalar("SELECT sealed FROM audit_head WHERE organization_id = ?")
                 .bind(Id(organization_id.uuid()))
-                .fetch_optional(self.readers())
+                .fetch_optional(&mut *self.reader().await?)
                 .await
                 .map_err(store_error)?;
         Ok(found_in_head(organization_id, head, version))

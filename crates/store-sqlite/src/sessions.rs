@@ -41,7 +41,7 @@ impl Sessions for SqliteStore {
         organization: OrganizationContext,
         id: SessionId,
     ) -> Result<Option<Session>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         let session = load(&mut connection, id).await?;
         Ok(session.filter(|session| session.organization_id == organization.organization_id()))
     }
@@ -51,7 +51,8 @@ impl Sessions for SqliteStore {
         organization: OrganizationContext,
         id: SessionId,
     ) -> Result<Option<SessionView>, StoreError> {
-        let mut snapshot = self.readers().begin().await.map_err(store_error)?;
+        let mut reader = self.reader().await?;
+        let mut snapshot = reader.snapshot().await?;
         let view = view(&mut snapshot, id).await?;
         let organization_id = organization.organization_id();
         Ok(view.filter(|view| view.session.organization_id == organization_id))
@@ -72,7 +73,8 @@ impl Sessions for SqliteStore {
         let parse = |text: &str| SessionId::parse(text).map(SessionId::uuid);
         page::push_page_by_id(&mut query, "session", created, &page, First::Newest, parse)?;
         // One snapshot for the sessions and their runs.
-        let mut open = self.readers().begin().await.map_err(store_error)?;
+        let mut reader = self.reader().await?;
+        let mut open = reader.snapshot().await?;
         let rows: Vec<SessionRow> = query
             .build_query_as()
             .fetch_all(&mut *open)
@@ -95,7 +97,7 @@ impl Sessions for SqliteStore {
         let organization_id: Option<Id> =
             sqlx::query_scalar("SELECT organization_id FROM session WHERE id = ?")
                 .bind(Id(id.uuid()))
-                .fetch_optional(self.readers())
+                .fetch_optional(&mut *self.reader().await?)
                 .await
                 .map_err(store_error)?;
         Ok(organization_id.map(|id| OrganizationId::from_uuid(id.0)))

@@ -59,7 +59,7 @@ impl Sources for SqliteStore {
         organization: OrganizationContext,
         id: &SourceId,
     ) -> Result<Option<Source>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         load(&mut connection, organization.organization_id(), id).await
     }
 
@@ -82,7 +82,7 @@ impl Sources for SqliteStore {
         page::push_page_by_creation(&mut query, "source", filter.created, &page);
         let rows: Vec<SourceRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)

@@ -8,10 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 use tokio::sync::Notify;
 use windlass_application::ports::{Clock, StoreError, WriteError};
@@ -21,15 +18,11 @@ use windlass_records::{LastLetIn, LastLook, Turns};
 
 use crate::error::is_locked;
 use crate::noted::Noted;
+use crate::readers::{Reader, Readers};
 use crate::transaction::Transaction;
 use crate::writer::Writer;
 
-/// How many connections read at the same time. They never wait for the writer, and more than the
-/// cores that a small machine has would only take turns.
-const READERS: u32 = 4;
-
-/// How long a call waits for a connection or for another process that writes, until the store
-/// cannot answer.
+/// How long a call waits for another process that writes, until the store cannot answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Between two tries to make a new file one with a write-ahead log.
@@ -42,7 +35,7 @@ const CHECKPOINT_PAGES: &str = "4000";
 /// The stores of Windlass in one SQLite file. Every port of the store is implemented for it.
 pub struct SqliteStore {
     writer: Writer,
-    readers: SqlitePool,
+    readers: Readers,
     clock: Arc<dyn Clock>,
     deliveries_written: Arc<Notify>,
     turns: Turns,
@@ -108,13 +101,9 @@ impl SqliteStore {
                 path: path.to_owned(),
                 source,
             })?;
-        let readers = pool(READERS)
-            .connect_with(options.pragma("query_only", "1"))
-            .await
-            .map_err(open)?;
         Ok(Self {
             writer: Writer::new(writer),
-            readers,
+            readers: Readers::new(options.pragma("query_only", "1")),
             clock,
             deliveries_written: Arc::new(Notify::new()),
             turns: Turns::default(),
@@ -138,8 +127,8 @@ impl SqliteStore {
     }
 
     /// Where reads go. Each sees what was committed before it began.
-    pub(crate) fn readers(&self) -> &SqlitePool {
-        &self.readers
+    pub(crate) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
+        self.readers.reader().await
     }
 
     /// Woken by each commit that wrote deliveries.
@@ -234,16 +223,6 @@ async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnec
             connected => return connected,
         }
     }
-}
-
-fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(PATIENCE)
-        .max_lifetime(None)
-        .idle_timeout(None)
-        // A file does not hang up.
-        .test_before_acquire(false)
 }
 
 /// All migrations in one transaction that has the write lock from its start: a second process

@@ -56,7 +56,7 @@ impl Tasks for SqliteStore {
         organization: OrganizationContext,
         id: &TaskId,
     ) -> Result<Option<Task>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         load(&mut connection, organization.organization_id(), id).await
     }
 
@@ -66,7 +66,7 @@ impl Tasks for SqliteStore {
         id: &TaskId,
         version: u32,
     ) -> Result<Option<Task>, StoreError> {
-        let mut connection = self.readers().acquire().await.map_err(store_error)?;
+        let mut connection = self.reader().await?;
         let organization_id = organization.organization_id();
         load_version(&mut connection, organization_id, id, version).await
     }
@@ -99,7 +99,7 @@ impl Tasks for SqliteStore {
         page::push_page_by_creation(&mut query, "task", filter.created, &page);
         let rows: Vec<TaskRow> = query
             .build_query_as()
-            .fetch_all(self.readers())
+            .fetch_all(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         page::cut(rows, &page).read(read)

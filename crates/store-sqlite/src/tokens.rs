@@ -64,7 +64,7 @@ impl Tokens for SqliteStore {
         // Nothing but the hash says yet whose it is: this is what authentication asks.
         let row: Option<TokenRow> = sqlx::query_as(select_token!("WHERE token.hash = ?"))
             .bind(&hash[..])
-            .fetch_optional(self.readers())
+            .fetch_optional(&mut *self.reader().await?)
             .await
             .map_err(store_error)?;
         row.map(read).transpose()

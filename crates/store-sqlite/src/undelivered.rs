@@ -27,7 +27,7 @@ pub(crate) const PARKED: &str = "SELECT id
 pub(crate) async fn sweep(store: &SqliteStore, limit: u32) -> Result<bool, StoreError> {
     let picked: Option<Id> =
         sqlx::query_scalar("SELECT id FROM deleted_destination ORDER BY id LIMIT 1")
-            .fetch_optional(store.readers())
+            .fetch_optional(&mut *store.reader().await?)
             .await
             .map_err(store_error)?;
     // Most of the time none is deleted, and looking takes no lock.

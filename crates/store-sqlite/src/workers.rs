@@ -67,7 +67,7 @@ impl Workers for SqliteStore {
         )
         .bind(Id(organization.organization_id().uuid()))
         .bind(name)
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         Ok(row.map(Holder::from))
@@ -222,7 +222,7 @@ impl SqliteStore {
         )
         .bind(Id(holder.worker_id.uuid()))
         .bind(holder.incarnation)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         let held = rows.into_iter().map(|row| Held {
@@ -246,7 +246,7 @@ impl SqliteStore {
         )
         .bind(Id(holder.worker_id.uuid()))
         .bind(holder.incarnation)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         let kept = rows.into_iter().map(|row| {
@@ -267,7 +267,7 @@ impl SqliteStore {
         )
         .bind(Id(holder.worker_id.uuid()))
         .bind(holder.incarnation)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         Ok(ids
@@ -294,7 +294,7 @@ impl SqliteStore {
         .bind(At(self.now() - GONE_AFTER))
         .bind(SessionStatus::Idle.as_str())
         .bind(limit)
-        .fetch_all(self.readers())
+        .fetch_all(&mut *self.reader().await?)
         .await
         .map_err(store_error)?;
         let kept = rows.into_iter().map(|row| {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::{Map, Value};
 use windlass_domain::run::{
-    AfterRun, CredentialReport, Finish, FinishOutcome, RunError, Status, WorkerCommand,
+    AfterRun, CredentialReport, Finish, FinishOutcome, Run, RunError, Status, WorkerCommand,
 };
 use windlass_domain::sealed::Sealed;
 
@@ -84,12 +84,15 @@ impl FinishRun {
             return Err(CallError::Invalid(problems));
         }
         let digest = digest(&report);
+        // Whatever its status now: it may change until the finish is decided. What is looked at here
+        // never does.
+        let run = self.held.find(call).await?;
         let login = match &report.login {
-            Some(login) => self.sealed(call, login).await?,
+            Some(login) => self.sealed(&run, login).await?,
             None => None,
         };
         let outcome = match report.result {
-            Ok(output) => self.checked(call, output).await?,
+            Ok(output) => self.checked(call, &run, output).await?,
             Err(errors) => FinishOutcome::Failure { errors },
         };
         let finish = WorkerCommand::Finish(Finish {
@@ -106,24 +109,27 @@ impl FinishRun {
     /// None where the run has no credential that it could be saved with.
     async fn sealed(
         &self,
-        call: &LeaseCall,
+        run: &Run,
         login: &SecretSlice<u8>,
     ) -> Result<Option<Sealed>, CallError> {
-        let Some(credential_id) = self.held.find(call).await?.credential_id else {
+        let Some(credential_id) = run.credential_id else {
             return Ok(None);
         };
-        let vault = self.vault.of(call.organization.organization_id()).await?;
+        let vault = self.vault.of(run.organization_id).await?;
         let login = login.expose_secret();
         Ok(Some(contents::seal_login(&*vault, credential_id, login)))
     }
 
-    /// Whatever the run's status now: it may change until the finish is decided.
-    async fn checked(&self, call: &LeaseCall, output: Value) -> Result<FinishOutcome, CallError> {
+    async fn checked(
+        &self,
+        call: &LeaseCall,
+        run: &Run,
+        output: Value,
+    ) -> Result<FinishOutcome, CallError> {
         let output = match output {
             Value::Null => Value::Object(Map::new()),
             output => output,
         };
-        let run = self.held.find(call).await?;
         let task = self
             .tasks
             .get_version(call.organization, &run.task_id, run.task_version)

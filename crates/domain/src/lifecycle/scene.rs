@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::fmt;
 
-use crate::credential::CredentialStatus;
+use crate::credential::{Credential, CredentialStatus};
 use crate::id::{CredentialId, RunId};
 use crate::run::{Run, RunState, Waiting};
 use crate::session::Session;
@@ -86,6 +86,17 @@ pub struct SceneCredential {
     pub secrets_version: u32,
     /// When it was last changed.
     pub updated_at: Timestamp,
+}
+
+impl From<&Credential> for SceneCredential {
+    fn from(credential: &Credential) -> Self {
+        Self {
+            id: credential.id,
+            status: credential.status,
+            secrets_version: credential.secrets_version,
+            updated_at: credential.updated_at,
+        }
+    }
 }
 
 /// What a decision reads of the start of a worker that has the session.

@@ -39,12 +39,7 @@ impl State {
         let final_run = about_run.filter(|run| run.status().is_final());
         let credential = session.credential_id.and_then(|id| {
             let (_, credential) = self.credentials.get(&id)?;
-            Some(SceneCredential {
-                id,
-                status: credential.status,
-                secrets_version: credential.secrets_version,
-                updated_at: credential.updated_at,
-            })
+            Some(SceneCredential::from(credential))
         });
         let scene = Scene {
             session: Some(session.clone()),

@@ -42,7 +42,7 @@ async fn next(store: &SqliteStore, seen: Timestamp) -> Result<Option<Timestamp>,
     )
     .bind(At(seen))
     .bind(DestinationStatus::Active.as_str())
-    .fetch_one(store.readers())
+    .fetch_one(&mut *store.reader().await?)
     .await
     .map_err(store_error)?;
     Ok(next.map(|at| at.0))

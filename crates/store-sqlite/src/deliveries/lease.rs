@@ -73,7 +73,7 @@ async fn with_due(
     )
     .bind(DestinationStatus::Active.as_str())
     .bind(At(now))
-    .fetch_all(store.readers())
+    .fetch_all(&mut *store.reader().await?)
     .await
     .map_err(store_error)?;
     let ids = rows.into_iter().map(|(organization_id, id)| {

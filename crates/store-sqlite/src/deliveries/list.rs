@@ -39,7 +39,8 @@ pub(super) async fn list(
         parse,
     )?;
     // One snapshot for the deliveries and their attempts.
-    let mut snapshot = store.readers().begin().await.map_err(store_error)?;
+    let mut reader = store.reader().await?;
+    let mut snapshot = reader.snapshot().await?;
     let rows: Vec<DeliveryRow> = query
         .build_query_as()
         .fetch_all(&mut *snapshot)
@@ -58,7 +59,8 @@ pub(super) async fn get(
     organization: OrganizationContext,
     id: DeliveryId,
 ) -> Result<Option<DeliveryView>, StoreError> {
-    let mut open = store.readers().begin().await.map_err(store_error)?;
+    let mut reader = store.reader().await?;
+    let mut open = reader.snapshot().await?;
     let row: Option<DeliveryRow> = sqlx::query_as(select_deliveries!(
         "WHERE delivery.organization_id = ? AND delivery.id = ?"
     ))

@@ -67,7 +67,7 @@ async fn brings_nothing(
     store: &SqliteStore,
     request: &LeaseRequest,
 ) -> Result<Option<Worker>, WriteError> {
-    let mut reader = store.readers().acquire().await.map_err(store_error)?;
+    let mut reader = store.reader().await?;
     let worker = workers::latest(&mut reader, request.holder, request.organization).await?;
     if worker.is_to_be_noted(store.now()) {
         return Ok(None);

@@ -109,7 +109,7 @@ async fn open(store: &SqliteStore, gate: Gate) -> Result<Moved, StoreError> {
 /// from gate to gate, and over all that wait for their sessions at once: neither the gates that
 /// nobody waits at, which are many, nor how many wait at one costs anything.
 async fn gates_to_open(store: &SqliteStore) -> Result<Vec<Gate>, StoreError> {
-    let mut reader = store.readers().acquire().await.map_err(store_error)?;
+    let mut reader = store.reader().await?;
     let rows: Vec<GateRow> = sqlx::query_as(WAITED_AT)
         .bind(PARKED_FOR_SESSION)
         .fetch_all(&mut *reader)

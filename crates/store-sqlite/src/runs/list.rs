@@ -40,7 +40,7 @@ pub(super) async fn list(
     )?;
     let rows: Vec<ViewRow> = query
         .build_query_as()
-        .fetch_all(store.readers())
+        .fetch_all(&mut *store.reader().await?)
         .await
         .map_err(store_error)?;
     page::cut(rows, &page).read(read)

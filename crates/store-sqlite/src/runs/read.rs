@@ -46,7 +46,7 @@ pub(super) async fn get(
     ))
     .bind(Id(run_id.uuid()))
     .bind(Id(organization.organization_id().uuid()))
-    .fetch_optional(store.readers())
+    .fetch_optional(&mut *store.reader().await?)
     .await
     .map_err(store_error)?;
     row.map(error::read).transpose()
@@ -65,7 +65,7 @@ pub(super) async fn input(
     )
     .bind(Id(run_id.uuid()))
     .bind(Id(organization.organization_id().uuid()))
-    .fetch_optional(store.readers())
+    .fetch_optional(&mut *store.reader().await?)
     .await
     .map_err(store_error)?;
     Ok(input.map(Sealed::from_bytes))
@@ -98,7 +98,7 @@ pub(super) async fn of_status(
     .bind(windlass_records::write(&wanted))
     .bind(windlass_records::write(&statuses))
     .bind(organization_id.map(|id| Id(id.uuid())))
-    .fetch_all(store.readers())
+    .fetch_all(&mut *store.reader().await?)
     .await
     .map_err(store_error)?;
     Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
@@ -110,7 +110,7 @@ pub(super) async fn organization_of(
 ) -> Result<Option<OrganizationId>, StoreError> {
     let id: Option<Id> = sqlx::query_scalar("SELECT organization_id FROM run WHERE id = ?")
         .bind(Id(run_id.uuid()))
-        .fetch_optional(store.readers())
+        .fetch_optional(&mut *store.reader().await?)
         .await
         .map_err(store_error)?;
     Ok(id.map(|id| OrganizationId::from_uuid(id.0)))

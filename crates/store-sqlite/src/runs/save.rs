@@ -53,7 +53,7 @@ pub(super) async fn save(
     if let Some(login) = &changes.login {
         credentials::save_login(transaction, login);
     }
-    emit(transaction, before, changes).await?;
+    emit(transaction, before, changes)?;
     Ok(moved)
 }
 
@@ -187,19 +187,15 @@ fn update_credential(transaction: &mut Transaction, credential: SceneCredential)
 }
 
 /// Keeps an event of each status that was entered, for the commit.
-async fn emit(
+fn emit(
     transaction: &mut Transaction,
     before: &Loaded,
     changes: &Changes,
 ) -> Result<(), StoreError> {
-    let credential = match credential_told(changes) {
-        Some(id) => saved_credential(transaction, before, id).await?,
-        None => None,
-    };
     let entered = EnteredStatuses {
         changes,
         metadata: &before.metadata,
-        credential,
+        credential: credential_told(changes).and_then(|id| saved_credential(before, changes, id)),
     };
     for event in entered.events()? {
         transaction.emit(event);
@@ -207,17 +203,18 @@ async fn emit(
     Ok(())
 }
 
-/// A credential of the scene as it is now, after its status was saved, with whose it is.
-async fn saved_credential(
-    transaction: &mut Transaction,
+/// The credential of the scene as it is once its status is saved, with whose it is.
+fn saved_credential(
     before: &Loaded,
+    changes: &Changes,
     credential_id: CredentialId,
-) -> Result<Option<(OrganizationId, Credential)>, StoreError> {
-    let Some(session) = &before.scene.session else {
-        return Ok(None);
-    };
-    let organization_id = session.organization_id;
-    let connection = transaction.connection().await?;
-    let credential = credentials::load(connection, organization_id, credential_id).await?;
-    Ok(credential.map(|credential| (organization_id, credential)))
+) -> Option<(OrganizationId, Credential)> {
+    let session = before.scene.session.as_ref()?;
+    let known = before.credential.as_ref()?;
+    let mut credential = known.clone();
+    if let Some(saved) = changes.credential {
+        credential.status = saved.status;
+        credential.updated_at = saved.updated_at;
+    }
+    (credential.id == credential_id).then_some((session.organization_id, credential))
 }

@@ -8,11 +8,14 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
+use windlass_domain::credential::Credential;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
-use windlass_domain::lifecycle::{self, Changes, Command, KNOWN_OF_LINE, Missing, Scene};
+use windlass_domain::lifecycle::{
+    self, Changes, Command, KNOWN_OF_LINE, Missing, Scene, SceneCredential,
+};
 use windlass_domain::run::{Metadata, Refusal};
 use windlass_records::columns::Id;
-use windlass_records::rows::{RunRow, SceneCredentialRow, SessionRow, Worker, WorkerRow};
+use windlass_records::rows::{CredentialRow, RunRow, SessionRow, Worker, WorkerRow};
 use windlass_records::select_runs;
 
 use super::save;
@@ -57,7 +60,8 @@ macro_rules! scene {
                  )"
             ),
             concat!(
-                "SELECT id, status, secrets_version, updated_at
+                "SELECT id, source_id, auth_method, external_id, status, NULL AS summary,
+                        NULL AS secret, secrets_version, created_at, updated_at
                  FROM credential
                  WHERE id = (SELECT credential_id FROM session WHERE id = ",
                 $session,
@@ -90,6 +94,8 @@ pub(crate) struct Loaded {
     pub(crate) scene: Scene,
     /// The callers' own pairs, by run.
     pub(crate) metadata: HashMap<RunId, Metadata>,
+    /// The session's credential without its sealed parts.
+    pub(super) credential: Option<Credential>,
 }
 
 impl Loaded {
@@ -104,6 +110,7 @@ impl Loaded {
                 worker: None,
             },
             metadata: HashMap::new(),
+            credential: None,
         }
     }
 
@@ -166,9 +173,9 @@ impl Loaded {
             Some(worker.in_scene(holder))
         });
         loaded.scene.session = Some(session);
-        loaded.scene.credential = first::<SceneCredentialRow>(credential)?
-            .map(read)
-            .transpose()?;
+        let credential = first::<CredentialRow>(credential)?;
+        loaded.credential = credential.map(read).transpose()?;
+        loaded.scene.credential = loaded.credential.as_ref().map(SceneCredential::from);
         loaded.take(runs.map_err(store_error)?)?;
         loaded.scene = loaded.scene.narrowed(about);
         Ok(Some(loaded))

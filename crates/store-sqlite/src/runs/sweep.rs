@@ -42,7 +42,7 @@ pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, Stor
 }
 
 async fn clocks(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
-    let mut reader = store.readers().acquire().await.map_err(store_error)?;
+    let mut reader = store.reader().await?;
     // Most of the time nothing is due, and looking takes no lock.
     if due(&mut reader, store.now(), 1).await?.is_empty() {
         return Ok(Swept::default());

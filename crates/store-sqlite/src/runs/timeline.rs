@@ -46,7 +46,7 @@ pub(super) async fn timeline(
     .bind(Id(run_id.uuid()))
     .bind(Id(organization.organization_id().uuid()))
     .bind(MAX_LINES)
-    .fetch_all(store.readers())
+    .fetch_all(&mut *store.reader().await?)
     .await
     .map_err(store_error)?;
     rows.into_iter().map(read).collect()
