@@ -1,5 +1,6 @@
 //! Makes an event destination.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -262,6 +263,7 @@ fn check_headers(field: &str, headers: &[(String, SecretString)], problems: &mut
     if headers.len() > MAX_HEADERS {
         wrong(format!("`{field}` has {MAX_HEADERS} headers at most."));
     }
+    let mut names = HashSet::new();
     for (name, value) in headers.iter().take(MAX_HEADERS) {
         let is_name = (1..=64).contains(&name.len()) && name.bytes().all(is_token);
         let value = value.expose_secret();
@@ -271,6 +273,10 @@ fn check_headers(field: &str, headers: &[(String, SecretString)], problems: &mut
             ));
         } else if is_reserved_header(name) {
             wrong(format!("`{field}`: `{name}` is set by Windlass."));
+        } else if !names.insert(name.to_ascii_lowercase()) {
+            wrong(format!(
+                "`{field}`: `{name}` is there twice; capitals make no other header."
+            ));
         } else if value.len() > MAX_HEADER_BYTES || value.bytes().any(|byte| !is_visible(byte)) {
             wrong(format!(
                 "`{field}`: the value of `{name}` has {MAX_HEADER_BYTES} printable ASCII \

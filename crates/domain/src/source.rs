@@ -65,6 +65,10 @@ pub enum NotAWebsite {
     /// No host.
     #[error("must name a host")]
     Host,
+    /// Two dots of the host's name side by side, or one before it: no such name can be looked up.
+    /// Source: RFC 1035, section 3.1.
+    #[error("must name a host; a part of its name between dots is empty")]
+    EmptyLabel,
     /// A user name or password in the address, which would be shown to everybody.
     #[error("must not hold a user name or password; make a credential for them")]
     Credentials,
@@ -108,8 +112,34 @@ pub fn website(text: &str) -> Result<Url, NotAWebsite> {
     if url.host_str().is_none_or(str::is_empty) {
         return Err(NotAWebsite::Host);
     }
+    // The root of all names may stand at the end.
+    let labels = url
+        .domain()
+        .map(|name| name.strip_suffix('.').unwrap_or(name));
+    if labels.is_some_and(|name| name.split('.').any(str::is_empty)) {
+        return Err(NotAWebsite::EmptyLabel);
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(NotAWebsite::Credentials);
     }
     Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_has_no_empty_part() {
+        for text in [
+            "http://a..example/",
+            "https://.example/",
+            "https://a.example../",
+        ] {
+            assert_eq!(website(text), Err(NotAWebsite::EmptyLabel), "{text}");
+        }
+        for text in ["https://a.example./", "http://[::1]/", "http://127.0.0.1/"] {
+            assert!(website(text).is_ok(), "{text}");
+        }
+    }
 }

@@ -111,6 +111,7 @@ async fn types_and_families_are_kept_once() {
 #[case::our_own_header(with(WebhookFields { custom_headers: Some(header("Webhook-Signature", "v1,x")), ..fields() }), ProblemKind::Invalid, "webhook.custom_headers")]
 #[case::a_framing_header(with(WebhookFields { custom_headers: Some(header("Content-Length", "0")), ..fields() }), ProblemKind::Invalid, "webhook.custom_headers")]
 #[case::a_line_break(with(WebhookFields { custom_headers: Some(header("X-Team", "a\r\nHost: b")), ..fields() }), ProblemKind::Invalid, "webhook.custom_headers")]
+#[case::one_header_in_two_spellings(with(WebhookFields { custom_headers: Some([header("X-Team", "a"), header("x-team", "b")].concat()), ..fields() }), ProblemKind::Invalid, "webhook.custom_headers")]
 #[case::a_profile(with(WebhookFields { retry_profile: Some("never".to_owned()), ..fields() }), ProblemKind::Invalid, "webhook.retry_profile")]
 #[tokio::test]
 async fn what_is_wrong_is_told_with_its_field(
