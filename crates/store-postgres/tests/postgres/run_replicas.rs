@@ -179,8 +179,14 @@ async fn a_finish_waits_for_a_drain_under_way_and_keeps_nothing() {
     let stage = Stage::new(&fixture).await;
     let held = stage.begun().await;
     let mut drain = database.outside().begin().await.expect("a transaction");
-    let draining = sqlx::query("UPDATE worker SET draining = true");
-    draining.execute(&mut *drain).await.expect("nobody has it");
+    // As a drain does it: an update alone waits for no finish, and no finish for it.
+    for statement in [
+        "SELECT FROM worker FOR UPDATE",
+        "UPDATE worker SET draining = true",
+    ] {
+        let draining = sqlx::query(statement).execute(&mut *drain);
+        draining.await.expect("nobody has it");
+    }
 
     let (finished, ()) = tokio::join!(stage.say(&held, success(output())), async {
         database.wait_for_a_lock().await;
@@ -190,6 +196,31 @@ async fn a_finish_waits_for_a_drain_under_way_and_keeps_nothing() {
     assert_eq!(finished.status(), Status::Completed);
     let session = stage.session(held.session_id).await;
     assert_eq!(session.status(), SessionStatus::Completed);
+}
+
+#[tokio::test]
+async fn a_drain_and_a_new_start_wait_for_a_finish_under_way() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let workers = &fixture.ports.workers;
+    let finish = async || {
+        let mut finish = database.outside().begin().await.expect("a transaction");
+        let reads = sqlx::query("SELECT FROM worker FOR KEY SHARE").execute(&mut *finish);
+        reads.await.expect("nobody has it");
+        finish
+    };
+    let ends = async |finish: sqlx::Transaction<'_, sqlx::Postgres>| {
+        database.wait_for_a_lock().await;
+        finish.commit().await.expect("it is over");
+    };
+
+    let first = finish().await;
+    let (drained, ()) = tokio::join!(workers.drain(stage.worker), ends(first));
+    let second = finish().await;
+    let (started, ()) = tokio::join!(workers.register(None, "embedded", None), ends(second));
+
+    drained.expect("it is the latest start");
+    assert_eq!(started.expect("a second start").holder.incarnation, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
