@@ -138,7 +138,8 @@ fn hash_run(run: &Run, hasher: &mut DefaultHasher) {
     (run.epoch.0, run.attempts, run.losses).hash(hasher);
     run.finished.map(|finished| finished.digest[0]).hash(hasher);
     if let Some(lease) = run.state.lease() {
-        (lease.holder, lease.begun, lease.checkpoint.is_some()).hash(hasher);
+        let known = (lease.resumed, lease.begun, lease.checkpoint.is_some());
+        (lease.holder, known).hash(hasher);
     }
     match &run.state {
         RunState::Queued {
