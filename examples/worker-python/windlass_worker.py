@@ -74,7 +74,7 @@ class Refused(Exception):
         codes = [error["code"] for error in errors]
         # The run is not this worker's any more.
         self.is_lost = "lease_lost" in codes or "task_run_not_found" in codes
-        super().__init__("; ".join(error["message"] for error in errors) or f"status {status}")
+        super().__init__("; ".join(str(error["message"]) for error in errors) or f"status {status}")
 
 
 class NotTheServer(http.client.HTTPException):
@@ -144,28 +144,27 @@ class Server:
         headers = {"Content-Type": "application/json", **(headers or {}),
                    "Authorization": f"Bearer {self._key}", "Connection": "close"}
         content = body() if callable(body) else None if body is None else json.dumps(body).encode()
-        connection = self._connect(self._host, self._port, timeout=wait + timeout)
+        connection, answer = self._connect(self._host, self._port, timeout=wait + timeout), None
         try:
             if opened is not None:
                 connection.connect()
                 opened(connection.sock)
             connection.request(method, self._base + path, content, headers)
             response = connection.getresponse()
-            text = response.read()
+            with contextlib.suppress(ValueError):
+                answer = json.loads(response.read())
         finally:
             connection.close()
             if hasattr(content, "close"):
                 content.close()
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            answer = None
-        # Each answer of the server says which request it answers.
-        errors = answer.get("errors") if isinstance(answer, dict) and "request_id" in answer else []
-        if errors is None:
+        # Each answer of the server says which request it answers. Those of some gateways do, too.
+        answer = answer if isinstance(answer, dict) and "request_id" in answer else {}
+        if answer and "errors" not in answer and response.status < 300:
             return answer
-        after = response.headers.get("Retry-After", "")
-        after = int(after) if after.isdecimal() else 0
+        errors = answer.get("errors") if response.status >= 400 else None
+        if not isinstance(errors, list) or not all(map(_is_error, errors)):
+            errors = []
+        after = int(after) if (after := response.headers.get("Retry-After", "")).isdecimal() else 0
         if not errors and response.status not in PROXY_REFUSES:
             raise NotTheServer(response.status, after)
         raise Refused(response.status, errors, after)
@@ -236,8 +235,7 @@ class Run:
         headers = {"Windlass-Reasoning": quote(reasoning)} if reasoning else {}
         if step is not None:
             headers["Windlass-Step"] = str(step)
-        sent = self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES)
-        return sent["id"]
+        return self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES)["id"]
 
     def file(self, content, name, content_type="application/octet-stream", metadata=None):
         """What you downloaded: bytes, or the path of a file of at most 100 MiB. Answers its id; None where
@@ -591,6 +589,10 @@ def _break_off(waiting):
     if waiting is not None:
         with contextlib.suppress(OSError):  # It is over by itself.
             waiting.shutdown(socket.SHUT_RDWR)
+
+
+def _is_error(error):
+    return isinstance(error, dict) and {"code", "message"} <= error.keys()
 
 
 def _opened(content):

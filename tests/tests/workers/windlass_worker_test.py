@@ -278,28 +278,43 @@ class WorkerTest(unittest.TestCase):
 
         self.assertEqual((heard[:2], server.brought), ([0, 0], 1))
 
-    def test_what_a_proxy_answers_is_no_answer(self):
+    def check_that_none_is_an_answer(self, proxy_answers):
         self.set("LONGEST_PAUSE_SECONDS", 0.05)
         for what in ("workers", "leases", "finish"):
             server, agent = Server(), Agent(lets_at_once=False)
+            if what == "workers":
+                server.proxy_answers = list(proxy_answers)
             leave = self.start(server, agent)
             if what != "workers":
                 server.told(lambda _: server.count("leases") == 1)
             if what == "finish":
                 server.leases.put(lease("run_0"))
                 server.told(lambda _: server.count("renew") == 1)
-            server.proxy_answers = [(404, "<h1>Not Found</h1>"), (400, ""), (302, ""), (503, "[1]"),
-                                    (200, "<h1>Sign in</h1>"), (200, "[]"), (200, '{"ok": true}'),
-                                    (418, '{"errors": "tea"}'), (504, '{"request_id": 1, "errors": []}')]
+            if what != "workers":
+                server.proxy_answers = list(proxy_answers)
             agent.lets.set()
 
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while server.proxy_answers and time.monotonic() < deadline:
-                time.sleep(0.02)
+            server.told(lambda _: not server.proxy_answers)
             server.leases.put(lease("run_1", "sess_2"))
             server.told(lambda _: server.count("finish", "run_1") == 1)
 
             leave()
+
+    def test_what_a_proxy_answers_is_no_answer(self):
+        self.check_that_none_is_an_answer(
+            [(404, "<h1>Not Found</h1>"), (400, ""), (302, ""), (503, "[1]"), (200, "<h1>Sign in</h1>"),
+             (200, "[]"), (200, '{"ok": true}'), (418, '{"errors": "tea"}'),
+             (504, '{"request_id": 1, "errors": []}')])
+
+    def test_what_a_gateway_answers_that_counts_its_requests_too_is_no_answer(self):
+        def answer(status, **parts):
+            return status, json.dumps({"request_id": "a1", **parts})
+
+        error = {"code": "busy", "message": "Not now."}
+        self.check_that_none_is_an_answer(
+            [answer(status, message="Not now.") for status in (302, 404, 429, 502, 503)]
+            + [answer(503, errors=errors) for errors in ([{"title": "Not now."}], [error, {}], ["tea"], error)]
+            + [answer(status, errors=[error]) for status in (200, 307)])
 
     def test_a_worker_whom_a_proxy_lets_nothing_through_leaves(self):
         server, agent = Server(), Agent()
