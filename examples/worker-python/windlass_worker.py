@@ -38,7 +38,8 @@ ANSWER_SECONDS = 30
 NEW_LEASE_SECONDS = 10
 # How soon a renewal that was not answered is made again.
 RENEWED_AGAIN_SECONDS = 1
-LONGEST_PAUSE_SECONDS = 15
+# Calls go on well within the life of a lease: what was lost with an answer comes while it lives.
+LONGEST_PAUSE_SECONDS = 5
 # Also where the server asks for more.
 LONGEST_RETRY_AFTER_SECONDS = 30
 # How soon a pause ends that is of no use any more.
@@ -118,8 +119,7 @@ class Server:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{url!r} is not the address of a server")
-        tls = parts.scheme == "https"
-        self._connect = http.client.HTTPSConnection if tls else http.client.HTTPConnection
+        self._connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._host, self._port = parts.hostname, parts.port
         self._base = parts.path.rstrip("/") + "/v2/worker"
         self._key = key
@@ -189,13 +189,11 @@ class Run:
         # The connection that waits for an answer.
         self._waiting = None
         self._lock = threading.Lock()
-        # Set where a renewal is due at once, and where none is due any more.
-        self._renew_now, self._held = threading.Event(), True
-        self.epoch = lease["epoch"]
-        self.id = lease["run"]["id"]
+        # Set where a renewal is due at once, as where it is told to stop, and where none is due any more.
+        self._renew_now, self._is_told, self._held = threading.Event(), False, True
+        self.id, self.epoch = lease["run"]["id"], lease["epoch"]
         self.session_id = lease["session"]["id"]
-        self.task = lease["task"]
-        self.input = lease["input"]
+        self.task, self.input = lease["task"], lease["input"]
         # {"id", "name", "website": {"url"}, ...}, or None where the task needs none.
         self.source = lease["source"]
         self.playbook = lease["playbook"]
@@ -252,8 +250,7 @@ class Run:
         if checkpoint is not None:
             question["checkpoint"] = base64.b64encode(checkpoint).decode()
         self._said("POST", "/interaction", question)
-        if checkpoint is not None:
-            self._asks_with_checkpoint = self._attempt
+        self._asks_with_checkpoint = None if checkpoint is None else self._attempt
         try:
             while True:
                 path = f"/interaction?epoch={self.epoch}&wait={WAIT_SECONDS}"
@@ -403,37 +400,43 @@ class Worker:
             start = self._server.call("POST", "/workers", call, give_up=self._leaving.is_set)
         except Stopped:
             return
-        self._incarnation, self._lease_seconds = start["incarnation"], start["lease_seconds"]
-        log.info("%s has started, for the %s. time", self._name, self._incarnation)
+        self._start = {"worker": self._name, "incarnation": start["incarnation"]}
+        self._lease_seconds = start["lease_seconds"]
+        log.info("%s has started, for the %s. time", self._name, start["incarnation"])
         threading.Thread(target=self._lease, daemon=True).start()
         self._leaving.wait()
         self._drain()
 
     def _lease(self):
-        backoff = Backoff()
-        while not self._leaving.is_set():
-            with self._lock:
-                held, sessions = [run.id for run in self._runs], list(self._sessions)
-                self._only_listens = len(held) >= self._capacity
-            call = {"worker": self._name, "incarnation": self._incarnation, "pools": self._pools,
-                    "capacity": self._capacity - len(held), "held": held, "sessions": sessions,
-                    "heard": self._heard, "begin": "explicit", "wait": WAIT_SECONDS}
-            try:
-                leased = self._server.once("POST", "/leases", call, wait=WAIT_SECONDS, opened=self._opened)
-            except (OSError, http.client.HTTPException, Refused) as error:
+        try:
+            backoff = Backoff()
+            while not self._leaving.is_set():
                 with self._lock:
-                    is_outdated = self._only_listens and len(self._runs) < self._capacity
-                if is_outdated or self._leaving.is_set():
-                    continue  # We broke it off.
+                    self._only_listens = len(self._runs) >= self._capacity
+                    # Of one that is known to stop nothing is to be told: it would be, again and again.
+                    held = [run.id for run in self._runs if not (run._is_told or run._stopped)]
+                    call = {**self._start, "pools": self._pools, "capacity": self._capacity - len(self._runs),
+                            "held": held, "sessions": list(self._sessions), "heard": self._heard,
+                            "begin": "explicit", "wait": WAIT_SECONDS}
                 try:
-                    backoff.after(error, self._leaving.is_set)
-                except Refused:
-                    # The key was revoked, or another start of this name has taken over.
-                    log.error("no runs are given to %s: %s", self._name, error)
-                    self._leaving.set()
-            else:
-                backoff = Backoff()
-                self._take(leased)
+                    leased = self._server.once("POST", "/leases", call, wait=WAIT_SECONDS,
+                                               opened=self._opened)
+                except (OSError, http.client.HTTPException, Refused) as error:
+                    with self._lock:
+                        is_outdated = self._only_listens and len(self._runs) < self._capacity
+                    if is_outdated or self._leaving.is_set():
+                        continue  # We broke it off.
+                    try:
+                        backoff.after(error, self._leaving.is_set)
+                    except Refused:
+                        # The key was revoked, or another start of this name has taken over.
+                        log.error("no runs are given to %s: %s", self._name, error)
+                        return
+                else:
+                    backoff = Backoff()
+                    self._take(leased)
+        finally:
+            self._leaving.set()  # Nobody waits for runs that do not come.
 
     def _opened(self, waiting):
         self._waiting = waiting
@@ -445,6 +448,7 @@ class Worker:
                 self._sessions.pop(session_id, None)
             for run in self._runs:
                 if run.id in leased["stopping"]:
+                    run._is_told = True
                     run._renew_now.set()
         for lease in leased["leases"]:
             run = Run(self._server, lease)
@@ -517,9 +521,7 @@ class Worker:
         log.info("%s is taken", run.id)
         try:
             finish = {"result": "success", "output": self._agent(run)}
-            if run.credential_verified:
-                finish["credential"] = "verified"
-            return finish
+            return {**finish, "credential": "verified"} if run.credential_verified else finish
         except Stopped:
             if run._stopped == "due back":
                 return None
@@ -540,9 +542,8 @@ class Worker:
         with self._lock:
             many = list(self._sessions)[:max(0, len(self._sessions) - KEPT_SESSIONS)]
         for session_id in many:
-            body = {"worker": self._name, "incarnation": self._incarnation}
             try:
-                self._server.call("POST", f"/sessions/{session_id}/evict", body,
+                self._server.call("POST", f"/sessions/{session_id}/evict", self._start,
                                   give_up=self._leaving.is_set)
             except (Refused, Stopped):
                 continue  # A run is queued for it, or it has ended: the next lease call says so.
@@ -554,7 +555,7 @@ class Worker:
         deadline = time.monotonic() + self._drain_seconds
         try:
             self._server.call("POST", f"/workers/{quote(self._name, safe='')}/drain",
-                              {"incarnation": self._incarnation},
+                              {"incarnation": self._start["incarnation"]},
                               give_up=lambda: time.monotonic() > deadline)
         except (Refused, Stopped) as error:
             log.warning("the server was not told: %s", error)
@@ -584,8 +585,7 @@ class Worker:
 
 
 def _break_off(waiting):
-    """Ends the call that waits on this connection, where there is one. What it was about to bring comes with
-    the next."""
+    """Ends the call that waits on this connection, if any. What it was about to bring comes with the next."""
     if waiting is not None:
         with contextlib.suppress(OSError):  # It is over by itself.
             waiting.shutdown(socket.SHUT_RDWR)

@@ -32,6 +32,8 @@ class Server:
         self.proxy_answers, self.is_away = [], False
         # How many lease calls have brought runs.
         self.brought = 0
+        # What is to stop, as lease calls say of runs that they hold.
+        self.stopping = set()
         # Of a question, its answer is under way.
         self.is_answered = False
         # Called when a run comes back.
@@ -121,14 +123,17 @@ class Server:
     def _leased(self, body):
         leases = []
         try:
-            if body["capacity"]:
+            if self.stopping.intersection(body["held"]):
+                pass
+            elif body["capacity"]:
                 leases = [self.leases.get(timeout=0.05 if self.proxy_answers else 2)]
             else:
                 self._closed.wait(0.2)
         except queue.Empty:
             pass
         self.brought += len(leases)
-        return {"leases": leases, "ended_sessions": [], "stopping": [], "brought": self.brought}
+        stopping = list(self.stopping.intersection(body["held"]))
+        return {"leases": leases, "ended_sessions": [], "stopping": stopping, "brought": self.brought}
 
     def told(self, enough):
         """Waits until what it was told is as `enough` says."""
@@ -139,6 +144,10 @@ class Server:
     def count(self, what, run_id=None, epoch=None):
         return sum(1 for call in list(self.calls) if call[0] == what and run_id in (None, call[1])
                    and epoch in (None, call[2].get("epoch")))
+
+    def held(self):
+        """What each lease call has said to be held, and how many more runs it has asked for."""
+        return [(body["held"], body["capacity"]) for what, _, body in list(self.calls) if what == "leases"]
 
     def close(self):
         self._closed.set()
@@ -342,6 +351,42 @@ class WorkerTest(unittest.TestCase):
 
         self.assertEqual(agent.stopped, [("run_1", 1)])
         self.assertEqual(server.count("finish", "run_1") + server.count("release", "run_1"), 0)
+
+    def test_a_run_that_is_told_to_stop_is_held_no_more_and_takes_room_until_its_agent_has_stopped(self):
+        server, agent = Server(), Agent(lets_at_once=False)
+        agent.deaf.add("run_1")
+        # It says how it is to stop; until then a call that names the run would be answered at once.
+        server.renewals_hang.add("run_1")
+        server.stopping.add("run_1")
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+
+        server.told(lambda _: len(server.held()) >= 3)
+
+        self.assertEqual(server.held()[:3], [([], 4), (["run_1"], 3), ([], 3)])
+
+    def test_a_run_that_is_lost_is_held_no_more_and_takes_room_until_its_agent_has_stopped(self):
+        self.set("NEW_LEASE_SECONDS", 0.5)
+        server, agent = Server(), Agent(lets_at_once=False)
+        agent.deaf.add("run_1")
+        server.renewals_hang.add("run_1")
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+
+        server.told(lambda _: ([], 3) in server.held())
+
+        self.assertEqual(agent.at_work, ["run_1"])
+
+    def test_a_call_is_made_again_while_a_new_lease_lives(self):
+        self.assertLess(windlass_worker.LONGEST_PAUSE_SECONDS, windlass_worker.NEW_LEASE_SECONDS)
+
+    def test_a_worker_that_cannot_lease_any_more_leaves(self):
+        server, agent = Server(), Agent()
+        self.start(server, agent)
+        server.told(lambda _: server.count("leases") == 1)
+        server.proxy_answers = [(200, '{"request_id": "a1"}')]
+
+        server.told(lambda _: server.count("drain") == 1)
 
     def test_a_renewal_that_hangs_keeps_no_other_lease_from_being_renewed(self):
         self.set("NEW_LEASE_SECONDS", 2)
