@@ -197,7 +197,8 @@ async fn leased(api: &Api, speaker: &Speaker, wish: LeaseWish) -> Result<RunsLea
     let waiting = stop.clone().drop_guard();
     let (sender, answer) = oneshot::channel();
     let (calls, speaker) = (Arc::clone(&api.worker_calls), speaker.clone());
-    let comes_again = wish.heard.is_some();
+    // What has begun by being leased never does.
+    let comes_again = wish.heard.is_some() && wish.explicit_begin;
     let leasing = async move {
         let leased = calls.lease_runs.execute(&wish, &stop).await;
         if let Err(Ok(unheard)) = sender.send(leased)

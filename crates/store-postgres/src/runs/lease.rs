@@ -77,6 +77,7 @@ async fn what_there_is(
     // A new start of the worker waits for this, and then finds what it leased; and so does another call of
     // this one.
     let worker = workers::hold(transaction.connection(), holder, organization).await?;
+    transaction.has_waited();
     let mut leased = Leased {
         brought: worker.brought,
         ..Leased::default()

@@ -34,7 +34,8 @@ pub struct LeaseRunsBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Vec<String>>,
     /// `brought` of the last answer that the worker has heard, and 0 in its first call. What was leased
-    /// since, and is not in `held`, then comes again, and nothing else; left out, it is lost with its lease.
+    /// since, has not begun and is not in `held` then comes again, and nothing else; left out, it is lost
+    /// with its lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(maximum = 4_294_967_295_u32)]
     pub heard: Option<u32>,
