@@ -19,6 +19,10 @@ use crate::start::Start;
 /// How long an agent has to stop by itself before its work is dropped.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// How often the end of a run is said after its lease was lost: the first waits between them come to
+/// less than [`STOP_GRACE`].
+const LAST_TRIES: u32 = 5;
+
 /// A run that its agent does.
 pub(crate) struct Doing<'held> {
     pub(crate) start: &'held Start,
@@ -194,11 +198,11 @@ impl Doing<'_> {
 
     async fn finish_until_heard(&self, mut report: FinishReport) -> Result<(), ProtocolError> {
         let lease = self.context.lease();
-        let mut backoff = Backoff::default();
+        let mut tries = Tries::default();
         loop {
             // A finish that was heard, though its answer was lost on the way, ends the lease: the
-            // same words get their answer then too. So the last try comes after the loss.
-            let is_last = self.lost.is_cancelled();
+            // same words get their answer then too. So the last tries come after the loss.
+            let is_last = tries.is_last(&self.lost);
             match self.start.protocol.finish(lease, report.clone()).await {
                 Ok(status) => {
                     info!(run.id = %lease.run_id, lease.epoch = %lease.epoch, "run {} is {status}", lease.run_id);
@@ -208,7 +212,7 @@ impl Doing<'_> {
                     debug!(run.id = %lease.run_id, "the end was not heard yet: {message}");
                     // It may have been heard, though its answer was not: no line is shown twice.
                     report.progress.clear();
-                    self.unless_lost(sleep(backoff.next())).await;
+                    tries.wait(&self.lost).await;
                 }
                 Err(error) => return Err(error),
             }
@@ -216,23 +220,40 @@ impl Doing<'_> {
     }
 
     async fn release(&self) -> Result<(), ProtocolError> {
-        let mut backoff = Backoff::default();
+        let mut tries = Tries::default();
         loop {
-            let is_last = self.lost.is_cancelled();
+            let is_last = tries.is_last(&self.lost);
             match self.start.protocol.release(self.context.lease()).await {
                 Ok(_) => return Ok(()),
-                Err(ProtocolError::Unavailable { .. }) if !is_last => {
-                    self.unless_lost(sleep(backoff.next())).await;
-                }
+                Err(ProtocolError::Unavailable { .. }) if !is_last => tries.wait(&self.lost).await,
                 Err(error) => return Err(error),
             }
         }
     }
+}
 
-    async fn unless_lost(&self, waiting: impl Future<Output = ()>) {
+/// Tries to say the end of a run: as many as it takes while the lease lives, and some after that.
+#[derive(Default)]
+struct Tries {
+    backoff: Backoff,
+    after_loss: u32,
+}
+
+impl Tries {
+    /// Whether the try that follows is the last one.
+    fn is_last(&mut self, lost: &CancellationToken) -> bool {
+        self.after_loss += u32::from(lost.is_cancelled());
+        self.after_loss >= LAST_TRIES
+    }
+
+    /// Waits before the next try, but not for a loss that comes meanwhile.
+    async fn wait(&mut self, lost: &CancellationToken) {
+        if self.after_loss > 0 {
+            return sleep(self.backoff.next()).await;
+        }
         tokio::select! {
-            () = self.lost.cancelled() => {}
-            () = waiting => {}
+            () = lost.cancelled() => self.backoff = Backoff::default(),
+            () = sleep(self.backoff.next()) => {}
         }
     }
 }

@@ -147,3 +147,30 @@ async fn a_poll_says_which_answer_came_last() {
     assert_eq!(heard, [0, 1, 1]);
     work.end().await.unwrap();
 }
+
+/// A server that has heard the end of a run gives its lease up, and says so to a renewal.
+#[tokio::test]
+async fn an_end_whose_answers_are_lost_again_and_again_leaves_the_session_as_it_is() {
+    let work = Work::begin_for(2, Act::Succeed, LONG, LONG);
+    work.server.answer(|answers| {
+        answers.finishes = (0..4).map(|_| unavailable()).collect();
+        answers.renewal = || Err(ProtocolError::LeaseLost);
+    });
+    let first = run(1, 1);
+    let stopping = vec![first.run_id];
+    work.server.queue(first);
+    work.server.told(|calls| count(calls, is_finish) == 1).await;
+    work.server.answer(|answers| {
+        answers.leases.push_back(Ok(Leases {
+            stopping,
+            ..Leases::default()
+        }));
+    });
+    work.server.told(|calls| count(calls, is_finish) == 5).await;
+    work.server.answer(|answers| answers.renewal = || Ok(false));
+    work.server.queue(resumed(run(2, 1)));
+    work.server.told(|calls| count(calls, is_finish) == 6).await;
+
+    assert_eq!(*work.agent.resumed.lock().unwrap(), [false, true]);
+    work.end().await.unwrap();
+}
