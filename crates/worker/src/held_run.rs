@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 use windlass_domain::id::{RunId, SessionId};
 use windlass_domain::run::AfterRun;
 
@@ -115,21 +115,25 @@ impl HeldRun {
 
     /// Does the run once its session is free.
     async fn take_turn(&self, mut run: LeasedRun) {
-        let mut left = tokio::select! {
+        let mut turn = tokio::select! {
             biased;
             () = self.lost.cancelled() => {
                 let run_id = run.run_id;
                 info!(run.id = %run_id, "run {run_id} was lost before its session was free");
                 return;
             }
-            left = self.turns.next() => left,
+            // It has not begun, and needs no session to be given back.
+            () = self.start.give_back.cancelled() => None,
+            left = self.turns.next() => Some(left),
         };
-        run.resumed = run.resumed && *left == Left::Kept;
-        if *left != Left::Nothing && !run.resumed {
-            self.start.end_session(self.session_id).await;
+        if let Some(left) = &mut turn {
+            // Until it ends well: however it breaks off, somebody ends what is left.
+            let found = std::mem::replace(&mut **left, Left::Rest);
+            run.resumed = run.resumed && found == Left::Kept;
+            if found != Left::Nothing && !run.resumed {
+                self.end_what_is_left().await;
+            }
         }
-        // Until it ends well: however it breaks off, somebody ends what is left.
-        *left = Left::Rest;
         let protocol = Arc::clone(&self.start.protocol);
         let (canceled, lost) = (self.canceled.clone(), self.lost.clone());
         let doing = Doing {
@@ -144,8 +148,27 @@ impl HeldRun {
             after = doing.work() => after,
             never = doing.context.send_progress() => match never {},
         };
-        if after == AfterRun::Keep {
-            *left = Left::Kept;
+        if let Some(left) = &mut turn
+            && after == AfterRun::Keep
+        {
+            **left = Left::Kept;
+        }
+    }
+
+    /// Has the agent end what an earlier run has left, before this one begins. A drain that is over
+    /// waits for it as long as for an agent that is to stop.
+    async fn end_what_is_left(&self) {
+        let drain_over = async {
+            self.start.give_back.cancelled().await;
+            sleep(STOP_GRACE).await;
+        };
+        let session_id = self.session_id;
+        tokio::select! {
+            biased;
+            () = self.start.end_session(session_id) => {}
+            () = drain_over => {
+                warn!(session.id = %session_id, "the end of {session_id} took too long, and is broken off");
+            }
         }
     }
 

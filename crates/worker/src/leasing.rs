@@ -102,32 +102,32 @@ impl<'worker> Leasing<'worker> {
         loop {
             self.gather(stop).await;
             let request = self.request();
-            let is_full = request.capacity == 0;
+            let asks_for_none = request.capacity == 0;
             let asked_at = Instant::now();
             let mut poll = self.poll(request, pause);
             let answer = loop {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => {
-                        self.last_poll = (!is_full).then_some(poll);
+                        self.last_poll = (!asks_for_none).then_some(poll);
                         return Ok(());
                     }
                     Some(joined) = self.tasks.join_next_with_id() => {
                         self.over(joined).await;
-                        // A poll that may lease is never dropped: its runs would wait for their
-                        // leases to be lost.
-                        if is_full {
-                            break Ok(Answered::now(self.nothing()));
-                        }
                     }
                     () = self.sessions.one_ended() => {}
                     answer = &mut poll => break answer.unwrap_or_else(|error| broke_off(&error)),
+                }
+                // A poll that may lease is never dropped: its runs would wait for their leases to be
+                // lost.
+                if asks_for_none && self.wanted() > 0 {
+                    break Ok(Answered::now(self.nothing()));
                 }
             };
             match answer {
                 Ok(answered) => {
                     backoff = Backoff::default();
-                    let is_fruitless = answered.leases.runs.is_empty() && !is_full;
+                    let is_fruitless = answered.leases.runs.is_empty() && !asks_for_none;
                     self.hear(answered);
                     let spent = asked_at.elapsed();
                     pause = if is_fruitless && spent < LEAST_PAUSE {
@@ -152,7 +152,7 @@ impl<'worker> Leasing<'worker> {
     }
 
     /// A worker that is nearly full waits a moment for more of its runs to end, so that one poll brings
-    /// several; and one whose agent is ending many sessions, until that has ended some.
+    /// several.
     async fn gather(&mut self, stop: &CancellationToken) {
         let enough = self.worker.capacity.div_ceil(GATHERED_PART) as usize;
         let mut moment = pin!(sleep(GATHER));
@@ -164,14 +164,15 @@ impl<'worker> Leasing<'worker> {
                 Some(joined) = self.tasks.join_next_with_id() => self.over(joined).await,
             }
         }
-        while self.sessions.are_too_many_ending() {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                Some(joined) = self.tasks.join_next_with_id() => self.over(joined).await,
-                () = self.sessions.one_ended() => {}
-            }
+    }
+
+    /// How many runs it asks for: none while its agent is ending many sessions.
+    fn wanted(&self) -> u32 {
+        if self.sessions.are_too_many_ending() {
+            return 0;
         }
+        let busy = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+        self.worker.capacity.saturating_sub(busy)
     }
 
     fn free(&self) -> usize {
@@ -189,12 +190,11 @@ impl<'worker> Leasing<'worker> {
                 sessions
             }
         };
-        let busy = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
         LeaseRequest {
             worker: self.worker.name.clone(),
             incarnation: self.start.incarnation,
             pools: self.worker.pools.clone(),
-            capacity: self.worker.capacity.saturating_sub(busy),
+            capacity: self.wanted(),
             sessions,
             held: self.held.values().filter_map(Reins::untold).collect(),
             heard: self.heard,
@@ -327,8 +327,6 @@ impl<'worker> Leasing<'worker> {
 
     /// Waits until then for what is left of sessions, and as long as an agent has to stop in any case.
     async fn end_sessions(&mut self, until: Instant) {
-        // Also what a run has left whose next one was given back.
-        self.sessions.end_idle();
         let left = until.saturating_duration_since(Instant::now());
         let ended = timeout(left.max(STOP_GRACE), self.sessions.all_ended()).await;
         if ended.is_err() {

@@ -150,9 +150,14 @@ impl Sessions {
         }
     }
 
-    /// Waits until the agent has ended all that it is ending.
+    /// Waits until the agent has ended all that no run is in.
     pub(crate) async fn all_ended(&mut self) {
-        while !self.ending.is_empty() {
+        loop {
+            // A run may have kept what was ended for it, and that shows only now.
+            self.end_idle();
+            if self.ending.is_empty() {
+                return;
+            }
             self.one_ended().await;
         }
     }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use serde_json::json;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use windlass_worker::{AfterRun, Agent, Outcome, RunContext, RunFailure, SessionId, Stopped};
+
+use crate::server::PATIENCE;
 
 /// What an agent does with a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,11 +37,18 @@ pub(crate) struct TestAgent {
     pub(crate) ended_sessions: Mutex<Vec<SessionId>>,
     /// Whether it ends a session only once the test lets it.
     pub(crate) ends_when_let: AtomicBool,
-    /// Notified when it does.
-    pub(crate) begins_to_end: Notify,
+    /// How often it has begun to, not yet seen by the test.
+    pub(crate) begins_to_end: Semaphore,
 }
 
 impl TestAgent {
+    /// Waits until it has begun to end so many sessions.
+    pub(crate) async fn begun_to_end(&self, sessions: u32) {
+        let begun = self.begins_to_end.acquire_many(sessions);
+        let begun = tokio::time::timeout(PATIENCE, begun).await.unwrap();
+        begun.unwrap().forget();
+    }
+
     pub(crate) fn new(act: Act) -> Self {
         Self {
             act,
@@ -48,7 +57,7 @@ impl TestAgent {
             stopped: Mutex::default(),
             ended_sessions: Mutex::default(),
             ends_when_let: AtomicBool::new(false),
-            begins_to_end: Notify::new(),
+            begins_to_end: Semaphore::new(0),
         }
     }
 }
@@ -86,7 +95,7 @@ impl Agent for TestAgent {
 
     async fn end_session(&self, session_id: SessionId) {
         if self.ends_when_let.load(Ordering::Relaxed) {
-            self.begins_to_end.notify_one();
+            self.begins_to_end.add_permits(1);
             self.lets.acquire().await.unwrap().forget();
         }
         self.ended_sessions.lock().unwrap().push(session_id);

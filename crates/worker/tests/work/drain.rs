@@ -9,8 +9,12 @@ use crate::agent::Act;
 use crate::server::{Call, count, run, session_id, unavailable};
 use crate::{LONG, Work, is_finish, is_poll, is_renewal};
 
-fn is_release(call: &Call) -> bool {
+pub(crate) fn is_release(call: &Call) -> bool {
     matches!(call, Call::Release(_))
+}
+
+pub(crate) fn is_drain(call: &Call) -> bool {
+    matches!(call, Call::Drain)
 }
 
 fn refused() -> ProtocolError {
@@ -60,7 +64,6 @@ async fn nothing_is_handed_over_before_the_server_has_heard_of_the_drain() {
     work.end().await.unwrap();
 
     let calls = server.told(|_| true).await;
-    let is_drain = |call: &Call| matches!(call, Call::Drain);
     let handed_over = calls.iter().position(is_handed_over);
     let before = &calls[..handed_over.unwrap()];
     assert_eq!(count(before, is_drain), 3, "{calls:?}");

@@ -51,6 +51,8 @@ pub(crate) struct Answers {
     pub(crate) finishes_wait: bool,
     /// One for each drain; those that find none are heard.
     pub(crate) drains: VecDeque<ProtocolError>,
+    /// Whether a drain is answered only later.
+    pub(crate) drains_wait: bool,
     /// Whether a person has answered.
     pub(crate) answered: bool,
     /// Whether a session is given up only once a poll that is open has looked again, as where both
@@ -81,6 +83,7 @@ impl Server {
                 finishes: VecDeque::new(),
                 finishes_wait: false,
                 drains: VecDeque::new(),
+                drains_wait: false,
                 answered: true,
                 one_writer: false,
                 wanted: HashMap::new(),
@@ -321,7 +324,11 @@ impl Protocol for Server {
     }
 
     async fn drain(&self, _: &str, _: u32) -> Result<(), ProtocolError> {
+        let mut changed = self.changed.subscribe();
         self.hear(Call::Drain);
+        while self.answers.lock().unwrap().drains_wait {
+            changed.changed().await.unwrap();
+        }
         match self.answers.lock().unwrap().drains.pop_front() {
             Some(error) => Err(error),
             None => Ok(()),

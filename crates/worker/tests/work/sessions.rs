@@ -24,7 +24,7 @@ fn sessions_told(calls: &[Call]) -> Vec<SessionId> {
 }
 
 /// Whether a worker that has ended this many runs asks for the next.
-fn is_free_after(calls: &[Call], finishes: usize) -> bool {
+pub(crate) fn is_free_after(calls: &[Call], finishes: usize) -> bool {
     let last_finish = calls.iter().rposition(is_finish).unwrap_or(calls.len());
     let is_free = |call: &Call| matches!(call, Call::Lease(request) if request.capacity == 1);
     count(calls, is_finish) == finishes && calls[last_finish..].iter().any(is_free)
