@@ -239,8 +239,8 @@ impl RunContext {
     }
 
     /// Keeps what the agent saw: an activity, shown in the run's timeline. The server keeps 200 of
-    /// a run, and the same content once. One that is too long or that cannot be kept is left out,
-    /// since the run matters more.
+    /// a run, and the same content once, so it is sent until it is answered. One that is too long or
+    /// that the server refuses is left out, since the run matters more.
     ///
     /// # Errors
     /// Where the run is to be stopped.
@@ -251,8 +251,11 @@ impl RunContext {
             warn!(run.id = %run_id, body_bytes = bytes, "a screenshot of run {run_id} is too long: it is left out");
             return self.check();
         }
-        let kept = self.protocol.store_screenshot(self.lease(), screenshot);
-        match self.unless_stopped(kept).await? {
+        let keeping = Backoff::default().until_answered(|| {
+            self.protocol
+                .store_screenshot(self.lease(), screenshot.clone())
+        });
+        match self.unless_stopped(keeping).await? {
             Ok(heard) => self.heard(heard.cancel),
             Err(ProtocolError::LeaseLost) => Err(self.lease_lost()),
             Err(ProtocolError::Refused { message } | ProtocolError::Unavailable { message }) => {

@@ -10,6 +10,7 @@ mod drain;
 mod endings;
 mod files;
 mod questions;
+mod screenshots;
 mod server;
 mod sessions;
 mod turns;

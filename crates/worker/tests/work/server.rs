@@ -31,6 +31,7 @@ pub(crate) enum Call {
     Renew(LeaseKey),
     Ask(Question),
     File(Option<Map<String, Value>>, Extraction),
+    Screenshot(CapturedScreenshot),
     Finish(FinishReport),
     Release(LeaseKey),
     ReleaseAsking,
@@ -45,6 +46,8 @@ pub(crate) struct Answers {
     pub(crate) leases: VecDeque<Result<Leases, ProtocolError>>,
     /// As a renewal answers.
     pub(crate) renewal: fn() -> Result<bool, ProtocolError>,
+    /// One for each screenshot; those that find none are kept.
+    pub(crate) screenshots: VecDeque<ProtocolError>,
     /// One for each finish; those that find none are heard.
     pub(crate) finishes: VecDeque<ProtocolError>,
     /// Whether those that are heard are answered only later.
@@ -80,6 +83,7 @@ impl Server {
                 lease_length,
                 leases: VecDeque::new(),
                 renewal: || Ok(false),
+                screenshots: VecDeque::new(),
                 finishes: VecDeque::new(),
                 finishes_wait: false,
                 drains: VecDeque::new(),
@@ -250,9 +254,13 @@ impl Protocol for Server {
     async fn store_screenshot(
         &self,
         _: LeaseKey,
-        _: CapturedScreenshot,
+        screenshot: CapturedScreenshot,
     ) -> Result<Heard, ProtocolError> {
-        unused()
+        self.hear(Call::Screenshot(screenshot));
+        match self.answers.lock().unwrap().screenshots.pop_front() {
+            Some(error) => Err(error),
+            None => Ok(Heard { cancel: false }),
+        }
     }
 
     async fn interact(&self, _: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {
