@@ -54,6 +54,15 @@ pub struct RunContext {
     said: Said,
 }
 
+/// While it lives the run rests; then its agent acts, also where the question was dropped.
+struct Resting<'context>(&'context watch::Sender<bool>);
+
+impl Drop for Resting<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
+    }
+}
+
 impl RunContext {
     /// The context of a run that was just leased. The two tokens are set by whoever renews the
     /// lease.
@@ -272,6 +281,8 @@ impl RunContext {
     /// ([`LeasedRun::checkpoint`]), and its agent goes on from there by asking again. One of more
     /// than [`MAX_CHECKPOINT_BYTES`] is left out, since the answer matters more.
     ///
+    /// Of a question that is taken back no answer comes: see [`withdraw`](Self::withdraw).
+    ///
     /// # Errors
     /// Where the run is to be stopped, or the server refuses the question.
     pub async fn ask(
@@ -295,9 +306,8 @@ impl RunContext {
             .await?;
         self.heard(heard.cancel)?;
         self.resting.send_replace(question.checkpoint.is_some());
-        let answers = self.answers().await;
-        self.resting.send_replace(false);
-        answers
+        let _resting = Resting(&self.resting);
+        self.answers().await
     }
 
     async fn answers(&self) -> Result<Vec<(String, SecretString)>, RunFailure> {
@@ -312,7 +322,20 @@ impl RunContext {
         }
     }
 
-    /// Takes the last question back: the source went on by itself.
+    /// Takes the last question back: the source went on by itself. Drop the [`ask`](Self::ask) before,
+    /// which else waits on, as where it is one arm of a `tokio::select!` and the source is the other:
+    ///
+    /// ```
+    /// # use windlass_worker::{RunContext, RunFailure};
+    /// # async fn approved() {}
+    /// # async fn approve(context: &RunContext) -> Result<(), RunFailure> {
+    /// tokio::select! {
+    ///     answers = context.ask("approval", "Approve the login.", vec![], None) => drop(answers?),
+    ///     () = approved() => context.withdraw().await?,
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Where the run is to be stopped, or the server refuses.

@@ -23,6 +23,9 @@ pub(crate) enum Act {
         /// Whether another worker can go on from there.
         with_checkpoint: bool,
     },
+    /// Asks with a checkpoint, takes the question back once the test lets it, and acts until it is
+    /// stopped.
+    Withdraw,
     /// Goes on, whatever it is told.
     GoOn,
     Panic,
@@ -81,6 +84,17 @@ impl Agent for TestAgent {
             Act::Ask { with_checkpoint } => {
                 let checkpoint = with_checkpoint.then(|| b"step 3".to_vec().into());
                 context.ask("mfa", "Code?", vec![], checkpoint).await?;
+            }
+            Act::Withdraw => {
+                let checkpoint = Some(b"step 3".to_vec().into());
+                tokio::select! {
+                    answers = context.ask("approval", "Approve it.", vec![], checkpoint) => drop(answers?),
+                    lets = self.lets.acquire() => {
+                        lets.unwrap().forget();
+                        context.withdraw().await?;
+                    }
+                }
+                return Err(context.stopped().await.into());
             }
             Act::GoOn => future::pending().await,
             Act::Panic => panic!("the password is hunter2"),

@@ -56,6 +56,25 @@ async fn what_waits_for_a_person_is_given_back_at_once() {
 }
 
 #[tokio::test]
+async fn what_acts_since_its_question_was_taken_back_may_end_in_the_time_to_drain() {
+    let work = Work::begin(Act::Withdraw, LONG, Duration::from_millis(50));
+    work.server.answer(|answers| answers.answered = false);
+    work.server.queue(run(1, 1));
+    let is_question = |call: &Call| matches!(call, Call::Ask(_));
+    let is_withdrawal = |call: &Call| matches!(call, Call::Withdraw);
+    let server = work.server.clone();
+    server.told(|calls| count(calls, is_question) == 1).await;
+    work.agent.lets.add_permits(1);
+    server.told(|calls| count(calls, is_withdrawal) == 1).await;
+
+    work.end().await.unwrap();
+
+    let calls = server.told(|_| true).await;
+    assert_eq!(count(&calls, is_handed_over), 0, "{calls:?}");
+    assert_eq!(count(&calls, is_release), 1, "{calls:?}");
+}
+
+#[tokio::test]
 async fn nothing_is_handed_over_before_the_server_has_heard_of_the_drain() {
     let work = asking(true).await;
     let server = work.server.clone();

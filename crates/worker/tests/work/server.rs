@@ -30,6 +30,7 @@ pub(crate) enum Call {
     Lease(LeaseRequest),
     Renew(LeaseKey),
     Ask(Question),
+    Withdraw,
     File(Option<Map<String, Value>>, Extraction),
     Screenshot(CapturedScreenshot),
     Finish(FinishReport),
@@ -269,7 +270,8 @@ impl Protocol for Server {
     }
 
     async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {
-        unused()
+        self.hear(Call::Withdraw);
+        Ok(Heard { cancel: false })
     }
 
     async fn answer(&self, _: LeaseKey, wait: Duration) -> Result<Answer, ProtocolError> {
