@@ -32,24 +32,17 @@ from urllib.parse import quote, urlsplit
 log = logging.getLogger("windlass")
 
 # A lease call waits so long for runs; any other call is answered at once.
-WAIT_SECONDS = 30
-ANSWER_SECONDS = 30
-# What a lease lives before it is renewed for the first time.
-NEW_LEASE_SECONDS = 10
-# How soon a renewal that was not answered is made again.
-RENEWED_AGAIN_SECONDS = 1
+WAIT_SECONDS, ANSWER_SECONDS = 30, 30
+NEW_LEASE_SECONDS = 10  # What a lease lives before it is renewed for the first time.
+RENEWED_AGAIN_SECONDS = 1  # How soon a renewal that was not answered is made again.
 # Calls go on well within the life of a lease: what was lost with an answer comes while it lives.
 LONGEST_PAUSE_SECONDS = 5
-# Also where the server asks for more.
-LONGEST_RETRY_AFTER_SECONDS = 30
-# How soon a pause ends that is of no use any more.
-PAUSE_CHECKED_SECONDS = 0.2
-# What an agent has to stop in at the end of a drain.
-STOP_SECONDS = 5
+LONGEST_RETRY_AFTER_SECONDS = 30  # Also where the server asks for more.
+PAUSE_CHECKED_SECONDS = 0.2  # How soon a pause ends that is of no use any more.
+STOP_SECONDS = 5  # What an agent has to stop in at the end of a drain.
 # What a proxy would say again: who may not come through, and what is too long for it.
 PROXY_REFUSES = (401, 403, 413, 431)
-MOST_FILE_BYTES = 100 * 1024 * 1024
-MOST_SCREENSHOT_BYTES = 2 * 1024 * 1024
+MOST_FILE_BYTES, MOST_SCREENSHOT_BYTES = 100 * 1024 * 1024, 2 * 1024 * 1024
 KEPT_SESSIONS = 100
 
 
@@ -186,13 +179,12 @@ class Run:
         # The attempt that waits for an answer and left a checkpoint, and the one that was refused to be given
         # back, since its answer has come.
         self._asks_with_checkpoint, self._not_given_back = None, None
-        # The connection that waits for an answer.
-        self._waiting = None
+        # The connection that waits for an answer, and the attempt that was taken back.
+        self._waiting, self._withdrawn = None, None
         self._lock = threading.Lock()
         # Set where a renewal is due at once, as where it is told to stop, and where none is due any more.
         self._renew_now, self._is_told, self._held = threading.Event(), False, True
-        self.id, self.epoch = lease["run"]["id"], lease["epoch"]
-        self.session_id = lease["session"]["id"]
+        self.id, self.epoch, self.session_id = lease["run"]["id"], lease["epoch"], lease["session"]["id"]
         self.task, self.input = lease["task"], lease["input"]
         # {"id", "name", "website": {"url"}, ...}, or None where the task needs none.
         self.source = lease["source"]
@@ -203,8 +195,7 @@ class Run:
         # Yours: what the website knows you by, such as cookies. Kept for the session's next run where
         # `keep_session` is set; None where you start from nothing.
         self.session = None
-        self._resumed = lease["session"]["resumed"]
-        self.keep_session = False
+        self._resumed, self.keep_session = lease["session"]["resumed"], False
         # Set it to True once the website has taken the credential.
         self.credential_verified = False
 
@@ -242,8 +233,8 @@ class Run:
         return self._send("/files", content, name, content_type, headers, MOST_FILE_BYTES)["id"]
 
     def ask(self, kind, message, fields=(), checkpoint=None):
-        """Asks the person that the run works for and waits for the answers, by the fields' names. With a
-        checkpoint, some bytes, another worker can go on from here if this one is lost or leaves."""
+        """Asks the person that the run works for and waits for the answers, by their fields; None where it is
+        withdrawn. With a checkpoint, some bytes, another worker can go on if this one is lost or leaves."""
         self._attempt += 1
         question = {"epoch": self.epoch, "attempt": self._attempt, "type": kind, "message": message,
                     "fields": list(fields)}
@@ -253,16 +244,22 @@ class Run:
         self._asks_with_checkpoint = None if checkpoint is None else self._attempt
         try:
             while True:
-                path = f"/interaction?epoch={self.epoch}&wait={WAIT_SECONDS}"
-                answer = self._said("GET", path, wait=WAIT_SECONDS, opened=self._opened)
+                answer = self._said("GET", f"/interaction?epoch={self.epoch}&wait={WAIT_SECONDS}",
+                                    wait=WAIT_SECONDS, opened=self._opened, give_up=self._asks_not)
                 if answer["answer"] is not None:
                     return answer["answer"]
+        except Stopped:
+            self.check()
+            return None  # It is withdrawn.
         finally:
             self._asks_with_checkpoint = None
 
     def withdraw(self):
         """Takes the question back, where the website went on by itself. From another thread than `ask`."""
+        attempt = self._attempt
         self._said("POST", "/interaction/withdraw", {"epoch": self.epoch})
+        self._withdrawn = attempt
+        _break_off(self._waiting)
 
     def _send(self, path, content, name, content_type, headers, most):
         digest, length = hashlib.sha256(), 0
@@ -279,14 +276,18 @@ class Run:
 
     def _opened(self, waiting):
         self._waiting = waiting
-        # It may have been stopped before there was something to break off.
-        self.check()
+        # It may have been stopped or withdrawn before there was something to break off.
+        if self._asks_not():
+            raise Stopped()
 
-    def _said(self, method, path, body=None, headers=None, **options):
+    def _asks_not(self):
+        return self._is_over() or self._withdrawn == self._attempt
+
+    def _said(self, method, path, body=None, headers=None, give_up=None, **options):
         self.check()
         headers = {**(headers or {}), **self._trace}
         try:
-            answer = self._server.call(method, self._path + path, body, give_up=self._is_over,
+            answer = self._server.call(method, self._path + path, body, give_up=give_up or self._is_over,
                                        headers=headers, **options)
         except Refused as error:
             if not error.is_lost:

@@ -438,6 +438,26 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(given_back, [{"epoch": 1, "asking": True}, {"epoch": 1}])
         self.assertEqual(agent.at_work, [])
 
+    def test_a_question_that_is_withdrawn_is_answered_by_nothing_and_the_agent_goes_on(self):
+        server, runs, answers = Server(), queue.Queue(), []
+
+        def asks(run):
+            runs.put(run)
+            answers.append(run.ask("approval", "Approve it.", checkpoint=b"page 3"))
+            return {}
+
+        asks.lets = threading.Event()
+        self.start(server, asks)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("answer") == 1)
+
+        runs.get(timeout=PATIENCE_SECONDS).withdraw()
+        server.told(lambda _: server.count("finish") == 1)
+
+        finish = [body for what, _, body in server.calls if what == "finish"]
+        self.assertEqual((answers, finish[0]["result"]), ([None], "success"))
+        self.assertEqual((server.count("withdraw"), server.count("answer")), (1, 1))
+
     def test_a_start_whose_answer_is_lost_is_the_same_start_when_it_is_said_again(self):
         server, agent = Server(), Agent()
         server.starts_fail = [None]
