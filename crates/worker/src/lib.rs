@@ -1,7 +1,9 @@
 //! Workers of Windlass: processes that lease runs, have an [`Agent`] do them, and say how each ended.
 //!
 //! ```no_run
-//! use windlass_worker::{Agent, HttpProtocol, Outcome, RunContext, RunFailure, Worker};
+//! use windlass_worker::{
+//!     Agent, ExposeSecret, HttpProtocol, Outcome, RunContext, RunFailure, Worker,
+//! };
 //!
 //! struct Greeter;
 //!
@@ -9,6 +11,8 @@
 //! impl Agent for Greeter {
 //!     async fn run(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
 //!         let credential = context.begin().await?; // before the first request to the source
+//!         let password = credential.as_ref().and_then(|it| it.password.as_ref());
+//!         let _signs_in_with = password.map(|password| password.expose_secret()); // in no log
 //!         let name = credential.and_then(|credential| credential.username);
 //!         Ok(Outcome::of(serde_json::json!({"greeting": format!("Hello {}", name.unwrap_or_default())})))
 //!     }
@@ -47,6 +51,10 @@ mod signal;
 mod start;
 mod turns;
 pub mod worker;
+
+pub use bytes::Bytes;
+pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
+pub use tokio_util::sync::CancellationToken;
 
 pub use agent::{Agent, Outcome, RunFailure};
 pub use context::{RunContext, Stopped};
