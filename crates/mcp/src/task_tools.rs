@@ -5,11 +5,12 @@
 
 use std::str::FromStr;
 
+use http::StatusCode;
 use rmcp::model::{CallToolResult, JsonObject};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::call::Call;
+use crate::call::{Answer, Call};
 use crate::reach::Reach;
 use crate::tool::{acts, failure, json, told};
 use crate::tools::started;
@@ -100,7 +101,12 @@ pub(crate) async fn task_tools(
         }
         TaskTools::Of(ids) => {
             for id in ids {
-                tasks.extend(task(json(reach.call(Call::get(&["tasks", id])).await)?));
+                let answer = reach.call(Call::get(&["tasks", id])).await;
+                // One that was deleted takes none of the other tools with it.
+                let is_gone = |answer: &Answer| answer.status == StatusCode::NOT_FOUND;
+                if !answer.as_ref().is_ok_and(is_gone) {
+                    tasks.extend(task(json(answer)?));
+                }
             }
         }
     }

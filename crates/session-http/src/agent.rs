@@ -8,6 +8,7 @@ use secrecy::{SecretSlice, SecretString};
 use windlass_domain::id::SessionId;
 use windlass_domain::run::command::AfterRun;
 use windlass_domain::run::{ErrorCode, RunError};
+use windlass_domain::task::Engine;
 use windlass_egress::Dialer;
 use windlass_playbook::{Placeholder, Playbook, Values};
 use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, Stopped};
@@ -96,6 +97,12 @@ impl HttpAgent {
 
     /// Leads the run to its end, and keeps what its session leaves.
     async fn lead(&self, context: &RunContext) -> Result<Outcome, RunFailure> {
+        if context.run.task.settings.engine == Engine::Browser {
+            return Err(failed(
+                ErrorCode::TaskFailed,
+                "The task asks for a browser (`settings.engine`), and here is none: this agent plays over HTTP.",
+            ));
+        }
         let playbook = self.playbook(context)?;
         let values = values(context, &playbook)?;
         let session_id = context.run.session_id;

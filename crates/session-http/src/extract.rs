@@ -182,7 +182,7 @@ impl Player<'_> {
         for field in &list.fields {
             match read(field, scope, self)? {
                 Ok(value) => {
-                    list.bytes += value.as_str().map_or(0, str::len);
+                    list.bytes += size(&value);
                     values.insert(field.name.to_owned(), value);
                 }
                 Err(sought) => {
@@ -244,5 +244,14 @@ impl Player<'_> {
             next.attr("disabled").is_none() && next.attr("aria-disabled") != Some("true")
         });
         Ok(enabled.map(|next| next.id()))
+    }
+}
+
+/// What a value of a list takes, in bytes.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(_) | Value::Object(_) => value.to_string().len(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 /// What the header of each request offers.
-pub(crate) const ACCEPTED_ENCODINGS: &str = "gzip, deflate, br, zstd";
+pub(crate) const ACCEPTED_ENCODINGS: &str = "gzip, br, zstd";
 
 /// The largest window of a zstd body, as a power of two: 8 MiB, which RFC 9659 asks for.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;

@@ -42,6 +42,10 @@ def over_http(tasks=TASK):
     return streamable_http_client(f"{URL}/mcp?tasks={tasks}", http_client=caller)
 
 
+def over_http_with_one_that_is_gone():
+    return over_http(f"{TASK},task_that_was_deleted")
+
+
 def over_http_with_all_that_are_live():
     return over_http("live")
 
@@ -165,7 +169,7 @@ async def main():
     # Both tasks are live, and have one name.
     marked = [f"run_invoices_{mark(task)}" for task in (TASK, os.environ["QUEUED_TASK"])]
     for door, mode, named in [
-        (over_http, "legacy", ["run_invoices"]),
+        (over_http_with_one_that_is_gone, "legacy", ["run_invoices"]),
         (over_http_with_all_that_are_live, "auto", marked),
         (beside, "legacy", ["run_invoices"]),
     ]:

@@ -6,14 +6,26 @@ use windlass_playbook::JsonPlace;
 /// How many beginnings of an object or list are tried in one text.
 const MAX_BEGINNINGS: usize = 100;
 
+/// How many times the length of a text is read in search of its JSON, at most: a beginning that leads
+/// nowhere may do so only at the end of the text.
+const MAX_READINGS: usize = 4;
+
 /// How deep an object of a type is looked for.
 const MAX_DEPTH: usize = 16;
 
 /// What stands at a place in the first JSON of the text that has the place. A text may have other
 /// things around its JSON, as a script does: `window.data = {…};`.
 pub(super) fn at(text: &str, place: &JsonPlace) -> Option<Value> {
+    search(text, place, &mut 0)
+}
+
+/// As [`at`]; counts the bytes that it has read.
+fn search(text: &str, place: &JsonPlace, read: &mut usize) -> Option<Value> {
     let mut rest = text;
     for _ in 0..MAX_BEGINNINGS {
+        if *read >= text.len() * MAX_READINGS {
+            return None;
+        }
         rest = &rest[rest.find(['{', '['])?..];
         let mut values = Deserializer::from_str(rest).into_iter::<Value>();
         match values.next() {
@@ -21,14 +33,25 @@ pub(super) fn at(text: &str, place: &JsonPlace) -> Option<Value> {
                 if let Some(found) = inside(&value, place) {
                     return Some(found.clone());
                 }
-                let read = values.byte_offset();
-                rest = rest.get(read..)?;
+                let offset = values.byte_offset();
+                *read += offset;
+                rest = rest.get(offset..)?;
             }
             // A brace of the script's own, such as a function's.
-            _ => rest = &rest[1..],
+            Some(Err(error)) => {
+                *read += read_until(rest, &error);
+                rest = &rest[1..];
+            }
+            None => return None,
         }
     }
     None
+}
+
+/// How far a text was read until this error.
+fn read_until(text: &str, error: &serde_json::Error) -> usize {
+    let before = text.split_inclusive('\n').take(error.line() - 1);
+    before.map(str::len).sum::<usize>() + error.column()
 }
 
 fn inside<'json>(value: &'json Value, place: &JsonPlace) -> Option<&'json Value> {
@@ -105,5 +128,21 @@ mod tests {
     fn a_text_without_the_place_has_nothing(#[case] text: &str) {
         assert_eq!(at(text, &place("/a", None)), None);
         assert_eq!(at(&text.repeat(10_000), &place("/a", Some("x"))), None);
+    }
+
+    #[rstest]
+    #[case("[".repeat(99) + &"1, ".repeat(10_000))]
+    #[case("[\n".repeat(99) + &"1,\n".repeat(10_000))]
+    #[case("[".repeat(99) + &"1, ".repeat(10_000) + "}")]
+    fn a_text_whose_beginnings_lead_to_no_end_is_not_read_for_each_of_them(#[case] text: String) {
+        let mut read = 0;
+
+        assert_eq!(search(&text, &place("/a", None), &mut read), None);
+
+        assert!(
+            read <= text.len() * (MAX_READINGS + 1),
+            "{read} bytes of {}",
+            text.len()
+        );
     }
 }

@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use windlass_demo_site::DemoSite;
 use windlass_domain::run::ErrorCode;
 use windlass_domain::run::command::CredentialReport;
+use windlass_domain::task::Engine;
 use windlass_egress::{Dialer, Timeouts};
 use windlass_session_http::{HttpAgent, Manners};
 use windlass_worker::{Agent, Outcome, RunFailure, Stopped};
@@ -244,6 +245,22 @@ async fn a_session_that_is_over_leaves_nothing(#[case] resumed: bool, #[case] en
     let result = agent.run(&again.context(&server)).await;
 
     assert!(result.is_ok(), "the site asks to log in: {result:?}");
+}
+
+#[tokio::test]
+async fn a_task_that_asks_for_a_browser_is_not_played_without_one() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let run = Run {
+        engine: Engine::Browser,
+        ..Run::new(site.url("/"), &whole_way())
+    };
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&run.context(&server)).await);
+
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(message.contains("settings.engine"), "{message}");
+    assert_eq!(site.hits(), 0);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use windlass_demo_site::Phone;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{CredentialId, Random, RunId, SessionId, SourceId, StorageId, TaskId};
 use windlass_domain::run::{Epoch, Status};
-use windlass_domain::task::TaskSettings;
+use windlass_domain::task::{Engine, TaskSettings};
 use windlass_worker::lease::{LeasedRun, LeasedSource, LeasedTask};
 use windlass_worker::protocol::{
     Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
@@ -54,6 +54,7 @@ pub(crate) struct Run {
     pub(crate) has_credential: bool,
     pub(crate) output_schema: Option<Value>,
     pub(crate) resumed: bool,
+    pub(crate) engine: Engine,
     pub(crate) checkpoint: Option<SecretSlice<u8>>,
     pub(crate) canceled: CancellationToken,
     pub(crate) lost: CancellationToken,
@@ -67,6 +68,7 @@ impl Run {
             has_credential: true,
             output_schema: None,
             resumed: false,
+            engine: Engine::Auto,
             checkpoint: None,
             canceled: CancellationToken::new(),
             lost: CancellationToken::new(),
@@ -94,7 +96,10 @@ impl Run {
                 output_schema: self.output_schema,
                 files_kept: true,
                 extraction: None,
-                settings: TaskSettings::default(),
+                settings: TaskSettings {
+                    engine: self.engine,
+                    ..TaskSettings::default()
+                },
             },
             input: json!({"page": 2}),
             source: Some(LeasedSource {
