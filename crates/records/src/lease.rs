@@ -17,6 +17,9 @@ pub fn capacity(request: &LeaseRequest) -> usize {
     asked_for.min(MAX_AT_ONCE)
 }
 
+/// What a run is told for a lease call, if anything: [`lease`] or [`lease_again`].
+pub type Told = fn(&LeaseRequest, &Run) -> Option<RunCommand>;
+
 /// What a run that waits is told for this call: `lease`.
 pub fn lease(request: &LeaseRequest, _: &Run) -> Option<RunCommand> {
     Some(RunCommand::Lease {

@@ -48,13 +48,13 @@ pub use self::in_use::refuse_in_use;
 pub use self::last_let_in::LastLetIn;
 pub use self::last_look::{LastLook, Look, in_turn};
 pub use self::last_noted::LastNoted;
-pub use self::lease::{Equipment, capacity, lease, lease_again};
+pub use self::lease::{Equipment, Told, capacity, lease, lease_again};
 pub use self::moves::{MOST_BROKEN, MOST_OPENINGS, Move, Moved, Moves};
 pub use self::new_event::{NewEvent, SubjectColumns, by_organization};
 pub use self::over::{
     Aged, AgedRow, content_number, file_content, over, owned_content, screenshot_content,
 };
-pub use self::place::{PARKED_FOR_SESSION, Place, SWEPT_AGAIN_AFTER, deadline, kept_by};
+pub use self::place::{PARKED_FOR_SESSION, Place, SWEPT_AGAIN_AFTER, deadline};
 pub use self::run_change::{RunChange, asked};
 pub use self::run_state::RunStateRecord;
 pub use self::sealed_rows::{

@@ -9,7 +9,7 @@ use windlass_domain::run::Run;
 use windlass_domain::session::Session;
 use windlass_domain::slot::{Candidate, Caps, Leaving, Passage, Slot, takes_part};
 
-use crate::{Place, kept_by};
+use crate::Place;
 
 /// How many of those that wait at a gate may be broken until it opens for nobody any more.
 pub const MOST_BROKEN: u32 = 100;
@@ -54,7 +54,7 @@ impl Moves {
         let took_part = before.filter(|before| takes_part(&before.state));
         match (took_part, takes_part(&after.state)) {
             (None, true) => {
-                let candidate = Candidate::new(after.clone(), kept_by(session), caps);
+                let candidate = Candidate::new(after.clone(), session.kept_by(), caps);
                 self.arriving.push(candidate);
                 Move::Arrives
             }

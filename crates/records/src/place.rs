@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use windlass_application::ports::StoreError;
 use windlass_domain::lifecycle;
-use windlass_domain::run::{Holder, Run, RunState, Waiting};
-use windlass_domain::session::{Session, SessionState};
+use windlass_domain::run::{Run, RunState, Waiting};
 
 use crate::columns::At;
 use crate::rows::corrupt;
@@ -50,19 +49,6 @@ impl Place {
             RunState::ReviewRequired { .. } => Self::Review,
             RunState::Completed | RunState::Failed { .. } | RunState::Canceled => Self::Nowhere,
         }
-    }
-}
-
-/// The start of a worker that keeps a session from a run before and alone may take its runs; None
-/// where any may.
-pub fn kept_by(session: &Session) -> Option<Holder> {
-    match session.state {
-        SessionState::Idle { holder, .. } => Some(holder),
-        SessionState::Queued
-        | SessionState::Running { .. }
-        | SessionState::Completing { .. }
-        | SessionState::Completed
-        | SessionState::Failed => None,
     }
 }
 

@@ -77,11 +77,8 @@ impl Workers for PostgresStore {
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
         // Waits for leases of this start that are under way, and counts them; and for what its runs say.
         let mut transaction = self.begin(None).await?;
-        sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR UPDATE")
-            .bind(Id(holder.worker_id.uuid()))
-            .execute(transaction.connection())
-            .await
-            .map_err(store_error)?;
+        let statement = "SELECT 1 FROM worker WHERE id = $1 FOR UPDATE";
+        lock(transaction.connection(), statement, holder.worker_id).await?;
         let drained =
             sqlx::query("UPDATE worker SET draining = true WHERE id = $1 AND incarnation = $2")
                 .bind(Id(holder.worker_id.uuid()))
@@ -467,11 +464,8 @@ pub(crate) async fn hold(
     holder: Holder,
     organization: Option<OrganizationContext>,
 ) -> Result<Worker, WriteError> {
-    let lock = sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR NO KEY UPDATE");
-    lock.bind(Id(holder.worker_id.uuid()))
-        .execute(&mut *connection)
-        .await
-        .map_err(store_error)?;
+    let statement = "SELECT 1 FROM worker WHERE id = $1 FOR NO KEY UPDATE";
+    lock(connection, statement, holder.worker_id).await?;
     latest(connection, holder, organization).await
 }
 
@@ -481,18 +475,28 @@ pub(crate) async fn in_scene(
     connection: &mut PgConnection,
     holder: Holder,
 ) -> Result<SceneWorker, StoreError> {
-    let lock = sqlx::query("SELECT 1 FROM worker WHERE id = $1 FOR KEY SHARE");
-    // By itself: what a statement reads beside a lock that it waits for may be old.
-    lock.bind(Id(holder.worker_id.uuid()))
-        .execute(&mut *connection)
-        .await
-        .map_err(store_error)?;
+    let statement = "SELECT 1 FROM worker WHERE id = $1 FOR KEY SHARE";
+    lock(connection, statement, holder.worker_id).await?;
     let worker = find(connection, holder.worker_id).await?;
     let worker = worker.ok_or_else(|| {
         let rule = "a worker that has a session is kept";
         corrupt("worker", &holder.worker_id, &rule)
     })?;
     Ok(worker.in_scene(holder))
+}
+
+/// A lock by itself: what a statement reads beside a lock that it waits for may be old.
+async fn lock(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    id: WorkerId,
+) -> Result<(), StoreError> {
+    sqlx::query(statement)
+        .bind(Id(id.uuid()))
+        .execute(connection)
+        .await
+        .map_err(store_error)?;
+    Ok(())
 }
 
 /// Notes that a lease call brings a worker runs.

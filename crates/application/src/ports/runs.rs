@@ -132,6 +132,12 @@ pub struct LeasedRun {
     pub trace_parent: Option<String>,
 }
 
+/// Whether calls have brought a worker runs that it has not heard of, by what its present call says; one
+/// that does not say is never behind.
+pub fn is_behind(heard: Option<u32>, brought: u32) -> bool {
+    heard.is_some_and(|heard| heard != brought)
+}
+
 impl LeasedRun {
     /// Whether this worker has the session's state from a run before.
     pub fn resumed(&self) -> bool {

@@ -19,7 +19,7 @@ use super::held_runs::{HeldRuns, LeaseCall};
 use super::open_credential::{CredentialVault, OpenedCredential};
 use crate::contents;
 use crate::error::{CallError, chain};
-use crate::ports::runs::{LeaseRequest, Leased, LeasedRun};
+use crate::ports::runs::{LeaseRequest, Leased, LeasedRun, is_behind};
 use crate::ports::signals::Topic;
 use crate::ports::vault::VaultError;
 use crate::ports::{Queue, Signals, Vault};
@@ -152,7 +152,7 @@ impl LeaseRuns {
                 brought: leased.brought,
             };
             // Until it knows of what was leased before, it leases nothing.
-            let is_behind = wish.heard.is_some_and(|heard| heard != answer.brought);
+            let is_behind = is_behind(wish.heard, answer.brought);
             if is_behind || !answer.is_nothing() || Instant::now() >= ends_at || stop.is_cancelled()
             {
                 return Ok(answer);

@@ -23,7 +23,7 @@ use crate::run::{
     self, AfterRun, Holder, Refusal, Run, RunCommand, RunState, Waiting, WorkerCommand,
 };
 use crate::sealed::Sealed;
-use crate::session::{self, Session, SessionCommand, SessionState, SessionStatus};
+use crate::session::{self, Session, SessionCommand, SessionStatus};
 use crate::time::Timestamp;
 
 /// What is asked.
@@ -275,16 +275,8 @@ fn note_secrets(run: &mut Run, begins: bool, scene: &Scene) {
 /// A lease knows whether its holder goes on with what a run before left in the session: the session is
 /// idle until then.
 fn note_resumed(run: &mut Run, session: &Session, holder: Holder) {
-    let is_kept = match session.state {
-        SessionState::Idle { holder: keeper, .. } => keeper == holder,
-        SessionState::Queued
-        | SessionState::Running { .. }
-        | SessionState::Completing { .. }
-        | SessionState::Completed
-        | SessionState::Failed => false,
-    };
     if let RunState::Running { lease, .. } = &mut run.state {
-        lease.resumed = is_kept;
+        lease.resumed = session.kept_by() == Some(holder);
     }
 }
 

@@ -247,16 +247,9 @@ impl Run {
 
     /// Whether this start of a worker has a lease of it under which nothing was done.
     pub fn is_untouched_by(&self, holder: Holder) -> bool {
-        match &self.state {
-            RunState::Running { lease, .. } => lease.holder == holder && !lease.begun,
-            RunState::Queued { .. }
-            | RunState::InteractionRequired { .. }
-            | RunState::ReviewRequired { .. }
-            | RunState::Completed
-            | RunState::Failed { .. }
-            | RunState::Canceling { .. }
-            | RunState::Canceled => false,
-        }
+        let lease = self.state.lease();
+        self.status() == Status::Running
+            && lease.is_some_and(|lease| lease.holder == holder && !lease.begun)
     }
 
     /// The present lease, if it is that of `epoch`.

@@ -147,6 +147,19 @@ impl Session {
         self.state.status()
     }
 
+    /// The start of a worker that keeps it from a run before and alone may take its runs; None where any
+    /// may.
+    pub fn kept_by(&self) -> Option<Holder> {
+        match self.state {
+            SessionState::Idle { holder, .. } => Some(holder),
+            SessionState::Queued
+            | SessionState::Running { .. }
+            | SessionState::Completing { .. }
+            | SessionState::Completed
+            | SessionState::Failed => None,
+        }
+    }
+
     /// Time in `running` and `completing` up to `now`.
     pub fn runtime_at(&self, now: Timestamp) -> Duration {
         match self.status() {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use sqlx::FromRow;
-use windlass_application::ports::runs::LeaseRequest;
 use windlass_application::ports::workers::GONE_AFTER;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, WorkerId};
@@ -73,11 +72,6 @@ impl Worker {
     /// Whether nothing was heard of it for so long that it is gone.
     pub fn is_gone(&self, now: Timestamp) -> bool {
         now >= self.last_seen_at + GONE_AFTER
-    }
-
-    /// Whether calls have brought it runs that it has not heard of, by what its present call says.
-    pub fn has_unheard(&self, request: &LeaseRequest) -> bool {
-        request.heard.is_some_and(|heard| heard != self.brought)
     }
 
     /// What a decision reads of it, over a session that `holder` has.

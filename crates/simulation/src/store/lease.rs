@@ -5,14 +5,13 @@ use std::cmp::Reverse;
 
 use windlass_application::OrganizationContext;
 use windlass_application::ports::WriteError;
-use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun};
+use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun, is_behind};
 use windlass_domain::Timestamp;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
 use windlass_domain::lifecycle::Command;
 use windlass_domain::pool::Pool;
 use windlass_domain::run::{Epoch, Holder, Run, RunCommand, RunState, Waiting, WorkerCommand};
-use windlass_domain::session::SessionState;
 
 use super::{KeptRun, State};
 
@@ -36,7 +35,7 @@ impl State {
         if draining {
             return Ok(leased);
         }
-        if request.heard.is_some_and(|heard| heard != brought) {
+        if is_behind(request.heard, brought) {
             leased.runs = self.lease_again(request, now);
             return Ok(leased);
         }
@@ -123,14 +122,7 @@ impl State {
             return false;
         };
         let session = self.sessions.get(&run.session_id);
-        session.is_some_and(|session| match session.state {
-            SessionState::Idle { holder: keeper, .. } => keeper == holder,
-            SessionState::Queued
-            | SessionState::Running { .. }
-            | SessionState::Completing { .. }
-            | SessionState::Completed
-            | SessionState::Failed => true,
-        })
+        session.is_some_and(|session| session.kept_by().is_none_or(|keeper| keeper == holder))
     }
 
     /// Leases one run; None where the lifecycle refuses it.

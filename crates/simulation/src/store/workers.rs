@@ -9,7 +9,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, RunId, SessionId, WorkerId};
 use windlass_domain::lifecycle::{Command, SceneWorker, Signal};
 use windlass_domain::run::{Epoch, Holder, Refusal, RunCommand};
-use windlass_domain::session::{SessionCommand, SessionState};
+use windlass_domain::session::SessionCommand;
 
 use super::{KeptRun, MemoryStore, State};
 
@@ -285,16 +285,8 @@ impl State {
 
     fn kept_by(&self, is_meant: impl Fn(Holder) -> bool) -> Vec<(SessionId, Holder)> {
         let sessions = self.sessions.values();
-        let kept = sessions.filter_map(|session| match session.state {
-            SessionState::Idle { holder, .. } if is_meant(holder) => Some((session.id, holder)),
-            SessionState::Idle { .. }
-            | SessionState::Queued
-            | SessionState::Running { .. }
-            | SessionState::Completing { .. }
-            | SessionState::Completed
-            | SessionState::Failed => None,
-        });
-        kept.collect()
+        let kept = sessions.filter_map(|session| Some((session.id, session.kept_by()?)));
+        kept.filter(|(_, keeper)| is_meant(*keeper)).collect()
     }
 
     /// The worker whose latest start this is, where it is one of the organization's, or, for

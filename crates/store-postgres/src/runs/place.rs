@@ -9,7 +9,7 @@ use windlass_domain::run::{Holder, Run};
 use windlass_domain::session::Session;
 use windlass_records::columns::{At, Count, HeldBy, Id};
 use windlass_records::rows::active_at;
-use windlass_records::{PARKED_FOR_SESSION, Place, deadline, kept_by};
+use windlass_records::{PARKED_FOR_SESSION, Place, deadline};
 
 use crate::error::{corrupt, store_error};
 
@@ -37,7 +37,7 @@ pub(super) async fn enter(
     session: &Session,
 ) -> Result<(), StoreError> {
     match Place::of(&run.state) {
-        Place::Queue => enter_queue(connection, run, kept_by(session)).await,
+        Place::Queue => enter_queue(connection, run, session.kept_by()).await,
         Place::Parked => {
             let session_slot = (PARKED_FOR_SESSION, run.session_id.to_string());
             park(connection, run, session_slot, None).await

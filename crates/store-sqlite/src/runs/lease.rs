@@ -5,15 +5,14 @@ use std::collections::HashSet;
 use sqlx::sqlite::SqliteConnection;
 use tracing::{error, warn};
 use windlass_application::OrganizationContext;
-use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun};
+use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun, is_behind};
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::id::{OrganizationId, SessionId};
 use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
-use windlass_domain::run::{Run, RunCommand};
 use windlass_records::columns::{HeldBy, Id};
 use windlass_records::rows::Worker;
-use windlass_records::{capacity, lease_again};
+use windlass_records::{Told, capacity, lease_again};
 
 use super::leased::{LastEquipped, equipment};
 use super::pick::{Picked, Picks};
@@ -44,7 +43,7 @@ pub(super) async fn lease(
     leased.brought = worker.brought;
 
     let mut turns = Vec::new();
-    if !worker.draining && worker.has_unheard(&request) {
+    if !worker.draining && is_behind(request.heard, worker.brought) {
         again(&mut transaction, &request, &mut leased).await?;
     } else if !worker.draining {
         for pool in &request.pools {
@@ -75,7 +74,7 @@ async fn brings_nothing(
     if worker.draining {
         return Ok(Some(worker));
     }
-    if worker.has_unheard(request) {
+    if is_behind(request.heard, worker.brought) {
         return Ok(None);
     }
     if request.capacity > 0 {
@@ -181,9 +180,6 @@ async fn again(
     }
     Ok(())
 }
-
-/// What a picked run is told, if anything.
-type Told = fn(&LeaseRequest, &Run) -> Option<RunCommand>;
 
 /// Adds a run to those that are leased, where it may be.
 async fn take(

@@ -9,7 +9,7 @@ use windlass_domain::session::Session;
 use windlass_domain::slot::Slot;
 use windlass_records::columns::{At, HeldBy, Id};
 use windlass_records::rows::active_at;
-use windlass_records::{PARKED_FOR_SESSION, Place, deadline, kept_by};
+use windlass_records::{PARKED_FOR_SESSION, Place, deadline};
 
 use crate::error::{corrupt, store_error};
 use crate::transaction::Transaction;
@@ -54,7 +54,7 @@ pub(super) fn enter(
     session: &Session,
 ) -> Result<(), StoreError> {
     match Place::of(&run.state) {
-        Place::Queue => enter_queue(transaction, run, kept_by(session)),
+        Place::Queue => enter_queue(transaction, run, session.kept_by()),
         Place::Parked => {
             let session_slot = (PARKED_FOR_SESSION, run.session_id.to_string());
             park(transaction, run, session_slot, None)
