@@ -3,6 +3,7 @@
 //! "Selectors".
 
 mod aria;
+mod css;
 mod hidden;
 mod labels;
 mod name;
@@ -22,9 +23,10 @@ use windlass_playbook::SelectorKind;
 use self::labels::Labels;
 use self::visits::Visited;
 use crate::form::{Hindrance, Owners};
-use crate::page::{Page, parse_selector};
+use crate::page::Page;
 use crate::reading::normalize;
 
+pub(crate) use self::css::Css;
 pub(crate) use self::visits::Visits;
 
 /// Why nothing can be looked for.
@@ -120,11 +122,8 @@ impl Page {
         };
         match kind {
             SelectorKind::Css | SelectorKind::Pierce => {
-                let css = parse_selector(text).ok_or(Unlookable::Css)?;
-                Ok(match scope {
-                    None => self.find(&css),
-                    Some(_) => root.select(&css).map(|element| element.id()).collect(),
-                })
+                let css = Css::parse(text).ok_or(Unlookable::Css)?;
+                self.find(scope.map(|_| root), &css)
             }
             SelectorKind::Aria => aria::find(self, &root, text),
             SelectorKind::Text => self.in_order(root, text::find(&root, text)),

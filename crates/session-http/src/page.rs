@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ego_tree::{NodeId, NodeRef};
 use encoding_rs::Encoding;
 use reqwest::StatusCode;
-use scraper::{ElementRef, Node, Selector};
+use scraper::{ElementRef, Node};
 use secrecy::SecretString;
 use url::Url;
 use windlass_playbook::Template;
@@ -46,11 +46,6 @@ pub(crate) struct Fields {
     pub(crate) checked: HashMap<NodeId, bool>,
     /// The option that was chosen, by its `select`.
     pub(crate) chosen: HashMap<NodeId, NodeId>,
-}
-
-/// Elements in the order of the page; None where the text is no CSS selector.
-pub(crate) fn parse_selector(css: &str) -> Option<Selector> {
-    Selector::parse(css).ok()
 }
 
 impl Page {
@@ -120,23 +115,7 @@ impl Page {
         Refresh::read(text, &self.url, |address| self.resolve(address))
     }
 
-    /// The elements that match, in the order of the page.
-    pub(crate) fn find(&self, selector: &Selector) -> Vec<NodeId> {
-        self.matches(selector).map(|element| element.id()).collect()
-    }
-
-    /// As [`Page::find`], one after the other.
-    pub(crate) fn matches<'page>(
-        &'page self,
-        selector: &'page Selector,
-    ) -> impl Iterator<Item = ElementRef<'page>> {
-        // What was taken out of the tree, such as the content of templates, is not looked at.
-        let root = self.tree.html().root_element();
-        let itself = selector.matches(&root).then_some(root);
-        itself.into_iter().chain(root.select(selector))
-    }
-
-    /// The element of an id that [`Page::find`] gave.
+    /// The element of an id that this page gave.
     pub(crate) fn element(&self, id: NodeId) -> Option<ElementRef<'_>> {
         self.tree.html().tree.get(id).and_then(ElementRef::wrap)
     }
@@ -196,6 +175,7 @@ mod tests {
 
     use super::tree::CHUNK_BYTES;
     use super::*;
+    use crate::look::Css;
 
     fn page(text: &str) -> Result<Page, TooMuch> {
         let url = Url::parse("https://x.example/a/b?c").unwrap();
@@ -206,7 +186,7 @@ mod tests {
     fn elements_are_found_in_the_order_of_the_page() {
         let page = page("<ul><li class=a>1<li>2<li class=a>3</ul>").unwrap();
 
-        let found = page.find(&parse_selector("li.a").unwrap());
+        let found = page.css("li.a");
 
         let texts: Vec<_> = found
             .iter()
@@ -259,7 +239,7 @@ mod tests {
         )
         .unwrap();
 
-        assert_eq!(page.find(&parse_selector("p").unwrap()).len(), 1);
+        assert_eq!(page.css("p").len(), 1);
         assert_eq!(page.refresh.unwrap().url.path(), "/in");
     }
 
@@ -272,7 +252,7 @@ mod tests {
             );
             let mut page = page(&text).unwrap();
             let ids = |page: &Page| page.elements().map(|one| one.id()).collect::<Vec<_>>();
-            let (before, field) = (ids(&page), page.find(&parse_selector("#a").unwrap())[0]);
+            let (before, field) = (ids(&page), page.css("#a")[0]);
             page.change(field, SecretString::from("typed")).unwrap();
 
             page.sleep();
@@ -292,7 +272,7 @@ mod tests {
 
         page.sleep();
 
-        assert_eq!(page.find(&parse_selector("p").unwrap()).len(), 1);
+        assert_eq!(page.css("p").len(), 1);
     }
 
     #[test]
@@ -339,8 +319,9 @@ mod tests {
     fn a_selector_that_is_nested_without_end_is_no_danger() {
         let nested = format!("{}a{}", ":not(".repeat(680), ")".repeat(680));
 
-        if let Some(selector) = parse_selector(&nested) {
-            page("<a>").unwrap().find(&selector);
+        if let Some(selector) = Css::parse(&nested) {
+            let found = page("<a>").unwrap().find(None, &selector);
+            assert!(found.is_ok_and(|found| found.len() <= 1));
         }
     }
 
@@ -350,6 +331,6 @@ mod tests {
 
         let page = page(&format!("<table>{rows}</table>")).unwrap();
 
-        assert_eq!(page.find(&parse_selector("tr").unwrap()).len(), 20_000);
+        assert_eq!(page.css("tr").len(), 20_000);
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
     use crate::click::Click;
     use crate::form::FormBody;
-    use crate::page::{Page, parse_selector};
+    use crate::page::Page;
 
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
@@ -135,9 +135,9 @@ mod tests {
         let text =
             format!("<form method={method} action={action}><input type=password name=p><button>In");
         let mut page = Page::parse(from.clone(), StatusCode::OK, text, encoding_rs::UTF_8).unwrap();
-        let password = page.find(&parse_selector("input").unwrap())[0];
+        let password = page.css("input")[0];
         page.change(password, "secret".into()).unwrap();
-        let button = page.find(&parse_selector("button").unwrap())[0];
+        let button = page.css("button")[0];
         let Ok(Click::Submit(submission)) = page.click(button) else {
             panic!("the button submits");
         };

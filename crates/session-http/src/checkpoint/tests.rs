@@ -10,7 +10,7 @@ use url::Url;
 use windlass_playbook::Template;
 
 use super::*;
-use crate::page::{Page, parse_selector};
+use crate::page::Page;
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
@@ -89,7 +89,7 @@ async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() 
         UTF_8,
     )
     .unwrap();
-    let one = |page: &Page, css: &str| page.find(&parse_selector(css).unwrap())[0];
+    let one = |page: &Page, css: &str| page.css(css)[0];
     let (user, pass) = (one(&page, "#user"), one(&page, "#pass"));
     let (stay, plan) = (one(&page, "#stay"), one(&page, "#plan"));
     page.change(user, SecretString::from("kari")).unwrap();

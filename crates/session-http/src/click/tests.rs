@@ -3,14 +3,13 @@
 use reqwest::StatusCode;
 
 use super::*;
-use crate::page::parse_selector;
 
 /// Where a click on the cell of this content leads.
 fn click_on_cell(content: &str) -> Result<Click, Hindrance> {
     let text = format!("<form action=/sent><table><tr><td>{content}</table></form>");
     let url = Url::parse("https://x.example/").unwrap();
     let mut page = Page::parse(url, StatusCode::OK, text, encoding_rs::UTF_8).unwrap();
-    let cell = page.find(&parse_selector("td").unwrap())[0];
+    let cell = page.css("td")[0];
     page.click(cell)
 }
 

@@ -3,7 +3,7 @@
 use std::iter;
 
 use ego_tree::NodeId;
-use scraper::{ElementRef, Selector as Css};
+use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind};
@@ -11,7 +11,8 @@ use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind};
 use super::json;
 use super::table::{Row, Table, beside};
 use super::typed::{Schema, said, said_in_json};
-use crate::page::{Page, parse_selector, text_of};
+use crate::look::{Css, Unlookable};
+use crate::page::{Page, text_of};
 use crate::player::Player;
 use crate::trouble::Trouble;
 
@@ -37,7 +38,7 @@ enum LooksFor {
     Other(SelectorKind, SecretString),
 }
 
-type Elements<'page> = Box<dyn Iterator<Item = ElementRef<'page>> + 'page>;
+type Elements<'page> = Box<dyn Iterator<Item = Result<ElementRef<'page>, Unlookable>> + 'page>;
 
 /// Where a value is looked for.
 pub(super) enum Scope<'table> {
@@ -98,19 +99,27 @@ impl<'step> Field<'step> {
             (Scope::TableRow(row), None) => Some(row.id),
         };
         let element = within.and_then(|id| page.element(id));
-        Ok(match (&self.looks_for, within) {
-            (None | Some(LooksFor::Scope), _) => Box::new(element.into_iter()),
-            (Some(LooksFor::Css(css)), None) => Box::new(page.matches(css)),
-            (Some(LooksFor::Css(css)), Some(_)) => {
-                Box::new(element.into_iter().flat_map(|element| element.select(css)))
-            }
-            (Some(LooksFor::Other(kind, text)), within) => {
+        Ok(match &self.looks_for {
+            None | Some(LooksFor::Scope) => Box::new(element.into_iter().map(Ok)),
+            Some(LooksFor::Css(css)) => Box::new(page.matches(element, css)),
+            Some(LooksFor::Other(kind, text)) => {
                 let looked = page.look(within, *kind, text.expose_secret());
-                let looked = looked
-                    .map_err(|problem| Trouble::task(format!("{} {problem}", self.sought())))?;
-                Box::new(looked.into_iter().filter_map(|id| page.element(id)))
+                let looked = looked.map_err(|problem| self.unlookable(&problem))?;
+                Box::new(looked.into_iter().filter_map(|id| page.element(id)).map(Ok))
             }
         })
+    }
+
+    fn next<'page>(
+        &self,
+        elements: &mut Elements<'page>,
+    ) -> Result<Option<ElementRef<'page>>, Trouble> {
+        let next = elements.next().transpose();
+        next.map_err(|problem| self.unlookable(&problem))
+    }
+
+    fn unlookable(&self, problem: &Unlookable) -> Trouble {
+        Trouble::task(format!("{} {problem}", self.sought()))
     }
 
     /// How its place is called: `#amount`, `column "Amount"`, `term "Due" of dl`.
@@ -132,7 +141,7 @@ impl LooksFor {
         let text = filled.expose_secret();
         match selector.kind {
             SelectorKind::Css | SelectorKind::Pierce if text.trim() == ":scope" => Ok(Self::Scope),
-            SelectorKind::Css | SelectorKind::Pierce => match parse_selector(text) {
+            SelectorKind::Css | SelectorKind::Pierce => match Css::parse(text) {
                 Some(css) => Ok(Self::Css(css)),
                 None => Err(Trouble::task(format!("{selector} is no CSS selector"))),
             },
@@ -156,28 +165,28 @@ pub(super) fn read(
     let page = player.page()?;
     let found = field.elements(scope, page)?;
     let mut elements: Elements = match &field.rule.place {
-        Place::Term { term, .. } => {
-            Box::new(found.filter_map(|list| page.element(beside(&list, term)?)))
-        }
+        Place::Term { term, .. } => Box::new(found.filter_map(|list| match list {
+            Ok(list) => Some(Ok(page.element(beside(&list, term)?)?)),
+            Err(problem) => Some(Err(problem)),
+        })),
         Place::Element(_) | Place::Column { .. } => found,
     };
-    let Some(first) = elements.next() else {
+    let mut element = field.next(&mut elements)?;
+    let Some(first) = element else {
         return Ok(Err(format!("{} found nothing", field.sought())));
     };
-    match &field.rule.json {
-        Some(place) => {
-            let mut found = iter::once(first)
-                .chain(elements)
-                .filter_map(|element| json::at(&source(field, &element)?, place));
-            let Some(value) = found.next() else {
-                let pointer = &place.pointer;
-                let sought = field.sought();
-                return Ok(Err(format!("{sought} holds no JSON with {pointer:?}")));
-            };
-            in_json(field, value, page)
+    let Some(place) = &field.rule.json else {
+        return in_text(field, &first, page);
+    };
+    while let Some(one) = element {
+        let value = source(field, &one).and_then(|text| json::at(&text, place));
+        if let Some(value) = value {
+            return in_json(field, value, page);
         }
-        None => in_text(field, &first, page),
+        element = field.next(&mut elements)?;
     }
+    let (sought, pointer) = (field.sought(), &place.pointer);
+    Ok(Err(format!("{sought} holds no JSON with {pointer:?}")))
 }
 
 /// The text that JSON stands in, as it was written.

@@ -179,7 +179,6 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::page::parse_selector;
 
     fn page(text: &str) -> Page {
         let url = Url::parse("https://x.example/").unwrap();
@@ -187,7 +186,7 @@ mod tests {
     }
 
     fn first<'page>(page: &'page Page, css: &str) -> ElementRef<'page> {
-        let found = page.find(&parse_selector(css).unwrap());
+        let found = page.css(css);
         page.element(found[0]).unwrap()
     }
 

@@ -6,7 +6,6 @@ use reqwest::StatusCode;
 use rstest::rstest;
 
 use super::*;
-use crate::page::parse_selector;
 
 fn page(text: &str) -> Page {
     Page::parse(
@@ -19,7 +18,7 @@ fn page(text: &str) -> Page {
 }
 
 fn one(page: &Page, css: &str) -> NodeId {
-    page.find(&parse_selector(css).unwrap())[0]
+    page.css(css)[0]
 }
 
 /// Method, URL and body of a click on `button`.
@@ -378,7 +377,7 @@ proptest! {
         ]), 0..40),
     ) {
         let mut page = page(&parts.concat());
-        for id in page.find(&parse_selector("*").unwrap()) {
+        for id in page.css("*") {
             // Whether it can be done is not the question here.
             let _ = page.click(id);
             let _ = page.change(id, SecretString::from("x"));

@@ -141,7 +141,7 @@ fn elements_have_the_names_and_roles_that_a_browser_gives_them(
     #[case] role: &str,
 ) {
     let page = page(html);
-    let x = page.find(&parse_selector("#x").unwrap())[0];
+    let x = page.css("#x")[0];
 
     assert_eq!(page.name_and_role(x), (name.to_owned(), role.to_owned()));
 }
@@ -311,14 +311,15 @@ fn what_cannot_be_looked_for_says_so(
 /// What comes of looking for something, on a page that is made to take long.
 fn looked_within_time(
     kind: SelectorKind,
-    wanted: &'static str,
+    wanted: &str,
     text: String,
 ) -> Result<Vec<NodeId>, Unlookable> {
     let (send, receive) = std::sync::mpsc::channel();
+    let wanted = wanted.to_owned();
     std::thread::spawn(move || {
         let page = page(&text);
         // Nobody waits any more where it took too long.
-        let _ = send.send(page.look(None, kind, wanted));
+        let _ = send.send(page.look(None, kind, &wanted));
     });
     let looked = receive.recv_timeout(std::time::Duration::from_secs(30));
     looked.expect("it is looked for within the time")
@@ -341,7 +342,7 @@ fn the_labels_of_a_page_are_read_once_for_all_rows() {
         "<table><tr>",
         1,
     ));
-    let rows = page.find(&parse_selector("tr").unwrap());
+    let rows = page.css("tr");
 
     for row in &rows {
         let looked = page.look(Some(*row), SelectorKind::Aria, "x[role=\"link\"]");
@@ -408,7 +409,7 @@ fn putting_what_was_found_in_order_counts_for_each_row(
 ) {
     let rows = "<tr><td>x<td>x".repeat(20_000);
     let page = page(&format!("<table>{rows}</table>"));
-    let rows = page.find(&parse_selector("tr").unwrap());
+    let rows = page.css("tr");
 
     for row in rows.iter().rev().take(100) {
         assert_eq!(
@@ -419,4 +420,49 @@ fn putting_what_was_found_in_order_counts_for_each_row(
 
     // An XPath may lead out of its row; a text does not, and costs what the row is.
     assert_eq!(page.looked.visited.is_much(), is_much);
+}
+
+const SIBLINGS: usize = 200_000;
+
+#[rstest]
+#[case::siblings_before("b ~ p, p ~ b, p.a ~ p")]
+#[case::siblings_after("p:has(~ b)")]
+#[case::siblings_counted("p:nth-last-child(2n):has(~ b)")]
+#[case::siblings_of_siblings(":not(p ~ b ~ p)")]
+#[case::comparisons(&format!("{}a", "b, ".repeat(1300)))]
+fn css_that_grows_beyond_the_page_is_given_up(#[case] css: &str) {
+    let text = "<p>".repeat(SIBLINGS);
+
+    assert_eq!(
+        looked_within_time(SelectorKind::Css, css, text),
+        Err(Unlookable::TooMuch)
+    );
+}
+
+#[test]
+fn css_that_reads_long_attributes_again_and_again_is_given_up() {
+    let text = format!(
+        "<p data-x='{}'>{}",
+        "x".repeat(1_000_000),
+        "<i></i>".repeat(10_000)
+    );
+
+    assert_eq!(
+        looked_within_time(SelectorKind::Css, "[data-x*=y] i", text),
+        Err(Unlookable::TooMuch)
+    );
+}
+
+#[rstest]
+#[case("body > p:nth-child(200000)", 1)]
+#[case("p:nth-of-type(2n+1):not(.x)", SIBLINGS / 2)]
+#[case("p + p", SIBLINGS - 1)]
+#[case("p:last-child", 1)]
+#[case("html body p:empty", SIBLINGS)]
+fn css_that_reads_a_large_page_once_is_looked_for(#[case] css: &str, #[case] expected: usize) {
+    let page = page(&"<p>".repeat(SIBLINGS));
+
+    let looked = page.look(None, SelectorKind::Css, css);
+
+    assert_eq!(looked.map(|found| found.len()), Ok(expected));
 }

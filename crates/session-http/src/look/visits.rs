@@ -16,7 +16,7 @@ const MAX_VISITS: u64 = 5_000_000;
 const MAX_VISITS_OF_STEP: u64 = 50_000_000;
 
 /// How much text takes as long as a node.
-const BYTES_OF_VISIT: usize = 64;
+pub(super) const BYTES_OF_VISIT: usize = 64;
 
 /// How many nodes of a page were looked at since a step began, or others were let go on.
 #[derive(Debug, Default)]
@@ -62,6 +62,11 @@ impl<'page> Visits<'page> {
             true => Ok(()),
             false => Err(Unlookable::TooMuch),
         }
+    }
+
+    /// How many more nodes may be looked at.
+    pub(super) fn left(&self) -> usize {
+        usize::try_from(self.most.saturating_sub(self.so_far)).unwrap_or(usize::MAX)
     }
 
     /// Reads a node: its text, or its attributes.

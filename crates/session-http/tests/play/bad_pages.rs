@@ -509,6 +509,22 @@ async fn a_bad_file_is_a_clear_error() {
 }
 
 #[tokio::test]
+async fn css_that_compares_all_siblings_is_a_clear_error() {
+    let url = serve(move |_| html("<p>".repeat(200_000))).await;
+    for css in ["b ~ p", "p:has(~ b)"] {
+        let steps = json!([
+            {"type": "navigate", "url": "{{source.url}}"},
+            {"type": "click", "selectors": [css]},
+        ]);
+
+        let (code, message) = played(&steps, url.clone()).await;
+
+        assert_eq!(code, ErrorCode::TaskFailed, "{message}");
+        assert!(message.contains("takes too long on this page"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_list_whose_rows_cost_much_ends_in_its_time() {
     let url = serve(move |_| html(format!("<table>{}", "<tr><td>1<td>2".repeat(3000)))).await;
     let extract = json!({"fields": {"bills": {"rows": "tr", "fields": {

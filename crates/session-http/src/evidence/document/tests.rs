@@ -8,7 +8,6 @@ use url::Url;
 use windlass_playbook::{Template, Values};
 
 use super::*;
-use crate::page::parse_selector;
 
 fn page(text: &str) -> Page {
     let url = Url::parse("https://x.example/a").unwrap();
@@ -150,7 +149,7 @@ fn no_secret_shows(#[case] text: &str, #[case] expected: &str) {
 fn fields_show_what_was_typed_but_for_the_credential() {
     let mut page =
         page("<input id=a><input id=b><textarea id=c>old</textarea><input id=d type=checkbox>");
-    let find = |css: &str| page.find(&parse_selector(css).unwrap())[0];
+    let find = |css: &str| page.css(css)[0];
     let (a, b, c, d) = (find("#a"), find("#b"), find("#c"), find("#d"));
     page.fields.typed.insert(a, "December".into());
     page.fields.typed.insert(b, "made of it".into());
@@ -171,7 +170,7 @@ fn fields_show_what_was_typed_but_for_the_credential() {
 #[test]
 fn a_chosen_option_shows() {
     let mut page = page("<select id=s><option id=a selected>1<option id=b>2</select>");
-    let find = |css: &str| page.find(&parse_selector(css).unwrap())[0];
+    let find = |css: &str| page.css(css)[0];
     let (select, chosen) = (find("#s"), find("#b"));
     page.fields.chosen.insert(select, chosen);
 
