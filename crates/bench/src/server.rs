@@ -79,6 +79,7 @@ impl Server {
             .env("WINDLASS_EGRESS_ALLOW", "127.0.0.0/8")
             .env("WINDLASS_RATE_LIMIT", "0")
             .env("WINDLASS_SOURCE_HEAD_SECONDS", "600")
+            .env("WINDLASS_SOURCE_LOAD_SECONDS", "3600")
             .env("WINDLASS_SOURCE_STEP_SECONDS", "3600")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())

@@ -62,11 +62,19 @@ impl fmt::Display for Note {
 impl Playbook {
     /// The tier that it needs: that of its most demanding step.
     pub fn tier(&self) -> Tier {
-        let needs_browser = |step: &Step| matches!(step.over_http(), OverHttp::NeedsBrowser(_));
-        match self.steps.iter().any(needs_browser) {
-            true => Tier::Browser,
-            false => Tier::Http,
+        match self.first_for_browser() {
+            Some(_) => Tier::Browser,
+            None => Tier::Http,
         }
+    }
+
+    /// The first step that plain HTTP cannot do, counted from 1, and why.
+    pub fn first_for_browser(&self) -> Option<(u32, &Step, &'static str)> {
+        let mut steps = (1..).zip(&self.steps);
+        steps.find_map(|(number, step)| match step.over_http() {
+            OverHttp::NeedsBrowser(reason) => Some((number, step, reason)),
+            OverHttp::Plays | OverHttp::LeftOut(_) => None,
+        })
     }
 
     /// What plain HTTP leaves out of it or cannot do, and which of its fields nobody reads.

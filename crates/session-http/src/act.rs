@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use windlass_playbook::{Placeholder, Selector, Selectors, Template, Wait};
 
+use crate::asserted::no_page_came;
 use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::is_submitter;
@@ -29,10 +30,7 @@ impl Player<'_> {
         let went = self.click_on(id).await?;
         // A link may lead to a place on its own page.
         if navigates && !went && !is_link {
-            return Err(Trouble::task(
-                "another page came here when it was recorded, and none comes without script; it \
-                 needs a browser",
-            ));
+            return Err(no_page_came());
         }
         Ok(())
     }

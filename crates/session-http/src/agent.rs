@@ -18,7 +18,7 @@ use crate::login;
 use crate::manners::Manners;
 use crate::network::Network;
 use crate::playbooks::Playbooks;
-use crate::player::{Player, failure, totp_now};
+use crate::player::{Player, failure, needs_browser, totp_now};
 use crate::question::ask;
 use crate::session::HttpSession;
 
@@ -104,6 +104,7 @@ impl HttpAgent {
             ));
         }
         let playbook = self.playbook(context)?;
+        refuse_half_way(context, &playbook)?;
         let values = values(context, &playbook)?;
         let session_id = context.run.session_id;
         let mut session = self.take(session_id, context.run.resumed);
@@ -190,6 +191,22 @@ fn in_bounds(failure: RunFailure) -> RunFailure {
 
 fn failed(code: ErrorCode, message: impl Into<String>) -> RunFailure {
     RunError::new(code, message).into()
+}
+
+/// Whoever leaves the choice to the agent wants all of it done or nothing: a run that cannot be played
+/// to its end does not begin. `http` plays until it comes to such a step, which may be left out.
+fn refuse_half_way(context: &RunContext, playbook: &Playbook) -> Result<(), RunFailure> {
+    let begins = context.run.checkpoint.is_none();
+    if context.run.task.settings.engine != Engine::Auto || !begins {
+        return Ok(());
+    }
+    let Some((number, step, reason)) = playbook.first_for_browser() else {
+        return Ok(());
+    };
+    let reason = format!(
+        "{reason}. Nothing was done; with `settings.engine` `http` the steps before it are played"
+    );
+    Err(failure(needs_browser(step, &reason), number, step))
 }
 
 /// The source was touched by a lease before this one, so that starting anew could repeat something.

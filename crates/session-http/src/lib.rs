@@ -4,6 +4,7 @@
 mod act;
 mod agent;
 mod arrival;
+mod asserted;
 mod authenticate;
 mod charset;
 mod checkpoint;

@@ -25,7 +25,9 @@ pub struct Manners {
     pub head_timeout: Duration,
     /// How long a page may take to arrive whole.
     pub page_timeout: Duration,
-    /// How long one step may take, with all redirects, refreshes and waits.
+    /// How long going to one page may take, with all redirects, refreshes and waits on the way.
+    pub load_timeout: Duration,
+    /// How long one step may take, with all its pages, files and frames.
     pub step_timeout: Duration,
     /// The longest wait that a source may ask for with `Retry-After`; one that asks for more has
     /// refused.
@@ -46,7 +48,8 @@ impl Default for Manners {
             request_gap: Duration::ZERO,
             head_timeout: Duration::from_secs(30),
             page_timeout: Duration::from_secs(60),
-            step_timeout: Duration::from_secs(300),
+            load_timeout: Duration::from_secs(300),
+            step_timeout: Duration::from_secs(1800),
             retry_wait: Duration::from_secs(60),
         }
     }

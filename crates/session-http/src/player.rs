@@ -15,6 +15,7 @@ use windlass_playbook::{
 };
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
+use crate::asserted::{asserts_page, lets_go_of_key, no_page_came};
 use crate::checkpoint::Checkpoint;
 use crate::evidence::Evidence;
 use crate::extract::AllMissing;
@@ -44,6 +45,8 @@ pub(crate) struct Player<'run> {
     pub(crate) used_credential: bool,
     /// Whether this run has loaded a page; one of a run before it does not count as its start.
     pub(crate) started: bool,
+    /// Whether another page came in this step.
+    pub(crate) came: bool,
     /// How many of the next steps are left out.
     skipped: usize,
     /// The element of the page that was acted on last: where Enter is pressed.
@@ -73,6 +76,7 @@ impl<'run> Player<'run> {
             missing: AllMissing::default(),
             used_credential: false,
             started: false,
+            came: false,
             skipped: 0,
             focus: None,
             focus_frame: Vec::new(),
@@ -101,18 +105,27 @@ impl<'run> Player<'run> {
             }
             let mut described = described(step);
             let over_http = step.over_http();
+            let came_before = std::mem::take(&mut self.came);
             if let OverHttp::LeftOut(reason) = over_http {
                 described.push_str(&format!(": left out, {reason}"));
             }
             self.context.progress(number, &described)?;
             let played = match over_http {
-                OverHttp::LeftOut(_) => continue,
+                OverHttp::LeftOut(_) => Ok(()),
                 OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),
                 OverHttp::Plays => {
                     let context = self.context;
                     context.unless_stopped(self.in_time(number, step)).await?
                 }
             };
+            let came = self.came || came_before && lets_go_of_key(playbook, number);
+            let played = match asserts_page(playbook, number) && !came {
+                true => played.and(Err(no_page_came())),
+                false => played,
+            };
+            if played.is_ok() && over_http != OverHttp::Plays {
+                continue;
+            }
             self.keep_step(number, step, played.is_err()).await?;
             played.map_err(|trouble| failure(trouble, number, step))?;
         }
@@ -143,18 +156,21 @@ impl<'run> Player<'run> {
         })
     }
 
-    /// Plays a step within the time that it was given. Waiting for a person has its own end.
+    /// Plays a step within the time that it was given, and that any step has. Waiting for a person
+    /// has its own end.
     async fn in_time(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
-        let timeout = match &step.action {
-            Action::Interact(_) => None,
-            _ => step.timeout,
-        };
-        let Some(timeout) = timeout else {
+        if matches!(step.action, Action::Interact(_)) {
             return self.in_frame(number, step).await;
-        };
-        let played = tokio::time::timeout(timeout, self.in_frame(number, step)).await;
+        }
+        let most = self.network.manners.step_timeout;
+        let own = step.timeout.filter(|own| *own <= most);
+        let limit = own.unwrap_or(most);
+        let played = tokio::time::timeout(limit, self.in_frame(number, step)).await;
         played.unwrap_or_else(|_| {
-            let message = format!("it took longer than its {} ms", timeout.as_millis());
+            let message = match own {
+                Some(own) => format!("it took longer than its {} ms", own.as_millis()),
+                None => format!("it took longer than the {} s of a step", most.as_secs_f32()),
+            };
             Err(Trouble::new(ErrorCode::SourceNotAvailable, message))
         })
     }
@@ -215,6 +231,7 @@ impl<'run> Player<'run> {
         self.focus = None;
         self.frames.moved();
         self.session.open(self.network, request).await?;
+        self.came = true;
         let Ok(page) = self.page() else {
             let message = "it leads to a file and no page: files are kept by windlass.download";
             return Err(Trouble::task(message));
@@ -232,6 +249,7 @@ impl<'run> Player<'run> {
     pub(crate) async fn lead_on(&mut self) -> Result<bool, Trouble> {
         let led = self.session.lead_on(self.network).await?;
         if led {
+            self.came = true;
             self.focus = None;
             self.frames.moved();
         }
@@ -372,7 +390,7 @@ fn no_page() -> Trouble {
     Trouble::task("there is no page yet: a playbook starts with navigate")
 }
 
-fn needs_browser(step: &Step, reason: &str) -> Trouble {
+pub(crate) fn needs_browser(step: &Step, reason: &str) -> Trouble {
     let operation = step.action.operation();
     Trouble::task(format!(
         "{operation} needs script or a browser, which the http tier does not have: {reason}"

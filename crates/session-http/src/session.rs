@@ -40,11 +40,14 @@ impl HttpSession {
         request: Request,
     ) -> Result<(), Trouble> {
         let to = host(&request.url);
-        let limit = network.manners.step_timeout;
+        let limit = network.manners.load_timeout;
         match tokio::time::timeout(limit, self.go(network, request)).await {
             Ok(gone) => gone,
             Err(_) => {
-                let message = format!("{to} took more than {} s for a step", limit.as_secs_f32());
+                let message = format!(
+                    "{to} took more than {} s for all that leads to a page",
+                    limit.as_secs_f32()
+                );
                 Err(Trouble::new(ErrorCode::SourceNotAvailable, message))
             }
         }

@@ -46,9 +46,16 @@ pub(crate) struct SourceConfig {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=600))]
     pub(crate) source_page_seconds: u32,
 
-    /// Seconds in which a step must have gone to its page, and in which a file must come whole.
-    #[arg(long, env = "WINDLASS_SOURCE_STEP_SECONDS", default_value_t = 300)]
+    /// Seconds in which a page must have been gone to, with all redirects and waits on the way, and in
+    /// which a file must come whole.
+    #[arg(long, env = "WINDLASS_SOURCE_LOAD_SECONDS", default_value_t = 300)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
+    pub(crate) source_load_seconds: u32,
+
+    /// Seconds that one step of a playbook may take, with all its pages, files and frames; waiting for
+    /// a person does not count. Lists over many pages of a slow website need more.
+    #[arg(long, env = "WINDLASS_SOURCE_STEP_SECONDS", default_value_t = 1800)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) source_step_seconds: u32,
 }
 
@@ -63,7 +70,8 @@ impl Default for SourceConfig {
             source_connect_seconds: 10,
             source_head_seconds: 30,
             source_page_seconds: 60,
-            source_step_seconds: 300,
+            source_load_seconds: 300,
+            source_step_seconds: 1800,
         }
     }
 }
@@ -80,6 +88,7 @@ impl SourceConfig {
             request_gap: Duration::from_millis(self.source_request_gap_ms.into()),
             head_timeout: seconds(self.source_head_seconds),
             page_timeout: seconds(self.source_page_seconds),
+            load_timeout: seconds(self.source_load_seconds),
             step_timeout: seconds(self.source_step_seconds),
             retry_wait: seconds(self.source_retry_wait_seconds),
         }
@@ -90,7 +99,7 @@ impl SourceConfig {
             connect: seconds(self.source_connect_seconds),
             // What is slower than a head may be waits for no other reason.
             read: seconds(self.source_head_seconds),
-            total: seconds(self.source_step_seconds),
+            total: seconds(self.source_load_seconds),
         }
     }
 }

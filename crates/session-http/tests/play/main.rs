@@ -264,6 +264,55 @@ async fn a_task_that_asks_for_a_browser_is_not_played_without_one() {
 }
 
 #[tokio::test]
+async fn a_playbook_that_needs_a_browser_in_its_middle_does_not_begin() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "doubleClick", "selectors": ["#go"]},
+    ]);
+
+    let context = Run::new(site.url("/login"), &steps).context(&server);
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(
+        message.starts_with("Step 2 (doubleClick #go): doubleClick needs script or a browser")
+            && message.contains("Nothing was done"),
+        "{message}"
+    );
+    assert_eq!(site.hits(), 0);
+    assert!(server.hits_at_begin.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_step_has_no_more_time_than_any_step_with_all_its_pages() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let dialer = Dialer::new("127.0.0.1".parse().unwrap(), Timeouts::default()).unwrap();
+    let manners = Manners {
+        step_timeout: Duration::from_millis(900),
+        request_gap: Duration::from_millis(100),
+        ..Manners::default()
+    };
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("extract", &json!({"fields": {
+            "numbers": {"rows": "li", "next": "a.next", "fields": {"number": {"selector": ":scope"}}}}})),
+    ]);
+    let context = Run::new(site.url("/pages"), &steps).context(&server);
+
+    let played = HttpAgent::new(dialer, manners).run(&context).await;
+
+    let (code, message, _) = errors(played);
+    assert_eq!(code, ErrorCode::SourceNotAvailable);
+    assert_eq!(
+        message,
+        "Step 2 (windlass.extract numbers): it took longer than the 0.9 s of a step."
+    );
+}
+
+#[tokio::test]
 async fn without_a_credential_nothing_is_touched() {
     let site = Site::start().await;
     let server = server(&site, None, &[]);
@@ -362,6 +411,9 @@ async fn the_egress_policy_stands_before_the_first_request() {
 #[case(json!({"type": "keyDown", "key": "Enter"}), "no step acted on an element of this page")]
 #[case(json!({"type": "click", "selectors": ["#go"], "frame": [0]}), "the page has no frame at position 0")]
 #[case(json!({"type": "click", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "none comes without script")]
+#[case(json!({"type": "change", "selectors": ["#user"], "value": "x", "assertedEvents": [{"type": "navigation"}]}), "Step 2 (change #user): another page came here")]
+#[case(json!({"type": "hover", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "Step 2 (hover #user): another page came here")]
+#[case(json!({"type": "keyUp", "key": "Enter", "assertedEvents": [{"type": "navigation"}]}), "Step 2 (keyUp Enter): another page came here")]
 #[case(json!({"type": "waitForElement", "selectors": ["#user"], "attributes": {"name": "x"}}), "have other attributes")]
 #[case(json!({"type": "waitForElement", "selectors": ["#user"], "visible": false}), "still has 1 elements")]
 #[case(json!({"type": "waitForExpression", "expression": "ready"}), "waitForExpression needs script")]
@@ -381,9 +433,12 @@ async fn a_step_that_cannot_be_done_is_named_without_values(
     let site = Site::start().await;
     let server = server(&site, Some(PASSWORD), &[]);
     let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, step]);
-    let context = Run::new(site.url("/login"), &steps).context(&server);
+    let run = Run {
+        engine: Engine::Http,
+        ..Run::new(site.url("/login"), &steps)
+    };
 
-    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+    let (code, message, _) = errors(agent("127.0.0.1").run(&run.context(&server)).await);
 
     assert_eq!(code, ErrorCode::TaskFailed);
     assert!(

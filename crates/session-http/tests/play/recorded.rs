@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use windlass_domain::run::ErrorCode;
@@ -52,6 +53,26 @@ async fn a_login_with_enter_is_played_as_it_was_recorded() {
     steps.push(json!({"type": "waitForElement", "selectors": ["#user"], "visible": false}));
     steps.push(json!({"type": "scroll", "x": 0, "y": 120}));
     steps.push(json!({"type": "close", "target": "main", "x-recorded-by": "an extension"}));
+    let context = Run::new(site.url("/login"), &Value::Array(steps)).context(&server);
+
+    let played = agent("127.0.0.1").run(&context).await;
+
+    assert!(played.is_ok(), "{played:?}");
+}
+
+#[rstest]
+#[case::with_the_text(8)]
+#[case::with_the_key(9)]
+#[case::with_the_key_let_go(10)]
+#[tokio::test]
+async fn what_enter_leads_to_may_be_noted_beside_it(#[case] noted: usize) {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let mut steps = login();
+    for step in &mut steps[3..] {
+        step["assertedEvents"] = Value::Null;
+    }
+    steps[noted]["assertedEvents"] = navigation();
     let context = Run::new(site.url("/login"), &Value::Array(steps)).context(&server);
 
     let played = agent("127.0.0.1").run(&context).await;
