@@ -11,11 +11,14 @@ use crate::reader::{Object, Problems};
 use crate::recorded::selector;
 use crate::selector::Selector;
 use crate::step::{Action, Download, Fail, HttpCredential};
-use crate::{DEFAULT_PAGES, MAX_FIELDS, MAX_NAME_CHARACTERS, MAX_PAGES, MAX_STEPS};
+use crate::{
+    DEFAULT_PAGES, DEFAULT_REPEATS, MAX_FIELDS, MAX_NAME_CHARACTERS, MAX_PAGES, MAX_REPEATS,
+    MAX_STEPS,
+};
 
-const CUSTOM_STEPS: &str = "windlass.extract, windlass.interact, windlass.skip, windlass.download, \
-                            windlass.screenshot, windlass.expect, windlass.fail and \
-                            windlass.authenticate";
+const CUSTOM_STEPS: &str = "windlass.extract, windlass.interact, windlass.skip, windlass.repeat, \
+                            windlass.download, windlass.screenshot, windlass.expect, \
+                            windlass.fail and windlass.authenticate";
 
 /// The errors that a page can show; the others are the server's to say.
 const FAILURES: [(&str, &str); 8] = [
@@ -39,6 +42,7 @@ pub(crate) fn action(object: &Object, problems: &mut Problems) -> Option<Action>
         "windlass.extract" => extract::read(&parameters, problems),
         "windlass.interact" => interact::read(&parameters, problems),
         "windlass.skip" => skip(&parameters, problems),
+        "windlass.repeat" => repeat(&parameters, problems),
         "windlass.download" => download(&parameters, problems),
         "windlass.screenshot" => {
             parameters.only(&["reasoning"], problems);
@@ -103,14 +107,28 @@ fn named<'json>(
 fn skip(parameters: &Object, problems: &mut Problems) -> Option<Action> {
     parameters.only(&["when", "steps"], problems);
     let when = required_selector(parameters, "when", problems);
+    let steps = number_of_steps(parameters, problems)?;
+    Some(Action::Skip { when: when?, steps })
+}
+
+fn repeat(parameters: &Object, problems: &mut Problems) -> Option<Action> {
+    parameters.only(&["when", "steps", "times"], problems);
+    let when = required_selector(parameters, "when", problems);
+    let times = parameters.number("times", 1, MAX_REPEATS, problems);
+    let steps = number_of_steps(parameters, problems)?;
+    Some(Action::Repeat {
+        when: when?,
+        steps,
+        times: times.unwrap_or(DEFAULT_REPEATS),
+    })
+}
+
+fn number_of_steps(parameters: &Object, problems: &mut Problems) -> Option<usize> {
     parameters.required("steps", problems)?;
     // MAX_STEPS is far below the bounds of u32.
     let most = u32::try_from(MAX_STEPS).unwrap_or(u32::MAX);
     let steps = parameters.number("steps", 1, most, problems)?;
-    Some(Action::Skip {
-        when: when?,
-        steps: usize::try_from(steps).unwrap_or(MAX_STEPS),
-    })
+    Some(usize::try_from(steps).unwrap_or(MAX_STEPS))
 }
 
 fn download(parameters: &Object, problems: &mut Problems) -> Option<Action> {

@@ -26,7 +26,7 @@ pub use extraction::{
 pub use parse::parse;
 pub use placeholder::{CredentialPart, Placeholder, Template};
 pub use problem::{Problem, ProblemKind, StepName};
-pub use question::{Interact, Question, QuestionOption};
+pub use question::{Interact, PageOptions, Question, QuestionOption, QuestionOptions};
 pub use schema::SCHEMA;
 pub use selector::{AriaQuery, Selector, SelectorKind, Selectors};
 pub use step::{
@@ -71,6 +71,13 @@ pub const MAX_OPTIONS: usize = 200;
 
 /// The most pages that a list is followed over.
 pub const MAX_PAGES: u32 = 1000;
+
+/// The most times that steps are repeated.
+pub const MAX_REPEATS: u32 = 10;
+
+/// How often steps are repeated where the playbook does not say: a code is wrong twice at most before
+/// websites lock the account.
+pub const DEFAULT_REPEATS: u32 = 2;
 
 /// How many pages a list is followed over where the playbook names `next` and no `limit`.
 pub const DEFAULT_PAGES: u32 = 100;

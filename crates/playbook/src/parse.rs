@@ -49,7 +49,7 @@ fn playbook(value: &Value, problems: &mut Problems) -> Option<Playbook> {
         .enumerate()
         .map(|(position, value)| recorded::step(value, &inside(&place, position), problems))
         .collect();
-    check_skips(&read, &place, problems);
+    check_jumps(&read, &place, problems);
     check_answers(&read, &place, problems);
     let mut steps: Vec<Step> = read.into_iter().collect::<Option<_>>()?;
     // The Recorder counts what one page takes, and a step of ours may go over many.
@@ -63,17 +63,21 @@ fn playbook(value: &Value, problems: &mut Problems) -> Option<Playbook> {
     })
 }
 
-/// A skip that leaves out more than there is was meant for another playbook.
-fn check_skips(steps: &[Option<Step>], place: &str, problems: &mut Problems) {
+/// A skip over more than there is, or a return to before the start, was meant for another playbook.
+fn check_jumps(steps: &[Option<Step>], place: &str, problems: &mut Problems) {
     for (position, step) in steps.iter().enumerate() {
         let left = steps.len() - position - 1;
-        if let Some(Action::Skip { steps, .. }) = step.as_ref().map(|step| &step.action)
-            && *steps > left
-        {
-            let path = inside(&inside(&inside(place, position), "parameters"), "steps");
-            let message = format!("skips {steps} steps where {left} follow");
-            let _: Option<()> = problems.invalid(&path, message);
-        }
+        let message = match step.as_ref().map(|step| &step.action) {
+            Some(Action::Skip { steps, .. }) if *steps > left => {
+                format!("skips {steps} steps where {left} follow")
+            }
+            Some(Action::Repeat { steps, .. }) if *steps > position => {
+                format!("repeats {steps} steps where {position} come before")
+            }
+            _ => continue,
+        };
+        let path = inside(&inside(&inside(place, position), "parameters"), "steps");
+        let _: Option<()> = problems.invalid(&path, message);
     }
 }
 
@@ -81,27 +85,25 @@ fn check_skips(steps: &[Option<Step>], place: &str, problems: &mut Problems) {
 fn check_answers(steps: &[Option<Step>], place: &str, problems: &mut Problems) {
     let mut asked: Vec<&str> = Vec::new();
     for (position, step) in steps.iter().enumerate() {
-        let (name, template) = match step.as_ref().map(|step| &step.action) {
-            Some(Action::Navigate { url }) => ("url", url),
-            Some(Action::Change { value, .. }) => ("value", value),
-            Some(Action::Interact(interact)) => {
-                asked.extend(interact.fields.iter().map(|field| field.name.as_str()));
-                continue;
-            }
-            Some(_) => continue,
+        let Some(Step { action, .. }) = step else {
             // It may have been the question.
-            None => return,
+            return;
         };
-        for placeholder in template.placeholders() {
-            if let Placeholder::Interaction(answer) = placeholder
-                && !asked.contains(&answer.as_str())
-            {
-                let path = inside(&inside(place, position), name);
-                let message = format!(
-                    "{{{{{placeholder}}}}} needs an earlier windlass.interact with a field named {answer:?}"
-                );
-                let _: Option<()> = problems.invalid(&path, message);
+        for (name, template) in action.templates() {
+            for placeholder in template.placeholders() {
+                if let Placeholder::Interaction(answer) = placeholder
+                    && !asked.contains(&answer.as_str())
+                {
+                    let path = inside(&inside(place, position), name);
+                    let message = format!(
+                        "{{{{{placeholder}}}}} needs an earlier windlass.interact with a field named {answer:?}"
+                    );
+                    let _: Option<()> = problems.invalid(&path, message);
+                }
             }
+        }
+        if let Action::Interact(interact) = action {
+            asked.extend(interact.fields.iter().map(|field| field.name.as_str()));
         }
     }
 }

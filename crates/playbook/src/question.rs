@@ -25,9 +25,37 @@ pub struct Question {
     /// What the person reads.
     pub label: String,
     /// What may be chosen, where it is a choice.
-    pub options: Option<Vec<QuestionOption>>,
+    pub options: Option<QuestionOptions>,
     /// Whether it must be answered.
     pub required: bool,
+}
+
+/// Where the choices come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QuestionOptions {
+    /// The playbook names them.
+    Given(Vec<QuestionOption>),
+    /// The page shows them.
+    OnPage(PageOptions),
+}
+
+/// Choices that are read from the page: each match is one, and the person reads what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageOptions {
+    /// The matches.
+    pub selector: Selector,
+    /// The attribute that is answered; None answers what it is called.
+    pub attribute: Option<String>,
+}
+
+impl Interact {
+    pub(crate) fn selectors(&self) -> Vec<&Selector> {
+        let on_page = self.fields.iter().filter_map(|field| match &field.options {
+            Some(QuestionOptions::OnPage(on_page)) => Some(&on_page.selector),
+            Some(QuestionOptions::Given(_)) | None => None,
+        });
+        self.when.iter().chain(on_page).collect()
+    }
 }
 
 /// One choice.

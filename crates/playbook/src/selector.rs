@@ -10,6 +10,7 @@ use crate::placeholder::{Placeholder, Template};
 use crate::xpath::XPath;
 
 pub use aria::AriaQuery;
+pub(crate) use aria::push_quoted;
 
 /// How an element is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,8 +56,10 @@ impl SelectorKind {
 pub struct Selector {
     /// How it looks.
     pub kind: SelectorKind,
-    /// For what, without the prefix. CSS may hold `{{input.…}}`.
+    /// For what, without the prefix. All but XPath may hold `{{input.…}}` and `{{interaction.…}}`.
     pub text: Template,
+    /// The same in a way of writing that a value cannot leave.
+    pub(crate) safe: Template,
     /// Whether only a browser can look with it: it asks for the state of an element, such as
     /// `:hover`.
     pub needs_browser: bool,
@@ -74,9 +77,13 @@ impl Selector {
         }
         let template = Template::parse(text)?;
         check_placeholders(kind, &template)?;
+        let mut safe = template.clone();
         let needs_browser = match kind {
             SelectorKind::Css | SelectorKind::Pierce => css_needs_browser(&template)?,
-            SelectorKind::Aria => AriaQuery::parse(text).map(|_| false)?,
+            SelectorKind::Aria => {
+                safe = quoted(&AriaQuery::parse(text)?, &template)?;
+                false
+            }
             SelectorKind::XPath => match XPath::parse(text) {
                 Ok(_) => false,
                 Err(reason) => return Err(format!("is no XPath expression: {reason}")),
@@ -86,24 +93,40 @@ impl Selector {
         Ok(Self {
             kind,
             text: template,
+            safe,
             needs_browser,
         })
     }
 }
 
-/// Only CSS has an escape for every letter, so that a value cannot leave its place; and only the
-/// run's input may be filled in, since selectors show in progress and errors.
+/// CSS has an escape for every letter, a name of `aria/` can be quoted, and what follows `text/` is
+/// nothing but a text, so that a value cannot leave its place; in XPath nothing can be escaped. What is
+/// secret is never filled in: which elements a page has would tell of it.
 fn check_placeholders(kind: SelectorKind, text: &Template) -> Result<(), String> {
-    let css = matches!(kind, SelectorKind::Css | SelectorKind::Pierce);
-    let mut placeholders = text.placeholders();
-    let refused = placeholders.find(|one| !css || !matches!(one, Placeholder::Input(_)));
-    match refused {
+    let fillable = |placeholder: &Placeholder| {
+        kind != SelectorKind::XPath
+            && matches!(
+                placeholder,
+                Placeholder::Input(_) | Placeholder::Interaction(_)
+            )
+    };
+    match text.placeholders().find(|one| !fillable(one)) {
         None => Ok(()),
         Some(placeholder) => Err(format!(
-            "must not hold {{{{{placeholder}}}}}: only CSS selectors hold placeholders, and only \
-             {{{{input.NAME}}}}"
+            "must not hold {{{{{placeholder}}}}}: CSS, aria/ and text/ selectors hold \
+             {{{{input.NAME}}}} and {{{{interaction.NAME}}}}, and nothing else"
         )),
     }
+}
+
+/// An `aria/` selector whose name stands in quotes, where a value can be escaped.
+fn quoted(query: &AriaQuery, written: &Template) -> Result<Template, String> {
+    let same = |template: &Template| template.placeholders().eq(written.placeholders());
+    let in_role = query.role.as_ref().is_some_and(|role| role.contains("{{"));
+    Template::parse(&query.to_string())
+        .ok()
+        .filter(|template| !in_role && same(template))
+        .ok_or_else(|| "must not hold a placeholder but in its name".to_owned())
 }
 
 fn css_needs_browser(text: &Template) -> Result<bool, String> {
@@ -155,6 +178,7 @@ impl fmt::Display for Selectors {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
 
@@ -169,6 +193,33 @@ mod tests {
                 prop_assert_eq!(selector.to_string(), written);
             }
         }
+    }
+
+    #[rstest]
+    #[case(
+        "aria/{{interaction.a}}[role=\"link\"]",
+        "[name=\"{{interaction.a}}\"][role=\"link\"]"
+    )]
+    #[case(
+        "aria/Pay {{ input.a }} \"now\"",
+        "[name=\"Pay {{ input.a }} \\\"now\\\"\"]"
+    )]
+    #[case("text/{{interaction.a}}", "{{interaction.a}}")]
+    fn a_value_stands_where_it_can_be_escaped(#[case] written: &str, #[case] safe: &str) {
+        let selector = Selector::parse(written).unwrap();
+
+        assert_eq!(selector.safe.to_string(), safe);
+        assert_eq!(selector.to_string(), written);
+    }
+
+    #[rstest]
+    #[case("aria/Log in[role=\"{{input.a}}\"]")]
+    #[case("aria/{{input.a\"b}}")]
+    #[case("xpath//a[. = '{{input.a}}']")]
+    #[case("#a-{{credential.username}}")]
+    #[case("text/{{source.url}}")]
+    fn where_a_value_could_leave_its_place_none_may_stand(#[case] written: &str) {
+        assert!(Selector::parse(written).is_err());
     }
 
     #[test]

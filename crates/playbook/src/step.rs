@@ -29,7 +29,7 @@ impl Playbook {
         self.steps
             .iter()
             .flat_map(|step| step.action.templates())
-            .flat_map(Template::placeholders)
+            .flat_map(|(_, template)| template.placeholders())
     }
 
     /// The placeholders that have no value, each once, but for answers: those come while it plays.
@@ -116,6 +116,15 @@ pub enum Action {
         when: Selector,
         /// How many of the next steps are left out.
         steps: usize,
+    },
+    /// `windlass.repeat`
+    Repeat {
+        /// What must show for the steps before to be done again.
+        when: Selector,
+        /// How many of the steps before.
+        steps: usize,
+        /// How often at most.
+        times: u32,
     },
     /// `windlass.download`
     Download(Download),
@@ -255,6 +264,7 @@ impl Action {
             Self::Extract(_) => "windlass.extract",
             Self::Interact(_) => "windlass.interact",
             Self::Skip { .. } => "windlass.skip",
+            Self::Repeat { .. } => "windlass.repeat",
             Self::Download(_) => "windlass.download",
             Self::Screenshot { .. } => "windlass.screenshot",
             Self::Expect { .. } => "windlass.expect",
@@ -268,43 +278,29 @@ impl Action {
         self.operation().0.starts_with("windlass.")
     }
 
-    /// Every text that may hold placeholders.
-    fn templates(&self) -> Vec<&Template> {
-        match self {
-            Self::Navigate { url } => vec![url],
-            Self::Authenticate(login) => vec![&login.username, &login.password],
-            Self::Change { selectors, value } => selectors.templates().chain([value]).collect(),
-            Self::Click(selectors) | Self::DoubleClick(selectors) | Self::Hover(selectors) => {
-                selectors.templates().collect()
-            }
-            Self::WaitForElement(wait) => wait.selectors.templates().collect(),
-            Self::Extract(_)
-            | Self::Interact(_)
-            | Self::Skip { .. }
-            | Self::Download(_)
-            | Self::Expect { .. }
-            | Self::Fail(_) => self
-                .own_selectors()
-                .into_iter()
-                .map(|selector| &selector.text)
-                .collect(),
-            Self::SetViewport
-            | Self::EmulateNetworkConditions
-            | Self::KeyDown { .. }
-            | Self::KeyUp { .. }
-            | Self::Scroll
-            | Self::WaitForExpression { .. }
-            | Self::Close
-            | Self::Screenshot { .. } => Vec::new(),
-        }
+    /// Every text that may hold placeholders, with the step's field that it stands in.
+    pub(crate) fn templates(&self) -> Vec<(&'static str, &Template)> {
+        let own = self.own_selectors().into_iter();
+        let own = own.map(|selector| ("parameters", &selector.text));
+        let selectors = self.selectors().into_iter().flat_map(Selectors::templates);
+        let selectors = selectors.map(|template| ("selectors", template));
+        let others = match self {
+            Self::Navigate { url } => vec![("url", url)],
+            Self::Change { value, .. } => vec![("value", value)],
+            Self::Authenticate(login) => [&login.username, &login.password]
+                .map(|template| ("parameters", template))
+                .to_vec(),
+            _ => Vec::new(),
+        };
+        own.chain(selectors).chain(others).collect()
     }
 
     /// The selectors of a custom step's parameters: none of them has an alternative.
     pub(crate) fn own_selectors(&self) -> Vec<&Selector> {
         match self {
             Self::Extract(extract) => extract.selectors(),
-            Self::Interact(interact) => interact.when.iter().collect(),
-            Self::Skip { when, .. } => vec![when],
+            Self::Interact(interact) => interact.selectors(),
+            Self::Skip { when, .. } | Self::Repeat { when, .. } => vec![when],
             Self::Download(download) => [&download.selector]
                 .into_iter()
                 .chain(&download.pages.next)
@@ -348,6 +344,7 @@ impl Action {
             | Self::Extract(_)
             | Self::Interact(_)
             | Self::Skip { .. }
+            | Self::Repeat { .. }
             | Self::Download(_)
             | Self::Screenshot { .. }
             | Self::Expect { .. }

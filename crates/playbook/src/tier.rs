@@ -148,6 +148,7 @@ impl Action {
             | Self::Extract(_)
             | Self::Interact(_)
             | Self::Skip { .. }
+            | Self::Repeat { .. }
             | Self::Download(_)
             | Self::Screenshot { .. }
             | Self::Expect { .. }

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::placeholder::{CredentialPart, Part, Placeholder, Template};
+use crate::selector::{Selector, SelectorKind, push_quoted};
 
 /// What placeholders stand for. All of it may be secret: the input is the caller's, the rest is the
 /// credential's owner's.
@@ -47,21 +48,18 @@ impl Values {
         self.fill_with(template, String::push_str)
     }
 
-    /// A CSS selector with its placeholders filled in. A value cannot end the string or the name that
-    /// it stands in: all but ASCII letters and `_` is escaped (CSS Syntax, 4.3.7).
+    /// A selector's text, without its prefix, with its placeholders filled in. No value can end the
+    /// string or the name that it stands in.
     ///
     /// # Errors
     /// One of them has no value.
-    pub fn fill_css(&self, template: &Template) -> Result<SecretString, MissingValue> {
-        self.fill_with(template, |filled, value| {
-            for letter in value.chars() {
-                if letter.is_ascii_alphabetic() || letter == '_' {
-                    filled.push(letter);
-                } else {
-                    filled.push_str(&format!("\\{:x} ", u32::from(letter)));
-                }
-            }
-        })
+    pub fn fill_selector(&self, selector: &Selector) -> Result<SecretString, MissingValue> {
+        match selector.kind {
+            SelectorKind::Css | SelectorKind::Pierce => self.fill_with(&selector.safe, push_css),
+            SelectorKind::Aria => self.fill_with(&selector.safe, push_quoted),
+            // The one is nothing but a text, and the other has no placeholder.
+            SelectorKind::Text | SelectorKind::XPath => self.fill(&selector.safe),
+        }
     }
 
     fn fill_with(
@@ -129,12 +127,24 @@ fn stands_in(value: &Value, text: &str) -> bool {
     }
 }
 
+/// Adds a value to a CSS selector: all but ASCII letters and `_` is escaped (CSS Syntax, 4.3.7).
+fn push_css(filled: &mut String, value: &str) {
+    for letter in value.chars() {
+        if letter.is_ascii_alphabetic() || letter == '_' {
+            filled.push(letter);
+        } else {
+            filled.push_str(&format!("\\{:x} ", u32::from(letter)));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
     use serde_json::json;
 
     use super::*;
+    use crate::selector::AriaQuery;
 
     fn values() -> Values {
         Values {
@@ -183,12 +193,36 @@ mod tests {
         assert_eq!(values().is_in(text), known);
     }
 
-    #[test]
-    fn a_value_cannot_leave_its_place_in_a_selector() {
-        let template = Template::parse("tr[title=\"{{input.who.name}}\"]").unwrap();
+    #[rstest]
+    #[case("tr[title=\"{{input.who.name}}\"]", "tr[title=\"\\c5 \\22 \\5d \"]")]
+    #[case("aria/{{input.who.name}}", "[name=\"Å\\\"]\"]")]
+    #[case("text/{{input.who.name}}", "Å\"]")]
+    fn a_value_cannot_leave_its_place_in_a_selector(#[case] written: &str, #[case] filled: &str) {
+        let selector = Selector::parse(written).unwrap();
 
-        let filled = values().fill_css(&template).unwrap();
+        let found = values().fill_selector(&selector).unwrap();
 
-        assert_eq!(filled.expose_secret(), "tr[title=\"\\c5 \\22 \\5d \"]");
+        assert_eq!(found.expose_secret(), filled);
+    }
+
+    #[rstest]
+    #[case("x[role=\"button\"]")]
+    #[case("\"][role=\"button")]
+    #[case("\\")]
+    #[case("'\\\"")]
+    fn an_answer_is_the_name_of_an_element_and_nothing_else(#[case] answer: &str) {
+        let selector = Selector::parse("aria/{{interaction.code}}[role=\"link\"]").unwrap();
+        let values = Values {
+            answers: BTreeMap::from([("code".to_owned(), SecretString::from(answer))]),
+            ..Values::default()
+        };
+
+        let filled = values.fill_selector(&selector).unwrap();
+
+        let read = AriaQuery::parse(filled.expose_secret()).unwrap();
+        assert_eq!(
+            (read.name.as_deref(), read.role.as_deref()),
+            (Some(answer), Some("link"))
+        );
     }
 }

@@ -194,10 +194,9 @@ impl Player<'_> {
         }
     }
 
-    /// A selector's text without its prefix, filled in. What stands in quotes elsewhere than in CSS
-    /// cannot be escaped, and no placeholder stands there.
+    /// A selector's text without its prefix, filled in.
     pub(crate) fn filled(&self, selector: &Selector) -> Result<SecretString, Trouble> {
-        let filled = self.values().fill_css(&selector.text);
+        let filled = self.values().fill_selector(selector);
         filled.map_err(|missing| Trouble::task(missing.to_string()))
     }
 }

@@ -19,7 +19,7 @@ use crate::manners::Manners;
 use crate::network::Network;
 use crate::playbooks::Playbooks;
 use crate::player::{Player, failure, needs_browser, totp_now};
-use crate::question::ask;
+use crate::question::fields;
 use crate::session::HttpSession;
 
 /// How many sessions to keep between runs. Each has its cookies in memory: some kilobytes, 64 at most.
@@ -85,7 +85,16 @@ impl HttpAgent {
         let (step, interact) = checkpoint.asks(playbook).map_err(session_lost)?;
         let number = checkpoint.step;
         *session = checkpoint.session().await.map_err(session_lost)?;
-        let answers = ask(context, interact, Some(left.clone())).await?;
+        let values = Values {
+            answers: checkpoint.answers(),
+            ..values
+        };
+        // The page is the one that the question was made of.
+        let fields = fields(interact, session.page.as_ref(), &values)
+            .map_err(|trouble| failure(trouble, number, step))?;
+        let (kind, message) = (&interact.kind, &interact.message);
+        let asking = context.ask(kind, message, fields, Some(left.clone()));
+        let answers = asking.await?;
         let credential = context.begin().await?;
         let (values, totp_secret) = with_credential(values, credential, playbook)?;
         let mut player = Player::new(context, &self.network, session, values, totp_secret);

@@ -46,6 +46,7 @@ pub(crate) fn asserts_page(playbook: &Playbook, number: u32) -> bool {
             | Action::Extract(_)
             | Action::Interact(_)
             | Action::Skip { .. }
+            | Action::Repeat { .. }
             | Action::Download(_)
             | Action::Screenshot { .. }
             | Action::Expect { .. }

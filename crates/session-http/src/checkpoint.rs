@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_playbook::{Action, HttpCredential, Interact, Playbook, Step};
@@ -37,6 +37,9 @@ pub(crate) struct Checkpoint {
     /// Whether the source may ask for the credential.
     #[serde(default)]
     authenticates: bool,
+    /// How often steps were done again, by the number of the step that says it.
+    #[serde(default)]
+    repeated: BTreeMap<u32, u32>,
 }
 
 /// A checkpoint of another version, or of another playbook.
@@ -59,6 +62,7 @@ impl Checkpoint {
             used_credential: player.used_credential,
             started: player.started,
             authenticates: player.session.login.is_some(),
+            repeated: player.repeated.clone(),
         }
     }
 
@@ -108,15 +112,20 @@ impl Checkpoint {
         Ok(HttpSession::of(Cookies::restore(&self.cookies), page))
     }
 
+    /// What was answered before the question, by field.
+    pub(crate) fn answers(&self) -> BTreeMap<String, SecretString> {
+        let answers = self.answers.iter();
+        answers
+            .map(|(name, answer)| (name.clone(), SecretString::from(answer.as_str())))
+            .collect()
+    }
+
     /// Brings a player of the session that was kept here to where the run was.
     ///
     /// # Errors
     /// Where what was typed from the credential cannot be typed again.
     pub(crate) fn bring(self, player: &mut Player) -> Result<(), Trouble> {
-        let answers = self.answers.into_iter();
-        player.values_mut().answers = answers
-            .map(|(name, answer)| (name, answer.into()))
-            .collect();
+        player.repeated = self.repeated;
         player.output = self.output;
         player.used_credential = self.used_credential;
         player.started = self.started;

@@ -23,7 +23,7 @@ use windlass_playbook::SelectorKind;
 use self::labels::Labels;
 use self::visits::Visited;
 use crate::form::{Hindrance, Owners};
-use crate::page::Page;
+use crate::page::{Page, text_of};
 use crate::reading::normalize;
 
 pub(crate) use self::css::Css;
@@ -154,6 +154,23 @@ impl Page {
             found = Some(next);
         }
         Ok(found.unwrap_or_default())
+    }
+
+    /// What elements are called: the name that assistive software reads, else their text.
+    ///
+    /// # Errors
+    /// There is too much to read.
+    pub(crate) fn called(&self, ids: &[NodeId]) -> Result<Vec<String>, Unlookable> {
+        let mut names = name::Names::of(self)?;
+        let elements = ids.iter().filter_map(|id| self.element(*id));
+        let called = elements.map(|element| {
+            let name = names.name(&element, &role::role(&element))?;
+            Ok(match name.is_empty() {
+                true => text_of(&element),
+                false => name,
+            })
+        });
+        called.collect()
     }
 
     /// The name that assistive software reads for an element, and its role.

@@ -1,5 +1,6 @@
 //! Plays the steps of a playbook, one after the other.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use ego_tree::NodeId;
@@ -10,13 +11,12 @@ use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_playbook::{
-    Action, CredentialPart, Fail, Interact, OverHttp, Placeholder, Playbook, Step, Template,
-    Values, totp_code,
+    Action, CredentialPart, Fail, OverHttp, Placeholder, Playbook, Step, Template, Values,
+    totp_code,
 };
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
 use crate::asserted::{asserts_page, lets_go_of_key, no_page_came};
-use crate::checkpoint::Checkpoint;
 use crate::evidence::Evidence;
 use crate::extract::AllMissing;
 use crate::fetch::{Request, host};
@@ -24,7 +24,6 @@ use crate::frame::Frames;
 use crate::login;
 use crate::network::Network;
 use crate::page::Page;
-use crate::question::ask;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
 
@@ -49,6 +48,10 @@ pub(crate) struct Player<'run> {
     pub(crate) came: bool,
     /// How many of the next steps are left out.
     skipped: usize,
+    /// How many of the steps before are done again.
+    goes_back: Option<usize>,
+    /// How often that was so, by the number of the step that says it.
+    pub(crate) repeated: BTreeMap<u32, u32>,
     /// The element of the page that was acted on last: where Enter is pressed.
     pub(crate) focus: Option<NodeId>,
     /// The frame that it is in.
@@ -78,6 +81,8 @@ impl<'run> Player<'run> {
             started: false,
             came: false,
             skipped: 0,
+            goes_back: None,
+            repeated: BTreeMap::new(),
             focus: None,
             focus_frame: Vec::new(),
             frames: Frames::default(),
@@ -95,10 +100,10 @@ impl<'run> Player<'run> {
         done: u32,
         playbook: &Playbook,
     ) -> Result<Outcome, RunFailure> {
-        for (number, step) in (1..).zip(&playbook.steps) {
-            if number <= done {
-                continue;
-            }
+        let mut played = usize::try_from(done).unwrap_or(usize::MAX);
+        while let Some(step) = playbook.steps.get(played) {
+            played += 1;
+            let number = u32::try_from(played).unwrap_or(u32::MAX);
             if self.skipped > 0 {
                 self.skipped -= 1;
                 continue;
@@ -110,7 +115,7 @@ impl<'run> Player<'run> {
                 described.push_str(&format!(": left out, {reason}"));
             }
             self.context.progress(number, &described)?;
-            let played = match over_http {
+            let result = match over_http {
                 OverHttp::LeftOut(_) => Ok(()),
                 OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),
                 OverHttp::Plays => {
@@ -119,15 +124,19 @@ impl<'run> Player<'run> {
                 }
             };
             let came = self.came || came_before && lets_go_of_key(playbook, number);
-            let played = match asserts_page(playbook, number) && !came {
-                true => played.and(Err(no_page_came())),
-                false => played,
+            let result = match asserts_page(playbook, number) && !came {
+                true => result.and(Err(no_page_came())),
+                false => result,
             };
-            if played.is_ok() && over_http != OverHttp::Plays {
+            if result.is_ok() && over_http != OverHttp::Plays {
                 continue;
             }
-            self.keep_step(number, step, played.is_err()).await?;
-            played.map_err(|trouble| failure(trouble, number, step))?;
+            self.keep_step(number, step, result.is_err()).await?;
+            result.map_err(|trouble| failure(trouble, number, step))?;
+            if let Some(back) = self.goes_back.take() {
+                // The step that goes back is one of them.
+                played = played.saturating_sub(back + 1);
+            }
         }
         if let Some(refusal) = self.refusal() {
             self.keep_end(playbook).await?;
@@ -196,6 +205,14 @@ impl<'run> Player<'run> {
                 }
                 Ok(())
             }
+            Action::Repeat { when, steps, times } => {
+                let repeated = self.repeated.get(&number).copied().unwrap_or(0);
+                if repeated < *times && self.shows(when)? {
+                    self.repeated.insert(number, repeated + 1);
+                    self.goes_back = Some(*steps);
+                }
+                Ok(())
+            }
             Action::Download(download) => self.download(download).await,
             Action::Expect { selector } => self.expect(selector).await,
             Action::Fail(fail) => self.fail(fail),
@@ -254,39 +271,6 @@ impl<'run> Player<'run> {
             self.frames.moved();
         }
         Ok(led)
-    }
-
-    /// Asks the person that the run works for, and keeps the answers.
-    async fn interact(&mut self, number: u32, interact: &Interact) -> Result<(), Trouble> {
-        if let Some(when) = &interact.when
-            && !self.shows(when)?
-        {
-            return Ok(());
-        }
-        let reasoning = format!("ask the person: {}", interact.kind);
-        self.keep_page(number, reasoning, false).await?;
-        // One of a frame's page would be taken for the page around it.
-        let inside = self.frames.is_inside();
-        let checkpoint = match inside {
-            true => None,
-            false => Checkpoint::of(self, number).to_bytes(),
-        };
-        self.session.page_sleeps();
-        let answers = ask(self.context, interact, checkpoint).await?;
-        self.keep_answers(interact, answers);
-        Ok(())
-    }
-
-    pub(crate) fn keep_answers(
-        &mut self,
-        interact: &Interact,
-        answers: Vec<(String, SecretString)>,
-    ) {
-        for question in &interact.fields {
-            // What was answered before to a field that is left out now is no answer to it.
-            self.values.answers.remove(&question.name);
-        }
-        self.values.answers.extend(answers);
     }
 
     fn fail(&mut self, fail: &Fail) -> Result<(), Trouble> {
@@ -386,7 +370,7 @@ pub(crate) fn totp_now(secret: &SecretString) -> Option<SecretString> {
     totp_code(secret, since_1970.as_secs())
 }
 
-fn no_page() -> Trouble {
+pub(crate) fn no_page() -> Trouble {
     Trouble::task("there is no page yet: a playbook starts with navigate")
 }
 

@@ -1,32 +1,143 @@
 //! Questions to the person that a run works for.
 
-use secrecy::{SecretSlice, SecretString};
+use ego_tree::NodeId;
+use secrecy::{ExposeSecret, SecretString};
 use windlass_domain::run::{Field, FieldOption};
-use windlass_playbook::{Interact, QuestionOption};
-use windlass_worker::{RunContext, RunFailure};
+use windlass_playbook::{
+    Interact, MAX_NAME_CHARACTERS, MAX_OPTIONS, PageOptions, Question, QuestionOption,
+    QuestionOptions, Values,
+};
 
-/// Asks as the step says, and waits for the answers, by field.
-pub(crate) async fn ask(
-    context: &RunContext,
+use crate::checkpoint::Checkpoint;
+use crate::page::Page;
+use crate::player::{Player, no_page};
+use crate::trouble::Trouble;
+
+impl Player<'_> {
+    /// Asks the person that the run works for, and keeps the answers.
+    pub(crate) async fn interact(
+        &mut self,
+        number: u32,
+        interact: &Interact,
+    ) -> Result<(), Trouble> {
+        if let Some(when) = &interact.when
+            && !self.shows(when)?
+        {
+            return Ok(());
+        }
+        let fields = fields(interact, self.session.page.as_ref(), self.values())?;
+        let reasoning = format!("ask the person: {}", interact.kind);
+        self.keep_page(number, reasoning, false).await?;
+        // One of a frame's page would be taken for the page around it.
+        let inside = self.frames.is_inside();
+        let checkpoint = match inside {
+            true => None,
+            false => Checkpoint::of(self, number).to_bytes(),
+        };
+        self.session.page_sleeps();
+        let (kind, message) = (&interact.kind, &interact.message);
+        let answers = self.context.ask(kind, message, fields, checkpoint).await?;
+        self.keep_answers(interact, answers);
+        Ok(())
+    }
+
+    pub(crate) fn keep_answers(
+        &mut self,
+        interact: &Interact,
+        answers: Vec<(String, SecretString)>,
+    ) {
+        let known = &mut self.values_mut().answers;
+        for question in &interact.fields {
+            // What was answered before to a field that is left out now is no answer to it.
+            known.remove(&question.name);
+        }
+        known.extend(answers);
+    }
+}
+
+/// What is asked for, with the choices that the page shows.
+///
+/// # Errors
+/// The page shows none, or too many.
+pub(crate) fn fields(
     interact: &Interact,
-    checkpoint: Option<SecretSlice<u8>>,
-) -> Result<Vec<(String, SecretString)>, RunFailure> {
-    let option = |option: &QuestionOption| FieldOption {
-        value: option.value.clone(),
-        label: option.label.clone(),
-    };
-    let fields = interact.fields.iter().map(|question| Field {
+    page: Option<&Page>,
+    values: &Values,
+) -> Result<Vec<Field>, Trouble> {
+    let fields = interact.fields.iter().map(|question| {
+        let options = match &question.options {
+            None => None,
+            Some(QuestionOptions::Given(given)) => Some(given.iter().map(given_option).collect()),
+            Some(QuestionOptions::OnPage(on_page)) => {
+                Some(options_on(page.ok_or_else(no_page)?, on_page, values)?)
+            }
+        };
+        Ok(field(question, options))
+    });
+    fields.collect()
+}
+
+fn field(question: &Question, options: Option<Vec<FieldOption>>) -> Field {
+    Field {
         name: question.name.clone(),
         kind: question.kind.clone(),
         label: question.label.clone(),
-        options: question
-            .options
-            .as_ref()
-            .map(|options| options.iter().map(option).collect()),
+        options,
         required: question.required,
-    });
-    let (kind, message) = (&interact.kind, &interact.message);
-    context
-        .ask(kind, message, fields.collect(), checkpoint)
-        .await
+    }
+}
+
+fn given_option(option: &QuestionOption) -> FieldOption {
+    FieldOption {
+        value: option.value.clone(),
+        label: option.label.clone(),
+    }
+}
+
+fn options_on(
+    page: &Page,
+    on_page: &PageOptions,
+    values: &Values,
+) -> Result<Vec<FieldOption>, Trouble> {
+    let selector = &on_page.selector;
+    let filled = values.fill_selector(selector);
+    let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
+    let unlookable = |problem| Trouble::task(format!("{selector} {problem}"));
+    let found = page.look(None, selector.kind, filled.expose_secret());
+    let found = found.map_err(unlookable)?;
+    let called = page.called(&found).map_err(unlookable)?;
+    let mut options: Vec<FieldOption> = Vec::new();
+    for (id, called) in found.into_iter().zip(called) {
+        let Some(value) = answered(page, id, &called, on_page) else {
+            continue;
+        };
+        // The same answer twice leads to the same place.
+        if options.iter().all(|known| known.value != value) {
+            let label: String = called.chars().take(MAX_NAME_CHARACTERS).collect();
+            options.push(FieldOption {
+                value,
+                label: Some(label).filter(|label| !label.is_empty()),
+            });
+        }
+        if options.len() > MAX_OPTIONS {
+            return Err(Trouble::task(format!(
+                "the page has more than {MAX_OPTIONS} {selector} to choose from"
+            )));
+        }
+    }
+    match options.is_empty() {
+        true => Err(Trouble::task(format!(
+            "the page has no {selector} to choose from"
+        ))),
+        false => Ok(options),
+    }
+}
+
+/// What is answered where this element is chosen; None where it says nothing.
+fn answered(page: &Page, id: NodeId, called: &str, on_page: &PageOptions) -> Option<String> {
+    let value = match &on_page.attribute {
+        None => called,
+        Some(name) => page.element(id)?.attr(name)?,
+    };
+    (!value.trim().is_empty()).then(|| value.to_owned())
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use crate::custom::optional_selector;
+use crate::custom::{optional_selector, required_selector};
 use crate::problem::{ProblemKind, inside};
-use crate::question::{Interact, Question, QuestionOption};
+use crate::question::{Interact, PageOptions, Question, QuestionOption, QuestionOptions};
 use crate::reader::{Object, Problems, list, text};
 use crate::step::Action;
 use crate::{MAX_NAME_CHARACTERS, MAX_OPTIONS, MAX_QUESTION_FIELDS, MAX_QUESTION_NAME_CHARACTERS};
@@ -107,13 +107,28 @@ fn answer_name<'json>(
     )
 }
 
-fn options(value: &Value, path: &str, problems: &mut Problems) -> Option<Vec<QuestionOption>> {
+/// A list, or `{selector, attribute}`: what the page shows.
+fn options(value: &Value, path: &str, problems: &mut Problems) -> Option<QuestionOptions> {
+    if value.is_object() {
+        let object = Object::read(value, path, problems)?;
+        object.only(&["selector", "attribute"], problems);
+        let attribute = match object.optional("attribute") {
+            None => Some(None),
+            Some(_) => object.name("attribute", problems).map(Some),
+        };
+        let selector = required_selector(&object, "selector", problems);
+        return Some(QuestionOptions::OnPage(PageOptions {
+            selector: selector?,
+            attribute: attribute?.map(str::to_owned),
+        }));
+    }
     let read: Vec<Option<QuestionOption>> = list(value, path, MAX_OPTIONS, problems)?
         .iter()
         .enumerate()
         .map(|(position, value)| option(value, &inside(path, position), problems))
         .collect();
-    read.into_iter().collect()
+    let given = read.into_iter().collect::<Option<_>>();
+    given.map(QuestionOptions::Given)
 }
 
 /// A text, or `{value, label}`.

@@ -14,7 +14,7 @@ fn with_step(step: &Value) -> Value {
 }
 
 /// What the parser reads and a schema cannot: parts of messages about it.
-const BEYOND_A_SCHEMA: [&str; 15] = [
+const BEYOND_A_SCHEMA: [&str; 16] = [
     "262144 bytes",
     "CSS selector",
     "XPath",
@@ -29,6 +29,7 @@ const BEYOND_A_SCHEMA: [&str; 15] = [
     "d, m and y",
     "one list with next",
     "where 0 follow",
+    "where 0 come before",
     "name of an earlier field",
 ];
 
@@ -168,7 +169,9 @@ fn a_playbook_of_another_form_is_refused(
 #[case(json!({"type": "click", "selectors": [["#a", {}]]}), "selectors.0.1", "must be a text")]
 #[case(json!({"type": "click", "selectors": ["text/"]}), "selectors.0", "what to look for")]
 #[case(json!({"type": "click", "selectors": ["#a-{{credential.password}}"]}), "selectors.0", "must not hold")]
-#[case(json!({"type": "click", "selectors": ["text/{{input.a}}"]}), "selectors.0", "must not hold")]
+#[case(json!({"type": "click", "selectors": ["xpath//a[. = '{{input.a}}']"]}), "selectors.0", "must not hold")]
+#[case(json!({"type": "click", "selectors": ["text/{{interaction.a}}"]}), "selectors", "earlier windlass.interact")]
+#[case(json!({"type": "customStep", "name": "windlass.repeat", "parameters": {"when": "a", "steps": 1}}), "parameters.steps", "where 0 come before")]
 #[case(json!({"type": "change", "selectors": ["#a"]}), "value", "is required")]
 #[case(json!({"type": "waitForElement", "selectors": ["a"], "operator": ">"}), "operator", "one of ==")]
 #[case(json!({"type": "waitForElement", "selectors": ["a"], "count": -1}), "count", "whole number")]

@@ -1,5 +1,7 @@
 //! `aria/…`: elements by what a screen reader calls them. Source: Puppeteer, "ARIA selectors".
 
+use std::fmt;
+
 /// Which accessible name and which role an element must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AriaQuery {
@@ -75,6 +77,30 @@ impl AriaQuery {
     }
 }
 
+/// With name and role in quotes, which are read as the same query.
+impl fmt::Display for AriaQuery {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (attribute, value) in [("name", &self.name), ("role", &self.role)] {
+            if let Some(value) = value {
+                let mut written = String::new();
+                push_quoted(&mut written, value);
+                write!(formatter, "[{attribute}=\"{written}\"]")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Adds a text to what stands between quotes.
+pub(crate) fn push_quoted(quoted: &mut String, text: &str) {
+    for letter in text.chars() {
+        if matches!(letter, '\\' | '"' | '\'') {
+            quoted.push('\\');
+        }
+        quoted.push(letter);
+    }
+}
+
 /// The attribute's name and value, and what follows, where the text starts with `[name="value"]`. A
 /// backslash makes a quote a part of the value.
 fn attribute(text: &str) -> Option<(&str, String, &str)> {
@@ -132,6 +158,7 @@ mod tests {
         let query = AriaQuery::parse(text).unwrap();
 
         assert_eq!((query.name.as_deref(), query.role.as_deref()), (name, role));
+        assert_eq!(AriaQuery::parse(&query.to_string()), Ok(query));
     }
 
     #[rstest]

@@ -10,6 +10,7 @@ mod captures;
 mod checkpoint;
 mod evidence;
 mod extract;
+mod guide;
 mod pages;
 mod playbook;
 mod private_hosts;
