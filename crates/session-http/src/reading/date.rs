@@ -24,23 +24,88 @@ const CENTURY_TURNS_AT: i32 = 70;
 /// page's language; else the day comes first. Only where an order that was not given makes no date
 /// (`01/20/2026`) is the other one tried. With a given order a year may have two digits.
 pub(crate) fn date(text: &str, order: Option<DateOrder>, language: Option<&str>) -> Option<String> {
-    let is_part = |letter: char| letter.is_alphanumeric() && !AFTER_PARTS.contains(&letter);
-    let words: Vec<&str> = text
-        .split(|letter: char| !is_part(letter))
-        .filter(|word| !word.is_empty() && !is_between(word))
-        .collect();
+    let words = words(text);
     let month_first = text.contains('/') && language.is_some_and(puts_month_first);
-    let read = |words: &[&str]| match order {
-        Some(order) => in_order(words, order),
-        None => in_any_order(words, month_first),
-    };
-    let date = words.windows(3).find_map(read)?;
+    let mut places = 0..words.len().saturating_sub(2);
+    let date = places.find_map(|place| {
+        let three = &words[place..place + 3];
+        if !are_joined(three, order) || goes_on(&words, place) {
+            return None;
+        }
+        let texts = [three[0].text, three[1].text, three[2].text];
+        match order {
+            Some(order) => in_order(&texts, order),
+            None => in_any_order(&texts, month_first),
+        }
+    })?;
     Some(format!(
         "{:04}-{:02}-{:02}",
         date.year(),
         u8::from(date.month()),
         date.day()
     ))
+}
+
+/// A word, and what stands between it and the one before.
+struct Word<'text> {
+    before: &'text str,
+    text: &'text str,
+}
+
+/// The words that a date may be made of; those between its parts stand before the next one.
+fn words(text: &str) -> Vec<Word<'_>> {
+    let is_part = |letter: char| letter.is_alphanumeric() && !AFTER_PARTS.contains(&letter);
+    let mut words = Vec::new();
+    let (mut end, mut next) = (0, 0);
+    while let Some(start) = text[next..].find(is_part).map(|place| next + place) {
+        let length = text[start..].find(|letter| !is_part(letter));
+        next = length.map_or(text.len(), |length| start + length);
+        let word = &text[start..next];
+        if !is_between(word) {
+            words.push(Word {
+                before: &text[end..start],
+                text: word,
+            });
+            end = next;
+        }
+    }
+    words
+}
+
+/// Whether three words are written as one date: `3 of 12, 2026 kr` is none.
+fn are_joined(words: &[Word], order: Option<DateOrder>) -> bool {
+    let [first, second, third] = words else {
+        return false;
+    };
+    let named = [first, second]
+        .iter()
+        .any(|word| month::named(word.text).is_some());
+    let joints = [second.before, third.before].map(str::trim);
+    if named {
+        let plain = |letter: char| letter.is_alphabetic() || letter.is_whitespace();
+        return joints.iter().all(|joint| {
+            let mut signs = joint.chars().filter(|letter| !plain(*letter));
+            signs.all(|sign| matches!(sign, ',' | '.' | '-' | '/'))
+        });
+    }
+    match joints {
+        ["年" | "년", "月" | "월"] => true,
+        // Only whoever knows how the page writes its dates says that these numbers are one.
+        ["", ""] => order.is_some(),
+        [one, other] => one == other && matches!(one, "-" | "/" | "."),
+    }
+}
+
+/// Whether the three words from this place on are a part of more numbers of the kind: `1.20.01.2026`.
+fn goes_on(words: &[Word], place: usize) -> bool {
+    let is_number = |word: &Word| word.text.bytes().all(|byte| byte.is_ascii_digit());
+    let joint = words[place + 1].before;
+    let joins = |word: &Word| word.before == joint && matches!(joint, "-" | "/" | ".");
+    let before = place > 0 && is_number(&words[place - 1]) && joins(&words[place]);
+    let after = words
+        .get(place + 3)
+        .is_some_and(|word| is_number(word) && joins(word));
+    before || after
 }
 
 fn is_between(word: &str) -> bool {
@@ -165,6 +230,10 @@ mod tests {
     #[case("20 stycznia 2026")]
     #[case("20.01.2026")]
     #[case("20.1.2026")]
+    #[case("20. 1. 2026")]
+    #[case("20 / 01 / 2026")]
+    #[case("20-Jan-2026")]
+    #[case("Bill 7 of 20/01/2026, 3 of 12")]
     #[case("20/01/2026")]
     #[case("01/20/2026")]
     #[case("Tuesday, 20 Jan 2026 at 10:00")]
@@ -206,6 +275,7 @@ mod tests {
     #[case("01.02.99", DateOrder::DayMonthYear, Some("1999-02-01"))]
     #[case("2026-01-02", DateOrder::DayMonthYear, Some("2026-01-02"))]
     #[case("1 Feb 2026", DateOrder::MonthDayYear, Some("2026-02-01"))]
+    #[case("01 02 2026", DateOrder::DayMonthYear, Some("2026-02-01"))]
     #[case("20/01/2026", DateOrder::MonthDayYear, None)]
     fn a_given_order_stands_above_the_language(
         #[case] text: &str,
@@ -225,6 +295,14 @@ mod tests {
     #[case("20.01.26")]
     #[case("1 249 2026")]
     #[case("20 Janitors 2026")]
+    #[case("3 of 12 2026")]
+    #[case("12 4 2026")]
+    #[case("Order 12, 4 - 2026 kr")]
+    #[case("20/01-2026")]
+    #[case("version 1.20.01.2026")]
+    #[case("20.01.2026.7")]
+    #[case("20 (January) 2026")]
+    #[case("2026年1/20")]
     fn a_text_without_date_has_none(#[case] text: &str) {
         assert_eq!(date(text, None, None), None);
     }
