@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 use windlass_domain::credential::{
     AuthMethod, Credential, CredentialContents, CredentialStatus, MAX_EXTERNAL_ID_CHARACTERS,
     MAX_SOURCE_FIELDS, is_source_field,
@@ -238,25 +239,65 @@ fn check_length(field: &str, value: &str, problems: &mut Vec<Problem>) {
     }
 }
 
-/// RFC 4648 base32, as authenticator apps show it: spaces and lower case are taken.
+/// RFC 4648 base32, as authenticator apps show it: spaces and lower case are taken. Or the `otpauth://`
+/// address of a QR code, which holds it.
 fn check_totp(method: AuthMethod, secret: &SecretString, problems: &mut Vec<Problem>) {
     const FIELD: &str = "auth_credentials.totp_secret";
-    let is_base32 = |letter: char| letter.is_ascii_alphabetic() || ('2'..='7').contains(&letter);
-    let text = secret.expose_secret().trim_end_matches('=');
-    let letters = text.chars().filter(|letter| *letter != ' ');
-    if method == AuthMethod::None {
-        problems.push(Problem::of(
-            ProblemKind::Invalid,
-            FIELD,
-            format!("`{FIELD}` goes with `auth_method` `username_password` alone."),
-        ));
-    } else if !letters.clone().all(is_base32) || !(16..=256).contains(&letters.count()) {
-        problems.push(Problem::of(
-            ProblemKind::Invalid,
-            FIELD,
-            format!("`{FIELD}` must be 16 to 256 characters of base32: A–Z and 2–7."),
-        ));
-    }
+    let written = secret.expose_secret().trim();
+    let is_address = written.to_ascii_lowercase().starts_with("otpauth:");
+    let message = if method == AuthMethod::None {
+        format!("`{FIELD}` goes with `auth_method` `username_password` alone.")
+    } else if is_address && !is_totp_address(written) {
+        format!(
+            "`{FIELD}` must be `otpauth://totp/NAME?secret=BASE32`, with `algorithm` SHA1, SHA256 or \
+             SHA512, `digits` from 1 to 9 and `period` from 1 to 300, or without them."
+        )
+    } else if !is_address && !is_base32(written) {
+        format!(
+            "`{FIELD}` must be 16 to 256 characters of base32 (A–Z and 2–7), or an `otpauth://totp/` \
+             address."
+        )
+    } else {
+        return;
+    };
+    problems.push(Problem::of(ProblemKind::Invalid, FIELD, message));
+}
+
+fn is_base32(text: &str) -> bool {
+    let known = |letter: char| letter.is_ascii_alphabetic() || ('2'..='7').contains(&letter);
+    let letters = text
+        .trim_end_matches('=')
+        .chars()
+        .filter(|letter| *letter != ' ');
+    letters.clone().all(known) && (16..=256).contains(&letters.count())
+}
+
+/// Source: the "Key Uri Format" of Google Authenticator.
+fn is_totp_address(text: &str) -> bool {
+    let Ok(address) = Url::parse(text) else {
+        return false;
+    };
+    let is_totp = address
+        .host_str()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("totp"));
+    let number = |text: &str, most: u32| {
+        let number = text.parse::<u32>();
+        number.is_ok_and(|number| (1..=most).contains(&number))
+    };
+    let fits = |name: &str, value: &str| match name {
+        "secret" => is_base32(value),
+        "digits" => number(value, 9),
+        "period" => number(value, 300),
+        "algorithm" => ["SHA1", "SHA256", "SHA512"]
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(value)),
+        _ => true,
+    };
+    is_totp
+        && address.query_pairs().any(|(name, _)| name == "secret")
+        && address
+            .query_pairs()
+            .all(|(name, value)| fits(&name, &value))
 }
 
 #[cfg(test)]

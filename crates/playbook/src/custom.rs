@@ -132,9 +132,12 @@ fn number_of_steps(parameters: &Object, problems: &mut Problems) -> Option<usize
 }
 
 fn download(parameters: &Object, problems: &mut Problems) -> Option<Action> {
-    parameters.only(&["selector", "all", "next", "limit"], problems);
+    let known = ["selector", "all", "next", "limit", "html", "optional"];
+    parameters.only(&known, problems);
     let selector = required_selector(parameters, "selector", problems);
     let all = parameters.flag("all", false, problems);
+    let html = parameters.flag("html", false, problems);
+    let optional = parameters.flag("optional", false, problems);
     let pages = pages(parameters, problems)?;
     if pages.next.is_some() && !all {
         return problems.invalid(&parameters.place("next"), "leads on where all is true only");
@@ -143,6 +146,8 @@ fn download(parameters: &Object, problems: &mut Problems) -> Option<Action> {
         selector: selector?,
         all,
         pages,
+        html,
+        optional,
     }))
 }
 

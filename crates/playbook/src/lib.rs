@@ -33,7 +33,7 @@ pub use step::{
     Action, Count, CountOperator, Download, Fail, HttpCredential, Operation, Playbook, Step, Wait,
 };
 pub use tier::{Note, OverHttp, Tier};
-pub use totp::totp_code;
+pub use totp::{Authenticator, totp_code};
 pub use values::{MissingValue, Values};
 
 /// The largest playbook, as JSON without spaces: recordings of an hour have a tenth of it.

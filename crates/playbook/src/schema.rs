@@ -76,7 +76,7 @@ mod tests {
                 {"name": "f", "type": "select", "label": "g", "options": {"selector": "h", "attribute": null}},
                 {"name": "i", "type": "select", "label": "j", "options": null}]})),
             custom("windlass.repeat", json!({"when": "a", "steps": 1, "times": null})),
-            custom("windlass.download", json!({"selector": "a", "all": null, "next": null, "limit": null})),
+            custom("windlass.download", json!({"selector": "a", "all": null, "next": null, "limit": null, "html": null, "optional": null})),
             custom("windlass.extract", json!({"fields": {
                 "value": field,
                 "rows": {"rows": "tr", "fields": {"b": {"selector": "c"}}, "next": null, "limit": null},

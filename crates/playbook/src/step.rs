@@ -219,6 +219,10 @@ pub struct Download {
     pub all: bool,
     /// Over which pages.
     pub pages: Pages,
+    /// Whether a page is taken for a file.
+    pub html: bool,
+    /// Whether there may be no match.
+    pub optional: bool,
 }
 
 /// A named error.
@@ -377,6 +381,17 @@ impl fmt::Display for Action {
                 None => Ok(()),
             },
         }
+    }
+}
+
+impl Step {
+    /// Whether this placeholder is filled in where the step is done.
+    pub fn fills_in(&self, placeholder: &Placeholder) -> bool {
+        let templates = self.action.templates();
+        let mut placeholders = templates
+            .iter()
+            .flat_map(|(_, template)| template.placeholders());
+        placeholders.any(|one| one == placeholder)
     }
 }
 

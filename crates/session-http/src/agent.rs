@@ -4,21 +4,22 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use secrecy::{SecretSlice, SecretString};
+use secrecy::SecretSlice;
 use windlass_domain::id::SessionId;
 use windlass_domain::run::command::AfterRun;
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_domain::task::Engine;
 use windlass_egress::Dialer;
-use windlass_playbook::{Placeholder, Playbook, Values};
+use windlass_playbook::{Authenticator, Placeholder, Playbook, Values};
 use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, Stopped};
 
 use crate::checkpoint::{Checkpoint, Unreadable};
+use crate::codes::code_now;
 use crate::login;
 use crate::manners::Manners;
 use crate::network::Network;
 use crate::playbooks::Playbooks;
-use crate::player::{Player, failure, needs_browser, totp_now};
+use crate::player::{Player, failure, needs_browser};
 use crate::question::fields;
 use crate::session::HttpSession;
 
@@ -65,8 +66,8 @@ impl HttpAgent {
         if let Some(login) = login.filter(|_| !context.run.resumed) {
             session.cookies = login::restore(login).unwrap_or_default();
         }
-        let (values, totp_secret) = with_credential(values, credential, playbook)?;
-        Player::new(context, &self.network, session, values, totp_secret)
+        let (values, authenticator) = with_credential(values, credential, playbook)?;
+        Player::new(context, &self.network, session, values, authenticator)
             .play(playbook)
             .await
     }
@@ -96,8 +97,8 @@ impl HttpAgent {
         let asking = context.ask(kind, message, fields, Some(left.clone()));
         let answers = asking.await?;
         let credential = context.begin().await?;
-        let (values, totp_secret) = with_credential(values, credential, playbook)?;
-        let mut player = Player::new(context, &self.network, session, values, totp_secret);
+        let (values, authenticator) = with_credential(values, credential, playbook)?;
+        let mut player = Player::new(context, &self.network, session, values, authenticator);
         let brought = checkpoint.bring(&mut player);
         brought.map_err(|trouble| failure(trouble, number, step))?;
         player.keep_answers(interact, answers);
@@ -256,16 +257,17 @@ fn with_credential(
     mut values: Values,
     credential: Option<OpenedCredential>,
     playbook: &Playbook,
-) -> Result<(Values, Option<SecretString>), RunFailure> {
-    let mut totp_secret = None;
+) -> Result<(Values, Option<Authenticator>), RunFailure> {
+    let mut authenticator = None;
     if let Some(credential) = credential {
         values.username = credential.username.map(Into::into);
         values.password = credential.password;
-        values.totp = credential.totp_secret.as_ref().and_then(totp_now);
-        totp_secret = credential.totp_secret;
+        let secret = credential.totp_secret.as_ref();
+        authenticator = secret.and_then(Authenticator::read);
+        values.totp = authenticator.as_ref().and_then(code_now);
     }
     match playbook.missing(&values).first() {
-        None => Ok((values, totp_secret)),
+        None => Ok((values, authenticator)),
         Some(missing) => Err(auth_required(missing)),
     }
 }

@@ -17,27 +17,42 @@ use crate::unpack::{Body, Unreadable};
 /// The largest page, unpacked; a page of a megabyte is rare.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// Reads an answer as a page; None where it is none, so that a browser would stay where it is.
-pub(crate) async fn read_page(network: &Network, answer: Answer) -> Result<Option<Page>, Trouble> {
+/// What came.
+pub(crate) enum Arrival {
+    Page(Box<Page>),
+    /// A file, whose body is still to come: a browser would keep it and stay where it is.
+    File(Box<Answer>),
+    /// Nothing to show: a browser would stay where it is.
+    Nothing,
+}
+
+/// Reads an answer, if it is a page.
+pub(crate) async fn read(network: &Network, answer: Answer) -> Result<Arrival, Trouble> {
+    let (status, headers) = (answer.response.status(), answer.response.headers());
+    let url = &answer.url;
+    if status.is_server_error() {
+        return Err(server_error(
+            status,
+            url,
+            retry_after::asked(headers, std::time::SystemTime::now()),
+        ));
+    }
+    if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
+        return Ok(Arrival::Nothing);
+    }
+    let disposition = headers.get(CONTENT_DISPOSITION);
+    let is_attached = disposition.is_some_and(|value| is_attachment(value.as_bytes()));
+    // A refusal that says that it is a picture is a refusal.
+    if is_attached || status.is_success() && !is_text(headers) {
+        return Ok(Arrival::File(Box::new(answer)));
+    }
     let Answer {
         response,
         url,
         place,
         ..
     } = answer;
-    let (status, headers) = (response.status(), response.headers());
-    if status.is_server_error() {
-        return Err(server_error(
-            status,
-            &url,
-            retry_after::asked(headers, std::time::SystemTime::now()),
-        ));
-    }
-    let nothing = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT);
-    let attached = headers.get(CONTENT_DISPOSITION);
-    if nothing || attached.is_some_and(|value| is_attachment(value.as_bytes())) {
-        return Ok(None);
-    }
+    let headers = response.headers();
     let named = named_by(headers);
     let refresh = headers.get("refresh");
     let refresh = refresh.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -69,7 +84,7 @@ pub(crate) async fn read_page(network: &Network, answer: Answer) -> Result<Optio
     if let Some(refresh) = refresh.and_then(|text| page.read_refresh(&text)) {
         page.refresh = Some(refresh);
     }
-    Ok(Some(page))
+    Ok(Arrival::Page(Box::new(page)))
 }
 
 /// The body, unpacked.

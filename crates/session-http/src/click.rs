@@ -62,7 +62,7 @@ impl Page {
                     .filter_map(ElementRef::wrap)
                     .find(|one| is(one, "select"));
                 let (select, option) = (select.ok_or("is an option of nothing")?.id(), target.id());
-                self.fields.chosen.insert(select, option);
+                self.choose(select, option);
                 Ok(Click::Nothing)
             }
             "input" if matches!(input_type(&target).as_str(), "checkbox" | "radio") => {

@@ -47,11 +47,20 @@ impl Cookies {
         }
     }
 
-    /// What to send with a request: `from` is the page that it is made from, if there is one.
-    pub(crate) fn header(&self, method: &Method, url: &Url, from: Option<&Url>) -> Option<String> {
-        let crosses = from.is_some_and(|from| !same_site(from, url));
+    /// What to send with a request: `from` is the page that it is made from, if there is one, and `top`
+    /// the page around all frames, where it is made for a frame.
+    pub(crate) fn header(
+        &self,
+        method: &Method,
+        url: &Url,
+        from: Option<&Url>,
+        top: Option<&Url>,
+    ) -> Option<String> {
+        let is_of_another = |page: Option<&Url>| page.is_some_and(|page| !same_site(page, url));
+        let framed = is_of_another(top);
+        let crosses = framed || is_of_another(from);
         let mut sent: Vec<&Cookie> = self.store.matches(url);
-        sent.retain(|cookie| !crosses || crosses_sites(cookie, method));
+        sent.retain(|cookie| !crosses || crosses_sites(cookie, method, framed));
         // The longer path first; those that are older already are.
         sent.sort_by_key(|cookie| std::cmp::Reverse(String::from(&cookie.path).len()));
         let pairs: Vec<String> = sent
@@ -181,11 +190,12 @@ fn is_encrypted(url: &Url) -> bool {
 
 /// Whether a cookie goes along when a page of another site leads to its own. One that does not say is
 /// sent, as logins over several sites need it.
-fn crosses_sites(cookie: &Cookie, method: &Method) -> bool {
+/// `Lax` goes where the person sees that it is another site: never into its frames.
+fn crosses_sites(cookie: &Cookie, method: &Method, framed: bool) -> bool {
     use cookie::SameSite;
     match cookie.same_site() {
         Some(SameSite::Strict) => false,
-        Some(SameSite::Lax) => *method == Method::GET,
+        Some(SameSite::Lax) => *method == Method::GET && !framed,
         Some(SameSite::None) | None => true,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use ego_tree::NodeId;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
-use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
@@ -20,7 +20,7 @@ use windlass_worker::protocol::CapturedFile;
 
 use crate::arrival::{body_of, unreadable};
 use crate::click::Click;
-use crate::download::promise::{Promise, is_file_name, is_page_name};
+use crate::download::promise::{Promise, is_page_name};
 use crate::fetch::{Answer, Request, host};
 use crate::file_name::{file_name, is_attachment};
 use crate::player::Player;
@@ -38,19 +38,12 @@ const MAX_FILES: usize = 1000;
 
 impl Player<'_> {
     pub(crate) async fn download(&mut self, download: &Download) -> Result<(), Trouble> {
-        if !self.context.run.task.files_kept {
-            return Ok(());
-        }
         let mut seen = Vec::new();
         let mut files = 0;
         loop {
             let mut found = self.find(&download.selector)?;
             if !download.all {
                 found.truncate(1);
-                if found.is_empty() {
-                    let message = format!("the page has no element {}", download.selector);
-                    return Err(self.absent(message));
-                }
             }
             files += found.len();
             if files > MAX_FILES {
@@ -62,11 +55,15 @@ impl Player<'_> {
             self.session.page_sleeps();
             for request in requests {
                 self.context.check()?;
-                self.keep_file(request?).await?;
+                self.keep_file(request?, download.html).await?;
             }
             if !self.next_page(&download.pages, &mut seen).await? {
-                return Ok(());
+                break;
             }
+        }
+        match files == 0 && !download.optional {
+            true => Err(self.absent(format!("the page has no element {}", download.selector))),
+            false => Ok(()),
         }
     }
 
@@ -85,15 +82,39 @@ impl Player<'_> {
     }
 
     /// Fetches it and keeps it; the page stays.
-    async fn keep_file(&mut self, request: Request) -> Result<(), Trouble> {
+    async fn keep_file(&mut self, request: Request, takes_page: bool) -> Result<(), Trouble> {
         let requested = request.url.clone();
+        let request = request.in_frame_of(self.frames.top());
         let answer = self.session.fetch(self.network, request).await?;
         check(&answer)?;
+        self.keep(&requested, answer, takes_page).await
+    }
+
+    /// Keeps a file that came where a page was expected, as a browser does, if the task keeps files.
+    pub(crate) async fn keep_clicked(
+        &mut self,
+        requested: &Url,
+        file: Answer,
+    ) -> Result<(), Trouble> {
+        if self.context.run.task.files_kept {
+            check(&file)?;
+            return self.keep(requested, file, false).await;
+        }
+        let name = file_name_of(&file);
+        let said =
+            format!("the file {name:?} is left out: the task keeps none (`storage.enabled`)");
+        Ok(self.context.progress(self.number, &said)?)
+    }
+
+    async fn keep(
+        &mut self,
+        requested: &Url,
+        answer: Answer,
+        takes_page: bool,
+    ) -> Result<(), Trouble> {
+        let file_name = file_name_of(&answer);
         let headers = answer.response.headers();
-        let disposition = headers
-            .get(CONTENT_DISPOSITION)
-            .map(reqwest::header::HeaderValue::as_bytes);
-        let file_name = file_name(disposition, &answer.url);
+        let disposition = headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes);
         let given_type = headers
             .get(CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
@@ -104,8 +125,7 @@ impl Player<'_> {
         let promise = Promise {
             is_attached: disposition.is_some_and(is_attachment),
             is_named_page: is_page_name(&file_name),
-            was_named_file: is_file_name(requested.path()),
-            was_redirected: answer.redirected,
+            takes_page: takes_page || is_page_name(requested.path()) && !answer.redirected,
         };
         let url = answer.url.clone();
         let Answer {
@@ -115,7 +135,10 @@ impl Player<'_> {
         let first = pieces.next().await;
         let start = first.as_ref().and_then(|piece| piece.as_ref().ok());
         if promise.is_broken(&file_type, start.map_or(&[], |start| start.as_ref())) {
-            let message = format!("{} leads to a page instead of a file", host(&url));
+            let message = format!(
+                "{} leads to a page instead of a file; with `html` a page is taken too",
+                host(&url)
+            );
             return Err(Trouble::task(message));
         }
         let pieces = stream::iter(first).chain(pieces);
@@ -148,6 +171,11 @@ impl Player<'_> {
             Err(stopped @ RunFailure::Stopped(_)) => Err(stopped.into()),
         }
     }
+}
+
+fn file_name_of(answer: &Answer) -> String {
+    let disposition = answer.response.headers().get(CONTENT_DISPOSITION);
+    file_name(disposition.map(HeaderValue::as_bytes), &answer.url)
 }
 
 /// Where a file came from. A query may hold a key to it or what somebody typed, and is left out.

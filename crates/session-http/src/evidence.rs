@@ -8,8 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use secrecy::SecretString;
-use windlass_playbook::{Action, Playbook, Step};
+use windlass_playbook::{Action, Authenticator, Playbook, Step};
 use windlass_worker::Stopped;
 use windlass_worker::protocol::CapturedScreenshot;
 
@@ -54,13 +53,13 @@ pub(crate) struct Evidence {
 
 impl Evidence {
     /// Of a run that begins.
-    pub(crate) fn begin(pace: &Pace, totp_secret: Option<&SecretString>) -> Self {
+    pub(crate) fn begin(pace: &Pace, authenticator: Option<&Authenticator>) -> Self {
         let mut evidence = Self {
             is_whole: pace.admits(Instant::now()),
             ..Self::default()
         };
-        if let Some(totp_secret) = totp_secret {
-            evidence.secrets.add(totp_secret);
+        if let Some(authenticator) = authenticator {
+            evidence.secrets.add(authenticator.secret());
         }
         evidence
     }

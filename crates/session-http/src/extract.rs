@@ -52,8 +52,8 @@ impl Player<'_> {
         for (name, extraction) in fields {
             let value = match extraction {
                 Extraction::Value(rule) => {
-                    let field = Field::of(name, rule, schema.field(name), self)?;
-                    read(&field, &Scope::Page, self)?
+                    let field = Field::of(name, rule, schema.field(name), self.values())?;
+                    read(&field, &Scope::Page, self.page()?)?
                         .map_err(|sought| self.not_found(None, name, sought, number))
                         .ok()
                 }
@@ -99,7 +99,7 @@ impl Player<'_> {
     ) -> Result<List<'step>, Trouble> {
         let fields = fields
             .iter()
-            .map(|(name, rule)| Field::of(name, rule, schema.field(name), self));
+            .map(|(name, rule)| Field::of(name, rule, schema.field(name), self.values()));
         Ok(List {
             name,
             fields: fields.collect::<Result<_, _>>()?,
@@ -180,7 +180,7 @@ impl Player<'_> {
     fn row(&mut self, scope: &Scope, list: &mut List, number: u32) -> Result<(), Trouble> {
         let mut values = Map::new();
         for field in &list.fields {
-            match read(field, scope, self)? {
+            match read(field, scope, self.page()?)? {
                 Ok(value) => {
                     list.bytes += size(&value);
                     values.insert(field.name.to_owned(), value);
@@ -227,6 +227,9 @@ impl Player<'_> {
             Click::Follow(url) if seen.contains(&url) => return Ok(false),
             Click::Follow(url) => self.open(Request::get(url, Some(from))).await?,
             Click::Submit(submission) => self.open(Request::submit(submission, Some(from))).await?,
+        }
+        if !self.moved {
+            return Err(Trouble::task("what leads on is a file and no page"));
         }
         match self.page()?.status.is_success() {
             true => Ok(true),

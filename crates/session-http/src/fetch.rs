@@ -39,6 +39,8 @@ pub(crate) struct Request {
     pub(crate) has_fields: bool,
     /// The page that it is made from.
     pub(crate) from: Option<Url>,
+    /// The page around all frames, where it is made for a frame.
+    pub(crate) top: Option<Url>,
 }
 
 impl Request {
@@ -49,6 +51,7 @@ impl Request {
             body: None,
             has_fields: false,
             from,
+            top: None,
         }
     }
 
@@ -59,7 +62,13 @@ impl Request {
             body: submission.body,
             has_fields: submission.has_fields,
             from,
+            top: None,
         }
+    }
+
+    /// The same, where what comes is shown in a frame of this page.
+    pub(crate) fn in_frame_of(self, top: Option<Url>) -> Self {
+        Self { top, ..self }
     }
 }
 
@@ -90,8 +99,9 @@ impl HttpSession {
             let login = login.and_then(|login| login.header(&request.method, &request.url));
             let login_sent = login.is_some();
             let place = network.gates.enter(&request.url, &network.manners).await;
-            let from = request.from.as_ref();
-            let cookies = self.cookies.header(&request.method, &request.url, from);
+            let (from, top) = (request.from.as_ref(), request.top.as_ref());
+            let method = &request.method;
+            let cookies = self.cookies.header(method, &request.url, from, top);
             let response = send(network, &request, cookies, login).await?;
             let (status, headers) = (response.status(), response.headers());
             self.cookies.receive(headers, &request.url);
@@ -119,17 +129,14 @@ impl HttpSession {
                     Asked::Login | Asked::Again | Asked::Nothing => {}
                 }
             }
-            let now = SystemTime::now();
             let longest = network.manners.retry_wait;
-            if repeats < MAX_REPEATS
-                && let Some(wait) =
-                    retry_after::wait(&request.method, status, headers, now, longest)
-            {
-                repeats += 1;
-                // Others may go on while this one waits.
-                drop((response, place));
-                tokio::time::sleep(wait).await;
-                continue;
+            if let Some(wait) = retry_after::wait(status, headers, SystemTime::now(), longest) {
+                // The other runs at this host wait as well, and this one at its gate.
+                network.gates.pause(&request.url, &network.manners, wait);
+                if repeats < MAX_REPEATS && retry_after::may_repeat(&request.method, status) {
+                    repeats += 1;
+                    continue;
+                }
             }
             return Ok(Answer {
                 response,

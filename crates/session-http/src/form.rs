@@ -73,7 +73,14 @@ impl Page {
             "select" => {
                 let option =
                     option_of(&field, value.expose_secret()).ok_or("has no such option")?;
-                self.fields.chosen.insert(id, option);
+                let several = field.attr("multiple").is_some();
+                let chosen = self.fields.chosen.entry(id).or_default();
+                if !several {
+                    chosen.clear();
+                }
+                if !chosen.contains(&option) {
+                    chosen.push(option);
+                }
                 return Ok(());
             }
             "input" => match input_type(&field).as_str() {
@@ -92,6 +99,25 @@ impl Page {
         }
         self.fields.typed.insert(id, value);
         Ok(())
+    }
+
+    /// Clicks an option: of a list that takes several, it is chosen or no longer.
+    pub(crate) fn choose(&mut self, select: NodeId, option: NodeId) {
+        let list = self.element(select);
+        let several = list.filter(|list| list.attr("multiple").is_some());
+        let chosen = match several {
+            None => vec![option],
+            Some(list) => {
+                let mut chosen: Vec<NodeId> =
+                    self.selected(&list).iter().map(|one| one.id()).collect();
+                match chosen.iter().position(|one| *one == option) {
+                    Some(place) => drop(chosen.remove(place)),
+                    None => chosen.push(option),
+                }
+                chosen
+            }
+        };
+        self.fields.chosen.insert(select, chosen);
     }
 
     /// Clicks a checkbox or radio button.
@@ -235,7 +261,9 @@ impl Page {
     fn selected<'page>(&self, select: &ElementRef<'page>) -> Vec<ElementRef<'page>> {
         let options = || options(select).filter(|option| !is_disabled_option(option));
         if let Some(chosen) = self.fields.chosen.get(&select.id()) {
-            return options().filter(|option| option.id() == *chosen).collect();
+            return options()
+                .filter(|option| chosen.contains(&option.id()))
+                .collect();
         }
         let multiple = select.attr("multiple").is_some();
         let size = select

@@ -29,7 +29,20 @@ pub(crate) struct Frames {
     elsewhere: Option<Vec<u32>>,
 }
 
+/// What a frame shows.
+enum Content {
+    At(Url),
+    /// `srcdoc`: it stands in the page around it.
+    Written(String),
+}
+
 impl Frames {
+    /// The page around all frames, where what is asked for next is shown in one of them.
+    pub(crate) fn top(&self) -> Option<Url> {
+        let outermost = self.around.first().filter(|_| !self.broke_out);
+        outermost.map(|page| page.url.clone())
+    }
+
     /// Whether a step acts in a frame at the moment.
     pub(crate) fn is_inside(&self) -> bool {
         !self.around.is_empty()
@@ -71,22 +84,34 @@ impl Player<'_> {
             if let Some(page) = &mut self.session.page {
                 page.wake().await?;
             }
-            let (address, from) = (self.frame_address(*position)?, self.page()?.url.clone());
+            let (content, from) = (self.frame_content(*position)?, self.page()?.url.clone());
+            let mut page = self.frames.loaded.take(path);
+            if page.is_none()
+                && let Content::Written(text) = &content
+            {
+                let written = self.page()?.written_inside(text);
+                page = Some(written.await?);
+            }
             self.session.page_sleeps();
-            self.frames.around.extend(self.session.page.take());
-            match self.frames.loaded.take(path) {
-                Some(page) => self.session.page = Some(page),
-                None => {
-                    let request = Request::get(address, Some(from));
-                    self.session.open(self.network, request).await?;
+            self.frames
+                .around
+                .extend(std::mem::replace(&mut self.session.page, page));
+            if self.session.page.is_none()
+                && let Content::At(address) = content
+            {
+                let request = Request::get(address, Some(from)).in_frame_of(self.frames.top());
+                self.session.open(self.network, request).await?;
+                if self.session.page.is_none() {
+                    let message = format!("the frame at position {position} holds no page");
+                    return Err(Trouble::task(message));
                 }
             }
         }
         Ok(())
     }
 
-    /// Where the page's frame at this position leads.
-    fn frame_address(&self, position: u32) -> Result<Url, Trouble> {
+    /// What the page's frame at this position shows.
+    fn frame_content(&self, position: u32) -> Result<Content, Trouble> {
         let page = self.page()?;
         let mut frames = page
             .elements()
@@ -96,9 +121,14 @@ impl Player<'_> {
             .and_then(|nth| frames.nth(nth));
         let frame = frame
             .ok_or_else(|| self.absent(format!("the page has no frame at position {position}")))?;
+        // It goes before an address.
+        if let Some(text) = frame.attr("srcdoc").filter(|_| is(&frame, "iframe")) {
+            return Ok(Content::Written(text.to_owned()));
+        }
         let address = frame.attr("src").and_then(|address| page.resolve(address));
         address
             .filter(|address| matches!(address.scheme(), "http" | "https"))
+            .map(Content::At)
             .ok_or_else(|| {
                 Trouble::task(format!(
                     "the frame at position {position} has no address of its own; it needs a browser"

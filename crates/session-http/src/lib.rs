@@ -9,6 +9,7 @@ mod authenticate;
 mod charset;
 mod checkpoint;
 mod click;
+mod codes;
 mod cookies;
 mod download;
 mod evidence;

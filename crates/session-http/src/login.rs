@@ -53,7 +53,7 @@ mod tests {
         let login = save(&cookies).unwrap();
         let restored = restore(&login).unwrap();
 
-        let sent = restored.header(&Method::GET, &url, None);
+        let sent = restored.header(&Method::GET, &url, None, None);
         assert_eq!(sent.as_deref(), Some("session=1"));
         assert!(!format!("{login:?}").contains("session"));
     }

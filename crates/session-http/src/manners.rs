@@ -2,7 +2,7 @@
 //! for. Source: docs/guides/respect-a-source.md.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -64,8 +64,15 @@ pub(crate) struct Gates {
 #[derive(Debug)]
 struct Gate {
     places: Arc<Semaphore>,
-    /// When the next request may start.
-    next_at: Mutex<Instant>,
+    times: Mutex<Times>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// When the next request may start, a gap after the one before.
+    next_at: Instant,
+    /// Until when the host wants none.
+    paused_until: Instant,
 }
 
 impl Gates {
@@ -73,11 +80,21 @@ impl Gates {
     pub(crate) async fn enter(&self, url: &Url, manners: &Manners) -> Option<OwnedSemaphorePermit> {
         let gate = self.gate(url, manners);
         let place = Arc::clone(&gate.places).acquire_owned().await.ok();
-        if !manners.request_gap.is_zero() {
-            let at = gate.reserve(Instant::now(), manners.request_gap);
+        let mut at = gate.reserve(Instant::now(), manners.request_gap);
+        while at > Instant::now() {
             tokio::time::sleep_until(at).await;
+            at = gate.times().paused_until;
         }
         place
+    }
+
+    /// Lets no request to this host start until the time is over: the host has asked for it, and means
+    /// all of them.
+    pub(crate) fn pause(&self, url: &Url, manners: &Manners, wait: Duration) {
+        let gate = self.gate(url, manners);
+        let until = Instant::now() + wait;
+        let mut times = gate.times();
+        times.paused_until = times.paused_until.max(until);
     }
 
     fn gate(&self, url: &Url, manners: &Manners) -> Arc<Gate> {
@@ -95,24 +112,32 @@ impl Gates {
         let places = usize::try_from(manners.requests_at_once).unwrap_or(usize::MAX);
         let open = || Gate {
             places: Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))),
-            next_at: Mutex::new(Instant::now()),
+            times: Mutex::new(Times {
+                next_at: Instant::now(),
+                paused_until: Instant::now(),
+            }),
         };
         Arc::clone(by_host.entry(host).or_insert_with(|| Arc::new(open())))
     }
 }
 
 impl Gate {
+    fn times(&self) -> MutexGuard<'_, Times> {
+        // A panic elsewhere cannot have left a change half done.
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// When this request may start; the next one may a gap later.
     fn reserve(&self, now: Instant, gap: Duration) -> Instant {
-        let mut next_at = self.next_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = (*next_at).max(now);
-        *next_at = at + gap;
-        at
+        let mut times = self.times();
+        let at = times.next_at.max(now);
+        times.next_at = at + gap;
+        at.max(times.paused_until)
     }
 
     fn is_closed(&self, now: Instant) -> bool {
-        let next_at = self.next_at.lock().unwrap_or_else(PoisonError::into_inner);
-        *next_at > now || Arc::strong_count(&self.places) > 1
+        let times = self.times();
+        times.next_at.max(times.paused_until) > now || Arc::strong_count(&self.places) > 1
     }
 }
 
@@ -155,6 +180,25 @@ mod tests {
         drop(first);
 
         assert!(gates.enter(&address, &manners).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_host_that_wants_a_pause_has_it_from_all() {
+        let (gates, manners) = (Gates::default(), Manners::default());
+        let address = url("https://x.example/");
+        let other = url("https://y.example/");
+
+        gates.pause(&address, &manners, Duration::from_secs(60));
+        gates.pause(&address, &manners, Duration::from_secs(1));
+
+        assert!(gates.enter(&address, &manners).now_or_never().is_none());
+        assert!(gates.enter(&other, &manners).now_or_never().is_some());
+        let gate = gates.gate(&address, &manners);
+        let at = gate.reserve(Instant::now(), Duration::ZERO);
+        assert!(
+            at > Instant::now() + Duration::from_secs(50),
+            "the longer one"
+        );
     }
 
     #[test]

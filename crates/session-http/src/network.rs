@@ -2,6 +2,7 @@
 
 use windlass_egress::Dialer;
 
+use crate::codes::Codes;
 use crate::evidence::Pace;
 use crate::manners::{Gates, Manners};
 
@@ -10,6 +11,8 @@ pub(crate) struct Network {
     pub(crate) dialer: Dialer,
     pub(crate) manners: Manners,
     pub(crate) gates: Gates,
+    /// Which codes of authenticators were used.
+    pub(crate) codes: Codes,
     /// How many runs are kept step by step.
     pub(crate) pace: Pace,
 }
@@ -20,6 +23,7 @@ impl Network {
             dialer,
             manners,
             gates: Gates::default(),
+            codes: Codes::default(),
             pace: Pace::default(),
         }
     }

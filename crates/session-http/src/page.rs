@@ -44,8 +44,8 @@ pub(crate) struct Fields {
     /// Of what was typed, that which is made of the credential, as the playbook writes it.
     pub(crate) from_credential: HashMap<NodeId, Template>,
     pub(crate) checked: HashMap<NodeId, bool>,
-    /// The option that was chosen, by its `select`.
-    pub(crate) chosen: HashMap<NodeId, NodeId>,
+    /// The options that were chosen, by their `select`: one, unless it takes several.
+    pub(crate) chosen: HashMap<NodeId, Vec<NodeId>>,
 }
 
 impl Page {
@@ -55,18 +55,42 @@ impl Page {
         text: String,
         encoding: &'static Encoding,
     ) -> Result<Self, TooMuch> {
+        let tree = Tree::parse(text.into())?;
+        Ok(Self::of(url.clone(), url, status, encoding, tree))
+    }
+
+    /// A frame's page whose text stands in this one: its addresses are this page's own.
+    pub(crate) fn written_inside(
+        &self,
+        text: &str,
+    ) -> impl Future<Output = Result<Self, TooMuch>> + Send + use<> {
+        let text: Arc<str> = text.into();
+        let (url, base, encoding) = (self.url.clone(), self.base.clone(), self.encoding);
+        async move {
+            let tree = off_thread(text.len(), move || Tree::parse(text)).await?;
+            Ok(Self::of(url, base, StatusCode::OK, encoding, tree))
+        }
+    }
+
+    fn of(
+        url: Url,
+        base: Url,
+        status: StatusCode,
+        encoding: &'static Encoding,
+        tree: Tree,
+    ) -> Self {
         let mut page = Self {
-            base: url.clone(),
+            base,
             url,
             status,
             encoding,
             refresh: None,
-            tree: Tree::parse(text.into())?,
+            tree,
             fields: Fields::default(),
             looked: Looked::default(),
         };
         page.read_head();
-        Ok(page)
+        page
     }
 
     /// As it was read: what a checkpoint keeps of the page.
@@ -101,9 +125,9 @@ impl Page {
                 refreshes.extend(element.attr("content"));
             }
         }
-        let base = base.and_then(|href| self.url.join(href).ok());
+        let base = base.and_then(|href| self.base.join(href).ok());
         let base = base.filter(|base| matches!(base.scheme(), "http" | "https"));
-        let base = base.unwrap_or_else(|| self.url.clone());
+        let base = base.unwrap_or_else(|| self.base.clone());
         let refreshes: Vec<String> = refreshes.into_iter().map(str::to_owned).collect();
         self.base = base;
         let refresh = refreshes.iter().find_map(|text| self.read_refresh(text));

@@ -1,7 +1,6 @@
 //! Plays the steps of a playbook, one after the other.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use ego_tree::NodeId;
 use percent_encoding::percent_decode_str;
@@ -11,8 +10,7 @@ use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_playbook::{
-    Action, CredentialPart, Fail, OverHttp, Placeholder, Playbook, Step, Template, Values,
-    totp_code,
+    Action, Authenticator, Fail, OverHttp, Placeholder, Playbook, Step, Template, Values,
 };
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
@@ -36,7 +34,7 @@ pub(crate) struct Player<'run> {
     pub(crate) network: &'run Network,
     pub(crate) session: &'run mut HttpSession,
     values: Values,
-    totp_secret: Option<SecretString>,
+    pub(crate) authenticator: Option<Authenticator>,
     pub(crate) output: Map<String, Value>,
     /// What was looked for in vain.
     pub(crate) missing: AllMissing,
@@ -44,8 +42,12 @@ pub(crate) struct Player<'run> {
     pub(crate) used_credential: bool,
     /// Whether this run has loaded a page; one of a run before it does not count as its start.
     pub(crate) started: bool,
-    /// Whether another page came in this step.
+    /// The step under way, counted from 1.
+    pub(crate) number: u32,
+    /// Whether another page came in this step, or a file.
     pub(crate) came: bool,
+    /// Whether what was opened last is a page.
+    pub(crate) moved: bool,
     /// How many of the next steps are left out.
     skipped: usize,
     /// How many of the steps before are done again.
@@ -66,20 +68,22 @@ impl<'run> Player<'run> {
         network: &'run Network,
         session: &'run mut HttpSession,
         values: Values,
-        totp_secret: Option<SecretString>,
+        authenticator: Option<Authenticator>,
     ) -> Self {
-        let evidence = Evidence::begin(&network.pace, totp_secret.as_ref());
+        let evidence = Evidence::begin(&network.pace, authenticator.as_ref());
         Self {
             context,
             network,
             session,
             values,
-            totp_secret,
+            authenticator,
             output: Map::new(),
             missing: AllMissing::default(),
             used_credential: false,
             started: false,
+            number: 0,
             came: false,
+            moved: false,
             skipped: 0,
             goes_back: None,
             repeated: BTreeMap::new(),
@@ -109,7 +113,13 @@ impl<'run> Player<'run> {
                 continue;
             }
             let mut described = described(step);
-            let over_http = step.over_http();
+            self.number = number;
+            let over_http = match step.action {
+                Action::Download(_) if !self.context.run.task.files_kept => {
+                    OverHttp::LeftOut("the task keeps no files (`storage.enabled`)")
+                }
+                _ => step.over_http(),
+            };
             let came_before = std::mem::take(&mut self.came);
             if let OverHttp::LeftOut(reason) = over_http {
                 described.push_str(&format!(": left out, {reason}"));
@@ -120,7 +130,10 @@ impl<'run> Player<'run> {
                 OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),
                 OverHttp::Plays => {
                     let context = self.context;
-                    context.unless_stopped(self.in_time(number, step)).await?
+                    match context.unless_stopped(self.prepare_code(step)).await? {
+                        Ok(()) => context.unless_stopped(self.in_time(number, step)).await?,
+                        Err(trouble) => Err(trouble),
+                    }
                 }
             };
             let came = self.came || came_before && lets_go_of_key(playbook, number);
@@ -243,15 +256,22 @@ impl<'run> Player<'run> {
         self.open(Request::get(url, None)).await
     }
 
-    /// Goes to another page. The first one of a run must exist.
+    /// Goes to another page. The first one of a run must exist. A file that comes in its place is kept,
+    /// and the page stays.
     pub(crate) async fn open(&mut self, request: Request) -> Result<(), Trouble> {
+        self.moved = false;
+        let requested = request.url.clone();
+        let request = request.in_frame_of(self.frames.top());
+        let opened = self.session.open(self.network, request).await?;
+        self.came = true;
+        if let Some(file) = opened {
+            return self.keep_clicked(&requested, file).await;
+        }
+        self.moved = true;
         self.focus = None;
         self.frames.moved();
-        self.session.open(self.network, request).await?;
-        self.came = true;
         let Ok(page) = self.page() else {
-            let message = "it leads to a file and no page: files are kept by windlass.download";
-            return Err(Trouble::task(message));
+            return Err(Trouble::task("it leads to nothing that shows"));
         };
         let (status, host) = (page.status.as_u16(), host(&page.url));
         let first = !std::mem::replace(&mut self.started, true);
@@ -264,13 +284,11 @@ impl<'run> Player<'run> {
 
     /// Waits until the page leads on by itself; whether it does.
     pub(crate) async fn lead_on(&mut self) -> Result<bool, Trouble> {
-        let led = self.session.lead_on(self.network).await?;
-        if led {
-            self.came = true;
-            self.focus = None;
-            self.frames.moved();
-        }
-        Ok(led)
+        let Some(request) = self.session.leads_on().await else {
+            return Ok(false);
+        };
+        self.open(request).await?;
+        Ok(true)
     }
 
     fn fail(&mut self, fail: &Fail) -> Result<(), Trouble> {
@@ -288,13 +306,7 @@ impl<'run> Player<'run> {
 
     pub(crate) fn fill(&mut self, template: &Template) -> Result<SecretString, Trouble> {
         for placeholder in template.placeholders() {
-            if let Placeholder::Credential(part) = placeholder {
-                self.used_credential = true;
-                if *part == CredentialPart::Totp {
-                    // The code that was right when the run began may be over by now.
-                    self.values.totp = self.totp_secret.as_ref().and_then(totp_now);
-                }
-            }
+            self.used_credential |= matches!(placeholder, Placeholder::Credential(_));
         }
         self.values
             .fill(template)
@@ -360,14 +372,6 @@ impl<'run> Player<'run> {
             None => Trouble::task(message),
         }
     }
-}
-
-/// The code of this moment.
-pub(crate) fn totp_now(secret: &SecretString) -> Option<SecretString> {
-    let since_1970 = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .ok()?;
-    totp_code(secret, since_1970.as_secs())
 }
 
 pub(crate) fn no_page() -> Trouble {

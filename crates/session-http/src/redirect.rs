@@ -49,6 +49,7 @@ pub(crate) fn redirected(
             body: None,
             has_fields: false,
             from: request.from,
+            top: request.top,
         });
     }
     if request.body.is_some() && !same_site(&request.url, &target) {
@@ -109,6 +110,7 @@ mod tests {
             body: Some(FormBody::of_fields("password=x")),
             has_fields: true,
             from: None,
+            top: None,
         }
     }
 

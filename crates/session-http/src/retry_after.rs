@@ -11,23 +11,25 @@ pub(crate) const MAX_REPEATS: u32 = 3;
 /// The least wait: a source that asks for none has asked all the same.
 const LEAST_WAIT: Duration = Duration::from_millis(500);
 
-/// How long to wait before the request is made again; None where the answer is the answer.
-///
-/// A form that may have had an effect is not sent again: 503 does not say that it had none.
+/// How long the source wants no request; None where it does not say, or longer than anybody waits.
 pub(crate) fn wait(
-    method: &Method,
     status: StatusCode,
     headers: &HeaderMap,
     now: SystemTime,
     longest: Duration,
 ) -> Option<Duration> {
-    let may_repeat = match status {
-        StatusCode::TOO_MANY_REQUESTS => true,
-        StatusCode::SERVICE_UNAVAILABLE => *method == Method::GET,
-        _ => false,
-    };
-    let asked = asked(headers, now).filter(|_| may_repeat)?;
+    let asks = matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    let asked = asked(headers, now).filter(|_| asks)?;
     (asked <= longest).then_some(asked.max(LEAST_WAIT))
+}
+
+/// Whether the request is made again then. A form that may have had an effect is not sent again: 503
+/// does not say that it had none.
+pub(crate) fn may_repeat(method: &Method, status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || *method == Method::GET
 }
 
 /// The wait that the source asks for, if it does.
@@ -69,7 +71,8 @@ mod tests {
         let headers = HeaderMap::from_iter(asked);
         let status = StatusCode::from_u16(status).unwrap();
 
-        let wait = wait(&method, status, &headers, now, Duration::from_secs(60));
+        let wait = wait(status, &headers, now, Duration::from_secs(60));
+        let wait = wait.filter(|_| may_repeat(&method, status));
 
         assert_eq!(wait, milliseconds.map(Duration::from_millis));
     }

@@ -3,9 +3,9 @@
 use url::Url;
 use windlass_domain::run::ErrorCode;
 
-use crate::arrival::read_page;
+use crate::arrival::{Arrival, read};
 use crate::cookies::Cookies;
-use crate::fetch::{Request, host};
+use crate::fetch::{Answer, Request, host};
 use crate::http_login::HttpLogin;
 use crate::network::Network;
 use crate::page::Page;
@@ -33,12 +33,13 @@ impl HttpSession {
         }
     }
 
-    /// Goes to another page, and on where that leads by itself at once.
+    /// Goes to another page, and on where that leads by itself at once. A file that comes instead is
+    /// given back, and the page stays.
     pub(crate) async fn open(
         &mut self,
         network: &Network,
         request: Request,
-    ) -> Result<(), Trouble> {
+    ) -> Result<Option<Answer>, Trouble> {
         let to = host(&request.url);
         let limit = network.manners.load_timeout;
         match tokio::time::timeout(limit, self.go(network, request)).await {
@@ -53,12 +54,19 @@ impl HttpSession {
         }
     }
 
-    async fn go(&mut self, network: &Network, mut request: Request) -> Result<(), Trouble> {
+    async fn go(
+        &mut self,
+        network: &Network,
+        mut request: Request,
+    ) -> Result<Option<Answer>, Trouble> {
         for _ in 0..=MAX_REFRESHES {
             self.page_sleeps();
+            let top = request.top.clone();
             let answer = self.fetch(network, request).await?;
-            let Some(page) = read_page(network, answer).await? else {
-                return Ok(());
+            let page = match read(network, answer).await? {
+                Arrival::Page(page) => *page,
+                Arrival::File(file) => return Ok(Some(*file)),
+                Arrival::Nothing => return Ok(None),
             };
             let (from, refresh) = (page.url.clone(), page.refresh.clone());
             self.page = Some(page);
@@ -67,9 +75,9 @@ impl HttpSession {
                 Some(Refresh { after, url }) if after <= AT_ONCE && url != from => {
                     self.page_sleeps();
                     tokio::time::sleep(after).await;
-                    request = Request::get(url, Some(from));
+                    request = Request::get(url, Some(from)).in_frame_of(top);
                 }
-                _ => return Ok(()),
+                _ => return Ok(None),
             }
         }
         let at = self.address().map_or_else(String::new, host);
@@ -77,25 +85,16 @@ impl HttpSession {
         Err(Trouble::source(message))
     }
 
-    /// Waits until the page leads on by itself, and goes there. False where it does not, or later
-    /// than anybody waits.
-    pub(crate) async fn lead_on(&mut self, network: &Network) -> Result<bool, Trouble> {
-        let Some(page) = &self.page else {
-            return Ok(false);
-        };
-        let Some(refresh) = page
-            .refresh
-            .clone()
-            .filter(|refresh| refresh.after <= MAX_WAIT)
-        else {
-            return Ok(false);
-        };
+    /// Waits until the page leads on by itself; to what. None where it does not, or later than anybody
+    /// waits.
+    pub(crate) async fn leads_on(&mut self) -> Option<Request> {
+        let page = self.page.as_ref()?;
+        let refresh = page.refresh.clone();
+        let refresh = refresh.filter(|refresh| refresh.after <= MAX_WAIT)?;
         let from = page.url.clone();
         self.page_sleeps();
         tokio::time::sleep(refresh.after.max(AT_ONCE)).await;
-        self.open(network, Request::get(refresh.url, Some(from)))
-            .await?;
-        Ok(true)
+        Some(Request::get(refresh.url, Some(from)))
     }
 
     /// What an address without a host is seen from.
@@ -152,13 +151,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_for_a_page_to_lead_on_holds_no_tree_of_it() {
-        let (network, page) = (
-            network(),
-            page("<meta http-equiv=refresh content='9; url=/b'>"),
-        );
+        let page = page("<meta http-equiv=refresh content='9; url=/b'>");
         let mut session = HttpSession::of(Cookies::default(), Some(page));
 
-        assert!(session.lead_on(&network).now_or_never().is_none());
+        assert!(session.leads_on().now_or_never().is_none());
 
         assert!(session.page.unwrap().sleeps());
     }

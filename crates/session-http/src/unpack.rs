@@ -5,6 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use reqwest::Response;
 use reqwest::header::CONTENT_ENCODING;
-use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
 use tokio_util::io::{ReaderStream, StreamReader};
 
 /// What the header of each request offers.
@@ -26,8 +27,21 @@ const CHUNK_BYTES: usize = 16 * 1024;
 
 /// The unpacked body.
 pub(crate) struct Body {
-    reader: Pin<Box<dyn AsyncRead + Send>>,
+    reader: Reader,
     packed: bool,
+}
+
+type Reader = Pin<Box<dyn AsyncRead + Send>>;
+
+type Raw = Pin<Box<dyn AsyncBufRead + Send>>;
+
+/// How a body is packed.
+#[derive(Debug, Clone, Copy)]
+enum Packing {
+    Gzip,
+    Deflate,
+    Brotli,
+    Zstd,
 }
 
 /// Why a body cannot be read.
@@ -58,24 +72,23 @@ impl Body {
                 .to_ascii_lowercase(),
             (Some(_), Some(_)) => return Err(UnknownEncoding),
         };
-        let stream = StreamReader::new(response.bytes_stream().map_err(io::Error::other));
-        let reader: Pin<Box<dyn AsyncRead + Send>> = match encoding.as_str() {
-            "" | "identity" => Box::pin(stream),
-            "gzip" | "x-gzip" => {
-                let mut decoder = GzipDecoder::new(BufReader::new(stream));
-                decoder.multiple_members(true);
-                Box::pin(decoder)
-            }
-            "deflate" => Box::pin(ZlibDecoder::new(BufReader::new(stream))),
-            "br" => Box::pin(BrotliDecoder::new(BufReader::new(stream))),
-            "zstd" => {
-                let window = [DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)];
-                Box::pin(ZstdDecoder::with_params(BufReader::new(stream), &window))
-            }
+        let packing = match encoding.as_str() {
+            "" | "identity" => None,
+            "gzip" | "x-gzip" => Some(Packing::Gzip),
+            "deflate" => Some(Packing::Deflate),
+            "br" => Some(Packing::Brotli),
+            "zstd" => Some(Packing::Zstd),
             _ => return Err(UnknownEncoding),
         };
-        let packed = !matches!(encoding.as_str(), "" | "identity");
-        Ok(Self { reader, packed })
+        let stream = response.bytes_stream().map_err(io::Error::other);
+        let raw: Raw = Box::pin(StreamReader::new(stream));
+        Ok(Self {
+            packed: packing.is_some(),
+            reader: match packing {
+                None => Box::pin(raw),
+                Some(packing) => Box::pin(Unpacking::Ahead(raw, packing)),
+            },
+        })
     }
 
     /// All of it; None where it has more than `most_bytes`.
@@ -98,6 +111,85 @@ impl Body {
         let packed = self.packed;
         ReaderStream::with_capacity(self.reader, CHUNK_BYTES)
             .map_err(move |error| unreadable(error, packed))
+    }
+}
+
+impl Packing {
+    fn reader(self, raw: Raw) -> Reader {
+        match self {
+            Self::Gzip => Box::pin(Gunzip {
+                member: Some(GzipDecoder::new(raw)),
+            }),
+            Self::Deflate => Box::pin(ZlibDecoder::new(raw)),
+            Self::Brotli => Box::pin(BrotliDecoder::new(raw)),
+            Self::Zstd => {
+                let window = [DParameter::window_log_max(ZSTD_WINDOW_LOG_MAX)];
+                Box::pin(ZstdDecoder::with_params(raw, &window))
+            }
+        }
+    }
+}
+
+/// A packed body. One of no bytes is empty, as browsers take it: servers say how they would have packed
+/// it.
+enum Unpacking {
+    Ahead(Raw, Packing),
+    UnderWay(Reader),
+    Over,
+}
+
+impl AsyncRead for Unpacking {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            match &mut *self {
+                Self::Ahead(raw, _) => {
+                    let is_empty = ready!(raw.as_mut().poll_fill_buf(context))?.is_empty();
+                    let ahead = std::mem::replace(&mut *self, Self::Over);
+                    if let Self::Ahead(raw, packing) = ahead
+                        && !is_empty
+                    {
+                        *self = Self::UnderWay(packing.reader(raw));
+                    }
+                }
+                Self::UnderWay(reader) => return reader.as_mut().poll_read(context, buffer),
+                Self::Over => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+}
+
+/// How a member of gzip begins (RFC 1952, 2.3.1).
+const GZIP_START: [u8; 2] = [0x1f, 0x8b];
+
+/// Unpacks one member after the other. Whatever else follows one is left, as browsers do: servers pad
+/// their bodies, or write on behind them.
+struct Gunzip {
+    /// None after the last.
+    member: Option<GzipDecoder<Raw>>,
+}
+
+impl AsyncRead for Gunzip {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while let Some(member) = &mut self.member {
+            let before = buffer.filled().len();
+            ready!(Pin::new(&mut *member).poll_read(context, buffer))?;
+            if buffer.filled().len() > before || buffer.remaining() == 0 {
+                break;
+            }
+            let rest = ready!(member.get_mut().as_mut().poll_fill_buf(context))?;
+            let goes_on = !rest.is_empty() && GZIP_START.starts_with(&rest[..rest.len().min(2)]);
+            let raw = self.member.take().map(GzipDecoder::into_inner);
+            self.member = raw.filter(|_| goes_on).map(GzipDecoder::new);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

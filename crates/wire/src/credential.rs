@@ -67,7 +67,7 @@ pub struct NewAuthCredentialsBody {
     pub username: Option<String>,
     /// The password; with `username_password`, and only then. Never shown again.
     pub password: Option<String>,
-    /// The base32 secret of a TOTP authenticator. Never shown again.
+    /// The secret of a TOTP authenticator, in base32 or as its `otpauth://` address. Never shown again.
     pub totp_secret: Option<String>,
     /// What else the source asks for, at most 10: context, not secrets.
     pub source_fields: Option<BTreeMap<String, String>>,

@@ -86,6 +86,9 @@ async fn contents_are_sealed_for_the_credential() {
 #[case::an_unknown_source(NewCredential { source_id: "src_unknown".to_owned(), ..login() }, ProblemKind::SourceInvalid, "source_id")]
 #[case::an_empty_source(NewCredential { source_id: " ".to_owned(), ..login() }, ProblemKind::Missing, "source_id")]
 #[case::no_base32(with(NewContents { totp_secret: Some(SecretString::from("0189018901890189")), ..secrets() }), ProblemKind::Invalid, "auth_credentials.totp_secret")]
+#[case::codes_that_count(with(NewContents { totp_secret: Some(SecretString::from("otpauth://hotp/x?secret=GEZDGNBVGY3TQOJQ")), ..secrets() }), ProblemKind::Invalid, "auth_credentials.totp_secret")]
+#[case::an_address_without_secret(with(NewContents { totp_secret: Some(SecretString::from("otpauth://totp/x?issuer=x")), ..secrets() }), ProblemKind::Invalid, "auth_credentials.totp_secret")]
+#[case::an_address_of_no_period(with(NewContents { totp_secret: Some(SecretString::from("otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&period=0")), ..secrets() }), ProblemKind::Invalid, "auth_credentials.totp_secret")]
 #[case::a_reserved_field(with(NewContents { source_fields: [("password".to_owned(), "x".to_owned())].into(), ..secrets() }), ProblemKind::Invalid, "auth_credentials.source_fields.password")]
 #[tokio::test]
 async fn what_is_wrong_is_told_with_its_field(
@@ -96,6 +99,17 @@ async fn what_is_wrong_is_told_with_its_field(
     let error = create(new).await.expect_err("nothing is made");
 
     assert_eq!(told(&error), [(kind, field.to_owned())]);
+}
+
+#[tokio::test]
+async fn the_address_of_a_qr_code_is_a_secret_too() {
+    let address = "otpauth://totp/Nordlys:kari?secret=GEZDGNBVGY3TQOJQ&issuer=Nordlys&algorithm=SHA256&digits=8&period=60";
+    let new = with(NewContents {
+        totp_secret: Some(SecretString::from(address)),
+        ..secrets()
+    });
+
+    assert!(matches!(create(new).await, Ok(Written::Done(_))));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 use windlass_playbook::Template;
 
-use crate::page::{Page, off_thread};
+use crate::page::{Page, TooMuch, off_thread};
 use crate::player::Player;
 use crate::trouble::Trouble;
 
@@ -24,8 +24,11 @@ pub(super) struct KeptPage {
     encoding: String,
     typed: Vec<(usize, Typed)>,
     checked: Vec<(usize, bool)>,
-    /// The option that was chosen, by its `select`.
+    /// Each option that was chosen, by its `select`.
     chosen: Vec<(usize, usize)>,
+    /// Where none is left of those that the page chooses.
+    #[serde(default)]
+    emptied: Vec<usize>,
 }
 
 /// What was typed into a field.
@@ -47,6 +50,7 @@ impl KeptPage {
             typed: Vec::new(),
             checked: Vec::new(),
             chosen: Vec::new(),
+            emptied: Vec::new(),
         };
         let fields = &page.fields;
         let elements = elements(page);
@@ -61,10 +65,13 @@ impl KeptPage {
             if let Some(checked) = fields.checked.get(id) {
                 kept.checked.push((place, *checked));
             }
-            if let Some(option) = fields.chosen.get(id)
-                && let Some(option) = elements.iter().position(|element| element == option)
-            {
-                kept.chosen.push((place, option));
+            if let Some(chosen) = fields.chosen.get(id) {
+                let position = |option| elements.iter().position(|element| element == option);
+                let chosen = chosen.iter().filter_map(position);
+                kept.chosen.extend(chosen.map(|option| (place, option)));
+                if fields.chosen[id].is_empty() {
+                    kept.emptied.push(place);
+                }
             }
         }
         kept
@@ -72,19 +79,33 @@ impl KeptPage {
 
     /// The page, without what was typed; None where it is none.
     pub(super) async fn load(&self) -> Option<Page> {
+        let parse = self.parse()?;
+        let page = off_thread(self.text.len(), parse).await.ok()?;
+        self.with_choices(page)
+    }
+
+    /// How its text is parsed.
+    pub(super) fn parse(&self) -> Option<impl FnOnce() -> Result<Page, TooMuch> + use<>> {
         let url = Url::parse(&self.url).ok()?;
         let status = StatusCode::from_u16(self.status).ok()?;
         let text = self.text.clone();
         let encoding = Encoding::for_label(self.encoding.as_bytes()).unwrap_or(UTF_8);
-        let parse = move |text| Page::parse(url, status, text, encoding);
-        let mut page = off_thread(text.len(), move || parse(text)).await.ok()?;
+        Some(move || Page::parse(url, status, text, encoding))
+    }
+
+    /// The page with what was checked and chosen on it.
+    pub(super) fn with_choices(&self, mut page: Page) -> Option<Page> {
         let elements = elements(&page);
         for (place, checked) in &self.checked {
             page.fields.checked.insert(*elements.get(*place)?, *checked);
         }
         for (place, option) in &self.chosen {
             let (select, option) = (*elements.get(*place)?, *elements.get(*option)?);
-            page.fields.chosen.insert(select, option);
+            page.fields.chosen.entry(select).or_default().push(option);
+        }
+        for place in &self.emptied {
+            let select = *elements.get(*place)?;
+            page.fields.chosen.insert(select, Vec::new());
         }
         Some(page)
     }

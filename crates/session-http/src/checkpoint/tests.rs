@@ -26,7 +26,7 @@ fn sent(given: &[(&str, &str)], to: &str) -> Vec<String> {
     let kept = serde_json::to_vec(&cookies.keep()).unwrap();
     let kept: Vec<KeptCookie> = serde_json::from_slice(&kept).unwrap();
     let restored = Cookies::restore(&kept);
-    let header = restored.header(&Method::GET, &url(to), None);
+    let header = restored.header(&Method::GET, &url(to), None, None);
     let mut sent: Vec<_> = header
         .iter()
         .flat_map(|header| header.split("; "))
@@ -81,7 +81,8 @@ fn a_cookie_expires_when_it_would_have() {
 #[tokio::test]
 async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() {
     let text = "<form method=post action=/in><input id=user><input id=pass><input id=stay \
-                type=checkbox><select id=plan><option>a<option>b</select></form>";
+                type=checkbox><select id=plan><option>a<option>b</select><select id=some multiple>\
+                <option>c<option>d</select><select id=none multiple><option selected>e</select></form>";
     let mut page = Page::parse(
         url("https://x.example/"),
         StatusCode::OK,
@@ -98,6 +99,11 @@ async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() 
     page.fields.from_credential.insert(pass, template);
     page.toggle(stay).unwrap();
     page.change(plan, SecretString::from("b")).unwrap();
+    let (some, none) = (one(&page, "#some"), one(&page, "#none"));
+    for value in ["c", "d"] {
+        page.change(some, SecretString::from(value)).unwrap();
+    }
+    page.choose(none, one(&page, "#none option"));
 
     let kept = serde_json::to_string(&KeptPage::of(&page)).unwrap();
     let read: KeptPage = serde_json::from_str(&kept).unwrap();
@@ -112,8 +118,11 @@ async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() 
     );
     assert_eq!(
         loaded.fields.chosen.get(&one(&loaded, "#plan")),
-        Some(&one(&loaded, "option:nth-child(2)"))
+        Some(&vec![one(&loaded, "option:nth-child(2)")])
     );
+    let chosen = |css: &str| loaded.fields.chosen[&one(&loaded, css)].clone();
+    assert_eq!(chosen("#some"), loaded.css("#some option"));
+    assert!(chosen("#none").is_empty());
 }
 
 #[rstest]

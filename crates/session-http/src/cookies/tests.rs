@@ -20,7 +20,7 @@ fn received(set: &[&str], from: &str) -> Cookies {
 
 fn sent(cookies: &Cookies, to: &str) -> String {
     cookies
-        .header(&Method::GET, &url(to), None)
+        .header(&Method::GET, &url(to), None, None)
         .unwrap_or_default()
 }
 
@@ -131,11 +131,32 @@ fn another_site_leads_to_what_its_links_may(
     let cookies = received(&[set], "https://x.no/");
     let to = url("https://x.no/");
 
-    let from_another = cookies.header(&method, &to, Some(&url("https://y.no/")));
-    let from_the_same = cookies.header(&method, &to, Some(&url("https://login.x.no/")));
+    let from_another = cookies.header(&method, &to, Some(&url("https://y.no/")), None);
+    let from_the_same = cookies.header(&method, &to, Some(&url("https://login.x.no/")), None);
 
     assert_eq!(from_another.is_some(), expected);
     assert!(from_the_same.is_some());
+}
+
+#[rstest]
+#[case("a=1", true)]
+#[case("a=1; SameSite=None; Secure", true)]
+#[case("a=1; SameSite=Lax", false)]
+#[case("a=1; SameSite=Strict", false)]
+fn a_frame_in_a_page_of_another_site_is_no_place_for_what_is_lax(
+    #[case] set: &str,
+    #[case] expected: bool,
+) {
+    let cookies = received(&[set], "https://x.no/");
+    let (to, own, other) = (
+        url("https://x.no/"),
+        url("https://x.no/in"),
+        url("https://y.no/"),
+    );
+    let sent = |top| cookies.header(&Method::GET, &to, Some(&own), Some(top));
+
+    assert_eq!(sent(&other).is_some(), expected);
+    assert!(sent(&own).is_some());
 }
 
 #[test]

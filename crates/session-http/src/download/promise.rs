@@ -4,11 +4,7 @@
 /// Endings of names that are pages.
 const PAGES: [&str; 5] = [".html", ".htm", ".xhtml", ".mht", ".mhtml"];
 
-/// Endings of addresses that lead to files; others may be anything.
-const FILES: [&str; 20] = [
-    ".pdf", ".csv", ".tsv", ".xls", ".xlsx", ".ods", ".doc", ".docx", ".odt", ".zip", ".gz",
-    ".xml", ".json", ".txt", ".ics", ".png", ".jpg", ".jpeg", ".tif", ".eml",
-];
+const PAGE_TYPES: [&str; 2] = ["text/html", "application/xhtml+xml"];
 
 /// How a page begins, in small letters.
 const PAGE_STARTS: [&[u8]; 3] = [b"<!doctype html", b"<html", b"<head"];
@@ -19,38 +15,28 @@ pub(super) struct Promise {
     pub(super) is_attached: bool,
     /// Its own name is a page's.
     pub(super) is_named_page: bool,
-    /// Its address was a file's.
-    pub(super) was_named_file: bool,
-    pub(super) was_redirected: bool,
+    /// The playbook takes a page too, or its link names one.
+    pub(super) takes_page: bool,
 }
 
 impl Promise {
     /// Whether a page came instead.
     pub(super) fn is_broken(&self, file_type: &str, start: &[u8]) -> bool {
-        let says_page = file_type
-            .trim_start()
-            .get(..9)
-            .is_some_and(|start| start.eq_ignore_ascii_case("text/html"));
+        let file_type = file_type.trim_start().to_ascii_lowercase();
+        let mut types = PAGE_TYPES.iter();
+        let says_page = types.any(|page| file_type.starts_with(page));
         let is_page = is_page(start);
         if self.is_attached || !says_page {
             // A page may be the file: one that says so.
             return is_page && !says_page && !self.is_named_page;
         }
-        self.was_redirected || self.was_named_file
+        !self.takes_page
     }
 }
 
 pub(super) fn is_page_name(name: &str) -> bool {
-    ends(name, &PAGES)
-}
-
-pub(super) fn is_file_name(path: &str) -> bool {
-    ends(path, &FILES)
-}
-
-fn ends(name: &str, endings: &[&str]) -> bool {
     let name = name.to_ascii_lowercase();
-    endings.iter().any(|ending| name.ends_with(ending))
+    PAGES.iter().any(|ending| name.ends_with(ending))
 }
 
 fn is_page(start: &[u8]) -> bool {
@@ -72,30 +58,14 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::file(
-        "/bill.pdf",
-        "bill.pdf",
-        false,
-        false,
-        "application/pdf",
-        "%PDF-",
-        false
-    )]
-    #[case::page_for_a_file("/bill.pdf", "bill.pdf", false, false, "text/html", "<p>", true)]
-    #[case::page_after_a_redirect("/get?id=1", "login", false, true, "TEXT/HTML;x", "<p>", true)]
-    #[case::page_that_was_asked_for("/get?id=1", "get", false, false, "text/html", "<html>", false)]
-    #[case::attached_page("/get", "report", true, true, "text/html", "<html>", false)]
-    #[case::page_that_says_pdf(
-        "/get",
-        "bill.pdf",
-        true,
-        false,
-        "application/pdf",
-        "\u{feff}\n<HTML>",
-        true
-    )]
+    #[case::file("bill.pdf", false, false, "application/pdf", "%PDF-", false)]
+    #[case::page_for_a_file("bill.pdf", false, false, "text/html", "<p>", true)]
+    #[case::page_of_any_name("get", false, false, "TEXT/HTML;x", "<html>", true)]
+    #[case::page_as_xml("get", false, false, "application/xhtml+xml", "<?xml", true)]
+    #[case::page_that_is_taken("get", false, true, "text/html", "<html>", false)]
+    #[case::attached_page("report", true, false, "text/html", "<html>", false)]
+    #[case::page_that_says_pdf("bill.pdf", true, true, "application/pdf", "\u{feff}\n<HTML>", true)]
     #[case::page_of_no_type(
-        "/get",
         "report.html",
         true,
         false,
@@ -103,12 +73,11 @@ mod tests {
         "<html>",
         false
     )]
-    #[case::no_page("/get", "a.xml", false, false, "text/xml", "<htm", false)]
+    #[case::no_page("a.xml", false, false, "text/xml", "<htm", false)]
     fn a_page_is_told_from_a_file(
-        #[case] path: &str,
         #[case] name: &str,
         #[case] is_attached: bool,
-        #[case] was_redirected: bool,
+        #[case] takes_page: bool,
         #[case] file_type: &str,
         #[case] start: &str,
         #[case] expected: bool,
@@ -116,8 +85,7 @@ mod tests {
         let promise = Promise {
             is_attached,
             is_named_page: is_page_name(name),
-            was_named_file: is_file_name(path),
-            was_redirected,
+            takes_page,
         };
 
         assert_eq!(promise.is_broken(file_type, start.as_bytes()), expected);

@@ -209,7 +209,7 @@ impl Writer<'_> {
             let of_credential = fields.from_credential.contains_key(&select.id());
             match (of_credential, fields.chosen.get(&select.id())) {
                 (true, _) => Some(false),
-                (false, chosen) => chosen.map(|chosen| *chosen == option.id()),
+                (false, chosen) => chosen.map(|chosen| chosen.contains(&option.id())),
             }
         });
         chosen.unwrap_or_else(|| option.attr("selected").is_some())

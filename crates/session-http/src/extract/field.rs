@@ -6,14 +6,13 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind};
+use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind, Values};
 
 use super::json;
 use super::table::{Row, Table, beside};
 use super::typed::{Schema, said, said_in_json};
 use crate::look::{Css, Unlookable};
 use crate::page::{Page, text_of};
-use crate::player::Player;
 use crate::trouble::Trouble;
 
 /// The longest text that is read from one element, in bytes: an output holds values, not pages.
@@ -52,7 +51,7 @@ impl<'step> Field<'step> {
         name: &'step str,
         rule: &'step Rule,
         schema: Schema<'step>,
-        player: &Player,
+        values: &Values,
     ) -> Result<Self, Trouble> {
         let selector = rule.selector();
         Ok(Self {
@@ -61,7 +60,7 @@ impl<'step> Field<'step> {
             schema,
             reading: rule.reading.clone().unwrap_or_else(|| schema.reading()),
             looks_for: selector
-                .map(|selector| LooksFor::of(selector, player))
+                .map(|selector| LooksFor::of(selector, values))
                 .transpose()?,
             column: None,
         })
@@ -136,8 +135,9 @@ impl<'step> Field<'step> {
 }
 
 impl LooksFor {
-    fn of(selector: &Selector, player: &Player) -> Result<Self, Trouble> {
-        let filled = player.filled(selector)?;
+    fn of(selector: &Selector, values: &Values) -> Result<Self, Trouble> {
+        let filled = values.fill_selector(selector);
+        let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
         let text = filled.expose_secret();
         match selector.kind {
             SelectorKind::Css | SelectorKind::Pierce if text.trim() == ":scope" => Ok(Self::Scope),
@@ -160,9 +160,8 @@ fn shortened(text: &str) -> String {
 pub(super) fn read(
     field: &Field,
     scope: &Scope,
-    player: &Player,
+    page: &Page,
 ) -> Result<Result<Value, String>, Trouble> {
-    let page = player.page()?;
     let found = field.elements(scope, page)?;
     let mut elements: Elements = match &field.rule.place {
         Place::Term { term, .. } => Box::new(found.filter_map(|list| match list {
@@ -230,7 +229,7 @@ fn in_text(
     }
     // An empty element says nothing, like one that is not there; any other text must be what it is
     // taken for.
-    if text.trim().is_empty() && field.reading != Reading::Text {
+    if text.trim().is_empty() {
         return Ok(Err(format!("{} is empty", field.sought())));
     }
     let said = said(&text, &field.reading, field.schema, language(page));

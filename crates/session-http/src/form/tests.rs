@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use rstest::rstest;
 
 use super::*;
+use crate::click::Click;
 
 fn page(text: &str) -> Page {
     Page::parse(
@@ -353,6 +354,33 @@ fn what_is_disabled_cannot_be_changed() {
         page.change(field, SecretString::from("x")),
         Err("is disabled")
     );
+}
+
+#[test]
+fn a_list_of_several_holds_all_that_were_chosen() {
+    let list = |multiple: &str| {
+        let text = format!(
+            "<form><select {multiple} name=s><option selected>a<option>b<option>c</select><button>"
+        );
+        page(&text)
+    };
+    let (mut several, mut one_of) = (list("multiple"), list(""));
+    for page in [&mut several, &mut one_of] {
+        let select = one(page, "select");
+        for value in ["b", "c", "b"] {
+            page.change(select, SecretString::from(value)).unwrap();
+        }
+    }
+    let sent = |page: &Page| submitted(page, "button").1;
+    assert_eq!(sent(&several), "https://x.example/in?s=b&s=c");
+    assert_eq!(sent(&one_of), "https://x.example/in?s=b");
+
+    let mut clicked = list("multiple");
+    for number in [2, 3, 1, 3] {
+        let option = one(&clicked, &format!("option:nth-child({number})"));
+        assert!(matches!(clicked.click(option), Ok(Click::Nothing)));
+    }
+    assert_eq!(sent(&clicked), "https://x.example/in?s=b");
 }
 
 #[test]

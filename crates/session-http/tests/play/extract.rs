@@ -19,7 +19,7 @@ const BILLS: &str = r#"<!doctype html><html lang="en-US"><head>
   {"@type": "Organization", "name": "Nordlys"},
   {"@type": "Invoice", "totalPaymentDue": {"price": "1,249.50"}, "accountId": 17}]}</script>
 <script>window.state = {"meters": [{"id": 4}, {"id": 5}]};</script></head><body>
-<dl><dt>Customer<dd>Kari <b>Nordmann</b><dt>Member since:<dd>03/04/2021<dt>Paperless<dd>Yes</dl>
+<p id=note> </p><dl><dt>Customer<dd>Kari <b>Nordmann</b><dt>Member since:<dd>03/04/2021<dt>Paperless<dd>Yes</dl>
 <table id=bills><thead><tr><th>Month<th>Amount due<th>Document</thead>
 <tr><td>January<td>$1,249.50<td><a href="/1.pdf">PDF</a>
 <tr><td>February<td>($12.00)<td>
@@ -184,4 +184,20 @@ async fn a_text_that_is_something_else_fails_the_run() {
     assert_eq!(errors[0].code, ErrorCode::TaskFailed);
     let expected = r#"the text of since (term "Member since" of dl) is no date"#;
     assert!(errors[0].message.contains(expected), "{errors:?}");
+}
+
+#[tokio::test]
+async fn an_empty_text_is_no_value() {
+    let fields =
+        json!({"note": {"selector": "#note"}, "customer": {"selector": "dl", "term": "Customer"}});
+
+    let read = output(&fields, json!({})).await;
+    let required = errors(&fields, json!({"required": ["note"]})).await;
+
+    assert_eq!(read, json!({"customer": "Kari Nordmann"}));
+    assert_eq!(required[0].code, ErrorCode::OutputInvalid);
+    assert!(
+        required[0].message.contains("#note is empty"),
+        "{required:?}"
+    );
 }

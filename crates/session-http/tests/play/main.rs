@@ -10,6 +10,7 @@ mod captures;
 mod checkpoint;
 mod evidence;
 mod extract;
+mod files;
 mod guide;
 mod pages;
 mod playbook;
@@ -182,6 +183,35 @@ async fn a_code_of_an_authenticator_needs_nobody() {
 
     assert_eq!(outcome.credential, Some(CredentialReport::Verified));
     assert_eq!(outcome.output, json!({}));
+}
+
+#[tokio::test]
+async fn one_code_is_not_used_twice() {
+    let site = Site::start().await;
+    let server = Arc::new(Server {
+        username: "kari",
+        password: Some(PASSWORD),
+        totp_secret: Some("otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ&period=1&digits=9"),
+        ..Server::default()
+    });
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "change", "selectors": ["#code"], "value": "{{credential.totp}}"},
+        {"type": "click", "selectors": ["#verify"]},
+        custom("repeat", &json!({"when": "p:not(.used)", "steps": 3, "times": 1})),
+        custom("expect", &json!({"selector": "p:not(.used)"})),
+    ]);
+    let agent = agent("127.0.0.1");
+    let run = || Run::new(site.url("/once"), &steps).context(&server);
+    let (first, second) = (run(), run());
+
+    let (one, other) = tokio::join!(agent.run(&first), agent.run(&second));
+
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    assert_eq!(site.hits(), 8, "each of two runs typed two codes");
+    let told = server.told(&first).await;
+    let waits = |line: &&String| line.starts_with("waits for the next code");
+    assert!(told.iter().any(|line| waits(&line)), "{told:?}");
 }
 
 #[tokio::test]

@@ -1,9 +1,12 @@
 //! What sites do that nobody shaped for this tier, over a socket that writes what the test says.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use async_compression::tokio::bufread::GzipEncoder;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 use windlass_domain::run::ErrorCode;
 use windlass_domain::run::command::CredentialReport;
 use windlass_worker::{Agent, Outcome, RunFailure};
@@ -303,4 +306,116 @@ async fn a_link_of_one_frame_leads_on_in_another() {
     let (outcome, _) = played(&url, &[navigate(), click.clone(), click, read]).await;
 
     assert_eq!(outcome.unwrap().output, json!({"title": "Bills"}));
+}
+
+async fn gzip(text: &str) -> Vec<u8> {
+    let mut packed = Vec::new();
+    let mut encoder = GzipEncoder::new(text.as_bytes());
+    encoder.read_to_end(&mut packed).await.unwrap();
+    packed
+}
+
+#[tokio::test]
+async fn bodies_that_browsers_take_are_taken() {
+    let (whole, half, more) = (
+        gzip("<h1>Bills</h1>").await,
+        gzip("<h1>Bi").await,
+        gzip("lls</h1>").await,
+    );
+    let cases = [
+        [&whole[..], b"\0\0\0\0"].concat(),
+        [&whole[..], b"<!-- cached -->"].concat(),
+        [&whole[..], b"\x1f\x00"].concat(),
+        [&half[..], &more[..]].concat(),
+        [&half[..], &more[..], b"\n"].concat(),
+    ];
+    for (number, body) in cases.into_iter().enumerate() {
+        let head = "200 OK\r\ncontent-type: text/html\r\ncontent-encoding: gzip";
+        let url = serve(move |_| Reply::of(head, &body)).await;
+
+        let (outcome, _) = played(&url, &[navigate(), title()]).await;
+
+        let output = outcome.map(|outcome| outcome.output);
+        assert_eq!(output, Ok(json!({"title": "Bills"})), "case {number}");
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_is_empty_however_it_would_be_packed() {
+    for encoding in ["gzip", "deflate", "br", "zstd"] {
+        let head = format!("200 OK\r\ncontent-type: text/html\r\ncontent-encoding: {encoding}");
+        let url = serve(move |_| Reply::of(&head, "")).await;
+        let steps = [
+            navigate(),
+            custom("expect", &json!({"selector": "body:empty"})),
+        ];
+
+        let (outcome, _) = played(&url, &steps).await;
+
+        assert!(outcome.is_ok(), "{encoding}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_asks_for_a_pause_has_it_from_all_runs() {
+    let until = Arc::new(Mutex::new(None::<Instant>));
+    let url = serve(move |_| {
+        let mut until = until.lock().unwrap();
+        match *until {
+            None => {
+                *until = Some(Instant::now() + Duration::from_secs(1));
+                Reply::of("429 Slow down\r\nretry-after: 1", "")
+            }
+            Some(until) if Instant::now() < until => Reply::of("403 Hammered", ""),
+            Some(_) => html("<h1>Bills</h1>"),
+        }
+    })
+    .await;
+    let server = Arc::new(Server::default());
+    let agent = agent("127.0.0.1");
+    let steps = json!([navigate(), title()]);
+    let run = || Run::new(url.clone(), &steps).context(&server);
+    let (first, second) = (run(), run());
+    let first = agent.run(&first);
+    let mut first = std::pin::pin!(first);
+    // Until it waits.
+    let waits = tokio::time::timeout(Duration::from_millis(300), &mut first).await;
+    assert!(waits.is_err(), "{waits:?}");
+
+    let (one, other) = tokio::join!(first, agent.run(&second));
+
+    for outcome in [one, other] {
+        assert_eq!(outcome.unwrap().output, json!({"title": "Bills"}));
+    }
+}
+
+#[tokio::test]
+async fn frames_of_another_site_get_no_cookie_that_stays_at_home() {
+    let framed = serve(|head| {
+        let cookie = head.lines().find(|line| line.starts_with("cookie"));
+        let body = format!("<h1>{}</h1>", cookie.unwrap_or("none"));
+        let set = "set-cookie: lax=1; SameSite=Lax\r\nset-cookie: strict=1; SameSite=Strict\r\nset-cookie: none=1; SameSite=None; Secure";
+        Reply::of(&format!("200 OK\r\ncontent-type: text/html\r\n{set}"), body)
+    })
+    .await;
+    let framed = framed.replace("127.0.0.1", "localhost");
+    let frame = format!("{framed}/frame");
+    let around = serve(move |_| html(&format!("<iframe src='{frame}'></iframe>"))).await;
+    let in_frame = |name: &str| {
+        let mut step = custom("extract", &json!({"fields": {name: {"selector": "h1"}}}));
+        step["frame"] = json!([0]);
+        step
+    };
+    let steps = [
+        json!({"type": "navigate", "url": framed}),
+        json!({"type": "navigate", "url": framed}),
+        custom("extract", &json!({"fields": {"alone": {"selector": "h1"}}})),
+        navigate(),
+        in_frame("framed"),
+    ];
+
+    let (outcome, _) = played(&around, &steps).await;
+
+    let expected = json!({"alone": "cookie: lax=1; strict=1; none=1", "framed": "cookie: none=1"});
+    assert_eq!(outcome.unwrap().output, expected);
 }

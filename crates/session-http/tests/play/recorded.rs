@@ -199,6 +199,36 @@ async fn steps_act_in_the_frame_that_they_were_recorded_in() {
 }
 
 #[tokio::test]
+async fn a_frame_whose_content_stands_in_its_page_is_read_from_there() {
+    let content = "<base href=/in/><p id=place>written <iframe srcdoc='<p id=place>inner <a id=on href=next>On</a>'></iframe>";
+    let escaped = content.replace('&', "&amp;").replace('"', "&quot;");
+    let outer = format!("<p id=place>outer</p><iframe src=/no srcdoc=\"{escaped}\"></iframe>");
+    let router = Router::new()
+        .route("/", get(async move || Html(outer)))
+        .route("/in/next", get(async || Html("<p id=place>next")));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // It ends with the test's runtime.
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        place("written", &[0]),
+        place("inner", &[0, 0]),
+        {"type": "click", "selectors": ["#on"], "frame": [0, 0]},
+        place("next", &[0, 0]),
+        place("outer", &[]),
+    ]);
+    let server = Arc::new(Server::default());
+    let context = Run::new(format!("http://{address}/"), &steps).context(&server);
+
+    let outcome = agent("127.0.0.1").run(&context).await.unwrap();
+
+    let expected =
+        json!({"written": "written", "inner": "inner On", "next": "next", "outer": "outer"});
+    assert_eq!(outcome.output, expected);
+}
+
+#[tokio::test]
 async fn a_frame_without_an_address_needs_a_browser() {
     let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, place("x", &[0])]);
     let server = Arc::new(Server::default());

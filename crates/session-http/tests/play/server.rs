@@ -35,6 +35,8 @@ pub(crate) type KeptFile = (String, String, Value, usize);
 pub(crate) struct Server {
     pub(crate) username: &'static str,
     pub(crate) password: Option<&'static str>,
+    /// What the authenticator holds; `site::TOTP_SECRET` where the test does not say.
+    pub(crate) totp_secret: Option<&'static str>,
     /// Where codes come from when the test has not set them.
     pub(crate) phone: Option<Phone>,
     pub(crate) codes: Mutex<VecDeque<&'static str>>,
@@ -53,6 +55,7 @@ pub(crate) struct Run {
     pub(crate) playbook: Value,
     pub(crate) has_credential: bool,
     pub(crate) output_schema: Option<Value>,
+    pub(crate) files_kept: bool,
     pub(crate) resumed: bool,
     pub(crate) engine: Engine,
     pub(crate) checkpoint: Option<SecretSlice<u8>>,
@@ -67,6 +70,7 @@ impl Run {
             playbook: json!({"title": "Latest bill", "steps": steps}),
             has_credential: true,
             output_schema: None,
+            files_kept: true,
             resumed: false,
             engine: Engine::Auto,
             checkpoint: None,
@@ -94,7 +98,7 @@ impl Run {
                 prompt: None,
                 input_schema: None,
                 output_schema: self.output_schema,
-                files_kept: true,
+                files_kept: self.files_kept,
                 extraction: None,
                 settings: TaskSettings {
                     engine: self.engine,
@@ -161,7 +165,9 @@ impl Protocol for Server {
             id: CredentialId::new(now(), RANDOM),
             username: Some(self.username.to_owned()),
             password: Some(SecretString::from(password)),
-            totp_secret: Some(SecretString::from(crate::site::TOTP_SECRET)),
+            totp_secret: Some(SecretString::from(
+                self.totp_secret.unwrap_or(crate::site::TOTP_SECRET),
+            )),
             source_fields: Default::default(),
         });
         Ok(Begun {

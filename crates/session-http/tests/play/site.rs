@@ -1,9 +1,10 @@
 //! A small website with a login, a code, bills over two pages, a file, and pages that mean harm.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use axum::Router;
@@ -34,11 +35,16 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) async fn start() -> Self {
         let hits = Arc::new(AtomicUsize::new(0));
+        let codes = Arc::new(Mutex::new(HashSet::new()));
         let router = Router::new()
             .route("/", get(async || Redirect::to("/login")))
             .route("/login", get(show_login).post(log_in))
             .route("/code", get(show_code).post(verify))
             .route("/authenticator", get(show_code).post(authenticate))
+            .route(
+                "/once",
+                get(show_code).post(async move |body: Bytes| once(&codes, &body)),
+            )
             .route("/bills", get(bills))
             .route("/bills/{name}", get(file))
             .route("/endless-file", get(endless_file))
@@ -194,6 +200,14 @@ async fn authenticate(body: Bytes) -> Response {
         "<p>Wrong code</p>"
     })
     .into_response()
+}
+
+/// A code that was seen before is refused.
+fn once(seen: &Mutex<HashSet<Bytes>>, body: &Bytes) -> Html<String> {
+    match seen.lock().unwrap().insert(body.clone()) {
+        true => page("<p>Welcome</p>"),
+        false => page("<p class=used>This code was used</p>"),
+    }
 }
 
 async fn bills(headers: HeaderMap, OriginalUri(uri): OriginalUri) -> Response {

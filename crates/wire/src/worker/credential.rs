@@ -34,7 +34,7 @@ pub struct OpenedAuthCredentialsBody {
     /// The password.
     #[schema(required)]
     pub password: Option<String>,
-    /// The base32 secret of a TOTP authenticator.
+    /// The secret of a TOTP authenticator as it was given: in base32, or as its `otpauth://` address.
     #[schema(required)]
     pub totp_secret: Option<String>,
     /// What else the source asks for, by its own names.

@@ -1,0 +1,168 @@
+//! Files that are kept, and what is said of those that are not.
+
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use windlass_domain::run::ErrorCode;
+use windlass_worker::{Agent, Outcome, RunFailure};
+
+use crate::playbook::custom;
+use crate::raw::{Reply, serve};
+use crate::server::{Run, Server};
+use crate::{agent, errors};
+
+const LINKS: &str = "<h1>Bills</h1><a id=bill href=/get?id=1>Bill</a><a id=page href=/bill.html>Bill</a>
+    <a id=pdf href=/attached>PDF</a><a id=shown href=/shown>PDF</a><a class=next href=/attached>Next</a>";
+
+/// What stands at these addresses: a page, files, and links to them.
+async fn website() -> String {
+    serve(|head| match head.split(' ').nth(1).unwrap_or_default() {
+        "/get?id=1" | "/bill.html" => Reply::of(
+            "200 OK\r\ncontent-type: text/html",
+            "<h1>Log in</h1>",
+        ),
+        "/attached" => Reply::of(
+            "200 OK\r\ncontent-type: application/pdf\r\ncontent-disposition: attachment; filename=bill.pdf",
+            "%PDF-1",
+        ),
+        "/shown" => Reply::of("200 OK\r\ncontent-type: application/pdf", "%PDF-12"),
+        "/leads" => Reply::of(
+            "200 OK\r\ncontent-type: text/html",
+            "<h1>Your file comes</h1><meta http-equiv=refresh content='0; url=/attached'>",
+        ),
+        _ => Reply::of("200 OK\r\ncontent-type: text/html", LINKS),
+    })
+    .await
+}
+
+async fn played(
+    path: &str,
+    files_kept: bool,
+    steps: &[Value],
+) -> (Result<Outcome, RunFailure>, Vec<(String, usize)>, String) {
+    let mut all = vec![json!({"type": "navigate", "url": "{{source.url}}"})];
+    all.extend_from_slice(steps);
+    let server = Arc::new(Server::default());
+    let run = Run {
+        files_kept,
+        has_credential: false,
+        ..Run::new(format!("{}{path}", website().await), &json!(all))
+    };
+    let context = run.context(&server);
+    let result = agent("127.0.0.1").run(&context).await;
+    let files = server.files.lock().unwrap().clone();
+    let files = files.into_iter().map(|(name, _, _, bytes)| (name, bytes));
+    let files = files.collect();
+    (result, files, server.told(&context).await.join("\n"))
+}
+
+fn download(parameters: &Value) -> Value {
+    custom("download", parameters)
+}
+
+fn title() -> Value {
+    custom("extract", &json!({"fields": {"title": {"selector": "h1"}}}))
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_a_file_is_an_error() {
+    let (result, files, _) = played("/", true, &[download(&json!({"selector": "#bill"}))]).await;
+
+    let (code, message, _) = errors(result);
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(message.contains("a page instead of a file"), "{message}");
+    assert!(files.is_empty());
+}
+
+#[rstest]
+#[case::asked_for(json!({"selector": "#bill", "html": true}), "get")]
+#[case::named(json!({"selector": "#page"}), "bill.html")]
+#[tokio::test]
+async fn a_page_that_is_wanted_is_kept(#[case] parameters: Value, #[case] name: &str) {
+    let (result, files, _) = played("/", true, &[download(&parameters)]).await;
+
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(files, [(name.to_owned(), 15)]);
+}
+
+#[rstest]
+#[case::attached("#pdf", "bill.pdf", 6)]
+#[case::shown("#shown", "shown", 7)]
+#[tokio::test]
+async fn a_file_that_a_click_leads_to_is_kept_and_the_page_stays(
+    #[case] link: &str,
+    #[case] name: &str,
+    #[case] bytes: usize,
+) {
+    let click = json!({"type": "click", "selectors": [link],
+        "assertedEvents": [{"type": "navigation"}]});
+
+    let (result, files, _) = played("/", true, &[click, title()]).await;
+
+    assert_eq!(result.unwrap().output, json!({"title": "Bills"}));
+    assert_eq!(files, [(name.to_owned(), bytes)]);
+}
+
+#[tokio::test]
+async fn a_file_that_a_page_leads_to_by_itself_is_kept() {
+    let (result, files, _) = played("/leads", true, &[title()]).await;
+
+    assert_eq!(result.unwrap().output, json!({"title": "Your file comes"}));
+    assert_eq!(files, [("bill.pdf".to_owned(), 6)]);
+}
+
+#[tokio::test]
+async fn what_a_task_does_not_keep_is_said() {
+    let click = json!({"type": "click", "selectors": ["#pdf"]});
+    let steps = [click, download(&json!({"selector": "#pdf"})), title()];
+
+    let (result, files, told) = played("/", false, &steps).await;
+
+    assert!(result.is_ok(), "{result:?}");
+    assert!(files.is_empty());
+    assert!(
+        told.contains("the file \"bill.pdf\" is left out: the task keeps none"),
+        "{told}"
+    );
+    assert!(
+        told.contains("windlass.download #pdf: left out, the task keeps no files"),
+        "{told}"
+    );
+}
+
+#[rstest]
+#[case(json!({"selector": ".absent"}))]
+#[case(json!({"selector": ".absent", "all": true}))]
+#[tokio::test]
+async fn files_that_are_not_there_are_an_error_unless_they_need_not_be(
+    #[case] mut parameters: Value,
+) {
+    let (result, ..) = played("/", true, &[download(&parameters)]).await;
+    let (code, message, _) = errors(result);
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(
+        message.contains("the page has no element .absent"),
+        "{message}"
+    );
+
+    parameters["optional"] = json!(true);
+    let (result, files, _) = played("/", true, &[download(&parameters)]).await;
+    assert!(result.is_ok() && files.is_empty(), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_list_that_goes_on_with_a_file_breaks_off() {
+    let extract = custom(
+        "extract",
+        &json!({"fields": {"titles": {"rows": "h1", "next": ".next", "fields": {"title": {"selector": ":scope"}}}}}),
+    );
+
+    let (result, ..) = played("/", true, &[extract]).await;
+
+    let (_, message, _) = errors(result);
+    assert!(
+        message.contains("what leads on is a file and no page"),
+        "{message}"
+    );
+}
