@@ -17,6 +17,9 @@ use windlass_tests::server::command;
 /// Everything that a recording may have.
 const CHROME: &str = include_str!("chrome.json");
 
+/// What Chrome exports of a login with a code, a file and a next page, on the demonstration's website.
+const EXPORTED: &str = include_str!("exported.json");
+
 const GUIDE: &str = include_str!("../../../docs/guides/write-a-playbook.md");
 
 /// The playbooks of this repository, by name.
@@ -26,6 +29,7 @@ fn examples() -> Vec<(String, Value)> {
     let read = |text: &str| serde_json::from_str(text).unwrap();
     let mut examples = vec![
         ("chrome".to_owned(), read(CHROME)),
+        ("exported".to_owned(), read(EXPORTED)),
         ("guide".to_owned(), read(in_guide)),
         ("demo".to_owned(), windlass_demo_site::playbook()),
     ];

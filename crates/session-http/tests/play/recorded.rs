@@ -8,9 +8,11 @@ use axum::routing::get;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use windlass_demo_site::DemoSite;
 use windlass_domain::run::ErrorCode;
 use windlass_worker::Agent;
 
+use crate::playbook::custom;
 use crate::server::{Run, Server};
 use crate::site::{PASSWORD, Site};
 use crate::{agent, errors, server};
@@ -78,6 +80,65 @@ async fn what_enter_leads_to_may_be_noted_beside_it(#[case] noted: usize) {
     let played = agent("127.0.0.1").run(&context).await;
 
     assert!(played.is_ok(), "{played:?}");
+}
+
+/// What Chrome exports of a recording on the demonstration's website.
+const EXPORTED: &str = include_str!("../../../../tests/tests/recorder/exported.json");
+
+/// The export, with placeholders as the guide asks for and of each step's selectors one alternative.
+fn exported(alternative: usize) -> Value {
+    let mut playbook: Value = serde_json::from_str(EXPORTED).unwrap();
+    let steps = playbook["steps"].as_array_mut().unwrap();
+    steps[1]["url"] = json!("{{source.url}}");
+    steps[3]["value"] = json!("{{credential.username}}");
+    steps[6]["value"] = json!("{{credential.password}}");
+    steps[10]["value"] = json!("{{interaction.code}}");
+    for step in steps.iter_mut() {
+        if let Some(selectors) = step["selectors"].as_array_mut() {
+            let last = selectors.len() - 1;
+            let kept = selectors.swap_remove(alternative.min(last));
+            *selectors = vec![kept];
+        }
+    }
+    steps.push(custom(
+        "extract",
+        &json!({"fields": {"caption": {"selector": "caption"}}}),
+    ));
+    steps.insert(
+        9,
+        custom("interact", &json!({"type": "mfa", "message": "Code?"})),
+    );
+    playbook
+}
+
+#[rstest]
+#[case::by_name(0)]
+#[case::by_css(1)]
+#[case::by_xpath(2)]
+#[case::through_shadow_roots(3)]
+#[case::by_text_where_there_is_one(4)]
+#[tokio::test]
+async fn what_chrome_exports_is_played_whichever_of_its_selectors_is_taken(
+    #[case] alternative: usize,
+) {
+    let site = DemoSite::start().await.unwrap();
+    let server = Arc::new(Server {
+        username: windlass_demo_site::FIRST_USERNAME,
+        password: Some(windlass_demo_site::PASSWORD),
+        phone: Some(site.phone()),
+        ..Server::default()
+    });
+    let run = Run {
+        playbook: exported(alternative),
+        ..Run::new(site.url(), &json!([]))
+    };
+
+    let outcome = agent("127.0.0.1").run(&run.context(&server)).await.unwrap();
+
+    let caption = outcome.output["caption"].as_str().unwrap();
+    assert!(caption.starts_with("Your invoices, page 2 of"), "{caption}");
+    let files = server.files.lock().unwrap();
+    assert_eq!(files[0].0, "faktura-2026-10.pdf");
 }
 
 #[tokio::test]
