@@ -1,6 +1,6 @@
 """What makes a Python program a worker of Windlass, with nothing but the standard library.
 
-Copy this file beside your agent, write a function that does one run, and serve it:
+Copy this file and `windlass_server.py` beside your agent, write a function that does one run, and serve it:
 
     def titles(run):
         credential = run.begin()
@@ -21,29 +21,24 @@ import io
 import json
 import logging
 import os
-import random
 import secrets
 import signal
 import socket
 import threading
 import time
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
+
+from windlass_server import Backoff, Refused, Server, Stopped, Unanswered
 
 log = logging.getLogger("windlass")
 
-# A lease call waits so long for runs; any other call is answered at once.
-WAIT_SECONDS, ANSWER_SECONDS = 30, 30
+WAIT_SECONDS = 30  # What a lease call waits for runs, and another for an answer.
 NEW_LEASE_SECONDS = 10  # What a lease lives before it is renewed for the first time.
 RENEWED_AGAIN_SECONDS = 1  # How soon a renewal that was not answered is made again.
-# Calls go on well within the life of a lease: what was lost with an answer comes while it lives.
-LONGEST_PAUSE_SECONDS = 5
-LONGEST_RETRY_AFTER_SECONDS = 30  # Also where the server asks for more.
-PAUSE_CHECKED_SECONDS = 0.2  # How soon a pause ends that is of no use any more.
 STOP_SECONDS = 5  # What an agent has to stop in at the end of a drain.
-# What a proxy would say again: who may not come through, and what is too long for it.
-PROXY_REFUSES = (401, 403, 413, 431)
 MOST_FILE_BYTES, MOST_SCREENSHOT_BYTES = 100 * 1024 * 1024, 2 * 1024 * 1024
 KEPT_SESSIONS = 100
+LEASED = ("leases", "ended_sessions", "stopping", "brought")  # What a lease call is answered.
 
 
 class Failure(Exception):
@@ -54,113 +49,6 @@ class Failure(Exception):
         self.error = {"type": error_type, "code": code, "message": message[:4000]}
         # "invalid" where the website refused it.
         self.credential = credential
-
-
-class Stopped(Exception):
-    """The run is canceled, lost or given back: do not touch the website any more. Let it pass through."""
-
-
-class Refused(Exception):
-    """The server refused a call, and would again."""
-
-    def __init__(self, status, errors, retry_after):
-        self.status, self.retry_after = status, retry_after
-        codes = [error["code"] for error in errors]
-        # The run is not this worker's any more.
-        self.is_lost = "lease_lost" in codes or "task_run_not_found" in codes
-        super().__init__("; ".join(str(error["message"]) for error in errors) or f"status {status}")
-
-
-class NotTheServer(http.client.HTTPException):
-    """Somebody on the way answered in the server's place: that is no answer."""
-
-    def __init__(self, status, retry_after):
-        super().__init__(f"status {status}, and not from the server")
-        self.retry_after = retry_after
-
-
-class Unanswered(Exception):
-    """A call that is made once was not answered: it may have been heard."""
-
-
-class Backoff:
-    """How long to wait before a call is made again."""
-
-    def __init__(self):
-        self._attempt = 0
-
-    def after(self, error, give_up):
-        """Waits after this error, until `give_up` says that it is of no use any more; or raises the error
-        where the server would refuse the call again."""
-        if isinstance(error, Refused) and error.status not in (408, 429) and error.status < 500:
-            raise error
-        retry_after = min(getattr(error, "retry_after", 0), LONGEST_RETRY_AFTER_SECONDS)
-        # Jitter, so that workers that lost one server do not all come back in one moment.
-        longest = min(LONGEST_PAUSE_SECONDS, 0.25 * 2**self._attempt)
-        self._attempt += 1
-        pause = max(retry_after, longest * random.uniform(0.5, 1))
-        log.warning("the server does not answer, again in %.1f s: %s", pause, error)
-        again_at = time.monotonic() + pause
-        while not give_up() and (left := again_at - time.monotonic()) > 0:
-            time.sleep(min(left, PAUSE_CHECKED_SECONDS))
-
-
-class Server:
-    """The calls of the worker protocol."""
-
-    def __init__(self, url, key):
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{url!r} is not the address of a server")
-        self._connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._host, self._port = parts.hostname, parts.port
-        self._base = parts.path.rstrip("/") + "/v2/worker"
-        self._key = key
-
-    def call(self, method, path, body, give_up, repeated=True, **options):
-        """Makes a call until it is answered: nearly all of the protocol's may be repeated. `give_up` says
-        when no answer is of use any more."""
-        backoff = Backoff()
-        while True:
-            try:
-                return self.once(method, path, body, **options)
-            except (OSError, http.client.HTTPException, Refused) as error:
-                if not give_up():
-                    if not repeated and not isinstance(error, Refused):
-                        raise Unanswered() from error
-                    backoff.after(error, give_up)
-                if give_up():
-                    raise Stopped() from error
-
-    def once(self, method, path, body=None, headers=None, wait=0, opened=None, timeout=ANSWER_SECONDS):
-        """Makes a call once. `body` is JSON, or a function that opens the content that `headers` tell of."""
-        headers = {"Content-Type": "application/json", **(headers or {}),
-                   "Authorization": f"Bearer {self._key}", "Connection": "close"}
-        content = body() if callable(body) else None if body is None else json.dumps(body).encode()
-        connection, answer = self._connect(self._host, self._port, timeout=wait + timeout), None
-        try:
-            if opened is not None:
-                connection.connect()
-                opened(connection.sock)
-            connection.request(method, self._base + path, content, headers)
-            response = connection.getresponse()
-            with contextlib.suppress(ValueError):
-                answer = json.loads(response.read())
-        finally:
-            connection.close()
-            if hasattr(content, "close"):
-                content.close()
-        # Each answer of the server says which request it answers. Those of some gateways do, too.
-        answer = answer if isinstance(answer, dict) and "request_id" in answer else {}
-        if answer and "errors" not in answer and response.status < 300:
-            return answer
-        errors = answer.get("errors") if response.status >= 400 else None
-        if not isinstance(errors, list) or not all(map(_is_error, errors)):
-            errors = []
-        after = int(after) if (after := response.headers.get("Retry-After", "")).isdecimal() else 0
-        if not errors and response.status not in PROXY_REFUSES:
-            raise NotTheServer(response.status, after)
-        raise Refused(response.status, errors, after)
 
 
 class Run:
@@ -208,7 +96,7 @@ class Run:
         """Say it before the first request to the website; answers the credential, or None. What to
         sign in with is in its "auth_credentials". A run that is lost before costs nothing, one that is lost
         after it is not simply repeated."""
-        return self._said("POST", "/begin", {"epoch": self.epoch})["credential"]
+        return self._said("POST", "/begin", {"epoch": self.epoch}, has=("credential",))["credential"]
 
     def progress(self, message, step=None):
         """Shows in the run's timeline; no secret."""
@@ -245,7 +133,8 @@ class Run:
         try:
             while True:
                 answer = self._said("GET", f"/interaction?epoch={self.epoch}&wait={WAIT_SECONDS}",
-                                    wait=WAIT_SECONDS, opened=self._opened, give_up=self._asks_not)
+                                    has=("answer",), wait=WAIT_SECONDS, opened=self._opened,
+                                    give_up=self._asks_not)
                 if answer["answer"] is not None:
                     return answer["answer"]
         except Stopped:
@@ -272,7 +161,7 @@ class Run:
         headers = {**headers, "Windlass-Epoch": str(self.epoch), "Windlass-File-Name": quote(name),
                    "Windlass-Sha256": digest.hexdigest(), "Content-Type": content_type,
                    "Content-Length": str(length)}
-        return self._said("POST", path, lambda: _opened(content), headers=headers)
+        return self._said("POST", path, lambda: _opened(content), has=("id",), headers=headers)
 
     def _opened(self, waiting):
         self._waiting = waiting
@@ -283,18 +172,18 @@ class Run:
     def _asks_not(self):
         return self._is_over() or self._withdrawn == self._attempt
 
-    def _said(self, method, path, body=None, headers=None, give_up=None, **options):
+    def _said(self, method, path, body=None, has=(), headers=None, give_up=None, **options):
         self.check()
         headers = {**(headers or {}), **self._trace}
         try:
             answer = self._server.call(method, self._path + path, body, give_up=give_up or self._is_over,
-                                       headers=headers, **options)
+                                       has=("cancel", *has), headers=headers, **options)
         except Refused as error:
             if not error.is_lost:
                 raise
             self._stop("lost")
             raise Stopped() from error
-        if answer.get("cancel"):
+        if answer["cancel"]:
             self._stop("canceled")
         self.check()
         return answer
@@ -328,7 +217,8 @@ class Run:
         # What hangs leaves time for another, and is of no use when the lease is over.
         timeout = max(RENEWED_AGAIN_SECONDS, min(lease_seconds / 3, self._expires - sent))
         try:
-            answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch}, timeout=timeout)
+            answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch}, has=("cancel",),
+                                       timeout=timeout)
         except (OSError, http.client.HTTPException) as error:
             log.warning("the lease of %s was not renewed: %s", self.id, error)
         except Refused as error:
@@ -348,7 +238,7 @@ class Run:
         try:
             # A canceled run's end is said, too; a lost one's is nobody's business any more.
             said = self._server.call("POST", self._path + path, {"epoch": self.epoch, **body},
-                                     give_up=self._has_expired)
+                                     give_up=self._has_expired, has=("status",))
         except (Refused, Stopped) as error:
             log.warning("%s: %s was not taken: %s", self.id, path, error)
             return error
@@ -360,7 +250,8 @@ class Run:
         attempt = self._asks_with_checkpoint
         try:
             self._server.call("POST", self._path + "/release", {"epoch": self.epoch, "asking": True},
-                              give_up=lambda: self._is_over() or time.monotonic() > deadline)
+                              give_up=lambda: self._is_over() or time.monotonic() > deadline,
+                              has=("status",))
         except Refused as error:
             if error.is_lost:
                 self._stop("lost")
@@ -398,7 +289,8 @@ class Worker:
         try:
             # Made again with the same random text, the call is no start that takes over from the first.
             call = {"worker": self._name, "start": secrets.token_hex(8)}
-            start = self._server.call("POST", "/workers", call, give_up=self._leaving.is_set)
+            start = self._server.call("POST", "/workers", call, give_up=self._leaving.is_set,
+                                      has=("incarnation", "lease_seconds"))
         except Stopped:
             return
         self._start = {"worker": self._name, "incarnation": start["incarnation"]}
@@ -420,7 +312,7 @@ class Worker:
                             "held": held, "sessions": list(self._sessions), "heard": self._heard,
                             "begin": "explicit", "wait": WAIT_SECONDS}
                 try:
-                    leased = self._server.once("POST", "/leases", call, wait=WAIT_SECONDS,
+                    leased = self._server.once("POST", "/leases", call, LEASED, wait=WAIT_SECONDS,
                                                opened=self._opened)
                 except (OSError, http.client.HTTPException, Refused) as error:
                     with self._lock:
@@ -590,10 +482,6 @@ def _break_off(waiting):
     if waiting is not None:
         with contextlib.suppress(OSError):  # It is over by itself.
             waiting.shutdown(socket.SHUT_RDWR)
-
-
-def _is_error(error):
-    return isinstance(error, dict) and {"code", "message"} <= error.keys()
 
 
 def _opened(content):

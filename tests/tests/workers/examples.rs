@@ -106,7 +106,7 @@ impl Place {
 /// Over a server that answers as the script says: leases that come twice, or before an end was heard,
 /// renewals that hang, answers that are lost, and drains.
 #[tokio::test]
-async fn the_file_to_copy_takes_leases_as_the_crate_does() -> anyhow::Result<()> {
+async fn the_files_to_copy_take_leases_as_the_crate_does() -> anyhow::Result<()> {
     let python = std::env::var_os(PYTHON).with_context(|| format!("{PYTHON} is not set"))?;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/worker-python");
     let tested = Command::new(python)

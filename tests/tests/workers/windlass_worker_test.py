@@ -1,4 +1,4 @@
-"""What `examples/worker-python/windlass_worker.py` does between its server and its agent, over a server
+"""What `windlass_worker.py` of `examples/worker-python` does between its server and its agent, over a server
 that answers as the test says: leases that come before an end was heard, twice, or are not renewed, answers
 that are lost, put off or somebody else's, outages, and a worker that leaves."""
 
@@ -9,6 +9,7 @@ import time
 import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import windlass_server
 import windlass_worker
 
 # Nothing here takes that long unless it is broken.
@@ -104,6 +105,8 @@ class Server:
         if what == "finish":
             self.finishes_wait.wait()
             return 200, {"run_id": parts[1], "status": "completed"}
+        if what in ("interaction", "withdraw"):
+            return 200, {"cancel": False}
         if what == "release" and body.get("asking") and self.is_answered:
             return 409, {"errors": [{"type": "request", "code": "run_not_running", "message": "It asks nobody."}]}
         return 200, {"status": "queued"}
@@ -222,9 +225,9 @@ class WorkerTest(unittest.TestCase):
         self.addCleanup(stop)
         return leave
 
-    def set(self, name, value):
-        self.addCleanup(setattr, windlass_worker, name, getattr(windlass_worker, name))
-        setattr(windlass_worker, name, value)
+    def set(self, module, name, value):
+        self.addCleanup(setattr, module, name, getattr(module, name))
+        setattr(module, name, value)
 
     def test_a_run_that_is_leased_while_the_finish_is_under_way_finds_what_its_session_has(self):
         server, agent = Server(), Agent()
@@ -288,7 +291,7 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual((heard[:2], server.brought), ([0, 0], 1))
 
     def check_that_none_is_an_answer(self, proxy_answers):
-        self.set("LONGEST_PAUSE_SECONDS", 0.05)
+        self.set(windlass_server, "LONGEST_PAUSE_SECONDS", 0.05)
         for what in ("workers", "leases", "finish"):
             server, agent = Server(), Agent(lets_at_once=False)
             if what == "workers":
@@ -323,7 +326,8 @@ class WorkerTest(unittest.TestCase):
         self.check_that_none_is_an_answer(
             [answer(status, message="Not now.") for status in (302, 404, 429, 502, 503)]
             + [answer(503, errors=errors) for errors in ([{"title": "Not now."}], [error, {}], ["tea"], error)]
-            + [answer(status, errors=[error]) for status in (200, 307)])
+            + [answer(status, errors=[error]) for status in (200, 307)]
+            + [answer(200), answer(200, message="Done."), answer(202, leases=[])])
 
     def test_a_worker_whom_a_proxy_lets_nothing_through_leaves(self):
         server, agent = Server(), Agent()
@@ -334,7 +338,7 @@ class WorkerTest(unittest.TestCase):
         server.told(lambda _: server.count("drain") == 1)
 
     def test_an_outage_that_is_longer_than_a_lease_loses_what_was_held_and_no_more(self):
-        self.set("NEW_LEASE_SECONDS", 1)
+        self.set(windlass_worker, "NEW_LEASE_SECONDS", 1)
         server, agent = Server(lease_seconds=1), Agent(lets_at_once=False)
         self.start(server, agent)
         server.leases.put(lease("run_1"))
@@ -366,7 +370,7 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(server.held()[:3], [([], 4), (["run_1"], 3), ([], 3)])
 
     def test_a_run_that_is_lost_is_held_no_more_and_takes_room_until_its_agent_has_stopped(self):
-        self.set("NEW_LEASE_SECONDS", 0.5)
+        self.set(windlass_worker, "NEW_LEASE_SECONDS", 0.5)
         server, agent = Server(), Agent(lets_at_once=False)
         agent.deaf.add("run_1")
         server.renewals_hang.add("run_1")
@@ -378,18 +382,19 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(agent.at_work, ["run_1"])
 
     def test_a_call_is_made_again_while_a_new_lease_lives(self):
-        self.assertLess(windlass_worker.LONGEST_PAUSE_SECONDS, windlass_worker.NEW_LEASE_SECONDS)
+        self.assertLess(windlass_server.LONGEST_PAUSE_SECONDS, windlass_worker.NEW_LEASE_SECONDS)
 
     def test_a_worker_that_cannot_lease_any_more_leaves(self):
         server, agent = Server(), Agent()
         self.start(server, agent)
         server.told(lambda _: server.count("leases") == 1)
-        server.proxy_answers = [(200, '{"request_id": "a1"}')]
+        error = {"type": "request", "code": "lease_lost", "message": "Another start has its name."}
+        server.proxy_answers = [(409, json.dumps({"request_id": "req_2", "errors": [error]}))]
 
         server.told(lambda _: server.count("drain") == 1)
 
     def test_a_renewal_that_hangs_keeps_no_other_lease_from_being_renewed(self):
-        self.set("NEW_LEASE_SECONDS", 2)
+        self.set(windlass_worker, "NEW_LEASE_SECONDS", 2)
         server, agent = Server(lease_seconds=2), Agent(lets_at_once=False)
         server.renewals_hang.add("run_1")
         self.start(server, agent)
@@ -405,7 +410,7 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(server.count("finish", "run_1"), 0)
 
     def test_at_the_end_of_a_drain_only_a_run_whose_agent_has_stopped_is_given_back(self):
-        self.set("STOP_SECONDS", 2)
+        self.set(windlass_worker, "STOP_SECONDS", 2)
         server, agent = Server(), Agent(lets_at_once=False)
         agent.deaf.add("run_1")
         back = []
@@ -470,7 +475,7 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(server.count("workers"), 2)
 
     def test_a_worker_leaves_while_it_waits_for_a_server_that_wants_to_be_left_alone(self):
-        self.set("LONGEST_RETRY_AFTER_SECONDS", 3600)
+        self.set(windlass_server, "LONGEST_RETRY_AFTER_SECONDS", 3600)
         server, agent = Server(), Agent()
         server.starts_fail = [3600]
         leave = self.start(server, agent)
@@ -481,7 +486,7 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(server.count("workers"), 1)
 
     def test_no_server_is_left_alone_for_as_long_as_it_likes(self):
-        self.set("LONGEST_RETRY_AFTER_SECONDS", 0.1)
+        self.set(windlass_server, "LONGEST_RETRY_AFTER_SECONDS", 0.1)
         server, agent = Server(), Agent()
         server.starts_fail = [3600]
         self.start(server, agent)
