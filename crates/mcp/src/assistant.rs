@@ -1,16 +1,20 @@
 //! What an assistant speaks to: which tools there are, and the one that it calls.
 
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
 use http::request::Parts;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult,
+    CallToolRequestParams, CallToolResponse, CallToolResult, Implementation, ListToolsResult,
     PaginatedRequestParams, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use serde_json::Value;
 
+use crate::listed_names::{ListedNames, Listener};
 use crate::reach::{InProcess, Reach};
-use crate::task_tools::{TaskTool, TaskTools, called, task_tools};
+use crate::task_tools::{TaskTool, TaskTools, called, task_tool, task_tools};
 use crate::tools::TOOLS;
 
 /// What an assistant is told when it comes.
@@ -20,6 +24,17 @@ const INSTRUCTIONS: &str = "Windlass has tasks done on websites by agents, on be
 #[derive(Clone)]
 pub(crate) struct Assistant {
     door: Door,
+    /// Of all that come in here.
+    listed: Arc<ListedNames>,
+}
+
+/// What one request of an assistant may use.
+struct Asking {
+    reach: Reach,
+    /// The tasks that it wants as tools.
+    tasks: TaskTools,
+    /// Who it is, where it names tasks.
+    listener: Option<Listener>,
 }
 
 /// Where assistants come in.
@@ -34,13 +49,16 @@ pub(crate) enum Door {
 impl Assistant {
     /// Answers those who come in here.
     pub(crate) fn new(door: Door) -> Self {
-        Self { door }
+        Self {
+            door,
+            listed: Arc::default(),
+        }
     }
 
-    /// The API for a request, and the tasks that it wants as tools.
-    fn of(&self, context: &RequestContext<RoleServer>) -> Result<(Reach, TaskTools), ErrorData> {
-        match &self.door {
-            Door::Stdio { reach, tasks } => Ok((reach.clone(), tasks.clone())),
+    /// What a request may use.
+    fn of(&self, context: &RequestContext<RoleServer>) -> Result<Asking, ErrorData> {
+        let (reach, tasks, key) = match &self.door {
+            Door::Stdio { reach, tasks } => (reach.clone(), tasks.clone(), Vec::new()),
             Door::Http(router) => {
                 let parts = context.extensions.get::<Parts>();
                 let parts = parts.ok_or_else(|| {
@@ -48,9 +66,44 @@ impl Assistant {
                 })?;
                 let tasks = wanted(parts.uri.query().unwrap_or_default())?;
                 let api = InProcess::of(router.clone(), parts);
-                Ok((Reach::InProcess(api), tasks))
+                let key = parts.headers.get(AUTHORIZATION);
+                let key = key.map(|key| key.as_bytes().to_vec());
+                (Reach::InProcess(api), tasks, key.unwrap_or_default())
             }
+        };
+        let listener = match &tasks {
+            TaskTools::Of(ids) => Some(self.listed.listener(&key, ids)),
+            TaskTools::None | TaskTools::Live => None,
+        };
+        Ok(Asking {
+            reach,
+            tasks,
+            listener,
+        })
+    }
+
+    /// The tools of the tasks that it wants.
+    async fn task_tools(&self, asking: &Asking) -> Result<Vec<TaskTool>, Box<CallToolResult>> {
+        let tools = task_tools(&asking.tasks, &asking.reach).await?;
+        if let Some(listener) = asking.listener {
+            self.listed.told(listener, &tools);
         }
+        Ok(tools)
+    }
+
+    /// The tool of a task that it means by this name. Where it was told that name, its task alone is read.
+    async fn task_tool(
+        &self,
+        asking: &Asking,
+        name: &str,
+    ) -> Result<Option<TaskTool>, Box<CallToolResult>> {
+        let listener = asking.listener;
+        if let Some(task_id) = listener.and_then(|it| self.listed.task_id(it, name))
+            && let Some(tool) = task_tool(&task_id, name, &asking.reach).await?
+        {
+            return Ok(Some(tool));
+        }
+        Ok(called(self.task_tools(asking).await?, name))
     }
 }
 
@@ -83,9 +136,9 @@ impl ServerHandler for Assistant {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let (reach, tasks) = self.of(&context)?;
+        let asking = self.of(&context)?;
         let mut tools: Vec<_> = TOOLS.iter().map(|offer| (offer.definition)()).collect();
-        let of_tasks = task_tools(&tasks, &reach).await.map_err(|refused| {
+        let of_tasks = self.task_tools(&asking).await.map_err(|refused| {
             let said = refused.content.first().and_then(|block| block.as_text());
             let why = said.map_or_else(String::new, |said| said.text.clone());
             ErrorData::invalid_params(format!("the tasks cannot be listed: {why}"), None)
@@ -99,18 +152,15 @@ impl ServerHandler for Assistant {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let (reach, tasks) = self.of(&context)?;
+        let asking = self.of(&context)?;
         let arguments = request.arguments.unwrap_or_default();
         if let Some(offer) = TOOLS.iter().find(|offer| offer.name == request.name) {
-            return Ok((offer.run)(&reach, arguments).await.into());
+            return Ok((offer.run)(&asking.reach, arguments).await.into());
         }
-        let of_tasks = match task_tools(&tasks, &reach).await {
-            Ok(of_tasks) => of_tasks,
-            Err(refused) => return Ok((*refused).into()),
-        };
-        match called(&of_tasks, &request.name) {
-            Some(tool) => Ok(tool.run(&reach, arguments).await.into()),
-            None => Err(ErrorData::invalid_params(
+        match self.task_tool(&asking, &request.name).await {
+            Err(refused) => Ok((*refused).into()),
+            Ok(Some(tool)) => Ok(tool.run(&asking.reach, arguments).await.into()),
+            Ok(None) => Err(ErrorData::invalid_params(
                 format!("there is no tool named `{}`", request.name),
                 Some(Value::from(request.name.into_owned())),
             )),

@@ -8,6 +8,7 @@
 mod assistant;
 mod call;
 mod http_server;
+mod listed_names;
 mod reach;
 mod stdio;
 mod task_tools;

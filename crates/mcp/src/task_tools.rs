@@ -56,15 +56,19 @@ impl FromStr for TaskTools {
 
 /// A task that is a tool.
 pub(crate) struct TaskTool {
-    name: String,
+    /// What it is called.
+    pub(crate) name: String,
     /// Its name where another task has the same.
-    marked: String,
-    task: Task,
+    pub(crate) marked: String,
+    /// What it does.
+    pub(crate) task: Task,
 }
 
+/// A task, as far as a tool needs to know it.
 #[derive(Deserialize)]
-struct Task {
-    id: String,
+pub(crate) struct Task {
+    /// Its id.
+    pub(crate) id: String,
     name: String,
     prompt: Option<String>,
     input_schema: Option<Value>,
@@ -103,7 +107,6 @@ pub(crate) async fn task_tools(
             for id in ids {
                 let answer = reach.call(Call::get(&["tasks", id])).await;
                 // One that was deleted takes none of the other tools with it.
-                let is_gone = |answer: &Answer| answer.status == StatusCode::NOT_FOUND;
                 if !answer.as_ref().is_ok_and(is_gone) {
                     tasks.extend(task(json(answer)?));
                 }
@@ -111,6 +114,27 @@ pub(crate) async fn task_tools(
         }
     }
     Ok(named(tasks))
+}
+
+/// The tool of this one task; None where there is no such task, or its tool is called otherwise by now.
+///
+/// # Errors
+/// What the API says where it refuses.
+pub(crate) async fn task_tool(
+    task_id: &str,
+    name: &str,
+    reach: &Reach,
+) -> Result<Option<TaskTool>, Box<CallToolResult>> {
+    let answer = reach.call(Call::get(&["tasks", task_id])).await;
+    if answer.as_ref().is_ok_and(is_gone) {
+        return Ok(None);
+    }
+    let tool = task(json(answer)?).and_then(|task| named(vec![task]).pop());
+    Ok(tool.filter(|tool| tool.name == name || tool.marked == name))
+}
+
+fn is_gone(answer: &Answer) -> bool {
+    answer.status == StatusCode::NOT_FOUND
 }
 
 fn task(value: Value) -> Option<Task> {
@@ -169,9 +193,11 @@ fn word(name: &str) -> String {
 
 /// The tool that an assistant means by this name. One that learned of it beside another of its name goes
 /// on with that name, unless it has become that of another.
-pub(crate) fn called<'tools>(tools: &'tools [TaskTool], name: &str) -> Option<&'tools TaskTool> {
-    let listed = tools.iter().find(|tool| tool.name == name);
-    listed.or_else(|| tools.iter().find(|tool| tool.marked == name))
+pub(crate) fn called(mut tools: Vec<TaskTool>, name: &str) -> Option<TaskTool> {
+    let listed = tools.iter().position(|tool| tool.name == name);
+    let marked = || tools.iter().position(|tool| tool.marked == name);
+    let place = listed.or_else(marked)?;
+    Some(tools.swap_remove(place))
 }
 
 impl TaskTool {
@@ -326,13 +352,13 @@ mod tests {
     #[test]
     fn a_name_means_the_same_task_when_another_of_that_name_has_left() {
         let before = named(vec![task("task_a", "Invoice"), task("task_b", "Invoice")]);
-        let after = named(vec![task("task_b", "Invoice")]);
+        let after = || named(vec![task("task_b", "Invoice")]);
 
-        let meant = |name: &str| called(&after, name).map(|tool| tool.task.id.as_str());
+        let meant = |name: &str| called(after(), name).map(|tool| tool.task.id);
         assert_eq!(meant(&before[0].name), None);
-        assert_eq!(meant(&before[1].name), Some("task_b"));
-        assert_eq!(names(&after), [("task_b", "run_invoice")]);
-        assert!(called(&before, "run_invoice").is_none());
+        assert_eq!(meant(&before[1].name).as_deref(), Some("task_b"));
+        assert_eq!(names(&after()), [("task_b", "run_invoice")]);
+        assert!(called(before, "run_invoice").is_none());
     }
 
     #[test]
@@ -342,8 +368,8 @@ mod tests {
             task("task_b", "Invoice 440df6f8"),
         ]);
 
-        let meant = called(&tools, "run_invoice_440df6f8");
-        assert_eq!(meant.map(|tool| tool.task.id.as_str()), Some("task_b"));
+        let meant = called(tools, "run_invoice_440df6f8");
+        assert_eq!(meant.map(|tool| tool.task.id).as_deref(), Some("task_b"));
     }
 
     #[test]
