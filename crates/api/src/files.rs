@@ -22,6 +22,7 @@ use windlass_wire::storage::{ScreenshotBody, StorageBody};
 
 use crate::error::{ApiError, not_found};
 use crate::error_code::ErrorCode;
+use crate::openapi::AsItIs;
 use crate::path::Path;
 use crate::query::Query;
 use crate::signing_key::SigningKey;
@@ -74,8 +75,11 @@ fn parts<'a>(id: &'a str, expires: &'a str) -> [&'a [u8]; 3] {
 #[utoipa::path(get, path = "/files/{content_id}", tag = "storage", security(()),
     params(("content_id" = String, Path), FileParameters,
         ("Range" = Option<String>, Header, description = "One range of bytes")),
-    responses((status = 200, description = "The content", content_type = "application/octet-stream"),
-        (status = 206, description = "The range of it", content_type = "application/octet-stream"),
+    responses(
+        (status = 200, description = "The content", content(
+            (inline(AsItIs) = "application/octet-stream"), (inline(AsItIs) = "*/*"))),
+        (status = 206, description = "The range of it", content(
+            (inline(AsItIs) = "application/octet-stream"), (inline(AsItIs) = "*/*"))),
         (status = 416, description = "The range lies outside")),
     extensions(("x-errors" = json!(["storage_expired"]))))]
 async fn read_file(

@@ -7,6 +7,7 @@
 //! every call that takes or answers it (`examples`). The tests of this crate hold each answer that
 //! they get against the document.
 
+mod as_it_is;
 mod errors;
 mod examples;
 mod headers;
@@ -21,6 +22,8 @@ use utoipa::{PartialSchema, ToSchema};
 use windlass_wire::answer::{ErrorBody, ErrorsBody};
 
 use crate::worker;
+
+pub(crate) use as_it_is::AsItIs;
 
 /// The name of the scheme in the document.
 const KEY: &str = "api_key";

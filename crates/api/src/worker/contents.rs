@@ -33,6 +33,7 @@ use crate::authentication::Authenticated;
 use crate::error::{ApiError, Finding};
 use crate::error_code::ErrorCode;
 use crate::json;
+use crate::openapi::AsItIs;
 use crate::path::Path;
 use crate::query::Query;
 use crate::request::{Received, json as answer};
@@ -55,7 +56,8 @@ pub(super) fn router() -> OpenApiRouter<Api> {
 /// is, and `Content-Type` its type. The same content twice in a run is one file.
 #[utoipa::path(post, path = "/v2/worker/leases/{run_id}/files", tag = "workers",
     params(("run_id" = String, Path), ContentHeaders, FileHeaders),
-    request_body(content = Vec<u8>, description = "The content", content_type = "application/octet-stream"),
+    request_body(description = "The content", content(
+        (inline(AsItIs) = "application/octet-stream"), (inline(AsItIs) = "*/*"))),
     responses((status = 201, body = FileKeptBody)),
     extensions(("x-errors" = json!(["lease_lost", "run_not_running"]))))]
 async fn store_file(
@@ -112,7 +114,8 @@ async fn store_file(
 /// 2 MiB, as it is, and `Content-Type` its type. A run has 200 at most, and the same content once.
 #[utoipa::path(post, path = "/v2/worker/leases/{run_id}/screenshots", tag = "workers",
     params(("run_id" = String, Path), ContentHeaders, ScreenshotHeaders),
-    request_body(content = Vec<u8>, description = "The content", content_type = "application/octet-stream"),
+    request_body(description = "The content", content(
+        (inline(AsItIs) = "application/octet-stream"), (inline(AsItIs) = "image/*"), (inline(AsItIs) = "*/*"))),
     responses((status = 201, body = ScreenshotKeptBody)),
     extensions(("x-errors" = json!(["lease_lost", "run_not_running"]))))]
 async fn store_screenshot(

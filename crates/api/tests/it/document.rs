@@ -197,6 +197,49 @@ fn every_body_and_every_answer_has_an_example_that_fits() {
 }
 
 #[test]
+fn contents_are_bytes_of_any_type() {
+    let mut types = Vec::new();
+    for call in calls() {
+        let answers = call.operation["responses"].as_object().unwrap();
+        let messages = [&call.operation["requestBody"]]
+            .into_iter()
+            .chain(answers.values());
+        for message in messages {
+            let contents = message["content"].as_object().into_iter().flatten();
+            for (content_type, content) in contents {
+                if !["application/json", "text/event-stream"].contains(&content_type.as_str()) {
+                    let bytes = serde_json::json!({"type": "string", "format": "binary"});
+                    assert_eq!(content["schema"], bytes, "{}", call.path);
+                    types.push(format!("{} {content_type}", call.path));
+                }
+            }
+        }
+    }
+
+    let [content, file, screenshot] = [
+        "/files/{content_id}",
+        "/v2/worker/leases/{run_id}/files",
+        "/v2/worker/leases/{run_id}/screenshots",
+    ];
+    let [any, plain, image] = ["*/*", "application/octet-stream", "image/*"];
+    let expected = [
+        (content, any),
+        (content, plain),
+        (content, any),
+        (content, plain),
+        (file, any),
+        (file, plain),
+        (screenshot, any),
+        (screenshot, plain),
+        (screenshot, image),
+    ];
+    assert_eq!(
+        types,
+        expected.map(|(path, content_type)| format!("{path} {content_type}"))
+    );
+}
+
+#[test]
 fn every_example_of_an_error_fits() {
     let schema = serde_json::json!({"$ref": "#/components/schemas/ErrorsBody"});
 
