@@ -28,8 +28,8 @@ use windlass_domain::id::{RunId, SessionId, StorageId};
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{Field, Status};
 use windlass_wire::worker::activity::{
-    EPOCH, EXTRACTION_BYTES, FILE_NAME, FileKeptBody, HEIGHT, HeardBody, METADATA, ProgressBody,
-    ProgressEntryBody, REASONING, SHA256, STEP, ScreenshotKeptBody, WIDTH,
+    ContentKeptBody, EPOCH, EXTRACTION_BYTES, FILE_NAME, HEIGHT, HeardBody, METADATA, ProgressBody,
+    ProgressEntryBody, REASONING, SHA256, STEP, WIDTH,
 };
 use windlass_wire::worker::finish::{
     AfterRunName, CredentialReportName, FinishErrorBody, FinishResultName, RunEndedBody,
@@ -257,7 +257,7 @@ impl Protocol for HttpProtocol {
             }
             let request = request.header(SHA256, content.sha256());
             let body = content.body().map_err(|error| not_whole(&error))?;
-            match answered::<FileKeptBody>(request.body(body)).await {
+            match answered::<ContentKeptBody>(request.body(body)).await {
                 Err(ProtocolError::Unavailable { .. }) if Instant::now() < again_until => {
                     tokio::time::sleep(backoff.next()).await;
                 }
@@ -289,7 +289,7 @@ impl Protocol for HttpProtocol {
         }
         let sha256 = hexadecimal(&Sha256::digest(&screenshot.content));
         let request = request.header(SHA256, sha256).body(screenshot.content);
-        let kept: ScreenshotKeptBody = answered(request).await?;
+        let kept: ContentKeptBody = answered(request).await?;
         Ok(Heard {
             cancel: kept.cancel,
         })

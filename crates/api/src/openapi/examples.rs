@@ -37,6 +37,10 @@ pub(super) fn add(call: &mut Call<'_>, schemas: &Value) {
 fn add_to(content: &mut Value, schemas: &Value, deleted: Option<&Value>) {
     let content = content.as_object_mut();
     for (_, content) in content.into_iter().flatten() {
+        if content.get("example").is_some() {
+            // One of its own.
+            continue;
+        }
         let Some(name) = content["schema"]["$ref"].as_str().map(schema_name) else {
             continue;
         };

@@ -11,7 +11,8 @@ use windlass_api::{ServeLimits, serve};
 
 use crate::fixture::Fixture;
 
-async fn served(fixture: &Fixture) -> (SocketAddr, JoinHandle<std::io::Result<()>>) {
+/// Serves it at this address.
+pub(crate) async fn served(fixture: &Fixture) -> (SocketAddr, JoinHandle<std::io::Result<()>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits = ServeLimits {

@@ -7,8 +7,11 @@ use http_body_util::{BodyExt, Full};
 use rstest::rstest;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::fixture::Fixture;
+use crate::serving::served;
 use crate::working::{Leased, Working};
 
 const BILL: &[u8] = b"%PDF-1.7 a bill";
@@ -254,8 +257,47 @@ async fn a_content_of_an_old_lease_or_a_canceled_run_is_not_kept() {
 
     assert_eq!(late.error(), (409, "lease_lost".to_owned()));
     assert_eq!(canceled.body()["id"], Value::Null);
-    assert_eq!(canceled.body()["sha256"], sha256(BILL));
     assert_eq!(canceled.body()["cancel"], true);
     assert_eq!(seen.body()["cancel"], true);
     assert_eq!(kept(&fixture, &new, "storage").await, [Value::Null; 0]);
+}
+
+/// Nobody wants what they send; they may send the rest, and go on with the connection.
+#[rstest]
+#[case("files", 0, "\"cancel\":true")]
+#[case("screenshots", 0, "\"cancel\":true")]
+#[case("files", 1, "\"code\":\"lease_lost\"")]
+#[case("screenshots", 1, "\"code\":\"lease_lost\"")]
+#[tokio::test]
+async fn who_sends_for_nobody_hears_so_before_they_have_sent_it_all(
+    #[case] call: &str,
+    #[case] newer: u64,
+    #[case] told: &str,
+) {
+    let fixture = Fixture::new().await;
+    let (_, leased) = leased(&fixture).await;
+    let path = format!("/v2/task-runs/{}/cancel", leased.run_id);
+    fixture.call(Method::POST, &path).send().await;
+    let (address, _server) = served(&fixture).await;
+    let head = format!("Host: x\r\nAuthorization: Bearer {}\r\n", fixture.worker);
+    let (run_id, epoch) = (&leased.run_id, leased.epoch + newer);
+    let first = format!(
+        "POST /v2/worker/leases/{run_id}/{call} HTTP/1.1\r\n{head}Windlass-Epoch: {epoch}\r\n\
+         Content-Length: 20\r\n\r\nthe first "
+    );
+
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(first.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains(told) {
+        let read = stream.read_buf(&mut answer).await.unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&answer));
+    }
+    let rest = format!("ten bytes.GET /openapi.json HTTP/1.1\r\n{head}Connection: close\r\n\r\n");
+    stream.write_all(rest.as_bytes()).await.unwrap();
+    answer.clear();
+    stream.read_to_end(&mut answer).await.unwrap();
+
+    let next = String::from_utf8_lossy(&answer);
+    assert!(next.contains("HTTP/1.1 200"), "{next}");
 }

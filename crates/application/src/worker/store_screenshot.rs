@@ -1,9 +1,10 @@
 //! Keeps what an agent saw.
 
+use std::io;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 use windlass_domain::id::ScreenshotId;
 use windlass_domain::run::{Status, WorkerCommand};
@@ -26,7 +27,7 @@ pub struct StoreScreenshot {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// What an agent saw.
+/// What an agent saw, without its content.
 pub struct CapturedScreenshot {
     /// Its name; a path before it is left out.
     pub file_name: String,
@@ -38,8 +39,6 @@ pub struct CapturedScreenshot {
     pub reasoning: Option<String>,
     /// Which step of its way.
     pub step: Option<u32>,
-    /// Its content.
-    pub content: Bytes,
 }
 
 /// What became of a screenshot.
@@ -59,27 +58,25 @@ impl ScreenshotKept {
 }
 
 impl StoreScreenshot {
-    /// Stores the content, then its row with an activity of the run. The same content twice in a
+    /// Stores the content, which is read where the run is still the worker's, then its row with an activity of the run. The same content twice in a
     /// run is one screenshot. Of a run that has [`MAX_SCREENSHOTS`] no more are kept; that is no
     /// error, and an activity all the same.
     ///
     /// # Errors
-    /// `NotFound`; `Refused(LeaseLost)`; `Blob` where the content is longer than
+    /// `NotFound`; `Refused(LeaseLost)`; `Blob` where the content did not arrive, is longer than
     /// [`MAX_SCREENSHOT_BYTES`] or cannot be stored. Nothing is kept then.
     pub async fn execute(
         &self,
         call: &LeaseCall,
         screenshot: CapturedScreenshot,
+        content: BoxStream<'static, io::Result<Bytes>>,
     ) -> Result<ScreenshotKept, CallError> {
         let run = self.held.look(call).await?;
         if run.status() == Status::Canceling {
             return Ok(ScreenshotKept::CANCELING);
         }
-        let limit = MAX_SCREENSHOT_BYTES;
-        if screenshot.content.len() as u64 > limit {
-            return Err(CallError::Blob(BlobError::TooLarge { limit }));
-        }
-        let sha256: [u8; 32] = Sha256::digest(&screenshot.content).into();
+        let content = whole(content).await?;
+        let sha256: [u8; 32] = Sha256::digest(&content).into();
         let kept = &self.screenshots;
         let tally = kept.tally(call.organization, call.run_id, sha256).await?;
         if tally.same.is_some() || tally.count >= MAX_SCREENSHOTS {
@@ -89,13 +86,14 @@ impl StoreScreenshot {
                 cancel: run.status() == Status::Canceling,
             });
         }
-        self.add(call, screenshot, tally.newest).await
+        self.add(call, screenshot, content, tally.newest).await
     }
 
     async fn add(
         &self,
         call: &LeaseCall,
         screenshot: CapturedScreenshot,
+        content: Bytes,
         newest: Option<ScreenshotId>,
     ) -> Result<ScreenshotKept, CallError> {
         let owner = call.organization.organization_id();
@@ -103,7 +101,7 @@ impl StoreScreenshot {
         let now = self.clock.now();
         let created_at = newest.map_or(now, |newest| now.following(newest.created_at()));
         let id = ScreenshotId::new(created_at, random());
-        let content = stream::iter([Ok(screenshot.content)]).boxed();
+        let content = stream::iter([Ok(content)]).boxed();
         let facts = self
             .blobs
             .put(owner, id.into(), content, MAX_SCREENSHOT_BYTES)
@@ -152,6 +150,19 @@ impl StoreScreenshot {
             }
         }
     }
+}
+
+/// A content that is taken at once.
+async fn whole(mut content: BoxStream<'static, io::Result<Bytes>>) -> Result<Bytes, BlobError> {
+    let limit = MAX_SCREENSHOT_BYTES;
+    let mut whole = BytesMut::new();
+    while let Some(bytes) = content.try_next().await.map_err(BlobError::Interrupted)? {
+        if (whole.len() + bytes.len()) as u64 > limit {
+            return Err(BlobError::TooLarge { limit });
+        }
+        whole.extend_from_slice(&bytes);
+    }
+    Ok(whole.freeze())
 }
 
 #[cfg(test)]

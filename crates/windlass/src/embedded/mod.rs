@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
 use secrecy::ExposeSecret;
 use tokio_util::sync::CancellationToken;
 use windlass_application::ports::runs::ProgressLine;
@@ -244,16 +245,19 @@ impl Protocol for InProcess {
         screenshot: CapturedScreenshot,
     ) -> Result<Heard, ProtocolError> {
         let call = self.call(lease).await?;
+        let content = stream::iter([Ok(screenshot.content)]).boxed();
         let screenshot = ScreenshotToKeep {
             file_name: screenshot.file_name,
             file_type: screenshot.file_type,
             size: screenshot.size,
             reasoning: screenshot.reasoning,
             step: screenshot.step,
-            content: screenshot.content,
         };
-        let kept = self.calls.store_screenshot.execute(&call, screenshot).await;
-        let cancel = self.heard(lease, kept)?.cancel;
+        let kept = self
+            .calls
+            .store_screenshot
+            .execute(&call, screenshot, content);
+        let cancel = self.heard(lease, kept.await)?.cancel;
         Ok(Heard { cancel })
     }
 

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use windlass_domain::id::{ScreenshotId, StorageId};
 
 use crate::storage::hexadecimal;
 
@@ -125,55 +124,18 @@ pub struct ScreenshotHeaders {
     pub height: Option<u32>,
 }
 
-/// What became of a screenshot.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"id": "scr_0324ygYUn0X87kTcdQwEEg", "object": "screenshot",
-    "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "cancel": false,
-    "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
-pub struct ScreenshotKeptBody {
-    /// What it is kept as; null where the run has as many as it may, or is being canceled.
-    #[schema(required)]
-    pub id: Option<String>,
-    /// `screenshot`.
-    pub object: String,
-    /// SHA-256 of the content that arrived, in hexadecimal digits; null where not all of it was read.
-    #[schema(required)]
-    pub sha256: Option<String>,
-    /// Whether the run is being canceled: stop, and say so by a finish.
-    pub cancel: bool,
-    /// The request that this answers.
-    pub request_id: String,
-}
-
-impl ScreenshotKeptBody {
-    /// A screenshot that is kept as this; None where it is not.
-    pub fn new(
-        id: Option<ScreenshotId>,
-        sha256: Option<[u8; 32]>,
-        cancel: bool,
-        request_id: String,
-    ) -> Self {
-        Self {
-            id: id.map(|id| id.to_string()),
-            object: "screenshot".to_owned(),
-            sha256: sha256.map(|digest| hexadecimal(&digest)),
-            cancel,
-            request_id,
-        }
-    }
-}
-
-/// What became of a file.
+/// What became of a content.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": "stor_0324ygWvJAh4Zk8gsToV1V", "object": "storage",
     "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881", "cancel": false,
     "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
-pub struct FileKeptBody {
-    /// What it is kept as; null where the task keeps no files, or drops what an earlier run has
-    /// captured, or the run is being canceled.
+pub struct ContentKeptBody {
+    /// What it is kept as; null where the run is being canceled. Of a file also where the task keeps
+    /// none, or drops what an earlier run has captured; of a screenshot also where the run has as many
+    /// as it may.
     #[schema(required)]
     pub id: Option<String>,
-    /// `storage`.
+    /// `storage` for a file, else `screenshot`.
     pub object: String,
     /// SHA-256 of the content that arrived, in hexadecimal digits; null where not all of it was read.
     #[schema(required)]
@@ -184,17 +146,18 @@ pub struct FileKeptBody {
     pub request_id: String,
 }
 
-impl FileKeptBody {
-    /// A file that is kept as this; None where it is not.
+impl ContentKeptBody {
+    /// A content that is kept as this; None where it is not.
     pub fn new(
-        id: Option<StorageId>,
+        id: Option<String>,
+        object: &str,
         sha256: Option<[u8; 32]>,
         cancel: bool,
         request_id: String,
     ) -> Self {
         Self {
-            id: id.map(|id| id.to_string()),
-            object: "storage".to_owned(),
+            id,
+            object: object.to_owned(),
             sha256: sha256.map(|digest| hexadecimal(&digest)),
             cancel,
             request_id,

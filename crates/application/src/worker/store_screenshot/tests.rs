@@ -74,9 +74,9 @@ impl Ports {
             size: None,
             reasoning: Some("clicks\nNext".to_owned()),
             step: Some(3),
-            content: Bytes::from_static(content),
         };
-        store.execute(&lease_call(), screenshot).await
+        let content = stream::iter([Ok(Bytes::from_static(content))]).boxed();
+        store.execute(&lease_call(), screenshot, content).await
     }
 }
 
