@@ -70,6 +70,7 @@ impl NoOpWorker {
             pools: vec![Pool::parse(&self.pool)?],
             capacity: self.capacity,
             kept_sessions: 0,
+            drain: LEAVE,
             agent: Arc::new(Nothing),
             ..Worker::new(self.name, HttpProtocol::new(&self.url, KEY)?, Nothing)
         };
@@ -87,7 +88,7 @@ impl NoOpWorker {
             must_stop.cancel();
         });
         go.cancelled().await;
-        Ok(worker.work(registration, stop, LEAVE).await?)
+        Ok(worker.work(registration, stop).await?)
     }
 }
 

@@ -149,12 +149,13 @@ async fn over_http(binary: &Path, starts: usize) -> anyhow::Result<Vec<PickedUp>
     let protocol = HttpProtocol::new(&format!("http://{}", server.address()), KEY)?;
     let worker = Worker {
         pools: vec![Pool::parse(POOL)?],
+        drain: PATIENCE,
         ..Worker::new("pick-up", protocol, Called(called))
     };
     let stop = CancellationToken::new();
     let working = {
         let stop = stop.clone();
-        tokio::spawn(async move { worker.run(stop, PATIENCE).await })
+        tokio::spawn(async move { worker.run(stop).await })
     };
     let mut picked_up = Vec::with_capacity(starts);
     for number in 0..WARM_UP + starts {

@@ -108,7 +108,7 @@ impl Server {
         let mut front = Background::new();
         let threads = embedded::Threads::start()?;
         front.start("worker", move |stop| async move {
-            let work = async move { worker.work(registration, stop, drain).await };
+            let work = async move { worker.work(registration, stop).await };
             threads.run(work).await?.map_err(replica::explained)
         });
         let scheme = scheme(config);

@@ -175,6 +175,7 @@ pub(crate) fn worker(
         pools: vec![Pool::builtin()],
         capacity: CAPACITY,
         kept_sessions: windlass_session_http::KEPT_SESSIONS,
+        drain: config.clocks.drain(),
         protocol: embedded::protocol(application),
         agent: Arc::new(HttpAgent::new(dialer, config.source.manners())),
     })

@@ -2,6 +2,7 @@
 //! the server cannot reach. Source: docs/workers.md, "The built-in agent elsewhere".
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -47,6 +48,11 @@ pub(crate) struct WorkArguments {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     capacity: u32,
 
+    /// Seconds that a stop waits for runs that are under way. Those that need longer are given back.
+    #[arg(long, env = "WINDLASS_DRAIN_SECONDS", default_value_t = 30)]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=3600))]
+    drain_seconds: u32,
+
     #[command(flatten)]
     egress: EgressConfig,
     #[command(flatten)]
@@ -59,7 +65,7 @@ fn pool(name: &str) -> Result<Pool, NotAPool> {
     Pool::parse(name)
 }
 
-/// Works until SIGTERM or Ctrl-C, then gives what is under way 30 s.
+/// Works until SIGTERM or Ctrl-C, then drains.
 ///
 /// # Errors
 /// It could not start, the server refuses it, or another has taken its name.
@@ -77,6 +83,7 @@ pub(crate) async fn run(arguments: WorkArguments) -> anyhow::Result<()> {
         pools: arguments.pools,
         capacity: arguments.capacity,
         kept_sessions: KEPT_SESSIONS,
+        drain: Duration::from_secs(arguments.drain_seconds.into()),
         protocol: Arc::new(protocol),
         agent: Arc::new(HttpAgent::new(dialer, arguments.source.manners())),
     };

@@ -17,8 +17,8 @@ use crate::start::Start;
 /// How many sessions a worker keeps where it is not told otherwise.
 const KEPT_SESSIONS: u32 = 16;
 
-/// How long what a worker does has to end once the worker is asked to leave. Source: docs/workers.md,
-/// "Writing a worker in Rust".
+/// How long what a worker does has to end where it is not told otherwise. Source: docs/workers.md, "Writing a
+/// worker in Rust".
 const DRAIN: Duration = Duration::from_secs(30);
 
 /// What everybody's worker is: a name, the pools that it leases from, and an agent.
@@ -33,6 +33,8 @@ pub struct Worker {
     /// How many sessions it keeps between runs, at most, since each costs its agent memory. Where
     /// there are more, it gives up those that were idle for the longest time.
     pub kept_sessions: u32,
+    /// How long what it does has to end once it is to leave; what needs longer is given back.
+    pub drain: Duration,
     /// How it speaks with the server.
     pub protocol: Arc<dyn Protocol>,
     /// Who does the runs.
@@ -59,7 +61,7 @@ pub enum WorkerError {
 }
 
 impl Worker {
-    /// A worker that does one run at a time, from the pool `default`.
+    /// A worker that does one run at a time, from the pool `default`, and drains for 30 s.
     pub fn new(
         name: impl Into<String>,
         protocol: impl Protocol + 'static,
@@ -70,33 +72,33 @@ impl Worker {
             pools: vec![Pool::default_pool()],
             capacity: 1,
             kept_sessions: KEPT_SESSIONS,
+            drain: DRAIN,
             protocol: Arc::new(protocol),
             agent: Arc::new(agent),
         }
     }
 
     /// Works until the process is asked to end, by SIGTERM or Ctrl-C. Then it leases no more, gives what
-    /// its agent is doing 30 s, and gives back what is left.
+    /// its agent is doing the time [`drain`](Self::drain), and gives back what is left.
     ///
     /// # Errors
     /// As [`Worker::run`].
     pub async fn serve(&self) -> Result<(), WorkerError> {
         let stop = CancellationToken::new();
         let asked = tokio::spawn(signal::asked_to_end(stop.clone()));
-        let ended = self.run(stop, DRAIN).await;
+        let ended = self.run(stop).await;
         asked.abort();
         ended
     }
 
-    /// Works until it is stopped. Then it leases no more, gives what its agent is doing the time
-    /// `drain`, and gives back what is left.
+    /// The same until `stop` is set.
     ///
     /// # Errors
     /// [`WorkerError`] where it had to stop by itself; what it held is finished or given back then
     /// too, unless another has taken its place.
-    pub async fn run(&self, stop: CancellationToken, drain: Duration) -> Result<(), WorkerError> {
+    pub async fn run(&self, stop: CancellationToken) -> Result<(), WorkerError> {
         match stop.run_until_cancelled(self.register()).await {
-            Some(registered) => self.work(registered?, stop, drain).await,
+            Some(registered) => self.work(registered?, stop).await,
             None => Ok(()),
         }
     }
@@ -136,7 +138,6 @@ impl Worker {
         &self,
         registration: Registration,
         stop: CancellationToken,
-        drain: Duration,
     ) -> Result<(), WorkerError> {
         info!(
             worker.name = self.name,
@@ -154,7 +155,7 @@ impl Worker {
         let ended = leasing.until(&stop).await;
         match &ended {
             Err(WorkerError::Superseded { .. }) => leasing.abandon().await,
-            Ok(()) | Err(WorkerError::Refused { .. }) => leasing.drain(drain).await,
+            Ok(()) | Err(WorkerError::Refused { .. }) => leasing.drain(self.drain).await,
         }
         ended
     }

@@ -90,9 +90,10 @@ impl Working {
         let mut worker = Worker::new("inside-1", protocol, agent);
         worker.capacity = u32::try_from(capacity)?;
         worker.kept_sessions = 1;
+        worker.drain = PATIENCE;
         let stop = CancellationToken::new();
         let told = stop.clone();
-        let task = tokio::spawn(async move { worker.run(told, PATIENCE).await });
+        let task = tokio::spawn(async move { worker.run(told).await });
         Ok(Self { stop, task })
     }
 
@@ -205,7 +206,7 @@ async fn a_worker_whose_key_is_wrong_ends_and_says_so() -> anyhow::Result<()> {
     let protocol = HttpProtocol::new(&server.url(), "sk_test_nobody")?;
     let worker = Worker::new("inside-1", protocol, Files);
 
-    let ended = worker.run(CancellationToken::new(), PATIENCE).await;
+    let ended = worker.run(CancellationToken::new()).await;
 
     let error = ended.err().context("it works")?.to_string();
     ensure!(error.contains("API key"), "{error}");

@@ -308,11 +308,12 @@ fn start_worker(
         pools: vec![Pool::default_pool()],
         capacity: 4,
         kept_sessions: 1,
+        drain: Duration::ZERO,
         protocol: protocol(application),
         agent: Arc::clone(agent) as Arc<dyn Agent>,
     };
     let told = stop.clone();
-    tokio::spawn(async move { worker.run(told, Duration::ZERO).await })
+    tokio::spawn(async move { worker.run(told).await })
 }
 
 fn told(what: &str) -> NewTaskRun {

@@ -72,11 +72,12 @@ impl Work {
             pools: vec![Pool::builtin()],
             capacity,
             kept_sessions,
+            drain,
             protocol: Arc::clone(&server) as Arc<dyn Protocol>,
             agent: Arc::clone(&agent) as Arc<dyn Agent>,
         };
         let told = stop.clone();
-        let ended = tokio::spawn(async move { worker.run(told, drain).await });
+        let ended = tokio::spawn(async move { worker.run(told).await });
         Self {
             server,
             agent,
