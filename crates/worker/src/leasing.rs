@@ -85,7 +85,7 @@ impl<'worker> Leasing<'worker> {
     pub(crate) fn new(worker: &'worker Worker, start: Arc<Start>) -> Self {
         Self {
             worker,
-            sessions: Sessions::new(Arc::clone(&start)),
+            sessions: Sessions::new(Arc::clone(&start), worker),
             start,
             tasks: JoinSet::new(),
             held: HashMap::new(),
@@ -112,10 +112,8 @@ impl<'worker> Leasing<'worker> {
                         self.last_poll = (!asks_for_none).then_some(poll);
                         return Ok(());
                     }
-                    Some(joined) = self.tasks.join_next_with_id() => {
-                        self.over(joined).await;
-                    }
-                    () = self.sessions.one_ended() => {}
+                    Some(joined) = self.tasks.join_next_with_id() => self.over(joined),
+                    () = self.sessions.changed() => {}
                     answer = &mut poll => break answer.unwrap_or_else(|error| broke_off(&error)),
                 }
                 // A poll that may lease is never dropped: its runs would wait for their leases to be
@@ -161,7 +159,7 @@ impl<'worker> Leasing<'worker> {
                 biased;
                 () = stop.cancelled() => return,
                 () = &mut moment => return,
-                Some(joined) = self.tasks.join_next_with_id() => self.over(joined).await,
+                Some(joined) = self.tasks.join_next_with_id() => self.over(joined),
             }
         }
     }
@@ -268,7 +266,7 @@ impl<'worker> Leasing<'worker> {
     }
 
     /// A run's task is over.
-    async fn over(&mut self, joined: Result<(Id, ()), JoinError>) {
+    fn over(&mut self, joined: Result<(Id, ()), JoinError>) {
         let (id, ()) = joined.unwrap_or_else(|broken| {
             // Agents' panics are caught before: this is one of the worker's own.
             error!("the task of a run broke down: {broken}");
@@ -278,7 +276,7 @@ impl<'worker> Leasing<'worker> {
             return;
         };
         self.sessions.run_over(session_id);
-        self.sessions.make_room(self.worker).await;
+        self.sessions.make_room();
     }
 
     /// Lets runs end for a while, then gives back what is left.
@@ -336,7 +334,7 @@ impl<'worker> Leasing<'worker> {
 
     async fn all_over(&mut self) {
         while let Some(joined) = self.tasks.join_next_with_id().await {
-            self.over(joined).await;
+            self.over(joined);
         }
     }
 }

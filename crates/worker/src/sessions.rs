@@ -6,8 +6,9 @@ use std::collections::{HashMap, VecDeque};
 use std::future;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{debug, error, info, warn};
 use windlass_domain::id::SessionId;
 
@@ -44,15 +45,31 @@ pub(crate) struct Sessions {
     idle: VecDeque<SessionId>,
     /// One task for each that the agent is ending: to end one keeps no run of another waiting.
     ending: JoinSet<SessionId>,
+    /// How many may be idle.
+    most_idle: usize,
+    /// The worker's name.
+    worker: String,
+    /// The one task, if any, that asks the server to end some: nothing waits for its answers.
+    evicting: JoinSet<Vec<Evicted>>,
+    /// Those that have stayed since the worker last began to look for room.
+    wanted: Vec<SessionId>,
 }
 
+/// What the server has said of a session that is to be given up.
+type Evicted = (SessionId, Result<(), ProtocolError>);
+
 impl Sessions {
-    pub(crate) fn new(start: Arc<Start>) -> Self {
+    /// Of this start of the worker.
+    pub(crate) fn new(start: Arc<Start>, worker: &Worker) -> Self {
         Self {
             start,
             in_use: HashMap::new(),
             idle: VecDeque::new(),
             ending: JoinSet::new(),
+            most_idle: worker.kept_sessions as usize,
+            worker: worker.name.clone(),
+            evicting: JoinSet::new(),
+            wanted: Vec::new(),
         }
     }
 
@@ -135,18 +152,26 @@ impl Sessions {
         self.ending.len() >= MOST_ENDING
     }
 
-    /// Waits until the agent has ended one; where it is ending none, for ever.
-    pub(crate) async fn one_ended(&mut self) {
-        match self.ending.join_next().await {
-            Some(Ok(session_id)) => {
+    /// Waits until the agent has ended one, or the server has said what becomes of those that are to be
+    /// given up; where neither is under way, for ever.
+    pub(crate) async fn changed(&mut self) {
+        tokio::select! {
+            Some(ended) = self.ending.join_next() => self.has_ended(ended),
+            Some(answered) = self.evicting.join_next() => self.has_room(answered),
+            else => future::pending().await,
+        }
+    }
+
+    fn has_ended(&mut self, ended: Result<SessionId, JoinError>) {
+        match ended {
+            Ok(session_id) => {
                 if let Some(in_use) = self.in_use.get_mut(&session_id) {
                     in_use.is_ending = false;
                 }
                 self.settle(session_id);
             }
             // Agents' panics are caught before: this is one of the worker's own.
-            Some(Err(broken)) => error!("the end of a session broke down: {broken}"),
-            None => future::pending().await,
+            Err(broken) => error!("the end of a session broke down: {broken}"),
         }
     }
 
@@ -155,10 +180,10 @@ impl Sessions {
         loop {
             // A run may have kept what was ended for it, and that shows only now.
             self.end_idle();
-            if self.ending.is_empty() {
-                return;
+            match self.ending.join_next().await {
+                Some(ended) => self.has_ended(ended),
+                None => return,
             }
-            self.one_ended().await;
         }
     }
 
@@ -183,49 +208,66 @@ impl Sessions {
     }
 
     /// Gives up the sessions that were idle for the longest time, where there are too many: some at
-    /// once, so that it is not done anew after each run. One that a run is queued for stays: the server
-    /// says so.
-    pub(crate) async fn make_room(&mut self, worker: &Worker) {
-        let kept = worker.kept_sessions as usize;
-        if self.idle.len() <= kept {
+    /// once, so that it is not done anew after each run. Beside all else: [`Sessions::changed`] hears
+    /// what the server says to it.
+    pub(crate) fn make_room(&mut self) {
+        let is_enough = self.idle.len() <= self.most_idle;
+        if is_enough || !self.evicting.is_empty() || self.start.leaving.is_cancelled() {
             return;
         }
-        let most = kept - kept / ROOM_PART;
-        let mut wanted = 0;
-        while self.idle.len() > most && wanted < MOST_WANTED {
-            let excess = self.idle.len() - most;
-            let longest = self.idle.iter().skip(wanted).take(excess);
-            let longest: Vec<SessionId> = longest.copied().collect();
-            if longest.is_empty() {
-                return;
-            }
-            let (name, incarnation) = (&worker.name, self.start.incarnation);
-            let protocol = &self.start.protocol;
-            let evicting = longest
-                .iter()
-                .map(|session_id| protocol.evict(name, incarnation, *session_id));
-            let answers = join_all(evicting).await;
-            let mut is_heard = true;
-            for (session_id, answer) in longest.into_iter().zip(answers) {
-                match answer {
-                    Ok(()) => {
-                        info!(session.id = %session_id, "{session_id} is given up: there is no room for it");
-                        self.end_if_idle(session_id);
-                    }
-                    Err(ProtocolError::Refused { message }) => {
-                        debug!(session.id = %session_id, "{session_id} stays: {message}");
-                        wanted += 1;
-                    }
-                    // Whatever it is, the next poll says it too.
-                    Err(error @ (ProtocolError::Unavailable { .. } | ProtocolError::LeaseLost)) => {
-                        warn!(session.id = %session_id, "{session_id} was not given up: {error}");
-                        is_heard = false;
-                    }
+        self.wanted.clear();
+        self.evict_some();
+    }
+
+    fn evict_some(&mut self) {
+        let most = self.most_idle - self.most_idle / ROOM_PART;
+        let excess = self.idle.len().saturating_sub(most);
+        let longest = self.idle.iter().filter(|it| !self.wanted.contains(it));
+        let longest: Vec<SessionId> = longest.take(excess).copied().collect();
+        if longest.is_empty() || self.wanted.len() >= MOST_WANTED {
+            return;
+        }
+        let (start, worker) = (Arc::clone(&self.start), self.worker.clone());
+        self.evicting.spawn(async move {
+            let (protocol, incarnation) = (&start.protocol, start.incarnation);
+            let evicting = longest.into_iter().map(|session_id| {
+                let answer = protocol.evict(&worker, incarnation, session_id);
+                answer.map(move |answer| (session_id, answer))
+            });
+            join_all(evicting).await
+        });
+    }
+
+    /// The server has answered. A session that a run is queued for stays: the next one goes in its place.
+    fn has_room(&mut self, answered: Result<Vec<Evicted>, JoinError>) {
+        let answers = answered.unwrap_or_else(|broken| {
+            error!("giving up sessions broke down: {broken}");
+            Vec::new()
+        });
+        // Where it broke down the next run that ends tries again.
+        if answers.is_empty() {
+            return;
+        }
+        let mut is_heard = true;
+        for (session_id, answer) in answers {
+            match answer {
+                Ok(()) => {
+                    info!(session.id = %session_id, "{session_id} is given up: there is no room for it");
+                    self.end_if_idle(session_id);
+                }
+                Err(ProtocolError::Refused { message }) => {
+                    debug!(session.id = %session_id, "{session_id} stays: {message}");
+                    self.wanted.push(session_id);
+                }
+                // Whatever it is, the next poll says it too.
+                Err(error @ (ProtocolError::Unavailable { .. } | ProtocolError::LeaseLost)) => {
+                    warn!(session.id = %session_id, "{session_id} was not given up: {error}");
+                    is_heard = false;
                 }
             }
-            if !is_heard {
-                return;
-            }
+        }
+        if is_heard {
+            self.evict_some();
         }
     }
 }

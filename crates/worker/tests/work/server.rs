@@ -64,6 +64,8 @@ pub(crate) struct Answers {
     pub(crate) one_writer: bool,
     /// Sessions that are not given up, each with why.
     pub(crate) wanted: HashMap<SessionId, fn() -> ProtocolError>,
+    /// Whether that a session is given up is answered only later.
+    pub(crate) evictions_wait: bool,
 }
 
 pub(crate) struct Server {
@@ -94,6 +96,7 @@ impl Server {
                 wanted: HashMap::new(),
             }),
             changed: watch::Sender::new(()),
+                evictions_wait: false,
             looks: watch::Sender::new(0),
             forgotten: Mutex::default(),
         }
@@ -333,7 +336,11 @@ impl Protocol for Server {
         }
     }
 
+        let mut changed = self.changed.subscribe();
     async fn drain(&self, _: &str, _: u32) -> Result<(), ProtocolError> {
+        while self.answers.lock().unwrap().evictions_wait {
+            changed.changed().await.unwrap();
+        }
         let mut changed = self.changed.subscribe();
         self.hear(Call::Drain);
         while self.answers.lock().unwrap().drains_wait {

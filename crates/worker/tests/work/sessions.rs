@@ -122,15 +122,53 @@ async fn after_runs_in(sessions: &[u8], wanted: &[(u8, Why)]) -> Work {
     work
 }
 
+/// Another run, once these are given up; answers what was told until it has ended.
+async fn after_another_run(work: &Work, number: u8, given_up: &[u8]) -> Vec<Call> {
+    let given_up: Vec<SessionId> = given_up.iter().map(|it| session_id(*it)).collect();
+    let asked = |calls: &[Call]| evicted(calls) == given_up;
+    work.server.told(asked).await;
+    work.server.queue(resumed(run(number, 3)));
+    let finishes = usize::from(number);
+    work.server
+        .told(|calls| is_free_after(calls, finishes))
+        .await
+}
+
 #[tokio::test]
 async fn the_longest_idle_session_makes_room() {
     // The first is used again, so that the second has been idle for longer.
     let work = after_runs_in(&[1, 2, 1, 3], &[]).await;
 
-    let calls = work.server.told(|_| true).await;
-    assert_eq!(evicted(&calls), [session_id(2)]);
+    let calls = after_another_run(&work, 5, &[2]).await;
+
     assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(2)]);
     assert_eq!(sessions_told(&calls), [session_id(1), session_id(3)]);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_is_being_given_up_keeps_no_run_waiting() {
+    let work = Work::begin_keeping(1, Act::Succeed);
+    work.server.answer(|answers| answers.evictions_wait = true);
+    for number in 1..=2 {
+        work.server.queue(run(number, number));
+        let finishes = usize::from(number);
+        work.server
+            .told(|calls| count(calls, is_finish) == finishes)
+            .await;
+    }
+    work.server
+        .told(|calls| evicted(calls) == [session_id(1)])
+        .await;
+
+    work.server.queue(run(3, 3));
+
+    let calls = work.server.told(|calls| is_free_after(calls, 3)).await;
+    assert_eq!(evicted(&calls), [session_id(1)]);
+    work.server.answer(|answers| answers.evictions_wait = false);
+    work.server
+        .told(|calls| evicted(calls) == [1, 2].map(session_id))
+        .await;
     work.end().await.unwrap();
 }
 
@@ -141,8 +179,8 @@ async fn a_session_that_a_run_is_queued_for_stays() {
     };
     let work = after_runs_in(&[1, 2, 3], &[(1, refused)]).await;
 
-    let calls = work.server.told(|_| true).await;
-    assert_eq!(evicted(&calls), [session_id(1), session_id(2)]);
+    let calls = after_another_run(&work, 4, &[1, 2]).await;
+
     assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(2)]);
     assert_eq!(sessions_told(&calls), [session_id(1), session_id(3)]);
     work.end().await.unwrap();
@@ -151,11 +189,14 @@ async fn a_session_that_a_run_is_queued_for_stays() {
 #[tokio::test]
 async fn a_session_that_the_server_cannot_end_now_is_given_up_later() {
     let work = after_runs_in(&[1, 2, 3], &[(1, unavailable)]).await;
+    work.server
+        .told(|calls| evicted(calls) == [session_id(1)])
+        .await;
     assert!(work.agent.ended_sessions.lock().unwrap().is_empty());
 
     work.server.answer(|answers| answers.wanted.clear());
-    work.server.queue(resumed(run(4, 3)));
-    work.server.told(|calls| is_free_after(calls, 4)).await;
+    after_another_run(&work, 4, &[1]).await;
+    after_another_run(&work, 5, &[1, 1]).await;
 
     assert_eq!(*work.agent.ended_sessions.lock().unwrap(), [session_id(1)]);
     work.end().await.unwrap();
