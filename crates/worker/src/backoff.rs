@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::debug;
 
 use crate::protocol::ProtocolError;
@@ -54,11 +54,27 @@ impl Backoff {
             }
         }
     }
+    /// The same for so long at most, the last call included; then it is `Unavailable`.
+    pub(crate) async fn within<T, Called>(
+        self,
+        time: Duration,
+        call: impl Fn() -> Called,
+    ) -> Result<T, ProtocolError>
+    where
+        Called: Future<Output = Result<T, ProtocolError>>,
+    {
+        let answered = timeout(time, self.until_answered(call)).await;
+        answered.unwrap_or_else(|_elapsed| {
+            let message = format!("no answer came within {} s", time.as_secs());
+            Err(ProtocolError::Unavailable { message })
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+    use std::future;
 
     use super::*;
 
@@ -80,6 +96,22 @@ mod tests {
 
         assert!(matches!(answer.await, Ok("the code")));
         assert_eq!(calls.get(), 500);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_has_its_time_is_not_made_for_longer() {
+        let answer: Result<(), _> = Backoff::default()
+            .within(Duration::ZERO, async || {
+                let message = "its disk is full".to_owned();
+                Err(ProtocolError::Unavailable { message })
+            })
+            .await;
+        assert!(matches!(answer, Err(ProtocolError::Unavailable { .. })));
+
+        let hangs: Result<(), _> = Backoff::default()
+            .within(Duration::ZERO, future::pending::<Result<(), _>>)
+            .await;
+        assert!(matches!(hangs, Err(ProtocolError::Unavailable { .. })));
     }
 
     #[tokio::test]

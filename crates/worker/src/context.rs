@@ -30,6 +30,10 @@ const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// difference, and a quick run says all of it with its end.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(500);
 
+/// How long a screenshot is sent again where the server cannot keep it: the run matters more, and long
+/// enough for a server to start anew.
+const SCREENSHOT: Duration = Duration::from_secs(60);
+
 /// The run is no longer this agent's: it was canceled, or its lease is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Stopped {
@@ -248,8 +252,8 @@ impl RunContext {
     }
 
     /// Keeps what the agent saw: an activity, shown in the run's timeline. The server keeps 200 of
-    /// a run, and the same content once, so it is sent until it is answered. One that is too long or
-    /// that the server refuses is left out, since the run matters more.
+    /// a run, and the same content once, so it is sent until it is answered. One that is too long, that the
+    /// server refuses or cannot keep for a minute is left out, since the run matters more.
     ///
     /// # Errors
     /// Where the run is to be stopped.
@@ -260,7 +264,7 @@ impl RunContext {
             warn!(run.id = %run_id, body_bytes = bytes, "a screenshot of run {run_id} is too long: it is left out");
             return self.check();
         }
-        let keeping = Backoff::default().until_answered(|| {
+        let keeping = Backoff::default().within(SCREENSHOT, || {
             self.protocol
                 .store_screenshot(self.lease(), screenshot.clone())
         });

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use secrecy::{SecretSlice, SecretString};
 use serde_json::{Map, Value};
+use tokio::io::AsyncRead;
+use tokio_util::io::ReaderStream;
 use windlass_domain::Timestamp;
 use windlass_domain::file::Extraction;
 use windlass_domain::id::{RunId, SessionId, StorageId};
@@ -221,11 +223,46 @@ pub struct CapturedFile {
     /// What the agent took out of it, where the run's task asks for that. At most
     /// [`MAX_EXTRACTION_BYTES`](windlass_domain::file::MAX_EXTRACTION_BYTES) of JSON.
     pub extraction: Extraction,
-    /// Its content.
+    /// Its content. [`CapturedFile::new`] makes it of bytes, [`CapturedFile::reading`] of what is read.
     pub content: BoxStream<'static, io::Result<Bytes>>,
 }
 
 /// What an agent saw at a step.
+impl CapturedFile {
+    /// A file whose content is these bytes, of which nothing else is told.
+    pub fn new(
+        file_name: impl Into<String>,
+        file_type: impl Into<String>,
+        content: impl Into<Bytes>,
+    ) -> Self {
+        let content = stream::iter([Ok(content.into())]).boxed();
+        Self::streamed(file_name, file_type, content)
+    }
+
+    /// The same whose content is read from there, such as a `tokio::fs::File`.
+    pub fn reading(
+        file_name: impl Into<String>,
+        file_type: impl Into<String>,
+        content: impl AsyncRead + Send + 'static,
+    ) -> Self {
+        Self::streamed(file_name, file_type, ReaderStream::new(content).boxed())
+    }
+
+    fn streamed(
+        file_name: impl Into<String>,
+        file_type: impl Into<String>,
+        content: BoxStream<'static, io::Result<Bytes>>,
+    ) -> Self {
+        Self {
+            file_name: file_name.into(),
+            file_type: file_type.into(),
+            metadata: None,
+            extraction: Extraction::None,
+            content,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapturedScreenshot {
     /// Its name without any path.

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
-use futures_util::TryStreamExt;
-use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::json;
 use windlass_worker::{
-    Agent, CapturedFile, ErrorCode, Extraction, HttpProtocol, Outcome, RunContext, RunError,
-    RunFailure, Worker,
+    Agent, CapturedFile, ErrorCode, ExposeSecret, HttpProtocol, Outcome, RunContext, RunError,
+    RunFailure, SecretSlice, Worker,
 };
 
 /// How long a website may take for its page.
@@ -55,14 +53,7 @@ impl Titles {
         // A cancel breaks it off.
         let page = context.unless_stopped(self.page(&source.url)).await??;
         context.progress(2, "keep the page")?;
-        let content = page.clone();
-        let file = CapturedFile {
-            file_name: "page.html".to_owned(),
-            file_type: "text/html".to_owned(),
-            metadata: None,
-            extraction: Extraction::None,
-            content: Box::pin(futures_util::stream::once(async { Ok(content.into()) })),
-        };
+        let file = CapturedFile::new("page.html", "text/html", page.clone());
         context.store_file(file).await?;
         let page = String::from_utf8_lossy(&page);
         let title = page.split_once("<title>").map(|(_, rest)| rest);
@@ -77,9 +68,9 @@ impl Titles {
         };
         let answer = self.client.get(url).timeout(PAGE).send().await;
         let answer = answer.and_then(reqwest::Response::error_for_status);
-        let mut stream = answer.map_err(not_available)?.bytes_stream();
+        let mut answer = answer.map_err(not_available)?;
         let mut page = Vec::new();
-        while let Some(bytes) = stream.try_next().await.map_err(not_available)? {
+        while let Some(bytes) = answer.chunk().await.map_err(not_available)? {
             page.extend_from_slice(&bytes);
             if page.len() > MOST_BYTES {
                 return Err(task_failed("The page is longer than 1 MiB."));

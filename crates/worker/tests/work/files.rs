@@ -1,14 +1,15 @@
 //! What an agent says of a file, as the server hears it.
 
+use std::io::Write;
 use std::sync::Arc;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use windlass_worker::{
-    CapturedFile, Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES, Protocol, RunContext,
-    RunFailure, Stopped,
+    Bytes, CapturedFile, Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES, Protocol,
+    RunContext, RunFailure, Stopped,
 };
 
 use crate::LONG;
@@ -63,6 +64,26 @@ async fn a_file_goes_without_what_is_too_long_of_it() {
         })
         .collect();
     assert_eq!(told, [longest, (None, Extraction::Failed)]);
+}
+
+#[tokio::test]
+async fn a_file_is_bytes_or_what_is_read() {
+    let bytes = b"%PDF-1.7 a bill".repeat(10_000);
+    let mut written = tempfile::NamedTempFile::new().unwrap();
+    written.write_all(&bytes).unwrap();
+    let read = tokio::fs::File::open(written.path()).await.unwrap();
+
+    for file in [
+        CapturedFile::new("bill.pdf", "application/pdf", bytes.clone()),
+        CapturedFile::reading("bill.pdf", "application/pdf", read),
+    ] {
+        assert_eq!(
+            (&*file.file_name, &*file.file_type),
+            ("bill.pdf", "application/pdf")
+        );
+        let content: Vec<Bytes> = file.content.try_collect().await.unwrap();
+        assert!(content.concat() == bytes);
+    }
 }
 
 #[tokio::test]
