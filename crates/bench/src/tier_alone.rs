@@ -171,7 +171,7 @@ impl Protocol for Yes {
         not_made()
     }
 
-    async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {
+    async fn withdraw(&self, _: LeaseKey, _: u32) -> Result<Heard, ProtocolError> {
         not_made()
     }
 

@@ -28,7 +28,7 @@ pub async fn an_old_epoch_changes_nothing(fixture: &Fixture) {
         WorkerCommand::Begin,
         WorkerCommand::Touch,
         question(1, None),
-        WorkerCommand::Withdraw,
+        WorkerCommand::Withdraw { attempt: None },
         success(output()),
         WorkerCommand::Release,
     ];

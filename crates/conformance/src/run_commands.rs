@@ -174,7 +174,9 @@ pub async fn of_two_answers_at_once_one_is_heard(fixture: &Fixture) {
 pub async fn an_answer_to_an_earlier_question_is_refused(fixture: &Fixture) {
     let stage = Stage::new(fixture).await;
     let first = stage.asking(None).await;
-    stage.say(&first, WorkerCommand::Withdraw).await;
+    stage
+        .say(&first, WorkerCommand::Withdraw { attempt: None })
+        .await;
     let second = stage.say(&first, question(2, None)).await;
     let events = stage.events().await;
 

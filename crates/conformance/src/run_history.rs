@@ -271,7 +271,7 @@ impl World<'_> {
                 let checkpoint = (self.dice.throw(2) == 0).then_some("page 3");
                 question(attempt, checkpoint)
             }
-            7 => WorkerCommand::Withdraw,
+            7 => WorkerCommand::Withdraw { attempt: None },
             8 => WorkerCommand::Release,
             12 => WorkerCommand::ReleaseAsking,
             9 => failure(ErrorCode::AuthInvalid),

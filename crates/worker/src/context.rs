@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
@@ -53,9 +53,18 @@ pub struct RunContext {
     canceled: CancellationToken,
     lost: CancellationToken,
     attempts: AtomicU32,
+    /// The question that is neither answered nor taken back yet.
+    asked: Mutex<Option<Asked>>,
     /// Whether a person is asked, and another worker can go on from there.
     resting: watch::Sender<bool>,
     said: Said,
+}
+
+/// A question, and whether the server has heard it.
+#[derive(Clone)]
+struct Asked {
+    question: Question,
+    is_heard: bool,
 }
 
 /// While it lives the run rests; then its agent acts, also where the question was dropped.
@@ -82,6 +91,7 @@ impl RunContext {
             canceled,
             lost,
             attempts: AtomicU32::new(0),
+            asked: Mutex::default(),
             resting: watch::Sender::new(false),
             said: Said::default(),
         }
@@ -303,15 +313,41 @@ impl RunContext {
             fields,
             checkpoint: checkpoint.filter(|checkpoint| self.is_short(checkpoint)),
         };
+        *self.asked() = Some(Asked {
+            question: question.clone(),
+            is_heard: false,
+        });
+        // Where this is dropped before, it may yet be taken back.
+        let answers = self.answers_to(question).await;
+        *self.asked() = None;
+        answers
+    }
+
+    async fn answers_to(
+        &self,
+        question: Question,
+    ) -> Result<Vec<(String, SecretString)>, RunFailure> {
         // The question comes behind what led to it.
         self.send_said().await?;
-        let heard = self
-            .call(|| self.protocol.interact(self.lease(), question.clone()))
-            .await?;
-        self.heard(heard.cancel)?;
+        self.raise(&question).await?;
         self.resting.send_replace(question.checkpoint.is_some());
         let _resting = Resting(&self.resting);
         self.answers().await
+    }
+
+    /// Says what is asked until the server has heard it. Said again it asks nobody twice.
+    async fn raise(&self, question: &Question) -> Result<(), RunFailure> {
+        let asking = self.call(|| self.protocol.interact(self.lease(), question.clone()));
+        let heard = asking.await?;
+        if let Some(asked) = &mut *self.asked() {
+            asked.is_heard = true;
+        }
+        Ok(self.heard(heard.cancel)?)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Option<Asked>> {
+        // Each change is one assignment.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn answers(&self) -> Result<Vec<(String, SecretString)>, RunFailure> {
@@ -326,7 +362,7 @@ impl RunContext {
         }
     }
 
-    /// Takes the last question back: the source went on by itself. Drop the [`ask`](Self::ask) before,
+    /// Takes the last question back: the source went on by itself. Where nothing is asked this is nothing. Drop the [`ask`](Self::ask) before,
     /// which else waits on, as where it is one arm of a `tokio::select!` and the source is the other:
     ///
     /// ```
@@ -344,7 +380,19 @@ impl RunContext {
     /// # Errors
     /// Where the run is to be stopped, or the server refuses.
     pub async fn withdraw(&self) -> Result<(), RunFailure> {
-        let heard = self.call(|| self.protocol.withdraw(self.lease())).await?;
+        let asked = self.asked().clone();
+        let Some(Asked { question, is_heard }) = asked else {
+            return Ok(self.check()?);
+        };
+        // Only what was heard can be taken back: where the source was so quick that the question is still
+        // on its way, it would be asked after this.
+        if !is_heard {
+            self.raise(&question).await?;
+        }
+        let attempt = question.attempt;
+        let withdrawing = self.call(|| self.protocol.withdraw(self.lease(), attempt));
+        let heard = withdrawing.await?;
+        *self.asked() = None;
         Ok(self.heard(heard.cancel)?)
     }
 

@@ -38,7 +38,9 @@ use windlass_wire::worker::finish::{
 use windlass_wire::worker::lease::{
     BeginName, BegunBody, EpochBody, LeaseRunsBody, ReleaseRunBody, RenewalBody,
 };
-use windlass_wire::worker::question::{AnswerBody, AskBody, AskFieldBody, AskOptionBody};
+use windlass_wire::worker::question::{
+    AnswerBody, AskBody, AskFieldBody, AskOptionBody, WithdrawBody,
+};
 use windlass_wire::worker::start::{
     DrainWorkerBody, EvictSessionBody, RegisterWorkerBody, SessionEvictedBody, WorkerDrainedBody,
     WorkerStartBody,
@@ -309,8 +311,15 @@ impl Protocol for HttpProtocol {
         heard(request.json(&body)).await
     }
 
-    async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError> {
-        heard(self.of(lease, "interaction/withdraw")).await
+    async fn withdraw(&self, lease: LeaseKey, attempt: u32) -> Result<Heard, ProtocolError> {
+        let body = WithdrawBody {
+            epoch: lease.epoch.0,
+            attempt: Some(attempt),
+        };
+        let request = self
+            .server
+            .of_run(Method::POST, lease, "interaction/withdraw");
+        heard(request.json(&body)).await
     }
 
     async fn answer(&self, lease: LeaseKey, wait: Duration) -> Result<Answer, ProtocolError> {

@@ -75,8 +75,9 @@ pub trait Protocol: Send + Sync {
     /// Asks the person that the run works for.
     async fn interact(&self, lease: LeaseKey, question: Question) -> Result<Heard, ProtocolError>;
 
-    /// The source went on by itself.
-    async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError>;
+    /// The source went on by itself, and the question of this number need not be answered: a call that
+    /// comes late takes no later one back.
+    async fn withdraw(&self, lease: LeaseKey, attempt: u32) -> Result<Heard, ProtocolError>;
 
     /// Waits up to `wait` for the answers to the last question.
     async fn answer(&self, lease: LeaseKey, wait: Duration) -> Result<Answer, ProtocolError>;
@@ -227,7 +228,6 @@ pub struct CapturedFile {
     pub content: BoxStream<'static, io::Result<Bytes>>,
 }
 
-/// What an agent saw at a step.
 impl CapturedFile {
     /// A file whose content is these bytes, of which nothing else is told.
     pub fn new(
@@ -263,6 +263,7 @@ impl CapturedFile {
     }
 }
 
+/// What an agent saw at a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapturedScreenshot {
     /// Its name without any path.

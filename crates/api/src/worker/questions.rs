@@ -13,9 +13,8 @@ use windlass_domain::id::RunId;
 use windlass_domain::run::{Field, FieldOption};
 use windlass_wire::run::{InteractionBody, InteractionFieldBody};
 use windlass_wire::worker::activity::HeardBody;
-use windlass_wire::worker::lease::EpochBody;
 use windlass_wire::worker::question::{
-    AnswerBody, AnswerParameters, AskBody, AskFieldBody, AskedBody,
+    AnswerBody, AnswerParameters, AskBody, AskFieldBody, AskedBody, WithdrawBody,
 };
 
 use super::said::{MAX_BODY_BYTES, Said, Speaker, bytes};
@@ -36,6 +35,7 @@ request_body!(
     "a question",
     const MAX_BYTES: usize = MAX_BODY_BYTES;
 );
+request_body!(WithdrawBody, "a withdrawal");
 
 pub(super) fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::default()
@@ -172,18 +172,20 @@ async fn read_answer(
     Ok(json(StatusCode::OK, &body))
 }
 
-/// Takes the last question back: the source went on by itself.
+/// Takes a question back: the source went on by itself. With its `attempt` a call that comes late takes no
+/// later one back.
 #[utoipa::path(post, path = "/v2/worker/leases/{run_id}/interaction/withdraw", tag = "workers",
-    params(("run_id" = String, Path)), request_body = EpochBody,
+    params(("run_id" = String, Path)), request_body = WithdrawBody,
     responses((status = 200, body = HeardBody)),
     extensions(("x-errors" = json!(["lease_lost", "run_not_running"]))))]
 async fn withdraw_question(
     State(api): State<Api>,
     Path(run_id): Path<RunId>,
-    Said { speaker, body }: Said<EpochBody>,
+    Said { speaker, body }: Said<WithdrawBody>,
 ) -> Result<Response, ApiError> {
     let call = speaker.lease(run_id, body.epoch);
-    let heard = api.worker_calls.withdraw_question.execute(&call).await?;
+    let withdraw = &api.worker_calls.withdraw_question;
+    let heard = withdraw.execute(&call, body.attempt).await?;
     let body = HeardBody {
         cancel: heard.cancel,
         request_id: speaker.request_id(),

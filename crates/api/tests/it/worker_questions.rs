@@ -50,6 +50,37 @@ async fn a_question_is_asked_once_answered_and_read_again() {
 }
 
 #[tokio::test]
+async fn a_withdrawal_is_of_its_own_question() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let ask = |attempt: u32| json!({"attempt": attempt, "type": "approval", "message": "Pay?"});
+    let withdraw = async |attempt: u32| {
+        let attempt = json!({"attempt": attempt});
+        worker.says(&leased, "interaction/withdraw", attempt).await
+    };
+
+    worker.says(&leased, "interaction", ask(1)).await;
+    let early = withdraw(2).await;
+    let first = withdraw(1).await;
+    let ahead = withdraw(2).await;
+    worker.says(&leased, "interaction", ask(2)).await;
+    let late = withdraw(1).await;
+
+    let run = format!("/v2/task-runs/{}", leased.run_id);
+    let asked = fixture.get(&run).await.body();
+    assert_eq!(asked["status"], "interaction_required", "{asked}");
+    assert_eq!(asked["interaction"]["attempt"], 2);
+    assert_eq!((first.status.as_u16(), late.status.as_u16()), (200, 200));
+    for unheard in [early, ahead] {
+        assert_eq!(unheard.error(), (409, "run_not_running".to_owned()));
+    }
+    assert_eq!(withdraw(2).await.status, 200);
+    assert_eq!(fixture.get(&run).await.body()["status"], "running");
+}
+
+#[tokio::test]
 async fn an_option_may_be_a_text() {
     let fixture = Fixture::new().await;
     fixture.run().await;

@@ -11,12 +11,18 @@ pub struct WithdrawQuestion {
 }
 
 impl WithdrawQuestion {
-    /// The run goes on without an answer. One that was answered meanwhile is as it is.
+    /// The run goes on without an answer. One that was answered meanwhile is as it is, and so is one that
+    /// asks something else by now than this `attempt`.
     ///
     /// # Errors
     /// `NotFound`; `Refused(LeaseLost)`; `Refused(RunNotRunning)` where nothing was asked.
-    pub async fn execute(&self, call: &LeaseCall) -> Result<Heard, CallError> {
-        let run = self.held.say(call, WorkerCommand::Withdraw, None).await?;
+    pub async fn execute(
+        &self,
+        call: &LeaseCall,
+        attempt: Option<u32>,
+    ) -> Result<Heard, CallError> {
+        let withdraw = WorkerCommand::Withdraw { attempt };
+        let run = self.held.say(call, withdraw, None).await?;
         Ok(Heard::of(&run))
     }
 }

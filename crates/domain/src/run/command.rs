@@ -97,7 +97,10 @@ pub enum WorkerCommand {
         random: Random,
     },
     /// The source went on by itself.
-    Withdraw,
+    Withdraw {
+        /// Which question is taken back: one that comes late is none of the next. None is the present one.
+        attempt: Option<u32>,
+    },
     /// Execution is over.
     Finish(Finish),
     /// It gives the run back.

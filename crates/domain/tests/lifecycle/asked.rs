@@ -22,6 +22,7 @@ pub(crate) enum Asked {
     Interact,
     InteractAgain,
     Withdraw,
+    WithdrawEarlier,
     FinishSuccess,
     FinishForReview,
     FinishOutputInvalid,
@@ -47,7 +48,7 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    pub(crate) const ALL: [Self; 30] = [
+    pub(crate) const ALL: [Self; 31] = [
         Self::Lease,
         Self::Cancel,
         Self::Renew,
@@ -56,6 +57,7 @@ impl Asked {
         Self::Interact,
         Self::InteractAgain,
         Self::Withdraw,
+        Self::WithdrawEarlier,
         Self::FinishSuccess,
         Self::FinishForReview,
         Self::FinishOutputInvalid,
@@ -90,6 +92,7 @@ impl Asked {
             Self::Interact => "interact",
             Self::InteractAgain => "interact again",
             Self::Withdraw => "withdraw",
+            Self::WithdrawEarlier => "withdraw of an earlier question",
             Self::FinishSuccess => "finish(success)",
             Self::FinishForReview => "finish(success) for review",
             Self::FinishOutputInvalid => "finish(success) with a wrong output",
@@ -161,7 +164,8 @@ impl Asked {
             Self::Touch => worker(WorkerCommand::Touch),
             Self::Interact => worker(interact(2)),
             Self::InteractAgain => worker(interact(1)),
-            Self::Withdraw => worker(WorkerCommand::Withdraw),
+            Self::Withdraw => worker(WorkerCommand::Withdraw { attempt: Some(1) }),
+            Self::WithdrawEarlier => worker(WorkerCommand::Withdraw { attempt: Some(0) }),
             Self::FinishSuccess | Self::FinishForReview => another(success()),
             Self::FinishOutputInvalid => another(FinishOutcome::OutputInvalid {
                 errors: vec![RunError::new(ErrorCode::OutputInvalid, "is no number")],

@@ -118,7 +118,7 @@ pub(crate) const ROWS: &[Row] = rows! {
         Situation::RunningBegunElsewhere,
     ], [InteractAgain] => Enters(&[S::InteractionRequired]), Nothing,
         "nothing was raised in this lease: its first attempt";
-    &[Situation::RunningAnswered], [Withdraw] => Unchanged, Nothing,
+    &[Situation::RunningAnswered], [Withdraw, WithdrawEarlier] => Unchanged, Nothing,
         "an answer crossed it on the way, or it was heard already";
     RUNNING, [FinishSuccess, FinishAgain] => Enters(&[S::Completed]), RunOver,
         "the output matches the task's schema";
@@ -159,6 +159,8 @@ pub(crate) const ROWS: &[Row] = rows! {
         "this attempt was raised already";
     ASKING, [Withdraw] => Enters(&[S::Running]), Nothing,
         "the source went on by itself, such as a login that was approved on the phone; an activity";
+    ASKING, [WithdrawEarlier] => Unchanged, Nothing,
+        "it comes late, and takes no other question back";
     ASKING, [Answer] => Enters(&[S::Running]), Nothing,
         "the worker reads the answers; an activity";
     ASKING, [Decline] => Enters(&[S::Failed]), RunForced,
@@ -213,9 +215,9 @@ fn refusal(status: Status, asked: Asked) -> Refusal {
         Answer | AnswerToAnother | Decline => Refusal::InteractionNotPending { status },
         Approve | Reject => Refusal::NotReviewable { status },
         Lease => Refusal::RunNotRunning { status },
-        Renew | Begin | Touch | Interact | InteractAgain | Withdraw | FinishSuccess
-        | FinishForReview | FinishOutputInvalid | FinishFailure | FinishAgain | Released
-        | ReleasedAsking => {
+        Renew | Begin | Touch | Interact | InteractAgain | Withdraw | WithdrawEarlier
+        | FinishSuccess | FinishForReview | FinishOutputInvalid | FinishFailure | FinishAgain
+        | Released | ReleasedAsking => {
             if status.is_leased() {
                 Refusal::RunNotRunning { status }
             } else {

@@ -64,7 +64,7 @@ fn worker_command() -> impl Strategy<Value = WorkerCommand> {
             }
             command
         }),
-        Just(WorkerCommand::Withdraw),
+        Just(WorkerCommand::Withdraw { attempt: None }),
         Just(WorkerCommand::Release),
         Just(WorkerCommand::ReleaseAsking),
         any::<bool>().prop_map(move |ended| {

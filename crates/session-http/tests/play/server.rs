@@ -217,7 +217,7 @@ impl Protocol for Server {
         Ok(Heard { cancel: false })
     }
 
-    async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {
+    async fn withdraw(&self, _: LeaseKey, _: u32) -> Result<Heard, ProtocolError> {
         unused()
     }
 

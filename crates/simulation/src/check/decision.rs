@@ -136,7 +136,7 @@ fn answers_stay(decided: &Decided, before: Option<&Run>, run: &Run) -> Result<()
     let is_harmless = match command {
         RunCommand::Worker { command, .. } => match command {
             WorkerCommand::Renew { .. } | WorkerCommand::Begin | WorkerCommand::Touch => true,
-            WorkerCommand::Withdraw => true,
+            WorkerCommand::Withdraw { .. } => true,
             WorkerCommand::Interact { .. }
             | WorkerCommand::Finish(_)
             | WorkerCommand::Release

@@ -156,7 +156,7 @@ pub(super) async fn say(
             let question = question(attempt, checkpoint);
             calls.ask_person.execute(call, question).await?.cancel
         }
-        Action::Withdraw => calls.withdraw_question.execute(call).await?.cancel,
+        Action::Withdraw => calls.withdraw_question.execute(call, None).await?.cancel,
         Action::Read => {
             let answer = calls.read_answer.execute(call, Duration::ZERO).await?;
             return Ok(Heard {

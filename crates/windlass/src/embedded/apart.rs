@@ -140,8 +140,8 @@ impl Protocol for OnServer {
             .await
     }
 
-    async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError> {
-        self.call(|it| async move { it.withdraw(lease).await })
+    async fn withdraw(&self, lease: LeaseKey, attempt: u32) -> Result<Heard, ProtocolError> {
+        self.call(|it| async move { it.withdraw(lease, attempt).await })
             .await
     }
 

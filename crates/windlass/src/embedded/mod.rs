@@ -275,9 +275,10 @@ impl Protocol for InProcess {
         Ok(Heard { cancel })
     }
 
-    async fn withdraw(&self, lease: LeaseKey) -> Result<Heard, ProtocolError> {
+    async fn withdraw(&self, lease: LeaseKey, attempt: u32) -> Result<Heard, ProtocolError> {
         let call = self.call(lease).await?;
-        let heard = self.calls.withdraw_question.execute(&call).await;
+        let withdraw = &self.calls.withdraw_question;
+        let heard = withdraw.execute(&call, Some(attempt)).await;
         let cancel = self.heard(lease, heard)?.cancel;
         Ok(Heard { cancel })
     }

@@ -184,3 +184,17 @@ pub struct AnswerBody {
     /// The request that this answers.
     pub request_id: String,
 }
+
+/// A question that need not be answered any more.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"epoch": 1, "attempt": 2}))]
+pub struct WithdrawBody {
+    /// The lease's number.
+    #[schema(maximum = 4_294_967_295_u32)]
+    pub epoch: u32,
+    /// Which question of the lease; left out, the one that is asked now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
+    pub attempt: Option<u32>,
+}

@@ -61,7 +61,7 @@ async fn what_acts_since_its_question_was_taken_back_may_end_in_the_time_to_drai
     work.server.answer(|answers| answers.answered = false);
     work.server.queue(run(1, 1));
     let is_question = |call: &Call| matches!(call, Call::Ask(_));
-    let is_withdrawal = |call: &Call| matches!(call, Call::Withdraw);
+    let is_withdrawal = |call: &Call| matches!(call, Call::Withdraw(1));
     let server = work.server.clone();
     server.told(|calls| count(calls, is_question) == 1).await;
     work.agent.lets.add_permits(1);

@@ -30,7 +30,7 @@ pub(crate) enum Call {
     Lease(LeaseRequest),
     Renew(LeaseKey),
     Ask(Question),
-    Withdraw,
+    Withdraw(u32),
     File(Option<Map<String, Value>>, Extraction),
     Screenshot(CapturedScreenshot),
     Finish(FinishReport),
@@ -57,15 +57,17 @@ pub(crate) struct Answers {
     pub(crate) drains: VecDeque<ProtocolError>,
     /// Whether a drain is answered only later.
     pub(crate) drains_wait: bool,
+    /// Whether a question is heard only later.
+    pub(crate) questions_wait: bool,
     /// Whether a person has answered.
     pub(crate) answered: bool,
     /// Whether a session is given up only once a poll that is open has looked again, as where both
     /// need the one connection that writes.
     pub(crate) one_writer: bool,
-    /// Sessions that are not given up, each with why.
-    pub(crate) wanted: HashMap<SessionId, fn() -> ProtocolError>,
     /// Whether that a session is given up is answered only later.
     pub(crate) evictions_wait: bool,
+    /// Sessions that are not given up, each with why.
+    pub(crate) wanted: HashMap<SessionId, fn() -> ProtocolError>,
 }
 
 pub(crate) struct Server {
@@ -91,12 +93,13 @@ impl Server {
                 finishes_wait: false,
                 drains: VecDeque::new(),
                 drains_wait: false,
+                questions_wait: false,
                 answered: true,
                 one_writer: false,
+                evictions_wait: false,
                 wanted: HashMap::new(),
             }),
             changed: watch::Sender::new(()),
-                evictions_wait: false,
             looks: watch::Sender::new(0),
             forgotten: Mutex::default(),
         }
@@ -268,12 +271,16 @@ impl Protocol for Server {
     }
 
     async fn interact(&self, _: LeaseKey, question: Question) -> Result<Heard, ProtocolError> {
+        let mut changed = self.changed.subscribe();
         self.hear(Call::Ask(question));
+        while self.answers.lock().unwrap().questions_wait {
+            changed.changed().await.unwrap();
+        }
         Ok(Heard { cancel: false })
     }
 
-    async fn withdraw(&self, _: LeaseKey) -> Result<Heard, ProtocolError> {
-        self.hear(Call::Withdraw);
+    async fn withdraw(&self, _: LeaseKey, attempt: u32) -> Result<Heard, ProtocolError> {
+        self.hear(Call::Withdraw(attempt));
         Ok(Heard { cancel: false })
     }
 
@@ -329,18 +336,18 @@ impl Protocol for Server {
             self.changed.send_replace(());
             looks.changed().await.unwrap();
         }
+        let mut changed = self.changed.subscribe();
         self.hear(Call::Evict(session_id));
+        while self.answers.lock().unwrap().evictions_wait {
+            changed.changed().await.unwrap();
+        }
         match self.answers.lock().unwrap().wanted.get(&session_id) {
             Some(error) => Err(error()),
             None => Ok(()),
         }
     }
 
-        let mut changed = self.changed.subscribe();
     async fn drain(&self, _: &str, _: u32) -> Result<(), ProtocolError> {
-        while self.answers.lock().unwrap().evictions_wait {
-            changed.changed().await.unwrap();
-        }
         let mut changed = self.changed.subscribe();
         self.hear(Call::Drain);
         while self.answers.lock().unwrap().drains_wait {

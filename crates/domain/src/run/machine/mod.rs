@@ -92,7 +92,7 @@ fn worker(
             };
             interact::apply(run, question, now)
         }
-        WorkerCommand::Withdraw => withdraw::apply(run, now),
+        WorkerCommand::Withdraw { attempt } => withdraw::apply(run, attempt, now),
         WorkerCommand::Finish(finish) => finish::apply(run, epoch, finish, now),
         WorkerCommand::Release => lost::released(run, now),
         WorkerCommand::ReleaseAsking => lost::released_asking(run, now),

@@ -2,19 +2,30 @@
 
 use super::Transition;
 use super::answer::go_on;
-use crate::run::{Refusal, Run, RunState};
+use crate::run::{Answered, Refusal, Run, RunState};
 use crate::time::Timestamp;
 
-pub(super) fn apply(run: &Run, now: Timestamp) -> Result<Transition, Refusal> {
+pub(super) fn apply(
+    run: &Run,
+    attempt: Option<u32>,
+    now: Timestamp,
+) -> Result<Transition, Refusal> {
     match &run.state {
         RunState::InteractionRequired {
             lease, interaction, ..
-        } => Ok(go_on(run, lease, interaction, None, now)),
+        } if attempt.is_none_or(|it| it == interaction.attempt) => {
+            Ok(go_on(run, lease, interaction, None, now))
+        }
+        // It was heard already, and another question has followed.
+        RunState::InteractionRequired { interaction, .. }
         // An answer crossed it on the way, or it was heard already.
-        RunState::Running {
-            answered: Some(_), ..
-        } => Ok(Transition::unchanged(run)),
-        RunState::Running { answered: None, .. }
+        | RunState::Running {
+            answered: Some(Answered { interaction, .. }),
+            ..
+        } if attempt.is_none_or(|it| it <= interaction.attempt) => Ok(Transition::unchanged(run)),
+        // Of a question that was not heard yet its worker must know.
+        RunState::Running { .. }
+        | RunState::InteractionRequired { .. }
         | RunState::Queued { .. }
         | RunState::ReviewRequired { .. }
         | RunState::Completed

@@ -137,7 +137,7 @@ impl Bounds {
             },
             WorkerCommand::Begin,
             WorkerCommand::Touch,
-            WorkerCommand::Withdraw,
+            WorkerCommand::Withdraw { attempt: None },
             WorkerCommand::Release,
             WorkerCommand::ReleaseAsking,
             ends(success(), 1, AfterRun::Keep),
