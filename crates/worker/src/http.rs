@@ -124,13 +124,6 @@ impl HttpProtocol {
             Err(_) => request,
         }
     }
-
-    fn over<T>(&self, lease: LeaseKey, said: Result<T, ProtocolError>) -> Result<T, ProtocolError> {
-        if matches!(said, Ok(_) | Err(ProtocolError::LeaseLost)) {
-            self.server.traces.end(lease);
-        }
-        said
-    }
 }
 
 #[async_trait]
@@ -197,11 +190,7 @@ impl Protocol for HttpProtocol {
     }
 
     async fn renew(&self, lease: LeaseKey) -> Result<Renewal, ProtocolError> {
-        let renewed: Result<RenewalBody, _> = answered(self.of(lease, "renew")).await;
-        if let Err(ProtocolError::LeaseLost) = renewed {
-            self.server.traces.end(lease);
-        }
-        let renewed = renewed?;
+        let renewed: RenewalBody = answered(self.of(lease, "renew")).await?;
         let lease_expires_at = Timestamp::parse(&renewed.lease_expires_at);
         Ok(Renewal {
             lease_expires_at: lease_expires_at.map_err(|_| unclear("lease_expires_at"))?,
@@ -343,13 +332,12 @@ impl Protocol for HttpProtocol {
     async fn finish(&self, lease: LeaseKey, finish: FinishReport) -> Result<Status, ProtocolError> {
         let mut finish = finished(lease, finish);
         finish.trace_parent = self.server.traces.of(lease);
-        let said = self.finishes.say(lease, finish).await;
-        self.over(lease, said)
+        self.finishes.say(lease, finish).await
     }
 
     async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
-        let released: Result<RunEndedBody, _> = answered(self.of(lease, "release")).await;
-        status(&self.over(lease, released)?.status)
+        let released: RunEndedBody = answered(self.of(lease, "release")).await?;
+        status(&released.status)
     }
 
     async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
@@ -358,8 +346,8 @@ impl Protocol for HttpProtocol {
             asking: Some(true),
         };
         let request = self.server.of_run(Method::POST, lease, "release");
-        let released: Result<RunEndedBody, _> = answered(request.json(&body)).await;
-        status(&self.over(lease, released)?.status)
+        let released: RunEndedBody = answered(request.json(&body)).await?;
+        status(&released.status)
     }
 
     async fn evict(

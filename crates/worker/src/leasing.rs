@@ -225,7 +225,11 @@ impl<'worker> Leasing<'worker> {
         }
         let free = self.free();
         let new = leases.runs.into_iter().filter(|run| !self.has(run));
-        let new: Vec<LeasedRun> = new.take(free).collect();
+        let mut new: Vec<LeasedRun> = new.collect();
+        for run in new.drain(free.min(new.len())..) {
+            // Nobody renews it: it goes to another, or comes again under another epoch.
+            self.start.protocol.forget(run.lease());
+        }
         for run in new {
             self.take(run, at);
         }

@@ -86,10 +86,21 @@ impl Server {
         })
     }
 
-    /// A call about a run.
+    /// A call about a run, as a part of its trace.
     pub(super) fn of_run(&self, method: Method, lease: LeaseKey, call: &str) -> RequestBuilder {
+        self.within(self.traces.of(lease), method, lease, call)
+    }
+
+    /// A call about a run, as a part of this trace, where there is one.
+    pub(super) fn within(
+        &self,
+        trace_parent: Option<String>,
+        method: Method,
+        lease: LeaseKey,
+        call: &str,
+    ) -> RequestBuilder {
         let request = self.request(method, &format!("leases/{}/{call}", lease.run_id));
-        match self.traces.of(lease) {
+        match trace_parent {
             Some(trace_parent) => request.header("traceparent", trace_parent),
             None => request,
         }

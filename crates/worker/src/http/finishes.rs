@@ -146,7 +146,10 @@ impl Finishes {
     }
 
     async fn send_alone(&self, due: Due) {
-        let request = self.server.of_run(Method::POST, due.lease, "finish");
+        // One that nobody waits for may be sent once its lease is forgotten.
+        let trace_parent = due.finish.trace_parent.clone();
+        let server = &self.server;
+        let request = server.within(trace_parent, Method::POST, due.lease, "finish");
         let body = due.finish.clone().alone();
         let ended = answered::<RunEndedBody>(request.json(&body)).await;
         due.hear(ended.and_then(|ended| status(&ended.status)));

@@ -31,27 +31,4 @@ impl Traces {
 }
 
 #[cfg(test)]
-mod tests {
-    use windlass_domain::Timestamp;
-    use windlass_domain::id::{Random, RunId};
-    use windlass_domain::run::Epoch;
-
-    use super::*;
-
-    #[test]
-    fn the_end_of_a_lease_leaves_the_next_one_of_its_run_alone() {
-        let run_id = RunId::new(Timestamp::EPOCH, Random([1; 10]));
-        let [lost, held] = [1, 2].map(|epoch| LeaseKey {
-            run_id,
-            epoch: Epoch(epoch),
-        });
-        let traces = Traces::default();
-        traces.begin(lost, "00-a");
-        traces.begin(held, "00-b");
-
-        traces.end(lost);
-
-        assert_eq!(traces.of(lost), None);
-        assert_eq!(traces.of(held).as_deref(), Some("00-b"));
-    }
-}
+mod tests;
