@@ -28,13 +28,14 @@ import threading
 import time
 from urllib.parse import quote
 
-from windlass_server import Backoff, Refused, Server, Stopped, Unanswered
+from windlass_server import PAUSE_CHECKED_SECONDS, Backoff, Refused, Server, Stopped, Unanswered
 
 log = logging.getLogger("windlass")
 
 WAIT_SECONDS = 30  # What a lease call waits for runs, and another for an answer.
 NEW_LEASE_SECONDS = 10  # What a lease lives before it is renewed for the first time.
 RENEWED_AGAIN_SECONDS = 1  # How soon a renewal that was not answered is made again.
+SCREENSHOT_SECONDS = 60  # How long a screenshot is sent again where the server cannot keep it.
 STOP_SECONDS = 5  # What an agent has to stop in at the end of a drain.
 MOST_FILE_BYTES, MOST_SCREENSHOT_BYTES = 100 * 1024 * 1024, 2 * 1024 * 1024
 KEPT_SESSIONS = 100
@@ -57,7 +58,8 @@ class Run:
     def __init__(self, server, lease):
         self._server = server
         self._path = f"/leases/{lease['run']['id']}"
-        self._attempt = 0
+        # The questions of this lease are numbered: the last one, and the last that the server has heard.
+        self._attempt, self._raised = 0, 0
         # Whoever follows the start of the run finds our calls beside it.
         trace_parent = lease["run"].get("trace_parent")
         self._trace = {"traceparent": trace_parent} if trace_parent else {}
@@ -108,11 +110,18 @@ class Run:
 
     def screenshot(self, content, name="screenshot.png", content_type="image/png", reasoning="", step=None):
         """What you saw and what you did then: an image or a document, at most 2 MiB, without secrets.
-        Answers its id."""
+        Answers its id; None where the server cannot keep it for a minute, since the run matters more."""
         headers = {"Windlass-Reasoning": quote(reasoning)} if reasoning else {}
         if step is not None:
             headers["Windlass-Step"] = str(step)
-        return self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES)["id"]
+        until = time.monotonic() + SCREENSHOT_SECONDS
+        try:
+            return self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES,
+                              give_up=lambda: self._is_over() or time.monotonic() > until)["id"]
+        except Stopped:
+            self.check()
+            log.warning("%s: a screenshot is left out: %s", self.id, name)
+            return None
 
     def file(self, content, name, content_type="application/octet-stream", metadata=None):
         """What you downloaded: bytes, or the path of a file of at most 100 MiB. Answers its id; None where
@@ -128,7 +137,10 @@ class Run:
                     "fields": list(fields)}
         if checkpoint is not None:
             question["checkpoint"] = base64.b64encode(checkpoint).decode()
-        self._said("POST", "/interaction", question)
+        try:
+            self._said("POST", "/interaction", question)
+        finally:
+            self._raised = self._attempt
         self._asks_with_checkpoint = None if checkpoint is None else self._attempt
         try:
             while True:
@@ -146,11 +158,15 @@ class Run:
     def withdraw(self):
         """Takes the question back, where the website went on by itself. From another thread than `ask`."""
         attempt = self._attempt
-        self._said("POST", "/interaction/withdraw", {"epoch": self.epoch})
+        # The server can take back only what it has heard.
+        while self._raised < attempt:
+            self.check()
+            time.sleep(PAUSE_CHECKED_SECONDS)
+        self._said("POST", "/interaction/withdraw", {"epoch": self.epoch, "attempt": attempt})
         self._withdrawn = attempt
         _break_off(self._waiting)
 
-    def _send(self, path, content, name, content_type, headers, most):
+    def _send(self, path, content, name, content_type, headers, most, give_up=None):
         digest, length = hashlib.sha256(), 0
         with _opened(content) as opened:
             while block := opened.read(64 * 1024):
@@ -161,7 +177,7 @@ class Run:
         headers = {**headers, "Windlass-Epoch": str(self.epoch), "Windlass-File-Name": quote(name),
                    "Windlass-Sha256": digest.hexdigest(), "Content-Type": content_type,
                    "Content-Length": str(length)}
-        return self._said("POST", path, lambda: _opened(content), has=("id",), headers=headers)
+        return self._said("POST", path, lambda: _opened(content), has=("id",), headers=headers, give_up=give_up)
 
     def _opened(self, waiting):
         self._waiting = waiting
@@ -218,7 +234,7 @@ class Run:
         timeout = max(RENEWED_AGAIN_SECONDS, min(lease_seconds / 3, self._expires - sent))
         try:
             answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch}, has=("cancel",),
-                                       timeout=timeout)
+                                       headers=self._trace, timeout=timeout)
         except (OSError, http.client.HTTPException) as error:
             log.warning("the lease of %s was not renewed: %s", self.id, error)
         except Refused as error:
@@ -238,7 +254,7 @@ class Run:
         try:
             # A canceled run's end is said, too; a lost one's is nobody's business any more.
             said = self._server.call("POST", self._path + path, {"epoch": self.epoch, **body},
-                                     give_up=self._has_expired, has=("status",))
+                                     give_up=self._has_expired, has=("status",), headers=self._trace)
         except (Refused, Stopped) as error:
             log.warning("%s: %s was not taken: %s", self.id, path, error)
             return error
@@ -251,7 +267,7 @@ class Run:
         try:
             self._server.call("POST", self._path + "/release", {"epoch": self.epoch, "asking": True},
                               give_up=lambda: self._is_over() or time.monotonic() > deadline,
-                              has=("status",))
+                              has=("status",), headers=self._trace)
         except Refused as error:
             if error.is_lost:
                 self._stop("lost")

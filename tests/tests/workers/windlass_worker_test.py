@@ -35,6 +35,10 @@ class Server:
         self.brought = 0
         # What is to stop, as lease calls say of runs that they hold.
         self.stopping = set()
+        # What every call about a run was a part of.
+        self.traces = set()
+        self.questions_wait = threading.Event()
+        self.questions_wait.set()
         # Of a question, its answer is under way.
         self.is_answered = False
         # Called when a run comes back.
@@ -46,11 +50,15 @@ class Server:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 length = int(self.headers.get("Content-Length") or 0)
-                body = json.loads(self.rfile.read(length) or b"{}")
+                content = self.rfile.read(length)
+                is_json = self.headers["Content-Type"] == "application/json"
+                body = json.loads(content or b"{}") if is_json else {}
+                server._trace(self.path, self.headers["traceparent"])
                 status, answer, *headers = server._answer(self.path, body)
                 self.answer(status, {"request_id": "req_1", **answer}, *headers)
 
             def do_GET(self):
+                server._trace(self.path, self.headers["traceparent"])
                 server._told("answer", self.path, {})
                 # The person takes their time.
                 server._closed.wait()
@@ -82,6 +90,10 @@ class Server:
         threading.Thread(target=self._http.serve_forever, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
+    def _trace(self, path, trace_parent):
+        what = path.split("/")[-1].split("?")[0]
+        self.traces.add((what, trace_parent))
+
     def _told(self, what, run_id, body):
         with self._changed:
             self.calls.append((what, run_id, body))
@@ -105,8 +117,12 @@ class Server:
         if what == "finish":
             self.finishes_wait.wait()
             return 200, {"run_id": parts[1], "status": "completed"}
-        if what in ("interaction", "withdraw"):
+        if what == "interaction":
+            self.questions_wait.wait()
+            self._told("asked", parts[1], body)
             return 200, {"cancel": False}
+        if what in ("begin", "progress", "files", "screenshots", "withdraw"):
+            return 200, {"cancel": False, "credential": None, "id": "kept_1"}
         if what == "release" and body.get("asking") and self.is_answered:
             return 409, {"errors": [{"type": "request", "code": "run_not_running", "message": "It asks nobody."}]}
         return 200, {"status": "queued"}
@@ -155,12 +171,13 @@ class Server:
     def close(self):
         self._closed.set()
         self.finishes_wait.set()
+        self.questions_wait.set()
         self._http.shutdown()
         self._http.server_close()
 
 
-def lease(run_id, session_id="sess_1", resumed=False, epoch=1):
-    return {"run": {"id": run_id, "trace_parent": None}, "task": {}, "input": {}, "source": None,
+def lease(run_id, session_id="sess_1", resumed=False, epoch=1, trace_parent=None):
+    return {"run": {"id": run_id, "trace_parent": trace_parent}, "task": {}, "input": {}, "source": None,
             "session": {"id": session_id, "resumed": resumed}, "playbook": None, "checkpoint": None,
             "epoch": epoch, "begun": False}
 
@@ -461,7 +478,86 @@ class WorkerTest(unittest.TestCase):
 
         finish = [body for what, _, body in server.calls if what == "finish"]
         self.assertEqual((answers, finish[0]["result"]), ([None], "success"))
-        self.assertEqual((server.count("withdraw"), server.count("answer")), (1, 1))
+        withdrawn = [body for what, _, body in server.calls if what == "withdraw"]
+        self.assertEqual((withdrawn, server.count("answer")), ([{"epoch": 1, "attempt": 1}], 1))
+
+    def test_a_question_is_withdrawn_once_the_server_has_heard_it(self):
+        server, runs = Server(), queue.Queue()
+        server.questions_wait.clear()
+
+        def asks(run):
+            runs.put(run)
+            run.ask("approval", "Approve it.")
+            return {}
+
+        asks.lets = threading.Event()
+        self.start(server, asks)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("interaction") == 1)
+        threading.Thread(target=runs.get(timeout=PATIENCE_SECONDS).withdraw, daemon=True).start()
+        time.sleep(0.5)
+
+        server.questions_wait.set()
+        server.told(lambda _: server.count("finish") == 1)
+
+        told = [what for what, *_ in server.calls if what in ("asked", "withdraw")]
+        self.assertEqual(told, ["asked", "withdraw"])
+
+    def test_every_call_about_a_run_is_a_part_of_its_trace(self):
+        server = Server()
+
+        def agent(run):
+            run.begin()
+            run.progress("open the page", 1)
+            run.screenshot(b"page")
+            run.file(b"bill", "bill.pdf")
+            asking = threading.Thread(target=run.ask, args=("approval", "Pay?"), daemon=True)
+            asking.start()
+            server.told(lambda _: server.count("answer") == 1)
+            run.withdraw()
+            asking.join()
+            return {}
+
+        agent.lets = threading.Event()
+        trace_parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        leave = self.start(server, agent)
+        server.leases.put(lease("run_1", trace_parent=trace_parent))
+        server.told(lambda _: server.count("finish") == 1)
+
+        def deaf(run):
+            run.ask("approval", "Pay?", checkpoint=b"page 3")
+
+        deaf.lets = agent.lets
+        again = Server()
+        given_back = self.start(again, deaf)
+        again.leases.put(lease("run_1", trace_parent=trace_parent))
+        again.told(lambda _: again.count("answer") == 1)
+        given_back()
+        leave()
+
+        about = {"renew", "begin", "progress", "screenshots", "files", "interaction", "withdraw", "finish"}
+        of_none = {(what, None) for what in ("workers", "leases", "drain")}
+        self.assertEqual(server.traces, {(what, trace_parent) for what in about} | of_none)
+        about = {"renew", "interaction", "release"}
+        self.assertEqual(again.traces, {(what, trace_parent) for what in about} | of_none)
+
+    def test_a_screenshot_that_the_server_cannot_keep_is_left_out_in_time(self):
+        self.set(windlass_worker, "SCREENSHOT_SECONDS", 0)
+        server, kept = Server(), []
+
+        def agent(run):
+            busy = {"type": "api", "code": "unavailable", "message": "The disk is full."}
+            server.proxy_answers = [(503, json.dumps({"request_id": "req_2", "errors": [busy]}))] * 9
+            kept.append(run.screenshot(b"page"))
+            server.proxy_answers = []
+            return {}
+
+        agent.lets = threading.Event()
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("finish") == 1)
+
+        self.assertEqual((kept, server.count("screenshots")), ([None], 1))
 
     def test_a_start_whose_answer_is_lost_is_the_same_start_when_it_is_said_again(self):
         server, agent = Server(), Agent()
