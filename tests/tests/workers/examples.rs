@@ -36,6 +36,8 @@ impl Example {
         let starts = ["export PYTHONPATH=", "python3 "];
         let lines: Vec<&str> = lines
             .filter(|line| starts.iter().any(|start| line.starts_with(start)))
+            // The tests have a virtual environment of their own.
+            .filter(|line| !line.contains("-m venv"))
             .collect();
         let (last, before) = lines.split_last().context("the README has no command")?;
         let last = last.replace("http://127.0.0.1:8080", server);
