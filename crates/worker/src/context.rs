@@ -1,30 +1,29 @@
 //! What an agent has in its hands while it does a run.
 
+mod questions;
+
 use std::convert::Infallible;
 use std::future::Future;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU32;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use windlass_domain::file::{Extraction, MAX_EXTRACTION_BYTES, MAX_METADATA_BYTES};
 use windlass_domain::id::StorageId;
-use windlass_domain::run::{ErrorCode, Field, RunError};
+use windlass_domain::run::{ErrorCode, RunError};
 
+use self::questions::Asked;
 use crate::agent::RunFailure;
 use crate::backoff::Backoff;
 use crate::lease::{LeasedRun, OpenedCredential};
 use crate::protocol::{
-    CapturedFile, CapturedScreenshot, LeaseKey, MAX_CHECKPOINT_BYTES, MAX_SCREENSHOT_BYTES,
-    Progress, Protocol, ProtocolError, Question,
+    CapturedFile, CapturedScreenshot, LeaseKey, MAX_SCREENSHOT_BYTES, Progress, Protocol,
+    ProtocolError,
 };
 use crate::said::Said;
-
-/// How long one poll for an answer waits at the server.
-const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
 /// How long what is said waits for what is said next: nobody who looks at a timeline sees the
 /// difference, and a quick run says all of it with its end.
@@ -58,22 +57,6 @@ pub struct RunContext {
     /// Whether a person is asked, and another worker can go on from there.
     resting: watch::Sender<bool>,
     said: Said,
-}
-
-/// A question, and whether the server has heard it.
-#[derive(Clone)]
-struct Asked {
-    question: Question,
-    is_heard: bool,
-}
-
-/// While it lives the run rests; then its agent acts, also where the question was dropped.
-struct Resting<'context>(&'context watch::Sender<bool>);
-
-impl Drop for Resting<'_> {
-    fn drop(&mut self) {
-        self.0.send_replace(false);
-    }
 }
 
 impl RunContext {
@@ -286,124 +269,6 @@ impl RunContext {
                 self.check()
             }
         }
-    }
-
-    /// Asks the person that the run works for, and waits for the answers: one for each field that
-    /// was answered. The server's clock decides how long; when it runs out the lease is lost.
-    ///
-    /// With a `checkpoint` the run outlives this worker while it waits: the next lease brings it
-    /// ([`LeasedRun::checkpoint`]), and its agent goes on from there by asking again. One of more
-    /// than [`MAX_CHECKPOINT_BYTES`] is left out, since the answer matters more.
-    ///
-    /// Of a question that is taken back no answer comes: see [`withdraw`](Self::withdraw).
-    ///
-    /// # Errors
-    /// Where the run is to be stopped, or the server refuses the question.
-    pub async fn ask(
-        &self,
-        kind: &str,
-        message: &str,
-        fields: Vec<Field>,
-        checkpoint: Option<SecretSlice<u8>>,
-    ) -> Result<Vec<(String, SecretString)>, RunFailure> {
-        let question = Question {
-            attempt: self.attempts.fetch_add(1, Ordering::Relaxed) + 1,
-            kind: kind.to_owned(),
-            message: message.to_owned(),
-            fields,
-            checkpoint: checkpoint.filter(|checkpoint| self.is_short(checkpoint)),
-        };
-        *self.asked() = Some(Asked {
-            question: question.clone(),
-            is_heard: false,
-        });
-        // Where this is dropped before, it may yet be taken back.
-        let answers = self.answers_to(question).await;
-        *self.asked() = None;
-        answers
-    }
-
-    async fn answers_to(
-        &self,
-        question: Question,
-    ) -> Result<Vec<(String, SecretString)>, RunFailure> {
-        // The question comes behind what led to it.
-        self.send_said().await?;
-        self.raise(&question).await?;
-        self.resting.send_replace(question.checkpoint.is_some());
-        let _resting = Resting(&self.resting);
-        self.answers().await
-    }
-
-    /// Says what is asked until the server has heard it. Said again it asks nobody twice.
-    async fn raise(&self, question: &Question) -> Result<(), RunFailure> {
-        let asking = self.call(|| self.protocol.interact(self.lease(), question.clone()));
-        let heard = asking.await?;
-        if let Some(asked) = &mut *self.asked() {
-            asked.is_heard = true;
-        }
-        Ok(self.heard(heard.cancel)?)
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Option<Asked>> {
-        // Each change is one assignment.
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn answers(&self) -> Result<Vec<(String, SecretString)>, RunFailure> {
-        loop {
-            let answer = self
-                .call(|| self.protocol.answer(self.lease(), ANSWER_WAIT))
-                .await?;
-            self.heard(answer.cancel)?;
-            if let Some(answers) = answer.answers {
-                return Ok(answers);
-            }
-        }
-    }
-
-    /// Takes the last question back: the source went on by itself. Where nothing is asked this is nothing. Drop the [`ask`](Self::ask) before,
-    /// which else waits on, as where it is one arm of a `tokio::select!` and the source is the other:
-    ///
-    /// ```
-    /// # use windlass_worker::{RunContext, RunFailure};
-    /// # async fn approved() {}
-    /// # async fn approve(context: &RunContext) -> Result<(), RunFailure> {
-    /// tokio::select! {
-    ///     answers = context.ask("approval", "Approve the login.", vec![], None) => drop(answers?),
-    ///     () = approved() => context.withdraw().await?,
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// Where the run is to be stopped, or the server refuses.
-    pub async fn withdraw(&self) -> Result<(), RunFailure> {
-        let asked = self.asked().clone();
-        let Some(Asked { question, is_heard }) = asked else {
-            return Ok(self.check()?);
-        };
-        // Only what was heard can be taken back: where the source was so quick that the question is still
-        // on its way, it would be asked after this.
-        if !is_heard {
-            self.raise(&question).await?;
-        }
-        let attempt = question.attempt;
-        let withdrawing = self.call(|| self.protocol.withdraw(self.lease(), attempt));
-        let heard = withdrawing.await?;
-        *self.asked() = None;
-        Ok(self.heard(heard.cancel)?)
-    }
-
-    fn is_short(&self, checkpoint: &SecretSlice<u8>) -> bool {
-        let bytes = checkpoint.expose_secret().len();
-        let is_short = bytes <= MAX_CHECKPOINT_BYTES;
-        if !is_short {
-            let run_id = self.run.run_id;
-            warn!(run.id = %run_id, body_bytes = bytes, "the checkpoint of run {run_id} is too long: it cannot outlive its worker while it waits");
-        }
-        is_short
     }
 
     fn heard(&self, cancel: bool) -> Result<(), Stopped> {
