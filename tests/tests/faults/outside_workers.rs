@@ -2,14 +2,19 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use tokio::process::{Child, Command};
+use tokio::time::timeout;
 use windlass_test_servers::PYTHON;
 use windlass_tests::server::{KEY, command};
 
 /// The pool that they lease from.
 pub(crate) const POOL: &str = "outside";
+
+/// How long a worker may take to leave: its drain, and what it has to say over a bad network.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker, running. Dropped, it is killed.
 pub(crate) struct OutsideWorker {
@@ -27,6 +32,7 @@ impl OutsideWorker {
             .env("WINDLASS_URL", &url)
             .env("WINDLASS_KEY", KEY)
             .env("WINDLASS_WORKER_NAME", &name)
+            .env("WINDLASS_DRAIN_SECONDS", "2")
             .env("WINDLASS_EGRESS_ALLOW", "127.0.0.0/8")
             .stdin(Stdio::null())
             .kill_on_drop(true)
@@ -53,12 +59,20 @@ impl OutsideWorker {
     }
 
     /// Kills it without a word (SIGKILL).
-    pub(crate) async fn kill(mut self) -> anyhow::Result<Killed> {
+    pub(crate) async fn kill(mut self) -> anyhow::Result<Gone> {
         self.child.kill().await?;
-        Ok(Killed {
-            name: self.name,
-            url: self.url,
-        })
+        Ok(Gone(self))
+    }
+
+    /// Asks it to leave (SIGTERM).
+    pub(crate) async fn terminate(self) -> anyhow::Result<Leaving> {
+        let id = self.child.id().context("the worker has ended already")?;
+        let sent = Command::new("kill")
+            .args(["-TERM", &id.to_string()])
+            .status()
+            .await?;
+        ensure!(sent.success(), "kill ended with {sent}");
+        Ok(Leaving(self))
     }
 
     /// Whether it still runs.
@@ -67,15 +81,25 @@ impl OutsideWorker {
     }
 }
 
-/// A worker that was killed.
-pub(crate) struct Killed {
-    name: String,
-    url: String,
+/// A worker that was asked to leave.
+pub(crate) struct Leaving(OutsideWorker);
+
+impl Leaving {
+    /// Waits until it has left, well.
+    pub(crate) async fn left(mut self) -> anyhow::Result<Gone> {
+        let ended = timeout(PATIENCE, self.0.child.wait()).await;
+        let status = ended.with_context(|| format!("{} does not leave", self.0.name))??;
+        ensure!(status.success(), "{} ended with {status}", self.0.name);
+        Ok(Gone(self.0))
+    }
 }
 
-impl Killed {
+/// A worker that has ended.
+pub(crate) struct Gone(OutsideWorker);
+
+impl Gone {
     /// Starts it again, under the same name.
     pub(crate) fn start_again(self) -> anyhow::Result<OutsideWorker> {
-        OutsideWorker::start(self.name, self.url)
+        OutsideWorker::start(self.0.name, self.0.url)
     }
 }

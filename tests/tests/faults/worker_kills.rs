@@ -1,5 +1,5 @@
-//! SIGKILL of workers, again and again, with runs in flight: what had begun is repeated only where it
-//! may be.
+//! SIGKILL of workers, and SIGTERM, again and again, with runs in flight: what had begun is repeated only
+//! where it may be.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use windlass_tests::{Backend, Calls, Server, World, history};
 
 use crate::chance::Chance;
 use crate::crowd::{Crowd, Errand};
-use crate::outside_workers::{Killed, OutsideWorker, POOL};
+use crate::outside_workers::{Gone, Leaving, OutsideWorker, POOL};
 use crate::secrets;
 
 /// How many workers there are.
@@ -31,8 +31,26 @@ const RUNS: usize = 100;
 /// The most workers that are down at once.
 const DOWN: usize = 5;
 
+/// One of so many is asked to leave, and the others are killed.
+const ASKED: u64 = 3;
+
 /// How long a page of the website takes meanwhile: so long that many runs are at it.
 const SLOW: Duration = Duration::from_secs(2);
+
+/// A worker that is not there.
+enum Down {
+    Killed(Gone),
+    Asked(Leaving),
+}
+
+impl Down {
+    async fn start_again(self) -> anyhow::Result<OutsideWorker> {
+        match self {
+            Self::Killed(gone) => gone.start_again(),
+            Self::Asked(leaving) => leaving.left().await?.start_again(),
+        }
+    }
+}
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
@@ -55,11 +73,11 @@ async fn what_had_begun_is_repeated_only_where_it_may_be(
     let mut up: Vec<OutsideWorker> = (0..WORKERS)
         .map(|number| OutsideWorker::start(format!("worker-{number}"), world.server.url()))
         .collect::<anyhow::Result<_>>()?;
-    let mut down: Vec<Killed> = Vec::new();
+    let mut down: Vec<Down> = Vec::new();
 
     let calls = Arc::new(Calls::default());
     let (mut crowds, mut people) = (Vec::new(), JoinSet::new());
-    let mut kills = 0;
+    let (mut kills, mut asked) = (0, 0);
     for wave in 0..waves {
         let crowd = Crowd::start_in(
             &world,
@@ -81,17 +99,23 @@ async fn what_had_begun_is_repeated_only_where_it_may_be(
             sleep(chance.up_to(Duration::from_millis(500))).await;
             if down.len() == DOWN || (!down.is_empty() && chance.below(2) == 0) {
                 let first = down.remove(0);
-                up.push(first.start_again()?);
+                up.push(first.start_again().await?);
+                continue;
+            }
+            let index = chance.below(up.len() as u64) as usize;
+            let worker = up.swap_remove(index);
+            if chance.below(ASKED) == 0 {
+                down.push(Down::Asked(worker.terminate().await?));
+                asked += 1;
             } else {
-                let index = chance.below(up.len() as u64) as usize;
-                down.push(up.swap_remove(index).kill().await?);
+                down.push(Down::Killed(worker.kill().await?));
                 kills += 1;
             }
         }
     }
     world.site.slow("/invoices", Duration::ZERO);
-    for killed in down {
-        up.push(killed.start_again()?);
+    for worker in down {
+        up.push(worker.start_again().await?);
     }
     while let Some(attended) = people.join_next().await {
         attended??;
@@ -99,7 +123,7 @@ async fn what_had_begun_is_repeated_only_where_it_may_be(
 
     let run_ids: Vec<String> = crowds.iter().flat_map(Crowd::run_ids).collect();
     let counts = history::check_with(&world.client(), &world.receiver, &run_ids, &calls).await?;
-    println!("{kills} kills of {WORKERS} workers\n{counts:?}");
+    println!("{kills} kills of {WORKERS} workers, {asked} asked to leave\n{counts:?}");
     for crowd in &crowds {
         crowd.what_may_be_repeated_completes(&world).await?;
         crowd.what_follows_completes_or_is_lost(&world).await?;
