@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use windlass_demo_site::{PASSWORD, User};
@@ -199,6 +199,59 @@ impl Crowd {
     pub(crate) async fn everything_completes(&self, world: &World) -> anyhow::Result<()> {
         let (completed, all) = self.completed(world, self.runs.iter()).await?;
         ensure!(completed == all, "{completed} of {all} completed");
+        Ok(())
+    }
+
+    /// Each that completed has what it has over a good network, and no more: its file, what its agent saw,
+    /// and what happened in it; and its session is there for the next.
+    pub(crate) async fn nothing_shows_twice(&self, world: &World) -> anyhow::Result<()> {
+        let client = world.client();
+        for run in self.runs.iter().filter(|run| !run.is_canceled) {
+            let path = format!("/v2/task-runs/{}", run.run_id);
+            let shown = client
+                .get(&format!("{path}?include=storage,screenshots"))
+                .await?;
+            let [files, screenshots] =
+                ["storage", "screenshots"].map(|what| shown[what].as_array().map_or(0, Vec::len));
+            ensure!(files == 1, "{files} files: {shown}");
+            if self.errand == Errand::NewestInvoice {
+                ensure!(screenshots == 1, "{screenshots} screenshots: {shown}");
+            }
+            let session_id = text(&shown, "session_id")?;
+            let session = client.get(&format!("/v2/sessions/{session_id}")).await?;
+            ensure!(session["status"] == "idle", "{session}");
+            let timeline = client.get(&format!("{path}/timeline")).await?;
+            let entries = timeline["data"].as_array().context("no timeline")?;
+            let of_kind = |kind: &str| {
+                let entries = entries.iter().filter(|entry| entry["kind"] == kind);
+                entries.map(|entry| &entry["message"]).collect::<Vec<_>>()
+            };
+            ensure!(of_kind("file").len() == files, "{timeline}");
+            ensure!(of_kind("screenshot").len() == screenshots, "{timeline}");
+            let events = client.list(&format!("{path}/events")).await?;
+            let types = events.iter().map(|event| &event["type"]);
+            // Those of its files show as files.
+            let of_run =
+                |event: &&Value| event.as_str().is_some_and(|it| it.starts_with("task_run."));
+            let types: Vec<&Value> = types.filter(of_run).collect();
+            ensure!(of_kind("event") == types, "{types:?} in {timeline}");
+            let asked = Value::from("task_run.interaction_required");
+            let questions = types.iter().filter(|it| ***it == asked).count();
+            ensure!(of_kind("interaction").len() == questions, "{timeline}");
+        }
+        Ok(())
+    }
+
+    /// The session of each, canceled or not, has ended as its worker left.
+    pub(crate) async fn every_session_is_completed(&self, world: &World) -> anyhow::Result<()> {
+        let client = world.client();
+        for run in &self.runs {
+            let shown = client.get(&format!("/v2/task-runs/{}", run.run_id)).await?;
+            let session_id = text(&shown, "session_id")?;
+            let ends = ["completed", "failed"];
+            let session = client.session_in(session_id, &ends).await?;
+            ensure!(session["status"] == "completed", "{session} of {shown}");
+        }
         Ok(())
     }
 

@@ -10,5 +10,6 @@ mod outside_workers;
 mod person;
 mod replicas;
 mod secrets;
+mod take_back;
 mod worker_kills;
 mod worker_network;

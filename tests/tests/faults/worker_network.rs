@@ -20,12 +20,16 @@ const WORKERS: usize = 4;
 const RUNS: usize = 100;
 
 #[rstest]
-#[case::for_windlass_work(Errand::Invoices)]
-#[case::for_a_worker_in_python(Errand::NewestInvoice)]
+#[case::for_windlass_work(Errand::Invoices, Backend::Sqlite)]
+#[case::for_windlass_work_on_postgresql(Errand::Invoices, Backend::Postgres)]
+#[case::for_a_worker_in_python(Errand::NewestInvoice, Backend::Sqlite)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bad_network_changes_no_end(#[case] errand: Errand) -> anyhow::Result<()> {
+async fn a_bad_network_changes_no_end(
+    #[case] errand: Errand,
+    #[case] backend: Backend,
+) -> anyhow::Result<()> {
     let mut chance = Chance::seeded()?;
-    let ground = Backend::Sqlite.ground().await?;
+    let ground = backend.ground().await?;
     let site = DemoSite::builder().users(RUNS).start().await?;
     let server = Server::start_with(&ground, &[("WINDLASS_LEASE_SECONDS", "15")]).await?;
     let world = World::on(server, ground, site).await?;
@@ -54,5 +58,11 @@ async fn a_bad_network_changes_no_end(#[case] errand: Errand) -> anyhow::Result<
         ensure!(worker.is_up()?, "a worker has ended by itself");
     }
     crowd.everything_completes(&world).await?;
-    crowd.nothing_is_repeated(&world)
+    crowd.nothing_shows_twice(&world).await?;
+    crowd.nothing_is_repeated(&world)?;
+    // They leave over the same network, and take nothing with them.
+    for worker in workers {
+        worker.terminate().await?.left().await?;
+    }
+    crowd.every_session_is_completed(&world).await
 }
