@@ -8,6 +8,8 @@ mod owner;
 mod tests;
 mod upload;
 
+use std::collections::HashSet;
+
 use ego_tree::NodeId;
 use reqwest::Method;
 use scraper::ElementRef;
@@ -78,9 +80,7 @@ impl Page {
                 if !several {
                     chosen.clear();
                 }
-                if !chosen.contains(&option) {
-                    chosen.push(option);
-                }
+                chosen.insert(option);
                 return Ok(());
             }
             "input" => match input_type(&field).as_str() {
@@ -106,13 +106,12 @@ impl Page {
         let list = self.element(select);
         let several = list.filter(|list| list.attr("multiple").is_some());
         let chosen = match several {
-            None => vec![option],
+            None => HashSet::from([option]),
             Some(list) => {
-                let mut chosen: Vec<NodeId> =
-                    self.selected(&list).iter().map(|one| one.id()).collect();
-                match chosen.iter().position(|one| *one == option) {
-                    Some(place) => drop(chosen.remove(place)),
-                    None => chosen.push(option),
+                let selected = self.selected(&list).into_iter();
+                let mut chosen: HashSet<NodeId> = selected.map(|one| one.id()).collect();
+                if !chosen.remove(&option) {
+                    chosen.insert(option);
                 }
                 chosen
             }

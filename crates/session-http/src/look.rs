@@ -165,10 +165,13 @@ impl Page {
         let elements = ids.iter().filter_map(|id| self.element(*id));
         let called = elements.map(|element| {
             let name = names.name(&element, &role::role(&element))?;
-            Ok(match name.is_empty() {
-                true => text_of(&element),
-                false => name,
-            })
+            if !name.is_empty() {
+                return Ok(name);
+            }
+            for node in element.descendants() {
+                names.visits.read(node)?;
+            }
+            Ok(text_of(&element))
         });
         called.collect()
     }

@@ -2,7 +2,7 @@
 
 mod tree;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ego_tree::{NodeId, NodeRef};
@@ -45,7 +45,7 @@ pub(crate) struct Fields {
     pub(crate) from_credential: HashMap<NodeId, Template>,
     pub(crate) checked: HashMap<NodeId, bool>,
     /// The options that were chosen, by their `select`: one, unless it takes several.
-    pub(crate) chosen: HashMap<NodeId, Vec<NodeId>>,
+    pub(crate) chosen: HashMap<NodeId, HashSet<NodeId>>,
 }
 
 impl Page {

@@ -151,6 +151,11 @@ impl<'run> Player<'run> {
                 played = played.saturating_sub(back + 1);
             }
         }
+        self.ended(playbook).await
+    }
+
+    /// What a run gives whose steps are done.
+    async fn ended(mut self, playbook: &Playbook) -> Result<Outcome, RunFailure> {
         if let Some(refusal) = self.refusal() {
             self.keep_end(playbook).await?;
             return Err(RunError::new(ErrorCode::SourceBlocked, format!("{refusal}.")).into());

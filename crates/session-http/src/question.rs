@@ -1,4 +1,7 @@
 //! Questions to the person that a run works for.
+//! Source: docs/decisions/0033-an-answer-in-a-selector-is-a-text.md.
+
+use std::collections::HashSet;
 
 use ego_tree::NodeId;
 use secrecy::{ExposeSecret, SecretString};
@@ -107,12 +110,13 @@ fn options_on(
     let found = found.map_err(unlookable)?;
     let called = page.called(&found).map_err(unlookable)?;
     let mut options: Vec<FieldOption> = Vec::new();
+    let mut known = HashSet::new();
     for (id, called) in found.into_iter().zip(called) {
         let Some(value) = answered(page, id, &called, on_page) else {
             continue;
         };
         // The same answer twice leads to the same place.
-        if options.iter().all(|known| known.value != value) {
+        if known.insert(value.clone()) {
             let label: String = called.chars().take(MAX_NAME_CHARACTERS).collect();
             options.push(FieldOption {
                 value,

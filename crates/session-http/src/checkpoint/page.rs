@@ -1,5 +1,7 @@
 //! The page of a checkpoint: its text, and what was changed in its fields.
 
+use std::collections::{HashMap, HashSet};
+
 use ego_tree::NodeId;
 use encoding_rs::{Encoding, UTF_8};
 use reqwest::StatusCode;
@@ -54,6 +56,13 @@ impl KeptPage {
         };
         let fields = &page.fields;
         let elements = elements(page);
+        let places: HashMap<NodeId, usize> = match fields.chosen.is_empty() {
+            true => HashMap::new(),
+            false => (0..)
+                .zip(&elements)
+                .map(|(place, id)| (*id, place))
+                .collect(),
+        };
         for (place, id) in elements.iter().enumerate() {
             if let Some(text) = fields.typed.get(id) {
                 let typed = match fields.from_credential.get(id) {
@@ -66,10 +75,9 @@ impl KeptPage {
                 kept.checked.push((place, *checked));
             }
             if let Some(chosen) = fields.chosen.get(id) {
-                let position = |option| elements.iter().position(|element| element == option);
-                let chosen = chosen.iter().filter_map(position);
-                kept.chosen.extend(chosen.map(|option| (place, option)));
-                if fields.chosen[id].is_empty() {
+                let options = chosen.iter().filter_map(|option| places.get(option));
+                kept.chosen.extend(options.map(|option| (place, *option)));
+                if chosen.is_empty() {
                     kept.emptied.push(place);
                 }
             }
@@ -101,11 +109,11 @@ impl KeptPage {
         }
         for (place, option) in &self.chosen {
             let (select, option) = (*elements.get(*place)?, *elements.get(*option)?);
-            page.fields.chosen.entry(select).or_default().push(option);
+            page.fields.chosen.entry(select).or_default().insert(option);
         }
         for place in &self.emptied {
             let select = *elements.get(*place)?;
-            page.fields.chosen.insert(select, Vec::new());
+            page.fields.chosen.insert(select, HashSet::new());
         }
         Some(page)
     }

@@ -285,11 +285,13 @@ impl Element for Counted<'_> {
     }
 
     fn has_id(&self, id: &CssLocalName, case: CaseSensitivity) -> bool {
-        self.may_read() && self.element.has_id(id, case)
+        // It is found among the attributes once, and so are the classes.
+        self.may(COMPARISONS_OF_VISIT) && self.element.has_id(id, case)
     }
 
     fn has_class(&self, name: &CssLocalName, case: CaseSensitivity) -> bool {
-        self.may_read() && self.element.has_class(name, case)
+        let classes = self.element.value().classes().count();
+        self.may(COMPARISONS_OF_VISIT + classes) && self.element.has_class(name, case)
     }
 
     fn has_custom_state(&self, _name: &CssLocalName) -> bool {

@@ -172,7 +172,7 @@ fn a_chosen_option_shows() {
     let mut page = page("<select id=s><option id=a selected>1<option id=b>2</select>");
     let find = |css: &str| page.css(css)[0];
     let (select, chosen) = (find("#s"), find("#b"));
-    page.fields.chosen.insert(select, vec![chosen]);
+    page.fields.chosen.insert(select, [chosen].into());
 
     assert_eq!(
         body(&page),
