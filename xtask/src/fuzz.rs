@@ -51,7 +51,8 @@ pub(crate) fn run(target: Option<&str>, seconds: u32) -> anyhow::Result<()> {
             &target,
             command
                 .current_dir(place::root())
-                .args(["fuzz", "run", "--sanitizer", "none", &target])
+                // The flags of a debug build would go beyond the profile of `fuzz/Cargo.toml`.
+                .args(["fuzz", "run", "--release", "--sanitizer", "none", &target])
                 .arg(&corpus)
                 .arg(place::root().join("fuzz/seeds").join(&target))
                 .args(["--", "-rss_limit_mb=2048", "-timeout=20", "-max_len=65536"])

@@ -138,3 +138,21 @@ impl Checkpoint {
         }
     }
 }
+
+/// Keeps a page and loads it again, for whoever feeds it with noise.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn loaded_again(page: &crate::page::Page) {
+    let kept = serde_json::to_vec(&KeptPage::of(page)).expect("a page can be written");
+    let kept: KeptPage = serde_json::from_slice(&kept).expect("it was written so");
+    let parse = kept.parse().expect("it has an address and a status");
+    // What was parsed just in time may come too late now.
+    let Ok(parsed) = parse() else {
+        return;
+    };
+    let loaded = kept
+        .with_choices(parsed)
+        .expect("its elements are the same");
+    assert_eq!(loaded.elements().count(), page.elements().count());
+    let changed = |page: &crate::page::Page| (page.fields.checked.len(), page.fields.chosen.len());
+    assert_eq!(changed(&loaded), changed(page));
+}

@@ -11,12 +11,16 @@ use serde_json::{Map, Value};
 use url::Url;
 use windlass_domain::run::ErrorCode;
 use windlass_playbook::{Extract, Extraction, Pages, Rows, Rule, Selector};
+#[cfg(any(test, feature = "fuzzing"))]
+use {secrecy::ExposeSecret, windlass_playbook::Values};
 
 use self::field::{Field, Scope, read};
 use self::table::Table;
 use self::typed::Schema;
 use crate::click::Click;
 use crate::fetch::Request;
+#[cfg(any(test, feature = "fuzzing"))]
+use crate::page::Page;
 use crate::player::Player;
 use crate::trouble::Trouble;
 
@@ -248,6 +252,57 @@ impl Player<'_> {
         });
         Ok(enabled.map(|next| next.id()))
     }
+}
+
+/// Reads what an extraction finds on this page, for whoever feeds it with noise.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read_on(
+    page: &Page,
+    extraction: &Extraction,
+    values: &Values,
+    most_rows: usize,
+) -> Result<(), Trouble> {
+    let anything = Value::Bool(true);
+    let schema = Schema::of(&anything);
+    let (rows, rules) = match extraction {
+        Extraction::Value(rule) => {
+            let field = Field::of("value", rule, schema, values)?;
+            return read(&field, &Scope::Page, page).map(drop);
+        }
+        Extraction::Rows { rows, fields, .. } => (rows, fields),
+    };
+    let fields = rules.iter();
+    let fields = fields.map(|(name, rule)| Field::of(name, rule, schema, values));
+    let mut fields = fields.collect::<Result<Vec<_>, _>>()?;
+    let (Rows::Each(selector) | Rows::OfTable(selector)) = rows;
+    let filled = values.fill_selector(selector);
+    let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
+    let found = page.look(None, selector.kind, filled.expose_secret());
+    let found = found.map_err(|problem| Trouble::task(problem.to_string()))?;
+    for id in found.into_iter().take(most_rows) {
+        let table = match (rows, page.element(id)) {
+            (Rows::OfTable(_), Some(element)) => Table::of(page, &element),
+            _ => None,
+        };
+        let scopes = match &table {
+            None => vec![Scope::Row(id)],
+            Some(table) => table
+                .rows
+                .iter()
+                .take(most_rows)
+                .map(Scope::TableRow)
+                .collect(),
+        };
+        for field in &mut fields {
+            if let Some(table) = &table {
+                field.find_column(table, selector)?;
+            }
+            for scope in &scopes {
+                drop(read(field, scope, page)?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What a value of a list takes, in bytes.
