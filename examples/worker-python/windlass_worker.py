@@ -35,7 +35,7 @@ log = logging.getLogger("windlass")
 WAIT_SECONDS = 30  # What a lease call waits for runs, and another for an answer.
 NEW_LEASE_SECONDS = 10  # What a lease lives before it is renewed for the first time.
 RENEWED_AGAIN_SECONDS = 1  # How soon a renewal that was not answered is made again.
-SCREENSHOT_SECONDS = 60  # How long a screenshot is sent again where the server cannot keep it.
+CONTENT_SECONDS = 60  # How long a file or screenshot is sent again where the server cannot keep it.
 STOP_SECONDS = 5  # What an agent has to stop in at the end of a drain.
 MOST_FILE_BYTES, MOST_SCREENSHOT_BYTES = 100 * 1024 * 1024, 2 * 1024 * 1024
 KEPT_SESSIONS = 100
@@ -114,20 +114,21 @@ class Run:
         headers = {"Windlass-Reasoning": quote(reasoning)} if reasoning else {}
         if step is not None:
             headers["Windlass-Step"] = str(step)
-        until = time.monotonic() + SCREENSHOT_SECONDS
         try:
-            return self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES,
-                              give_up=lambda: self._is_over() or time.monotonic() > until)["id"]
-        except Stopped:
-            self.check()
+            return self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES)
+        except Unanswered:
             log.warning("%s: a screenshot is left out: %s", self.id, name)
             return None
 
     def file(self, content, name, content_type="application/octet-stream", metadata=None):
         """What you downloaded: bytes, or the path of a file of at most 100 MiB. Answers its id; None where
-        the task keeps no files, or has it from an earlier run."""
+        the task keeps no files, or has it from an earlier run. The run fails where the server cannot keep it
+        for a minute."""
         headers = {} if metadata is None else {"Windlass-Metadata": quote(json.dumps(metadata))}
-        return self._send("/files", content, name, content_type, headers, MOST_FILE_BYTES)["id"]
+        try:
+            return self._send("/files", content, name, content_type, headers, MOST_FILE_BYTES)
+        except Unanswered:
+            raise Failure("storage", "storage_error", f"The server could not keep {name}.") from None
 
     def ask(self, kind, message, fields=(), checkpoint=None):
         """Asks the person that the run works for and waits for the answers, by their fields; None where it is
@@ -166,7 +167,7 @@ class Run:
         self._withdrawn = attempt
         _break_off(self._waiting)
 
-    def _send(self, path, content, name, content_type, headers, most, give_up=None):
+    def _send(self, path, content, name, content_type, headers, most):
         digest, length = hashlib.sha256(), 0
         with _opened(content) as opened:
             while block := opened.read(64 * 1024):
@@ -177,7 +178,13 @@ class Run:
         headers = {**headers, "Windlass-Epoch": str(self.epoch), "Windlass-File-Name": quote(name),
                    "Windlass-Sha256": digest.hexdigest(), "Content-Type": content_type,
                    "Content-Length": str(length)}
-        return self._said("POST", path, lambda: _opened(content), has=("id",), headers=headers, give_up=give_up)
+        until = time.monotonic() + CONTENT_SECONDS
+        try:
+            return self._said("POST", path, lambda: _opened(content), has=("id",), headers=headers,
+                              give_up=lambda: self._is_over() or time.monotonic() > until)["id"]
+        except Stopped:
+            self.check()
+            raise Unanswered() from None
 
     def _opened(self, waiting):
         self._waiting = waiting

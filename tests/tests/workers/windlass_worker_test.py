@@ -541,23 +541,25 @@ class WorkerTest(unittest.TestCase):
         about = {"renew", "interaction", "release"}
         self.assertEqual(again.traces, {(what, trace_parent) for what in about} | of_none)
 
-    def test_a_screenshot_that_the_server_cannot_keep_is_left_out_in_time(self):
-        self.set(windlass_worker, "SCREENSHOT_SECONDS", 0)
+    def test_a_content_that_the_server_cannot_keep_holds_no_run(self):
+        self.set(windlass_worker, "CONTENT_SECONDS", 0)
+        self.set(windlass_server, "LONGEST_PAUSE_SECONDS", 0.05)
         server, kept = Server(), []
 
         def agent(run):
             busy = {"type": "api", "code": "unavailable", "message": "The disk is full."}
             server.proxy_answers = [(503, json.dumps({"request_id": "req_2", "errors": [busy]}))] * 9
             kept.append(run.screenshot(b"page"))
-            server.proxy_answers = []
-            return {}
+            run.file(b"bill", "bill.pdf")
 
         agent.lets = threading.Event()
         self.start(server, agent)
         server.leases.put(lease("run_1"))
         server.told(lambda _: server.count("finish") == 1)
 
-        self.assertEqual((kept, server.count("screenshots")), ([None], 1))
+        finish = [body for what, _, body in server.calls if what == "finish"][0]
+        self.assertEqual((kept, finish["errors"][0]["code"]), ([None], "storage_error"))
+        self.assertEqual((server.count("screenshots"), server.count("files")), (1, 1))
 
     def test_a_start_whose_answer_is_lost_is_the_same_start_when_it_is_said_again(self):
         server, agent = Server(), Agent()
