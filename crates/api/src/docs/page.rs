@@ -113,15 +113,17 @@ fn shown(html: &mut Html, document: &Value, call: &Call<'_>) {
     }
     parameters(html, document, operation);
     let body = &operation["requestBody"];
-    for (content_type, content) in members(&body["content"]) {
+    let contents = members(&body["content"]);
+    if !contents.is_empty() {
+        html.raw("<h4>Body</h4>\n");
+    }
+    for (content_type, content) in contents {
         let optional = if body["required"] == true {
             ""
         } else {
             ", may be left out"
         };
-        html.raw("<h4>Body</h4>\n<p>")
-            .text(content_type)
-            .text(optional);
+        html.raw("<p>").text(content_type).text(optional);
         shape_link(html, &content["schema"]);
         html.raw("</p>\n");
         example(html, &content["example"]);
