@@ -3,9 +3,6 @@
 
 use std::time::Duration;
 
-use sqlx::encode::IsNull;
-use sqlx::error::BoxDynError;
-use sqlx::{Database, Decode, Encode, Type};
 use uuid::Uuid;
 use windlass_domain::Timestamp;
 use windlass_domain::id::WorkerId;
@@ -14,8 +11,8 @@ use windlass_domain::run::Holder;
 use crate::Impossible;
 
 /// An id that the server made: the 16 bytes of a UUID, which sort as the id does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Type)]
-#[sqlx(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(sqlx::Type), sqlx(transparent))]
 pub struct Id(pub Uuid);
 
 /// A moment: milliseconds since the Unix epoch, in a column of 64 bits.
@@ -41,7 +38,7 @@ pub struct HeldBy(pub Option<Holder>);
 const HOLDER_BYTES: usize = 20;
 
 impl HeldBy {
-    fn bytes(self) -> Vec<u8> {
+    pub(crate) fn bytes(self) -> Vec<u8> {
         self.0.map_or_else(Vec::new, |holder| {
             let mut bytes = holder.worker_id.uuid().as_bytes().to_vec();
             bytes.extend_from_slice(&holder.incarnation.to_be_bytes());
@@ -49,7 +46,7 @@ impl HeldBy {
         })
     }
 
-    fn read(bytes: &[u8]) -> Result<Self, Impossible> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Impossible> {
         if bytes.is_empty() {
             return Ok(Self(None));
         }
@@ -64,99 +61,6 @@ impl HeldBy {
             worker_id: WorkerId::from_uuid(Uuid::from_bytes(id)),
             incarnation: u32::from_be_bytes([a, b, c, d]),
         })))
-    }
-}
-
-impl<DB: Database> Type<DB> for At
-where
-    i64: Type<DB>,
-{
-    fn type_info() -> DB::TypeInfo {
-        <i64 as Type<DB>>::type_info()
-    }
-
-    fn compatible(type_info: &DB::TypeInfo) -> bool {
-        <i64 as Type<DB>>::compatible(type_info)
-    }
-}
-
-impl<'q, DB: Database> Encode<'q, DB> for At
-where
-    i64: Encode<'q, DB>,
-{
-    fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        self.0.millis().encode_by_ref(buffer)
-    }
-}
-
-impl<'r, DB: Database> Decode<'r, DB> for At
-where
-    i64: Decode<'r, DB>,
-{
-    fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(Timestamp::from_millis(i64::decode(value)?)))
-    }
-}
-
-impl<DB: Database> Type<DB> for Count
-where
-    i64: Type<DB>,
-{
-    fn type_info() -> DB::TypeInfo {
-        <i64 as Type<DB>>::type_info()
-    }
-
-    fn compatible(type_info: &DB::TypeInfo) -> bool {
-        <i64 as Type<DB>>::compatible(type_info)
-    }
-}
-
-impl<'q, DB: Database> Encode<'q, DB> for Count
-where
-    i64: Encode<'q, DB>,
-{
-    fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        i64::from(self.0).encode_by_ref(buffer)
-    }
-}
-
-impl<'r, DB: Database> Decode<'r, DB> for Count
-where
-    i64: Decode<'r, DB>,
-{
-    fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(u32::try_from(i64::decode(value)?)?))
-    }
-}
-
-impl<DB: Database> Type<DB> for HeldBy
-where
-    Vec<u8>: Type<DB>,
-{
-    fn type_info() -> DB::TypeInfo {
-        <Vec<u8> as Type<DB>>::type_info()
-    }
-
-    fn compatible(type_info: &DB::TypeInfo) -> bool {
-        <Vec<u8> as Type<DB>>::compatible(type_info)
-    }
-}
-
-impl<'q, DB: Database> Encode<'q, DB> for HeldBy
-where
-    Vec<u8>: Encode<'q, DB>,
-{
-    fn encode_by_ref(&self, buffer: &mut DB::ArgumentBuffer) -> Result<IsNull, BoxDynError> {
-        self.bytes().encode(buffer)
-    }
-}
-
-impl<'r, DB: Database> Decode<'r, DB> for HeldBy
-where
-    Vec<u8>: Decode<'r, DB>,
-{
-    fn decode(value: DB::ValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self::read(&Vec::<u8>::decode(value)?)?)
     }
 }
 

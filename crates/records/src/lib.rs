@@ -6,6 +6,9 @@
 //! renamed or dropped. Each shape turns into its domain type by saying which rule a row breaks;
 //! what a row cannot hold is an error and never a default.
 
+#[macro_use]
+mod row;
+
 mod audit;
 pub mod columns;
 mod decision;
@@ -24,6 +27,9 @@ mod new_event;
 mod over;
 pub mod page;
 mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
+mod query;
 pub mod rows;
 mod run_change;
 mod run_error;
@@ -32,6 +38,8 @@ mod sealed;
 mod sealed_rows;
 mod sealed_state;
 mod session_state;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod storage_settings;
 mod task_settings;
 mod turns;
@@ -55,6 +63,7 @@ pub use self::over::{
     Aged, AgedRow, content_number, file_content, over, owned_content, screenshot_content,
 };
 pub use self::place::{PARKED_FOR_SESSION, Place, SWEPT_AGAIN_AFTER, deadline};
+pub use self::query::Query;
 pub use self::run_change::{RunChange, asked};
 pub use self::run_state::RunStateRecord;
 pub use self::sealed_rows::{

@@ -1,6 +1,5 @@
 //! What retention drops of the runs and sessions that it looks at.
 
-use sqlx::FromRow;
 use windlass_application::ports::blobs::{BlobId, OwnedBlob};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, ScreenshotId, StorageId};
@@ -11,13 +10,15 @@ use crate::Impossible;
 use crate::columns::{At, Id};
 use crate::rows::Row;
 
-/// A run or session as retention looks at it.
-#[derive(Debug, FromRow)]
-pub struct AgedRow {
-    id: Id,
-    organization_id: Id,
-    status: String,
-    updated_at: At,
+row! {
+    /// A run or session as retention looks at it.
+    #[derive(Debug)]
+    pub struct AgedRow {
+        id: Id,
+        organization_id: Id,
+        status: String,
+        updated_at: At,
+    }
 }
 
 /// A run or session as retention looks at it.

@@ -1,12 +1,12 @@
 //! Cuts a list into keyset pages: one row more than asked for says whether there is more.
 
-use sqlx::{Database, Encode, QueryBuilder, Type};
 use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_application::{Created, Page, PageRequest, Position};
 use windlass_domain::Timestamp;
 use windlass_domain::id::{EventId, MalformedId};
 
+use crate::Query;
 use crate::columns::{At, Id};
 
 /// Which end of a list comes first.
@@ -20,22 +20,19 @@ pub enum First {
 
 /// A page of a list in the order of `(created_at, id)`: of things whose ids may be the caller's.
 /// Adds the range and the page to the WHERE clause that `query` ends in.
-pub fn push_page_by_creation<DB: Database>(
-    query: &mut QueryBuilder<DB>,
+pub fn push_page_by_creation(
+    query: &mut impl Query,
     table: &'static str,
     created: Created,
     page: &PageRequest,
-) where
-    i64: for<'t> Encode<'t, DB> + Type<DB>,
-    String: for<'t> Encode<'t, DB> + Type<DB>,
-{
+) {
     if let Some(after) = created.after {
         query.push(format_args!(" AND {table}.created_at > "));
-        query.push_bind(At(after));
+        query.push_at(At(after));
     }
     if let Some(before) = created.before {
         query.push(format_args!(" AND {table}.created_at < "));
-        query.push_bind(At(before));
+        query.push_at(At(before));
     }
     let direction = direction(page, First::Newest);
     if let Position::After(key) | Position::Before(key) = &page.position {
@@ -43,16 +40,16 @@ pub fn push_page_by_creation<DB: Database>(
         query.push(format_args!(
             " AND ({table}.created_at, {table}.id) {beyond} ("
         ));
-        query.push_bind(At(key.created_at));
-        query.push(", ");
-        query.push_bind(key.id.clone());
-        query.push(")");
+        query.push_at(At(key.created_at));
+        query.push(format_args!(", "));
+        query.push_text(key.id.clone());
+        query.push(format_args!(")"));
     }
     let order = direction.order;
     query.push(format_args!(
         " ORDER BY {table}.created_at {order}, {table}.id {order} LIMIT "
     ));
-    query.push_bind(one_more(page));
+    query.push_number(one_more(page));
 }
 
 /// A page of a list in the order of ids that the server made, which is that of their moments.
@@ -60,37 +57,33 @@ pub fn push_page_by_creation<DB: Database>(
 ///
 /// # Errors
 /// Where the page starts at what is no id of this list.
-pub fn push_page_by_id<DB: Database>(
-    query: &mut QueryBuilder<DB>,
+pub fn push_page_by_id(
+    query: &mut impl Query,
     table: &'static str,
     created: Created,
     page: &PageRequest,
     first: First,
     parse: impl Fn(&str) -> Result<Uuid, MalformedId>,
-) -> Result<(), StoreError>
-where
-    i64: for<'t> Encode<'t, DB> + Type<DB>,
-    Uuid: for<'t> Encode<'t, DB> + Type<DB>,
-{
+) -> Result<(), StoreError> {
     if let Some(after) = created.after {
         query.push(format_args!(" AND {table}.id >= "));
-        query.push_bind(first_after(after));
+        query.push_id(first_after(after));
     }
     if let Some(before) = created.before {
         query.push(format_args!(" AND {table}.id < "));
-        query.push_bind(first_of(before));
+        query.push_id(first_of(before));
     }
     let direction = direction(page, first);
     if let Position::After(key) | Position::Before(key) = &page.position {
         let id = parse(&key.id).map_err(|error| StoreError::Failed(Box::new(error)))?;
         query.push(format_args!(" AND {table}.id {} ", direction.beyond));
-        query.push_bind(Id(id));
+        query.push_id(Id(id));
     }
     query.push(format_args!(
         " ORDER BY {table}.id {} LIMIT ",
         direction.order
     ));
-    query.push_bind(one_more(page));
+    query.push_number(one_more(page));
     Ok(())
 }
 
@@ -139,23 +132,23 @@ pub fn cut<Row>(mut rows: Vec<Row>, page: &PageRequest) -> Cut<Row> {
 }
 
 /// ` AND column IN (…)`, where `values` has some.
-pub fn push_one_of<DB: Database>(
-    query: &mut QueryBuilder<DB>,
+pub fn push_one_of(
+    query: &mut impl Query,
     column: &'static str,
     values: impl IntoIterator<Item = String>,
-) where
-    String: for<'t> Encode<'t, DB> + Type<DB>,
-{
+) {
     let mut values = values.into_iter().peekable();
     if values.peek().is_none() {
         return;
     }
     query.push(format_args!(" AND {column} IN ("));
-    let mut list = query.separated(", ");
+    let mut separator = "";
     for value in values {
-        list.push_bind(value);
+        query.push(format_args!("{separator}"));
+        query.push_text(value);
+        separator = ", ";
     }
-    query.push(")");
+    query.push(format_args!(")"));
 }
 
 struct Direction {

@@ -1,8 +1,7 @@
 //! Agents, kept.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::ports::{Agents, StoreError, WriteError};
 use windlass_application::{
     Created, OrganizationContext, Outcome, Page, PageRequest, Write, Written,
@@ -14,9 +13,10 @@ use windlass_records::columns::{At, Id};
 use windlass_records::rows::{AgentRow, AgentTaskRow, with_tasks};
 use windlass_records::{Audited, page, refuse_in_use};
 
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
+use crate::query::Query;
 use crate::store::SqliteStore;
-use crate::write::Begun;
 
 #[async_trait]
 impl Agents for SqliteStore {
@@ -25,39 +25,35 @@ impl Agents for SqliteStore {
         write: Write,
         agent: Agent,
     ) -> Result<Written<AgentWithTasks>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let inserted = sqlx::query(
-            "INSERT INTO agent (organization_id, id, name, description, created_at, updated_at)
-             VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (organization_id, id) DO NOTHING",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(agent.id.as_str())
-        .bind(&agent.name)
-        .bind(&agent.description)
-        .bind(At(agent.created_at))
-        .bind(At(agent.updated_at))
-        .execute(transaction.connection().await?)
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let inserted = transaction.change(
+                "INSERT INTO agent (organization_id, id, name, description, created_at, updated_at)
+                 VALUES (?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (organization_id, id) DO NOTHING",
+                params![
+                    Id(organization_id.uuid()),
+                    agent.id.as_str(),
+                    &agent.name,
+                    &agent.description,
+                    At(agent.created_at),
+                    At(agent.updated_at)
+                ],
+            )?;
+            if inserted == 0 {
+                return Err(WriteError::IdTaken);
+            }
+            let event = EventData::Agent(agent.clone());
+            transaction.tell(EventType::AgentCreated, agent.created_at, event);
+            let audited = Audited::new("agent.create", &agent.id);
+            let created = AgentWithTasks {
+                agent,
+                tasks: Vec::new(),
+            };
+            transaction.keep(Outcome::Agent(&created), Some(audited))?;
+            Ok(created)
+        })
         .await
-        .map_err(store_error)?;
-        if inserted.rows_affected() == 0 {
-            return Err(WriteError::IdTaken);
-        }
-        let event = EventData::Agent(agent.clone());
-        transaction.emit(EventType::AgentCreated, agent.created_at, event);
-        let audited = Audited::new("agent.create", &agent.id);
-        let created = AgentWithTasks {
-            agent,
-            tasks: Vec::new(),
-        };
-        transaction
-            .commit(Outcome::Agent(&created), Some(audited))
-            .await?;
-        Ok(Written::Done(created))
     }
 
     async fn get(
@@ -65,15 +61,16 @@ impl Agents for SqliteStore {
         organization: OrganizationContext,
         id: &AgentId,
     ) -> Result<Option<AgentWithTasks>, StoreError> {
+        let id = id.clone();
         let organization_id = organization.organization_id();
-        // One snapshot for the agent and its tasks.
-        let mut reader = self.reader().await?;
-        let mut snapshot = reader.snapshot().await?;
-        let Some(agent) = load(&mut snapshot, organization_id, id).await? else {
-            return Ok(None);
-        };
-        let mut agents = load_tasks(&mut snapshot, organization_id, vec![agent]).await?;
-        Ok(agents.pop())
+        self.read(move |connection| {
+            let Some(agent) = load(connection, organization_id, &id)? else {
+                return Ok(None);
+            };
+            let mut agents = load_tasks(connection, organization_id, vec![agent])?;
+            Ok(agents.pop())
+        })
+        .await
     }
 
     async fn list(
@@ -83,25 +80,22 @@ impl Agents for SqliteStore {
         page: PageRequest,
     ) -> Result<Page<AgentWithTasks>, StoreError> {
         let organization_id = organization.organization_id();
-        let mut query = QueryBuilder::new(
+        let mut query = Query::new(
             "SELECT id, name, description, created_at, updated_at
              FROM agent
              WHERE organization_id = ",
         );
         query.push_bind(Id(organization_id.uuid()));
         page::push_page_by_creation(&mut query, "agent", created, &page);
-        let mut reader = self.reader().await?;
-        let mut snapshot = reader.snapshot().await?;
-        let rows: Vec<AgentRow> = query
-            .build_query_as()
-            .fetch_all(&mut *snapshot)
-            .await
-            .map_err(store_error)?;
-        let page = page::cut(rows, &page).read(read)?;
-        Ok(Page {
-            items: load_tasks(&mut snapshot, organization_id, page.items).await?,
-            has_more: page.has_more,
+        self.read(move |connection| {
+            let rows: Vec<AgentRow> = connection.rows_of(query)?;
+            let page = page::cut(rows, &page).read(read)?;
+            Ok(Page {
+                items: load_tasks(connection, organization_id, page.items)?,
+                has_more: page.has_more,
+            })
         })
+        .await
     }
 
     async fn update(
@@ -110,101 +104,85 @@ impl Agents for SqliteStore {
         id: &AgentId,
         edit: AgentEdit,
     ) -> Result<Written<AgentWithTasks>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let before = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        let edited = before.edited(&edit, transaction.at());
-        if let Some(agent) = &edited {
-            sqlx::query(
-                "UPDATE agent
-                 SET name = ?, description = ?, updated_at = ?
-                 WHERE organization_id = ? AND id = ?",
-            )
-            .bind(&agent.name)
-            .bind(&agent.description)
-            .bind(At(agent.updated_at))
-            .bind(Id(organization_id.uuid()))
-            .bind(id.as_str())
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-            let event = EventData::Agent(agent.clone());
-            transaction.emit(EventType::AgentUpdated, agent.updated_at, event);
-        }
-        let audited = edited.is_some().then(|| Audited::new("agent.update", id));
-        let agents = vec![edited.unwrap_or(before)];
-        let mut agents =
-            load_tasks(transaction.connection().await?, organization_id, agents).await?;
-        let agent = agents.pop().ok_or(WriteError::NotFound)?;
-        transaction.commit(Outcome::Agent(&agent), audited).await?;
-        Ok(Written::Done(agent))
+        let id = id.clone();
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let before = load(transaction, organization_id, &id)?.ok_or(WriteError::NotFound)?;
+            let edited = before.edited(&edit, transaction.at());
+            if let Some(agent) = &edited {
+                transaction.change(
+                    "UPDATE agent
+                     SET name = ?, description = ?, updated_at = ?
+                     WHERE organization_id = ? AND id = ?",
+                    params![
+                        &agent.name,
+                        &agent.description,
+                        At(agent.updated_at),
+                        Id(organization_id.uuid()),
+                        id.as_str()
+                    ],
+                )?;
+                let event = EventData::Agent(agent.clone());
+                transaction.tell(EventType::AgentUpdated, agent.updated_at, event);
+            }
+            let audited = edited.is_some().then(|| Audited::new("agent.update", &id));
+            let agents = vec![edited.unwrap_or(before)];
+            let mut agents = load_tasks(transaction, organization_id, agents)?;
+            let agent = agents.pop().ok_or(WriteError::NotFound)?;
+            transaction.keep(Outcome::Agent(&agent), audited)?;
+            Ok(agent)
+        })
+        .await
     }
 
     async fn delete(&self, write: Write, id: &AgentId) -> Result<Written<()>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let agent = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        let tasks: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM task WHERE organization_id = ? AND agent_id = ?",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(id.as_str())
-        .fetch_one(transaction.connection().await?)
+        let id = id.clone();
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let agent = load(transaction, organization_id, &id)?.ok_or(WriteError::NotFound)?;
+            let tasks: i64 = transaction.only_value(
+                "SELECT count(*) FROM task WHERE organization_id = ? AND agent_id = ?",
+                params![Id(organization_id.uuid()), id.as_str()],
+            )?;
+            refuse_in_use(&[(tasks, "task")])?;
+            transaction.change(
+                "DELETE FROM agent WHERE organization_id = ? AND id = ?",
+                params![Id(organization_id.uuid()), id.as_str()],
+            )?;
+            let at = transaction.at().following(agent.updated_at);
+            transaction.tell(EventType::AgentDeleted, at, EventData::Agent(agent));
+            let audited = Audited::new("agent.delete", &id);
+            transaction.keep_deletion(audited)
+        })
         .await
-        .map_err(store_error)?;
-        refuse_in_use(&[(tasks, "task")])?;
-        sqlx::query("DELETE FROM agent WHERE organization_id = ? AND id = ?")
-            .bind(Id(organization_id.uuid()))
-            .bind(id.as_str())
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        let at = transaction.at().following(agent.updated_at);
-        transaction.emit(EventType::AgentDeleted, at, EventData::Agent(agent));
-        let audited = Audited::new("agent.delete", id);
-        transaction.commit_deletion(audited).await
     }
 }
 
 /// The agent of this id.
-pub(crate) async fn load(
-    connection: &mut SqliteConnection,
+pub(crate) fn load(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &AgentId,
 ) -> Result<Option<Agent>, StoreError> {
-    let row: Option<AgentRow> = sqlx::query_as(
+    let row: Option<AgentRow> = connection.row(
         "SELECT id, name, description, created_at, updated_at
          FROM agent
          WHERE organization_id = ? AND id = ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
+        params![Id(organization_id.uuid()), id.as_str()],
+    )?;
     row.map(read).transpose()
 }
 
 /// These agents with their tasks, by one statement for all.
-async fn load_tasks(
-    connection: &mut SqliteConnection,
+fn load_tasks(
+    connection: &Connection,
     organization_id: OrganizationId,
     agents: Vec<Agent>,
 ) -> Result<Vec<AgentWithTasks>, StoreError> {
     if agents.is_empty() {
         return Ok(Vec::new());
     }
-    let mut query = QueryBuilder::new(
+    let mut query = Query::new(
         "SELECT task.agent_id, task.id, task_version.name, task_version.status
          FROM task
          JOIN task_version
@@ -218,11 +196,7 @@ async fn load_tasks(
     page::push_one_of(&mut query, "task.agent_id", ids);
     // In the order of the index by agent, so that a page of agents reads the tasks of those only.
     query.push(" ORDER BY task.agent_id, task.created_at, task.id");
-    let rows: Vec<AgentTaskRow> = query
-        .build_query_as()
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
+    let rows: Vec<AgentTaskRow> = connection.rows_of(query)?;
     let tasks = rows.into_iter().map(read).collect::<Result<_, _>>()?;
     Ok(with_tasks(agents, tasks))
 }

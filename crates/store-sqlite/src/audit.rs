@@ -1,7 +1,7 @@
 //! The audit: entries as they are written, and each organization's chain of them.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::audit::{AuditEntry, ChainHead, HeadSeal, LinkedEntry, ListedEntry};
 use windlass_application::ports::{Audit, StoreError};
 use windlass_domain::id::OrganizationId;
@@ -10,7 +10,8 @@ use windlass_records::columns::{At, Id};
 use windlass_records::rows::{AuditRow, UnlinkedRow};
 use windlass_records::{chain_end, linked, newest_of, position};
 
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
 
@@ -18,11 +19,11 @@ use crate::transaction::Transaction;
 impl Audit for SqliteStore {
     async fn unlinked(&self) -> Result<Vec<OrganizationId>, StoreError> {
         // For the chainer: over all organizations.
-        let ids: Vec<Id> =
-            sqlx::query_scalar("SELECT DISTINCT organization_id FROM unlinked_audit")
-                .fetch_all(&mut *self.reader().await?)
-                .await
-                .map_err(store_error)?;
+        let ids: Vec<Id> = self
+            .read(move |connection| {
+                connection.values("SELECT DISTINCT organization_id FROM unlinked_audit", ())
+            })
+            .await?;
         Ok(ids
             .into_iter()
             .map(|id| OrganizationId::from_uuid(id.0))
@@ -35,45 +36,40 @@ impl Audit for SqliteStore {
         limit: u32,
         seal: HeadSeal,
     ) -> Result<u32, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        let connection = transaction.connection().await?;
-        let (sealed, has_links): (Option<Vec<u8>>, bool) = sqlx::query_as(
-            "SELECT (SELECT sealed FROM audit_head WHERE organization_id = ?),
-                    EXISTS (SELECT 1 FROM audit WHERE organization_id = ?)",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(Id(organization_id.uuid()))
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(store_error)?;
-        let end = chain_end(organization_id, sealed, has_links, &seal)?;
-        let entries = take(connection, organization_id, limit).await?;
-        if entries.is_empty() {
-            return Ok(0);
-        }
-        let (links, end) = linked(end, entries);
-        insert(&mut transaction, organization_id, &links);
-        transaction
-            .then(
+        self.change(None, move |transaction| {
+            let connection: &Connection = transaction;
+            let (sealed, has_links): (Option<Vec<u8>>, bool) = connection.only_row(
+                "SELECT (SELECT sealed FROM audit_head WHERE organization_id = ?),
+                 EXISTS (SELECT 1 FROM audit WHERE organization_id = ?)",
+                params![Id(organization_id.uuid()), Id(organization_id.uuid())],
+            )?;
+            let end = chain_end(organization_id, sealed, has_links, &seal)?;
+            let entries = take(connection, organization_id, limit)?;
+            if entries.is_empty() {
+                return Ok(0);
+            }
+            let (links, end) = linked(end, entries);
+            insert(transaction, organization_id, &links)?;
+            transaction.change(
                 "INSERT INTO audit_head (organization_id, sealed) VALUES (?, ?)
                  ON CONFLICT (organization_id) DO UPDATE SET sealed = excluded.sealed",
-            )
-            .bind(Id(organization_id.uuid()))
-            .bind(seal.seal(end).as_bytes());
-        transaction.commit().await?;
-        Ok(u32::try_from(links.len()).unwrap_or(limit))
+                params![Id(organization_id.uuid()), seal.seal(end).as_bytes()],
+            )?;
+            Ok(u32::try_from(links.len()).unwrap_or(limit))
+        })
+        .await
     }
 
     async fn head(&self, organization_id: OrganizationId) -> Result<ChainHead, StoreError> {
-        let (sealed, unlinked): (Option<Vec<u8>>, i64) = sqlx::query_as(
-            "SELECT (SELECT sealed FROM audit_head WHERE organization_id = ?),
-                    (SELECT count(*) FROM unlinked_audit WHERE organization_id = ?)",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(Id(organization_id.uuid()))
-        .fetch_one(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let (sealed, unlinked): (Option<Vec<u8>>, i64) = self
+            .read(move |connection| {
+                connection.only_row(
+                    "SELECT (SELECT sealed FROM audit_head WHERE organization_id = ?),
+                     (SELECT count(*) FROM unlinked_audit WHERE organization_id = ?)",
+                    params![Id(organization_id.uuid()), Id(organization_id.uuid())],
+                )
+            })
+            .await?;
         Ok(ChainHead {
             sealed: sealed.map(Sealed::from_bytes),
             unlinked: u64::try_from(unlinked).unwrap_or_default(),
@@ -86,19 +82,22 @@ impl Audit for SqliteStore {
         after: u64,
         limit: u32,
     ) -> Result<Vec<LinkedEntry>, StoreError> {
-        let rows: Vec<AuditRow> = sqlx::query_as(
-            "SELECT organization_id, position, hash, at, actor, request_id, address, action, subject
-             FROM audit
-             WHERE organization_id = ? AND position > ?
-             ORDER BY position
-             LIMIT ? + 0",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(i64::try_from(after).unwrap_or(i64::MAX))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let rows: Vec<AuditRow> = self
+            .read(move |connection| {
+                connection.rows(
+"SELECT organization_id, position, hash, at, actor, request_id, address, action,
+        subject
+ FROM audit
+ WHERE organization_id = ? AND position > ?
+ ORDER BY position
+ LIMIT ? + 0",
+params![
+Id(organization_id.uuid()),
+i64::try_from(after).unwrap_or(i64::MAX),
+i64::from(limit),
+])
+            })
+            .await?;
         rows.into_iter().map(read).collect()
     }
 
@@ -107,69 +106,63 @@ impl Audit for SqliteStore {
         organization_id: OrganizationId,
         limit: u32,
     ) -> Result<Vec<ListedEntry>, StoreError> {
-        let unlinked: Vec<UnlinkedRow> = sqlx::query_as(
-            "SELECT id, organization_id, at, actor, request_id, address, action, subject
-             FROM unlinked_audit
-             WHERE organization_id = ?
-             ORDER BY id DESC
-             LIMIT ? + 0",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
-        let linked: Vec<AuditRow> = sqlx::query_as(
-            "SELECT organization_id, position, hash, at, actor, request_id, address, action, subject
-             FROM audit
-             WHERE organization_id = ?
-             ORDER BY position DESC
-             LIMIT ? + 0",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(i64::from(limit))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
-        newest_of(unlinked, linked, limit)
+        let reading = self.read(move |connection| {
+            let unlinked: Vec<UnlinkedRow> = connection.rows(
+                "SELECT id, organization_id, at, actor, request_id, address, action, subject
+                 FROM unlinked_audit
+                 WHERE organization_id = ?
+                 ORDER BY id DESC
+                 LIMIT ? + 0",
+                params![Id(organization_id.uuid()), limit],
+            )?;
+            let linked: Vec<AuditRow> = connection.rows(
+                "SELECT organization_id, position, hash, at, actor, request_id, address, action,
+                        subject
+                 FROM audit
+                 WHERE organization_id = ?
+                 ORDER BY position DESC
+                 LIMIT ? + 0",
+                params![Id(organization_id.uuid()), limit],
+            )?;
+            newest_of(unlinked, linked, limit)
+        });
+        reading.await
     }
 }
 
 /// Keeps an entry, which is linked later: nothing but this transaction waits for it.
-pub(crate) fn keep(transaction: &mut Transaction, entry: &AuditEntry) {
-    transaction
-        .then(
-            "INSERT INTO unlinked_audit
+pub(crate) fn keep(connection: &Connection, entry: &AuditEntry) -> Result<(), StoreError> {
+    connection.change(
+        "INSERT INTO unlinked_audit
              (organization_id, at, actor, request_id, address, action, subject)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(Id(entry.organization_id.uuid()))
-        .bind(At(entry.at))
-        .bind(&entry.actor)
-        .bind(Id(entry.request_id.uuid()))
-        .bind(&entry.address)
-        .bind(&entry.action)
-        .bind(&entry.subject);
+        params![
+            Id(entry.organization_id.uuid()),
+            At(entry.at),
+            &entry.actor,
+            Id(entry.request_id.uuid()),
+            &entry.address,
+            &entry.action,
+            &entry.subject
+        ],
+    )?;
+    Ok(())
 }
 
 /// Takes the oldest entries out that are not linked, in the order in which they were written.
-async fn take(
-    connection: &mut SqliteConnection,
+fn take(
+    connection: &Connection,
     organization_id: OrganizationId,
     limit: u32,
 ) -> Result<Vec<AuditEntry>, StoreError> {
-    let rows: Vec<UnlinkedRow> = sqlx::query_as(
+    let rows: Vec<UnlinkedRow> = connection.rows(
         "DELETE FROM unlinked_audit
          WHERE id IN (
              SELECT id FROM unlinked_audit WHERE organization_id = ? ORDER BY id LIMIT ? + 0
          )
          RETURNING id, organization_id, at, actor, request_id, address, action, subject",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(limit)
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
+        params![Id(organization_id.uuid()), limit],
+    )?;
     let mut entries: Vec<(i64, AuditEntry)> =
         rows.into_iter().map(read).collect::<Result<_, _>>()?;
     entries.sort_by_key(|(id, _)| *id);
@@ -177,23 +170,29 @@ async fn take(
 }
 
 /// Writes links, all of one organization.
-fn insert(transaction: &mut Transaction, organization_id: OrganizationId, links: &[LinkedEntry]) {
+fn insert(
+    transaction: &mut Transaction<'_>,
+    organization_id: OrganizationId,
+    links: &[LinkedEntry],
+) -> Result<(), StoreError> {
     for linked in links {
         let entry = &linked.entry;
-        transaction
-            .then(
-                "INSERT INTO audit
+        transaction.change(
+            "INSERT INTO audit
                  (organization_id, position, hash, at, actor, request_id, address, action, subject)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            )
-            .bind(Id(organization_id.uuid()))
-            .bind(position(linked.link))
-            .bind(&linked.link.hash[..])
-            .bind(At(entry.at))
-            .bind(&entry.actor)
-            .bind(Id(entry.request_id.uuid()))
-            .bind(&entry.address)
-            .bind(&entry.action)
-            .bind(&entry.subject);
+            params![
+                Id(organization_id.uuid()),
+                position(linked.link),
+                &linked.link.hash[..],
+                At(entry.at),
+                &entry.actor,
+                Id(entry.request_id.uuid()),
+                &entry.address,
+                &entry.action,
+                &entry.subject
+            ],
+        )?;
     }
+    Ok(())
 }

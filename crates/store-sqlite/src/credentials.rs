@@ -1,8 +1,7 @@
 //! Credentials, kept with sealed contents.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::ports::credentials::{CredentialFilter, CredentialView, Show};
 use windlass_application::ports::{Credentials, StoreError, WriteError};
 use windlass_application::problem::Resource;
@@ -17,11 +16,12 @@ use windlass_records::columns::{At, Id};
 use windlass_records::page::{self, First};
 use windlass_records::rows::CredentialRow;
 
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
+use crate::query::Query;
 use crate::sources;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-use crate::write::Begun;
 
 #[async_trait]
 impl Credentials for SqliteStore {
@@ -30,49 +30,45 @@ impl Credentials for SqliteStore {
         write: Write,
         view: CredentialView,
     ) -> Result<Written<CredentialView>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let credential = &view.credential;
-        let connection = transaction.connection().await?;
-        sources::load(connection, organization_id, &credential.source_id)
-            .await?
-            .ok_or(WriteError::ReferenceGone {
-                what: Resource::Source,
-            })?;
-        let inserted = sqlx::query(
-            "INSERT INTO credential
-                 (id, organization_id, source_id, auth_method, external_id, status, summary,
-                  secret, secrets_version, created_at, updated_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(Id(credential.id.uuid()))
-        .bind(Id(organization_id.uuid()))
-        .bind(credential.source_id.as_str())
-        .bind(credential.auth_method.as_str())
-        .bind(&credential.external_id)
-        .bind(credential.status.as_str())
-        .bind(credential.summary.as_ref().map(Sealed::as_bytes))
-        .bind(credential.secret.as_ref().map(Sealed::as_bytes))
-        .bind(credential.secrets_version)
-        .bind(At(credential.created_at))
-        .bind(At(credential.updated_at))
-        .execute(connection)
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let credential = &view.credential;
+            let connection: &Connection = transaction;
+            sources::load(connection, organization_id, &credential.source_id)?.ok_or(
+                WriteError::ReferenceGone {
+                    what: Resource::Source,
+                },
+            )?;
+            let inserted = connection.change(
+                "INSERT INTO credential
+                     (id, organization_id, source_id, auth_method, external_id, status, summary,
+                      secret, secrets_version, created_at, updated_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (id) DO NOTHING",
+                params![
+                    Id(credential.id.uuid()),
+                    Id(organization_id.uuid()),
+                    credential.source_id.as_str(),
+                    credential.auth_method.as_str(),
+                    &credential.external_id,
+                    credential.status.as_str(),
+                    credential.summary.as_ref().map(Sealed::as_bytes),
+                    credential.secret.as_ref().map(Sealed::as_bytes),
+                    credential.secrets_version,
+                    At(credential.created_at),
+                    At(credential.updated_at)
+                ],
+            )?;
+            if inserted == 0 {
+                return Err(WriteError::IdTaken);
+            }
+            let event = EventData::Credential(credential.clone());
+            transaction.tell(EventType::CredentialCreated, credential.created_at, event);
+            let audited = Audited::new("credential.create", &credential.id);
+            transaction.keep(Outcome::Credential(&view), Some(audited))?;
+            Ok(view)
+        })
         .await
-        .map_err(store_error)?;
-        if inserted.rows_affected() == 0 {
-            return Err(WriteError::IdTaken);
-        }
-        let event = EventData::Credential(credential.clone());
-        transaction.emit(EventType::CredentialCreated, credential.created_at, event);
-        let audited = Audited::new("credential.create", &credential.id);
-        transaction
-            .commit(Outcome::Credential(&view), Some(audited))
-            .await?;
-        Ok(Written::Done(view))
     }
 
     async fn get(
@@ -80,8 +76,8 @@ impl Credentials for SqliteStore {
         organization: OrganizationContext,
         id: CredentialId,
     ) -> Result<Option<Credential>, StoreError> {
-        let mut connection = self.reader().await?;
-        load(&mut connection, organization.organization_id(), id).await
+        self.read(move |connection| load(connection, organization.organization_id(), id))
+            .await
     }
 
     async fn login(
@@ -89,13 +85,14 @@ impl Credentials for SqliteStore {
         organization: OrganizationContext,
         id: CredentialId,
     ) -> Result<Option<Sealed>, StoreError> {
-        let login: Option<Option<Vec<u8>>> =
-            sqlx::query_scalar("SELECT login FROM credential WHERE organization_id = ? AND id = ?")
-                .bind(Id(organization.organization_id().uuid()))
-                .bind(Id(id.uuid()))
-                .fetch_optional(&mut *self.reader().await?)
-                .await
-                .map_err(store_error)?;
+        let login: Option<Option<Vec<u8>>> = self
+            .read(move |connection| {
+                connection.value(
+                    "SELECT login FROM credential WHERE organization_id = ? AND id = ?",
+                    params![Id(organization.organization_id().uuid()), Id(id.uuid())],
+                )
+            })
+            .await?;
         Ok(login.flatten().map(Sealed::from_bytes))
     }
 
@@ -105,7 +102,7 @@ impl Credentials for SqliteStore {
         filter: CredentialFilter,
         page: PageRequest,
     ) -> Result<Page<Credential>, StoreError> {
-        let mut query = QueryBuilder::new(
+        let mut query = Query::new(
             "SELECT id, source_id, auth_method, external_id, status, summary, secret,
                     secrets_version, created_at, updated_at
              FROM credential
@@ -130,11 +127,9 @@ impl Credentials for SqliteStore {
             First::Newest,
             parse,
         )?;
-        let rows: Vec<CredentialRow> = query
-            .build_query_as()
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<CredentialRow> = self
+            .read(move |connection| connection.rows_of(query))
+            .await?;
         page::cut(rows, &page).read(read)
     }
 
@@ -145,127 +140,137 @@ impl Credentials for SqliteStore {
         edit: CredentialEdit,
         show: Show,
     ) -> Result<Written<CredentialView>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let before = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        if before.status == CredentialStatus::Deleted {
-            return Err(WriteError::CredentialDeleted);
-        }
-        let edited = before.edited(&edit, transaction.at());
-        if let Some(credential) = &edited {
-            save(transaction.connection().await?, organization_id, credential).await?;
-            if edit.contents.is_some() {
-                let erased = SavedLogin {
-                    credential_id: id,
-                    login: None,
-                };
-                save_login(&mut transaction.transaction, &erased);
-                let event = EventData::Credential(credential.clone());
-                let at = credential.updated_at;
-                transaction.emit(EventType::CredentialUnverified, at, event);
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let before = load(transaction, organization_id, id)?.ok_or(WriteError::NotFound)?;
+            if before.status == CredentialStatus::Deleted {
+                return Err(WriteError::CredentialDeleted);
             }
-        }
-        let audited = edited.is_some();
-        let audited = audited.then(|| Audited::new("credential.update", &id));
-        let view = show(edited.unwrap_or(before))?;
-        transaction
-            .commit(Outcome::Credential(&view), audited)
-            .await?;
-        Ok(Written::Done(view))
+            let edited = before.edited(&edit, transaction.at());
+            if let Some(credential) = &edited {
+                save(transaction, organization_id, credential)?;
+                if edit.contents.is_some() {
+                    let erased = SavedLogin {
+                        credential_id: id,
+                        login: None,
+                    };
+                    save_login(transaction, &erased)?;
+                    let event = EventData::Credential(credential.clone());
+                    let at = credential.updated_at;
+                    transaction.tell(EventType::CredentialUnverified, at, event);
+                }
+            }
+            let audited = edited.is_some();
+            let audited = audited.then(|| Audited::new("credential.update", &id));
+            let view = show(edited.unwrap_or(before))?;
+            transaction.keep(Outcome::Credential(&view), audited)?;
+            Ok(view)
+        })
+        .await
     }
 
     async fn delete(&self, write: Write, id: CredentialId) -> Result<Written<()>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let mut credential = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        if credential.status == CredentialStatus::Deleted {
-            transaction.commit(Outcome::Deleted, None).await?;
-            return Ok(Written::Done(()));
-        }
-        let at = transaction.at().following(credential.updated_at);
-        credential.status = CredentialStatus::Deleted;
-        credential.summary = None;
-        credential.secret = None;
-        credential.updated_at = at;
-        sqlx::query(
-            "UPDATE credential
-             SET status = ?, summary = NULL, secret = NULL, login = NULL, updated_at = ?
-             WHERE organization_id = ? AND id = ?",
-        )
-        .bind(credential.status.as_str())
-        .bind(At(at))
-        .bind(Id(organization_id.uuid()))
-        .bind(Id(id.uuid()))
-        .execute(transaction.connection().await?)
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let mut credential =
+                load(transaction, organization_id, id)?.ok_or(WriteError::NotFound)?;
+            if credential.status == CredentialStatus::Deleted {
+                transaction.keep(Outcome::Deleted, None)?;
+                return Ok(());
+            }
+            let at = transaction.at().following(credential.updated_at);
+            credential.status = CredentialStatus::Deleted;
+            credential.summary = None;
+            credential.secret = None;
+            credential.updated_at = at;
+            transaction.change(
+                "UPDATE credential
+                 SET status = ?, summary = NULL, secret = NULL, login = NULL, updated_at = ?
+                 WHERE organization_id = ? AND id = ?",
+                params![
+                    credential.status.as_str(),
+                    At(at),
+                    Id(organization_id.uuid()),
+                    Id(id.uuid())
+                ],
+            )?;
+            let event = EventData::Credential(credential);
+            transaction.tell(EventType::CredentialDeleted, at, event);
+            let audited = Audited::new("credential.delete", &id);
+            transaction.keep_deletion(audited)
+        })
         .await
-        .map_err(store_error)?;
-        let event = EventData::Credential(credential);
-        transaction.emit(EventType::CredentialDeleted, at, event);
-        let audited = Audited::new("credential.delete", &id);
-        transaction.commit_deletion(audited).await
     }
 }
 
 /// Saves what a change may bring of a credential.
-async fn save(
-    connection: &mut SqliteConnection,
+fn save(
+    connection: &Connection,
     organization_id: OrganizationId,
     credential: &Credential,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    connection.change(
         "UPDATE credential
          SET external_id = ?, status = ?, summary = ?, secret = ?, secrets_version = ?,
              updated_at = ?
          WHERE organization_id = ? AND id = ?",
-    )
-    .bind(&credential.external_id)
-    .bind(credential.status.as_str())
-    .bind(credential.summary.as_ref().map(Sealed::as_bytes))
-    .bind(credential.secret.as_ref().map(Sealed::as_bytes))
-    .bind(credential.secrets_version)
-    .bind(At(credential.updated_at))
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(credential.id.uuid()))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        params![
+            &credential.external_id,
+            credential.status.as_str(),
+            credential.summary.as_ref().map(Sealed::as_bytes),
+            credential.secret.as_ref().map(Sealed::as_bytes),
+            credential.secrets_version,
+            At(credential.updated_at),
+            Id(organization_id.uuid()),
+            Id(credential.id.uuid())
+        ],
+    )?;
     Ok(())
 }
 
 /// Saves the login of a credential, or erases it.
-pub(crate) fn save_login(transaction: &mut Transaction, saved: &SavedLogin) {
-    transaction
-        .then("UPDATE credential SET login = ? WHERE id = ?")
-        .bind(saved.login.as_ref().map(Sealed::as_bytes))
-        .bind(Id(saved.credential_id.uuid()));
+pub(crate) fn save_login(
+    transaction: &mut Transaction<'_>,
+    saved: &SavedLogin,
+) -> Result<(), StoreError> {
+    transaction.change(
+        "UPDATE credential SET login = ? WHERE id = ?",
+        params![
+            saved.login.as_ref().map(Sealed::as_bytes),
+            Id(saved.credential_id.uuid())
+        ],
+    )?;
+    Ok(())
 }
 
 /// The credential of this id, also where it is deleted.
-pub(crate) async fn load(
-    connection: &mut SqliteConnection,
+pub(crate) fn load(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: CredentialId,
 ) -> Result<Option<Credential>, StoreError> {
-    let row: Option<CredentialRow> = sqlx::query_as(
+    let row: Option<CredentialRow> = connection.row(
         "SELECT id, source_id, auth_method, external_id, status, summary, secret,
                 secrets_version, created_at, updated_at
          FROM credential
          WHERE organization_id = ? AND id = ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
+        params![Id(organization_id.uuid()), Id(id.uuid())],
+    )?;
+    row.map(read).transpose()
+}
+
+/// The credential of this id without its sealed parts, whose ever it is: of a session, which has its
+/// own organization's.
+pub(crate) fn load_unsealed(
+    connection: &Connection,
+    id: CredentialId,
+) -> Result<Option<Credential>, StoreError> {
+    let row: Option<CredentialRow> = connection.row(
+        "SELECT id, source_id, auth_method, external_id, status, NULL AS summary,
+                NULL AS secret, secrets_version, created_at, updated_at
+         FROM credential
+         WHERE id = ?",
+        params![Id(id.uuid())],
+    )?;
     row.map(read).transpose()
 }

@@ -1,7 +1,7 @@
 //! Wrapped data keys, and the canary that proves the master key, kept.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::Operator;
 use windlass_application::ports::vault::WrappedKey;
 use windlass_application::ports::{DataKeys, StoreError};
@@ -12,14 +12,16 @@ use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{DataKeyRow, OwnedDataKeyRow};
 
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
 use crate::store::SqliteStore;
 
 #[async_trait]
 impl DataKeys for SqliteStore {
     async fn list(&self, organization_id: OrganizationId) -> Result<Vec<WrappedKey>, StoreError> {
-        let mut reader = self.reader().await?;
-        versions(&mut reader, organization_id, self.now()).await
+        let now = self.now();
+        self.read(move |connection| versions(connection, organization_id, now))
+            .await
     }
 
     async fn insert(
@@ -27,22 +29,22 @@ impl DataKeys for SqliteStore {
         organization_id: OrganizationId,
         key: WrappedKey,
     ) -> Result<Vec<WrappedKey>, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        sqlx::query(
-            "INSERT INTO data_key (organization_id, version, wrapped, seals_from)
-             VALUES (?, ?, ?, 0)
-             ON CONFLICT (organization_id, version) DO NOTHING",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(key.version)
-        .bind(key.wrapped.as_bytes())
-        .execute(transaction.connection().await?)
+        self.change(None, move |transaction| {
+            transaction.change(
+                "INSERT INTO data_key (organization_id, version, wrapped, seals_from)
+                 VALUES (?, ?, ?, 0)
+                 ON CONFLICT (organization_id, version) DO NOTHING",
+                params![
+                    Id(organization_id.uuid()),
+                    key.version,
+                    key.wrapped.as_bytes()
+                ],
+            )?;
+            let at = transaction.at();
+            let kept = versions(transaction, organization_id, at)?;
+            Ok(kept)
+        })
         .await
-        .map_err(store_error)?;
-        let at = transaction.at();
-        let kept = versions(transaction.connection().await?, organization_id, at).await?;
-        transaction.commit().await?;
-        Ok(kept)
     }
 
     async fn add(
@@ -52,39 +54,42 @@ impl DataKeys for SqliteStore {
         key: WrappedKey,
         seals_from: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        let added = sqlx::query(
-            "INSERT INTO data_key (organization_id, version, wrapped, seals_from)
-             VALUES (?, ?, ?, ?)
-             ON CONFLICT (organization_id, version) DO NOTHING",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(key.version)
-        .bind(key.wrapped.as_bytes())
-        .bind(At(seals_from))
-        .execute(transaction.connection().await?)
+        self.change(None, move |transaction| {
+            let added = transaction.change(
+                "INSERT INTO data_key (organization_id, version, wrapped, seals_from)
+                 VALUES (?, ?, ?, ?)
+                 ON CONFLICT (organization_id, version) DO NOTHING",
+                params![
+                    Id(organization_id.uuid()),
+                    key.version,
+                    key.wrapped.as_bytes(),
+                    At(seals_from)
+                ],
+            )?;
+            if added == 0 {
+                return Ok(false);
+            }
+            let audited = Audited::new("vault.rotate_data_key", &organization_id);
+            let committed = transaction.keep_by_operator(&operator, organization_id, audited);
+            committed?;
+            Ok(true)
+        })
         .await
-        .map_err(store_error)?;
-        if added.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let audited = Audited::new("vault.rotate_data_key", &organization_id);
-        let committed = transaction.commit_by_operator(&operator, organization_id, audited);
-        committed.await?;
-        Ok(true)
     }
 
     async fn all(&self) -> Result<Vec<(OrganizationId, WrappedKey)>, StoreError> {
         // For an operator: over all organizations.
-        let rows: Vec<OwnedDataKeyRow> = sqlx::query_as(
-            "SELECT organization_id, version, wrapped, seals_from <= ? AS seals
-             FROM data_key
-             ORDER BY organization_id, version",
-        )
-        .bind(At(self.now()))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let now = self.now();
+        let rows: Vec<OwnedDataKeyRow> = self
+            .read(move |connection| {
+                connection.rows(
+                    "SELECT organization_id, version, wrapped, seals_from <= ? AS seals
+                     FROM data_key
+                     ORDER BY organization_id, version",
+                    params![At(now)],
+                )
+            })
+            .await?;
         rows.into_iter().map(read).collect()
     }
 
@@ -95,25 +100,26 @@ impl DataKeys for SqliteStore {
         found: WrappedKey,
         wrapped: Sealed,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        let rewrapped = sqlx::query(
-            "UPDATE data_key SET wrapped = ?
-             WHERE organization_id = ? AND version = ? AND wrapped = ?",
-        )
-        .bind(wrapped.as_bytes())
-        .bind(Id(organization_id.uuid()))
-        .bind(found.version)
-        .bind(found.wrapped.as_bytes())
-        .execute(transaction.connection().await?)
+        self.change(None, move |transaction| {
+            let rewrapped = transaction.change(
+                "UPDATE data_key SET wrapped = ?
+                 WHERE organization_id = ? AND version = ? AND wrapped = ?",
+                params![
+                    wrapped.as_bytes(),
+                    Id(organization_id.uuid()),
+                    found.version,
+                    found.wrapped.as_bytes()
+                ],
+            )?;
+            if rewrapped == 0 {
+                return Ok(false);
+            }
+            let audited = Audited::new("vault.rotate_master", &organization_id);
+            let committed = transaction.keep_by_operator(&operator, organization_id, audited);
+            committed?;
+            Ok(true)
+        })
         .await
-        .map_err(store_error)?;
-        if rewrapped.rows_affected() == 0 {
-            return Ok(false);
-        }
-        let audited = Audited::new("vault.rotate_master", &organization_id);
-        let committed = transaction.commit_by_operator(&operator, organization_id, audited);
-        committed.await?;
-        Ok(true)
     }
 
     async fn drop_before(
@@ -121,67 +127,58 @@ impl DataKeys for SqliteStore {
         organization_id: OrganizationId,
         version: u32,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.begin(None).await?;
-        sqlx::query("DELETE FROM data_key WHERE organization_id = ? AND version < ?")
-            .bind(Id(organization_id.uuid()))
-            .bind(version)
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        transaction.commit().await
+        self.change(None, move |transaction| {
+            transaction.change(
+                "DELETE FROM data_key WHERE organization_id = ? AND version < ?",
+                params![Id(organization_id.uuid()), version],
+            )?;
+            Ok(())
+        })
+        .await
     }
 
     async fn replace_canary(&self, found: Sealed, canary: Sealed) -> Result<bool, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        let replaced = sqlx::query("UPDATE canary SET sealed = ? WHERE sealed = ?")
-            .bind(canary.as_bytes())
-            .bind(found.as_bytes())
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        transaction.commit().await?;
-        Ok(replaced.rows_affected() > 0)
+        self.change(None, move |transaction| {
+            let replaced = transaction.change(
+                "UPDATE canary SET sealed = ? WHERE sealed = ?",
+                params![canary.as_bytes(), found.as_bytes()],
+            )?;
+            Ok(replaced > 0)
+        })
+        .await
     }
 
     async fn canary(&self) -> Result<Option<Sealed>, StoreError> {
-        let sealed: Option<Vec<u8>> = sqlx::query_scalar("SELECT sealed FROM canary")
-            .fetch_optional(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let sealed: Option<Vec<u8>> = self
+            .read(move |connection| connection.value("SELECT sealed FROM canary", ()))
+            .await?;
         Ok(sealed.map(Sealed::from_bytes))
     }
 
     async fn plant_canary(&self, canary: Sealed) -> Result<Sealed, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        sqlx::query("INSERT INTO canary (id, sealed) VALUES (1, ?) ON CONFLICT (id) DO NOTHING")
-            .bind(canary.as_bytes())
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        let kept: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM canary")
-            .fetch_one(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        transaction.commit().await?;
-        Ok(Sealed::from_bytes(kept))
+        self.change(None, move |transaction| {
+            transaction.change(
+                "INSERT INTO canary (id, sealed) VALUES (1, ?) ON CONFLICT (id) DO NOTHING",
+                params![canary.as_bytes()],
+            )?;
+            let kept: Vec<u8> = transaction.only_value("SELECT sealed FROM canary", ())?;
+            Ok(Sealed::from_bytes(kept))
+        })
+        .await
     }
 }
 
-async fn versions(
-    connection: &mut SqliteConnection,
+fn versions(
+    connection: &Connection,
     organization_id: OrganizationId,
     at: Timestamp,
 ) -> Result<Vec<WrappedKey>, StoreError> {
-    let rows: Vec<DataKeyRow> = sqlx::query_as(
+    let rows: Vec<DataKeyRow> = connection.rows(
         "SELECT version, wrapped, seals_from <= ? AS seals
          FROM data_key
          WHERE organization_id = ?
          ORDER BY version",
-    )
-    .bind(At(at))
-    .bind(Id(organization_id.uuid()))
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
+        params![At(at), Id(organization_id.uuid())],
+    )?;
     rows.into_iter().map(read).collect()
 }

@@ -1,8 +1,7 @@
 //! Event destinations, kept with sealed secrets.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::ports::destinations::Rotate;
 use windlass_application::ports::{Destinations, StoreError, WriteError};
 use windlass_application::{
@@ -17,10 +16,11 @@ use windlass_records::page::{self, First};
 use windlass_records::rows::DestinationRow;
 use windlass_records::{Audited, EventFilterRecord, WebhookRecord};
 
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
+use crate::query::Query;
 use crate::store::SqliteStore;
 use crate::undelivered;
-use crate::write::Begun;
 
 #[async_trait]
 impl Destinations for SqliteStore {
@@ -29,39 +29,33 @@ impl Destinations for SqliteStore {
         write: Write,
         destination: Destination,
     ) -> Result<Written<Destination>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let Configuration::Webhook(webhook) = &destination.configuration;
-        sqlx::query(
-            "INSERT INTO destination
-                 (id, organization_id, name, status, events, type, configuration, secret, headers,
-                  created_at, updated_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(Id(destination.id.uuid()))
-        .bind(Id(organization_id.uuid()))
-        .bind(&destination.name)
-        .bind(destination.status.as_str())
-        .bind(windlass_records::write(&EventFilterRecord::from(
-            &destination.events,
-        )))
-        .bind(destination.configuration.kind())
-        .bind(windlass_records::write(&WebhookRecord::from(webhook)))
-        .bind(webhook.secret.as_bytes())
-        .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
-        .bind(At(destination.created_at))
-        .bind(At(destination.updated_at))
-        .execute(transaction.connection().await?)
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let Configuration::Webhook(webhook) = &destination.configuration;
+            transaction.change(
+                "INSERT INTO destination
+                     (id, organization_id, name, status, events, type, configuration, secret, headers,
+                      created_at, updated_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                params![
+                    Id(destination.id.uuid()),
+                    Id(organization_id.uuid()),
+                    &destination.name,
+                    destination.status.as_str(),
+                    windlass_records::write(&EventFilterRecord::from(&destination.events)),
+                    destination.configuration.kind(),
+                    windlass_records::write(&WebhookRecord::from(webhook)),
+                    webhook.secret.as_bytes(),
+                    webhook.custom_headers.as_ref().map(Sealed::as_bytes),
+                    At(destination.created_at),
+                    At(destination.updated_at)
+                ],
+            )?;
+            let audited = Audited::new("event_destination.create", &destination.id);
+            transaction.keep(Outcome::Destination(&destination), Some(audited))?;
+            Ok(destination)
+        })
         .await
-        .map_err(store_error)?;
-        let audited = Audited::new("event_destination.create", &destination.id);
-        transaction
-            .commit(Outcome::Destination(&destination), Some(audited))
-            .await?;
-        Ok(Written::Done(destination))
     }
 
     async fn get(
@@ -69,8 +63,8 @@ impl Destinations for SqliteStore {
         organization: OrganizationContext,
         id: DestinationId,
     ) -> Result<Option<Destination>, StoreError> {
-        let mut connection = self.reader().await?;
-        load(&mut connection, organization.organization_id(), id).await
+        self.read(move |connection| load(connection, organization.organization_id(), id))
+            .await
     }
 
     async fn list(
@@ -79,7 +73,7 @@ impl Destinations for SqliteStore {
         created: Created,
         page: PageRequest,
     ) -> Result<Page<Destination>, StoreError> {
-        let mut query = QueryBuilder::new(
+        let mut query = Query::new(
             "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
                     updated_at
              FROM destination
@@ -95,11 +89,9 @@ impl Destinations for SqliteStore {
             First::Newest,
             parse,
         )?;
-        let rows: Vec<DestinationRow> = query
-            .build_query_as()
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<DestinationRow> = self
+            .read(move |connection| connection.rows_of(query))
+            .await?;
         page::cut(rows, &page).read(read)
     }
 
@@ -109,37 +101,27 @@ impl Destinations for SqliteStore {
         id: DestinationId,
         edit: DestinationEdit,
     ) -> Result<Written<Destination>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let before = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        let edited = before.edited(&edit, transaction.at());
-        if let Some(destination) = &edited {
-            update(
-                transaction.connection().await?,
-                organization_id,
-                destination,
-            )
-            .await?;
-            if let Some(event_type) = destination.event_since(&before) {
-                forgive(transaction.connection().await?, organization_id, id).await?;
-                let event = EventData::Destination(destination.clone());
-                transaction.emit(event_type, destination.updated_at, event);
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let before = load(transaction, organization_id, id)?.ok_or(WriteError::NotFound)?;
+            let edited = before.edited(&edit, transaction.at());
+            if let Some(destination) = &edited {
+                update(transaction, organization_id, destination)?;
+                if let Some(event_type) = destination.event_since(&before) {
+                    forgive(transaction, organization_id, id)?;
+                    let event = EventData::Destination(destination.clone());
+                    transaction.tell(event_type, destination.updated_at, event);
+                }
             }
-        }
-        let audited = edited.is_some();
-        let audited = audited.then(|| Audited::new("event_destination.update", &id));
-        let destination = edited.unwrap_or(before);
-        transaction
-            .commit(Outcome::Destination(&destination), audited)
-            .await?;
-        // One that is active again may have something pending.
-        self.deliveries_written().notify_one();
-        Ok(Written::Done(destination))
+            let audited = edited.is_some();
+            let audited = audited.then(|| Audited::new("event_destination.update", &id));
+            let destination = edited.unwrap_or(before);
+            transaction.keep(Outcome::Destination(&destination), audited)?;
+            // One that is active again may have something pending.
+            transaction.wake_dispatchers();
+            Ok(destination)
+        })
+        .await
     }
 
     async fn rotate_secret(
@@ -148,55 +130,42 @@ impl Destinations for SqliteStore {
         id: DestinationId,
         rotate: Rotate,
     ) -> Result<Written<Destination>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let before = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        let secret = rotate(&before, transaction.at())?;
-        let edit = DestinationEdit {
-            webhook: WebhookEdit {
-                secret: Some(secret),
-                ..WebhookEdit::default()
-            },
-            ..DestinationEdit::default()
-        };
-        let edited = before.edited(&edit, transaction.at());
-        let destination = edited.unwrap_or(before);
-        update(
-            transaction.connection().await?,
-            organization_id,
-            &destination,
-        )
-        .await?;
-        let audited = Audited::new("event_destination.rotate_secret", &id);
-        transaction
-            .commit(Outcome::Destination(&destination), Some(audited))
-            .await?;
-        Ok(Written::Done(destination))
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let before = load(transaction, organization_id, id)?.ok_or(WriteError::NotFound)?;
+            let secret = rotate(&before, transaction.at())?;
+            let edit = DestinationEdit {
+                webhook: WebhookEdit {
+                    secret: Some(secret),
+                    ..WebhookEdit::default()
+                },
+                ..DestinationEdit::default()
+            };
+            let edited = before.edited(&edit, transaction.at());
+            let destination = edited.unwrap_or(before);
+            update(transaction, organization_id, &destination)?;
+            let audited = Audited::new("event_destination.rotate_secret", &id);
+            transaction.keep(Outcome::Destination(&destination), Some(audited))?;
+            Ok(destination)
+        })
+        .await
     }
 
     async fn delete(&self, write: Write, id: DestinationId) -> Result<Written<()>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let deleted = sqlx::query("DELETE FROM destination WHERE organization_id = ? AND id = ?")
-            .bind(Id(organization_id.uuid()))
-            .bind(Id(id.uuid()))
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        if deleted.rows_affected() == 0 {
-            return Err(WriteError::NotFound);
-        }
-        leave(transaction.connection().await?, organization_id, id).await?;
-        let audited = Audited::new("event_destination.delete", &id);
-        transaction.commit_deletion(audited).await
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let deleted = transaction.change(
+                "DELETE FROM destination WHERE organization_id = ? AND id = ?",
+                params![Id(organization_id.uuid()), Id(id.uuid())],
+            )?;
+            if deleted == 0 {
+                return Err(WriteError::NotFound);
+            }
+            leave(transaction, organization_id, id)?;
+            let audited = Audited::new("event_destination.delete", &id);
+            transaction.keep_deletion(audited)
+        })
+        .await
     }
 
     async fn sweep(&self, limit: u32) -> Result<bool, StoreError> {
@@ -205,85 +174,72 @@ impl Destinations for SqliteStore {
 }
 
 /// The destination of this id.
-pub(crate) async fn load(
-    connection: &mut SqliteConnection,
+pub(crate) fn load(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: DestinationId,
 ) -> Result<Option<Destination>, StoreError> {
-    let row: Option<DestinationRow> = sqlx::query_as(
+    let row: Option<DestinationRow> = connection.row(
         "SELECT id, name, status, events, type, configuration, secret, headers, created_at,
                 updated_at
          FROM destination
          WHERE organization_id = ? AND id = ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
+        params![Id(organization_id.uuid()), Id(id.uuid())],
+    )?;
     row.map(read).transpose()
 }
 
 /// Saves what a change may bring of a destination.
-async fn update(
-    connection: &mut SqliteConnection,
+fn update(
+    connection: &Connection,
     organization_id: OrganizationId,
     destination: &Destination,
 ) -> Result<(), StoreError> {
     let Configuration::Webhook(webhook) = &destination.configuration;
-    sqlx::query(
+    connection.change(
         "UPDATE destination
          SET name = ?, status = ?, events = ?, configuration = ?, secret = ?,
              headers = ?, updated_at = ?
          WHERE organization_id = ? AND id = ?",
-    )
-    .bind(&destination.name)
-    .bind(destination.status.as_str())
-    .bind(windlass_records::write(&EventFilterRecord::from(
-        &destination.events,
-    )))
-    .bind(windlass_records::write(&WebhookRecord::from(webhook)))
-    .bind(webhook.secret.as_bytes())
-    .bind(webhook.custom_headers.as_ref().map(Sealed::as_bytes))
-    .bind(At(destination.updated_at))
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(destination.id.uuid()))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        params![
+            &destination.name,
+            destination.status.as_str(),
+            windlass_records::write(&EventFilterRecord::from(&destination.events)),
+            windlass_records::write(&WebhookRecord::from(webhook)),
+            webhook.secret.as_bytes(),
+            webhook.custom_headers.as_ref().map(Sealed::as_bytes),
+            At(destination.updated_at),
+            Id(organization_id.uuid()),
+            Id(destination.id.uuid())
+        ],
+    )?;
     Ok(())
 }
 
 /// Counts the failures of a destination anew.
-async fn forgive(
-    connection: &mut SqliteConnection,
+fn forgive(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: DestinationId,
 ) -> Result<(), StoreError> {
-    sqlx::query(
+    connection.change(
         "UPDATE destination
          SET failing_since = NULL, failed_attempts = 0
          WHERE organization_id = ? AND id = ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        params![Id(organization_id.uuid()), Id(id.uuid())],
+    )?;
     Ok(())
 }
 
 /// Leaves what was not delivered to a destination to [`undelivered::sweep`].
-async fn leave(
-    connection: &mut SqliteConnection,
+fn leave(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: DestinationId,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO deleted_destination (id, organization_id) VALUES (?, ?)")
-        .bind(Id(id.uuid()))
-        .bind(Id(organization_id.uuid()))
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+    connection.change(
+        "INSERT INTO deleted_destination (id, organization_id) VALUES (?, ?)",
+        params![Id(id.uuid()), Id(organization_id.uuid())],
+    )?;
     Ok(())
 }

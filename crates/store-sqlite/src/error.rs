@@ -1,83 +1,74 @@
 //! What a failure of SQLite means to whoever asked the store.
 
-use sqlx::error::DatabaseError;
+use rusqlite::ErrorCode;
 use windlass_application::ports::StoreError;
 pub(crate) use windlass_records::rows::{corrupt, read};
 
-/// Primary result codes after which the same call may succeed later: busy, locked, out of memory,
-/// interrupted, I/O error, disk full, cannot open. Source: <https://www.sqlite.org/rescode.html>.
-const PASSING: [i32; 7] = [5, 6, 7, 9, 10, 13, 14];
+/// The file was closed.
+#[derive(Debug, thiserror::Error)]
+#[error("the database was closed")]
+pub(crate) struct Closed;
 
-/// The primary result code where another connection has the lock.
-const BUSY: i32 = 5;
+/// A change shares its transaction with another that failed such that SQLite undid both.
+#[derive(Debug, thiserror::Error)]
+#[error("another change of the same commit failed")]
+pub(crate) struct Undone;
 
 /// Whether another connection has the lock.
-pub(crate) fn is_locked(error: &sqlx::Error) -> bool {
-    matches!(error, sqlx::Error::Database(database) if primary_code(database.as_ref()) == Some(BUSY))
+pub(crate) fn is_locked(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// What a failure of SQLite means. Its text stays in the cause, for the log.
-pub(crate) fn store_error(error: sqlx::Error) -> StoreError {
-    let passes = match &error {
-        sqlx::Error::Database(database) => {
-            primary_code(database.as_ref()).is_some_and(|code| PASSING.contains(&code))
-        }
-        sqlx::Error::Io(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        _ => false,
-    };
-    if passes {
+pub(crate) fn store_error(error: rusqlite::Error) -> StoreError {
+    if error.sqlite_error_code().is_some_and(passes) {
         StoreError::Unavailable(Box::new(error))
     } else {
         StoreError::Failed(Box::new(error))
     }
 }
 
-fn primary_code(error: &dyn DatabaseError) -> Option<i32> {
-    let code = error.code()?.parse::<i32>().ok()?;
-    // The low byte of an extended code is the primary one.
-    Some(code & 0xff)
+/// Whether the same call may succeed later. Source: <https://www.sqlite.org/rescode.html>.
+fn passes(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::OutOfMemory
+            | ErrorCode::OperationInterrupted
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DiskFull
+            | ErrorCode::CannotOpen
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{Connection, Executor, SqliteConnection};
+    use rusqlite::Connection;
 
     use super::*;
 
-    async fn failure_of(statement: &'static str) -> StoreError {
-        let mut connection = SqliteConnection::connect("sqlite::memory:")
-            .await
-            .expect("a database in memory");
+    fn failure_of(statement: &str) -> StoreError {
+        let connection = Connection::open_in_memory().expect("a database in memory");
         connection
-            .execute("CREATE TABLE small (content BLOB); PRAGMA max_page_count = 2")
-            .await
+            .execute_batch("CREATE TABLE small (content BLOB); PRAGMA max_page_count = 2")
             .expect("a small database");
-        let failed = connection.execute(statement).await;
+        let failed = connection.execute(statement, []);
         store_error(failed.expect_err("it fails"))
     }
 
-    #[tokio::test]
-    async fn a_full_disk_may_have_room_later() {
-        let error = failure_of("INSERT INTO small VALUES (zeroblob(100000))").await;
+    #[test]
+    fn a_full_disk_may_have_room_later() {
+        let error = failure_of("INSERT INTO small VALUES (zeroblob(100000))");
 
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    }
-
-    #[tokio::test]
-    async fn a_wrong_statement_stays_wrong_and_is_not_shown() {
-        let error = failure_of("SELECT password FROM nowhere").await;
-
-        assert!(matches!(error, StoreError::Failed(_)), "{error:?}");
-        assert_eq!(error.to_string(), "the store failed");
     }
 
     #[test]
-    fn a_busy_pool_is_free_later() {
-        let error = store_error(sqlx::Error::PoolTimedOut);
+    fn a_wrong_statement_stays_wrong_and_is_not_shown() {
+        let error = failure_of("SELECT password FROM nowhere");
 
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(matches!(error, StoreError::Failed(_)), "{error:?}");
+        assert_eq!(error.to_string(), "the store failed");
     }
 }

@@ -1,8 +1,7 @@
 //! Events, read. They are written with what they tell of.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{QueryBuilder, Sqlite};
+use rusqlite::params;
 use windlass_application::ports::events::{EventFilter, EventPlace, News, Order};
 use windlass_application::ports::{Events, StoreError};
 use windlass_application::{OrganizationContext, Page, PageRequest};
@@ -13,7 +12,9 @@ use windlass_records::page::{self, First};
 use windlass_records::rows::{EventPlaceRow, EventRow};
 use windlass_records::select_events;
 
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
+use crate::query::Query;
 use crate::store::SqliteStore;
 
 #[async_trait]
@@ -23,8 +24,8 @@ impl Events for SqliteStore {
         organization: OrganizationContext,
         id: EventId,
     ) -> Result<Option<Event>, StoreError> {
-        let mut connection = self.reader().await?;
-        load(&mut connection, organization.organization_id(), id).await
+        self.read(move |connection| load(connection, organization.organization_id(), id))
+            .await
     }
 
     async fn list(
@@ -34,7 +35,7 @@ impl Events for SqliteStore {
         order: Order,
         page: PageRequest,
     ) -> Result<Page<Event>, StoreError> {
-        let mut query = QueryBuilder::new(select_events!("WHERE event.organization_id = "));
+        let mut query = Query::new(select_events!("WHERE event.organization_id = "));
         query.push_bind(Id(organization.organization_id().uuid()));
         push_filter(&mut query, &filter);
         let first = match order {
@@ -43,11 +44,9 @@ impl Events for SqliteStore {
         };
         let parse = |text: &str| EventId::parse(text).map(EventId::uuid);
         page::push_page_by_id(&mut query, "event", filter.created, &page, first, parse)?;
-        let rows: Vec<EventRow> = query
-            .build_query_as()
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<EventRow> = self
+            .read(move |connection| connection.rows_of(query))
+            .await?;
         page::cut(rows, &page).read(read)
     }
 
@@ -55,17 +54,18 @@ impl Events for SqliteStore {
         &self,
         organization: OrganizationContext,
     ) -> Result<EventPlace, StoreError> {
-        let newest: Option<EventPlaceRow> = sqlx::query_as(
-            "SELECT id, sequence
-             FROM event
-             WHERE organization_id = ?
-             ORDER BY sequence DESC
-             LIMIT 1",
-        )
-        .bind(Id(organization.organization_id().uuid()))
-        .fetch_optional(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let newest: Option<EventPlaceRow> = self
+            .read(move |connection| {
+                connection.row(
+                    "SELECT id, sequence
+                     FROM event
+                     WHERE organization_id = ?
+                     ORDER BY sequence DESC
+                     LIMIT 1",
+                    params![Id(organization.organization_id().uuid())],
+                )
+            })
+            .await?;
         newest.map_or_else(|| Ok(EventPlace::default()), read)
     }
 
@@ -76,20 +76,16 @@ impl Events for SqliteStore {
         sequence: u64,
         at_most: u32,
     ) -> Result<Vec<Event>, StoreError> {
-        let mut query = QueryBuilder::new(select_events!("WHERE event.organization_id = "));
+        let mut query = Query::new(select_events!("WHERE event.organization_id = "));
         query.push_bind(Id(organization.organization_id().uuid()));
-        query
-            .push(" AND event.sequence > ")
-            .push_bind(number(sequence));
+        query.push(" AND event.sequence > ");
+        query.push_bind(number(sequence));
         push_filter(&mut query, &filter);
-        query
-            .push(" ORDER BY event.sequence LIMIT ")
-            .push_bind(at_most);
-        let rows: Vec<EventRow> = query
-            .build_query_as()
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        query.push(" ORDER BY event.sequence LIMIT ");
+        query.push_bind(at_most);
+        let rows: Vec<EventRow> = self
+            .read(move |connection| connection.rows_of(query))
+            .await?;
         rows.into_iter().map(read).collect()
     }
 
@@ -98,21 +94,21 @@ impl Events for SqliteStore {
         since: &[(OrganizationId, u64)],
         at_most: u32,
     ) -> Result<Vec<News>, StoreError> {
-        let mut connection = self.reader().await?;
-        let mut news = Vec::new();
-        for (organization_id, sequence) in since {
-            let rows: Vec<EventRow> = sqlx::query_as(NEWS)
-                .bind(Id(organization_id.uuid()))
-                .bind(number(*sequence))
-                .bind(at_most)
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(store_error)?;
-            if !rows.is_empty() {
-                news.push((*organization_id, rows.into_iter().map(read).collect()));
+        let since = since.to_vec();
+        self.read(move |connection| {
+            let mut news = Vec::new();
+            for (organization_id, sequence) in since {
+                let rows: Vec<EventRow> = connection.rows(
+                    NEWS,
+                    params![Id(organization_id.uuid()), number(sequence), at_most],
+                )?;
+                if !rows.is_empty() {
+                    news.push((organization_id, rows.into_iter().map(read).collect()));
+                }
             }
-        }
-        Ok(news)
+            Ok(news)
+        })
+        .await
     }
 }
 
@@ -126,7 +122,7 @@ fn number(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 
-fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
+fn push_filter(query: &mut Query, filter: &EventFilter) {
     let types = filter.types.iter().map(ToString::to_string);
     page::push_one_of(query, "event.type", types);
     if let Some(run_id) = filter.run_id {
@@ -136,18 +132,14 @@ fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &EventFilter) {
 }
 
 /// The event of this id, for its reader and for whoever sends it.
-pub(crate) async fn load(
-    connection: &mut SqliteConnection,
+pub(crate) fn load(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: EventId,
 ) -> Result<Option<Event>, StoreError> {
-    let row: Option<EventRow> = sqlx::query_as(select_events!(
-        "WHERE event.organization_id = ? AND event.id = ?"
-    ))
-    .bind(Id(organization_id.uuid()))
-    .bind(Id(id.uuid()))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
+    let row: Option<EventRow> = connection.row(
+        select_events!("WHERE event.organization_id = ? AND event.id = ?"),
+        params![Id(organization_id.uuid()), Id(id.uuid())],
+    )?;
     row.map(read).transpose()
 }

@@ -1,8 +1,7 @@
 //! The rows of files that runs captured. They are written with the activity that brings them.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::ports::files::{FileFilter, Likeness};
 use windlass_application::ports::{Files, StoreError};
 use windlass_application::{OrganizationContext, Page, PageRequest};
@@ -13,7 +12,9 @@ use windlass_records::columns::{At, Id};
 use windlass_records::page::{self, First};
 use windlass_records::rows::FileRow;
 
-use crate::error::{corrupt, read, store_error};
+use crate::connection::Connection;
+use crate::error::{corrupt, read};
+use crate::query::Query;
 use crate::store::SqliteStore;
 
 /// Whether an earlier run has captured a file with this digest.
@@ -21,9 +22,9 @@ macro_rules! captured_before {
     ($digest:literal) => {
         concat!(
             "SELECT EXISTS (
-                 SELECT 1 FROM file
-                 JOIN run ON run.id = file.run_id
-                 WHERE file.organization_id = ? AND file.task_id = ? AND file.",
+             SELECT 1 FROM file
+             JOIN run ON run.id = file.run_id
+             WHERE file.organization_id = ? AND file.task_id = ? AND file.",
             $digest,
             " = ?
                    AND file.run_id < ? AND run.credential_id IS ?
@@ -49,17 +50,18 @@ impl Files for SqliteStore {
         &self,
         id: StorageId,
     ) -> Result<Option<(OrganizationId, StoredFile)>, StoreError> {
-        let row: Option<FileRow> = sqlx::query_as(
-            "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
-                    metadata, extraction, extraction_failed, fields_sha256, created_at,
-                    expired_at
-             FROM file
-             WHERE id = ?",
-        )
-        .bind(Id(id.uuid()))
-        .fetch_optional(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let row: Option<FileRow> = self
+            .read(move |connection| {
+                connection.row(
+                    "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
+                            metadata, extraction, extraction_failed, fields_sha256, created_at,
+                            expired_at
+                     FROM file
+                     WHERE id = ?",
+                    params![Id(id.uuid())],
+                )
+            })
+            .await?;
         row.map(read).transpose()
     }
 
@@ -68,34 +70,43 @@ impl Files for SqliteStore {
         run: &Run,
         sha256: [u8; 32],
     ) -> Result<Option<StorageId>, StoreError> {
-        let kept: Option<Id> = sqlx::query_scalar(
-            "SELECT id FROM file
-             WHERE organization_id = ? AND task_id = ? AND sha256 = ? AND run_id = ?",
-        )
-        .bind(Id(run.organization_id.uuid()))
-        .bind(run.task_id.as_str())
-        .bind(sha256.to_vec())
-        .bind(Id(run.id.uuid()))
-        .fetch_optional(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let run = run.clone();
+        let kept: Option<Id> = self
+            .read(move |connection| {
+                connection.value(
+                    "SELECT id FROM file
+                     WHERE organization_id = ? AND task_id = ? AND sha256 = ? AND run_id = ?",
+                    params![
+                        Id(run.organization_id.uuid()),
+                        run.task_id.as_str(),
+                        sha256.to_vec(),
+                        Id(run.id.uuid())
+                    ],
+                )
+            })
+            .await?;
         Ok(kept.map(|id| StorageId::from_uuid(id.0)))
     }
 
     async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError> {
+        let run = run.clone();
         let (statement, digest) = match like {
             Likeness::Content(digest) => (captured_before!("sha256"), digest),
             Likeness::Fields(digest) => (captured_before!("fields_sha256"), digest),
         };
-        sqlx::query_scalar(statement)
-            .bind(Id(run.organization_id.uuid()))
-            .bind(run.task_id.as_str())
-            .bind(digest.to_vec())
-            .bind(Id(run.id.uuid()))
-            .bind(run.credential_id.map(|id| Id(id.uuid())))
-            .fetch_one(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)
+        self.read(move |connection| {
+            connection.only_value(
+                statement,
+                params![
+                    Id(run.organization_id.uuid()),
+                    run.task_id.as_str(),
+                    digest.to_vec(),
+                    Id(run.id.uuid()),
+                    run.credential_id.map(|id| Id(id.uuid()))
+                ],
+            )
+        })
+        .await
     }
 
     async fn list(
@@ -104,7 +115,7 @@ impl Files for SqliteStore {
         filter: FileFilter,
         page: PageRequest,
     ) -> Result<Page<StoredFile>, StoreError> {
-        let mut query = QueryBuilder::new(
+        let mut query = Query::new(
             "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
                     metadata, extraction, extraction_failed, fields_sha256, created_at,
                     expired_at
@@ -136,25 +147,23 @@ impl Files for SqliteStore {
             First::Newest,
             parse,
         )?;
-        let rows: Vec<FileRow> = query
-            .build_query_as()
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<FileRow> = self
+            .read(move |connection| connection.rows_of(query))
+            .await?;
         page::cut(rows, &page).read(|row| read(row).map(|(_, file)| file))
     }
 }
 
 /// Keeps a file of a run, unless it or its content is kept already; says whether it is new. The run is
 /// locked, so that of two calls with one content the second finds the first.
-pub(crate) async fn insert(
-    connection: &mut SqliteConnection,
+pub(crate) fn insert(
+    connection: &Connection,
     run: &Run,
     file: &StoredFile,
 ) -> Result<bool, StoreError> {
     let file_size = i64::try_from(file.file_size)
         .map_err(|_| corrupt("file", &file.id, &"a size fits into 63 bits"))?;
-    let inserted = sqlx::query(
+    let inserted = connection.change(
         "INSERT INTO file
              (id, organization_id, run_id, task_id, source_id, file_name, file_type, file_size,
               sha256, metadata, extraction, extraction_failed, fields_sha256, created_at,
@@ -165,24 +174,23 @@ pub(crate) async fn insert(
              WHERE organization_id = ?2 AND task_id = ?4 AND sha256 = ?9 AND run_id = ?3
          )
          ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(Id(file.id.uuid()))
-    .bind(Id(run.organization_id.uuid()))
-    .bind(Id(run.id.uuid()))
-    .bind(run.task_id.as_str())
-    .bind(run.source_id.as_ref().map(|id| id.as_str().to_owned()))
-    .bind(&file.file_name)
-    .bind(&file.file_type)
-    .bind(file_size)
-    .bind(file.sha256.to_vec())
-    .bind(file.metadata.as_ref().map(windlass_records::write))
-    .bind(file.extraction.data().map(windlass_records::write))
-    .bind(file.extraction == Extraction::Failed)
-    .bind(file.fields_sha256.map(|digest| digest.to_vec()))
-    .bind(At(file.created_at))
-    .bind(file.expired_at.map(At))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
-    Ok(inserted.rows_affected() == 1)
+        params![
+            Id(file.id.uuid()),
+            Id(run.organization_id.uuid()),
+            Id(run.id.uuid()),
+            run.task_id.as_str(),
+            run.source_id.as_ref().map(|id| id.as_str().to_owned()),
+            &file.file_name,
+            &file.file_type,
+            file_size,
+            file.sha256.to_vec(),
+            file.metadata.as_ref().map(windlass_records::write),
+            file.extraction.data().map(windlass_records::write),
+            file.extraction == Extraction::Failed,
+            file.fields_sha256.map(|digest| digest.to_vec()),
+            At(file.created_at),
+            file.expired_at.map(At)
+        ],
+    )?;
+    Ok(inserted == 1)
 }

@@ -1,17 +1,16 @@
 //! Which indexes the statements go by that must not read what others have there: a transaction that
 //! is long keeps everybody from writing.
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
+use rusqlite::Connection;
 
 use crate::events::NEWS;
 use crate::runs::{OF_SESSIONS, WAITED_AT, unfinished};
 use crate::{retention, undelivered};
 
-#[tokio::test]
-async fn what_a_deleted_destination_left_is_found_by_indexes_of_nothing_else() {
-    let pending = plan(undelivered::PENDING).await;
-    let parked = plan(undelivered::PARKED).await;
+#[test]
+fn what_a_deleted_destination_left_is_found_by_indexes_of_nothing_else() {
+    let pending = plan(undelivered::PENDING);
+    let parked = plan(undelivered::PARKED);
 
     assert_eq!(
         pending,
@@ -27,9 +26,9 @@ async fn what_a_deleted_destination_left_is_found_by_indexes_of_nothing_else() {
     );
 }
 
-#[tokio::test]
-async fn runs_that_hold_a_task_are_found_beside_those_of_other_organizations() {
-    let plan = plan(unfinished::OF_TASK).await;
+#[test]
+fn runs_that_hold_a_task_are_found_beside_those_of_other_organizations() {
+    let plan = plan(unfinished::OF_TASK);
 
     for step in [
         "SEARCH queue USING COVERING INDEX queue_by_turn ((pool,held_by)>(?,?))",
@@ -48,9 +47,9 @@ async fn runs_that_hold_a_task_are_found_beside_those_of_other_organizations() {
     );
 }
 
-#[tokio::test]
-async fn who_waits_for_slots_is_found_from_gate_to_gate() {
-    let plan = plan(WAITED_AT).await;
+#[test]
+fn who_waits_for_slots_is_found_from_gate_to_gate() {
+    let plan = plan(WAITED_AT);
 
     for bounds in [
         "organization_id=? AND slot=? AND slot_of>?",
@@ -75,9 +74,9 @@ async fn who_waits_for_slots_is_found_from_gate_to_gate() {
     );
 }
 
-#[tokio::test]
-async fn the_runs_of_sessions_are_found_session_by_session() {
-    let plan = plan(OF_SESSIONS).await;
+#[test]
+fn the_runs_of_sessions_are_found_session_by_session() {
+    let plan = plan(OF_SESSIONS);
 
     for step in [
         "SEARCH newest USING COVERING INDEX run_by_session (session_id=? AND id>?)",
@@ -92,9 +91,9 @@ async fn the_runs_of_sessions_are_found_session_by_session() {
     );
 }
 
-#[tokio::test]
-async fn what_is_new_is_found_by_its_number_alone() {
-    let plan = plan(NEWS).await;
+#[test]
+fn what_is_new_is_found_by_its_number_alone() {
+    let plan = plan(NEWS);
 
     assert_eq!(
         plan[0],
@@ -107,8 +106,8 @@ async fn what_is_new_is_found_by_its_number_alone() {
     assert!(others.is_empty(), "{plan:#?}");
 }
 
-#[tokio::test]
-async fn what_is_over_is_found_by_its_age_alone() {
+#[test]
+fn what_is_over_is_found_by_its_age_alone() {
     for (statement, step) in [
         (
             retention::EXPIRE_FILES,
@@ -131,7 +130,7 @@ async fn what_is_over_is_found_by_its_age_alone() {
             "SEARCH idempotency USING INDEX idempotency_expires_at (expires_at<?)",
         ),
     ] {
-        let plan = plan(statement).await;
+        let plan = plan(statement);
         let goes_by = |it: &String| it.replace("COVERING ", "") == step;
         assert!(plan.iter().any(goes_by), "{step}: {plan:#?}");
         assert!(!plan.iter().any(|it| it.contains("SCAN")), "{plan:#?}");
@@ -139,18 +138,13 @@ async fn what_is_over_is_found_by_its_age_alone() {
 }
 
 /// The steps of a statement.
-async fn plan(statement: &'static str) -> Vec<String> {
-    let mut connection = SqliteConnection::connect("sqlite::memory:")
-        .await
-        .expect("memory is there");
-    sqlx::raw_sql(include_str!("../migrations/0001_first.sql"))
-        .execute(&mut connection)
-        .await
+fn plan(statement: &'static str) -> Vec<String> {
+    let connection = Connection::open_in_memory().expect("memory is there");
+    connection
+        .execute_batch(include_str!("../migrations/0001_first.sql"))
         .expect("the tables");
     let explained = format!("EXPLAIN QUERY PLAN {statement}");
-    let rows: Vec<SqliteRow> = sqlx::query(sqlx::AssertSqlSafe(explained))
-        .fetch_all(&mut connection)
-        .await
-        .expect("a plan");
-    rows.iter().map(|row| row.get("detail")).collect()
+    let mut explained = connection.prepare(&explained).expect("a statement");
+    let details = explained.raw_query().mapped(|row| row.get("detail"));
+    details.collect::<Result<_, _>>().expect("a plan")
 }

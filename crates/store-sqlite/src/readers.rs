@@ -1,68 +1,95 @@
 //! The connections that read. Each sees what was committed before it began, and none waits for the
 //! writer.
 
-use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::panic::resume_unwind;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tracing::warn;
+use tokio::sync::Semaphore;
+use tracing::{Span, warn};
 use windlass_application::ports::StoreError;
 
-use crate::error::store_error;
+use crate::connection::Connection;
+use crate::error::{Closed, store_error};
 
 /// How many read at the same time. More than the cores that a small machine has would only take turns.
 const MOST: u32 = 4;
 
-/// How long a read waits for a connection until the store cannot answer.
+/// How long a read waits for its turn until the store cannot answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lends connections that read. `sqlx`'s pool would do so as well, but asks each connection that comes back
-/// whether it is alive: a second way to its thread for each read, and a file does not hang up.
+/// Reads by a few connections, each on a thread that may wait for the disk.
 pub(crate) struct Readers {
-    options: SqliteConnectOptions,
-    turns: Semaphore,
-    /// The one that was used last is lent first: what it needs is still in the processor's caches.
-    idle: Mutex<Vec<SqliteConnection>>,
+    path: PathBuf,
+    turns: Arc<Semaphore>,
+    idle: Arc<Idle>,
 }
 
-/// A connection that reads, lent until it is dropped.
-pub(crate) struct Reader<'readers> {
-    /// There until it is given back.
-    connection: Option<SqliteConnection>,
-    readers: &'readers Readers,
-    /// Let go after the connection was given back.
-    _turn: SemaphorePermit<'readers>,
+/// The connections that nobody reads by. The one that was used last is lent first: what it needs is still
+/// in the processor's caches.
+#[derive(Default)]
+struct Idle(Mutex<Vec<Connection>>);
+
+impl Idle {
+    fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
+        // Nothing can panic between two states of it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Readers {
-    /// Connects with these options, which must not write, when somebody reads.
-    pub(crate) fn new(options: SqliteConnectOptions) -> Self {
+    /// Connects to this file when somebody reads.
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self {
-            options,
-            turns: Semaphore::new(MOST as usize),
-            idle: Mutex::default(),
+            path,
+            turns: Arc::new(Semaphore::new(MOST as usize)),
+            idle: Arc::default(),
         }
     }
 
-    /// Waits for a connection.
-    pub(crate) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
-        let turn = tokio::time::timeout(PATIENCE, self.turns.acquire())
+    /// Reads.
+    pub(crate) async fn read<T, E>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        let turn = tokio::time::timeout(PATIENCE, turn)
             .await
-            .map_err(|_| store_error(sqlx::Error::PoolTimedOut))?
-            .map_err(|_| store_error(sqlx::Error::PoolClosed))?;
-        let idle = self.idle().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => self.options.connect().await.map_err(store_error)?,
-        };
-        Ok(Reader {
-            connection: Some(connection),
-            readers: self,
-            _turn: turn,
-        })
+            .map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))?
+            .map_err(|_| StoreError::Unavailable(Box::new(Closed)))?;
+        let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
+        let span = Span::current();
+        let reading = tokio::task::spawn_blocking(move || {
+            let last = idle.lock().pop();
+            let connection = match last {
+                Some(connection) => connection,
+                None => Connection::open_to_read(&path).map_err(store_error)?,
+            };
+            // All that is read is of one moment.
+            connection.step("BEGIN").map_err(store_error)?;
+            let read = span.in_scope(|| read(&connection));
+            let ended = connection.step("COMMIT");
+            // One in whose midst there was a panic, or which cannot end, is not lent again.
+            if ended.is_ok() {
+                idle.lock().push(connection);
+            }
+            drop(turn);
+            let read = read?;
+            ended.map_err(store_error)?;
+            Ok(read)
+        });
+        match reading.await {
+            Ok(read) => read,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => Err(StoreError::Unavailable(Box::new(Closed)).into()),
+            },
+        }
     }
 
     /// Waits for what is under way, and closes all.
@@ -71,45 +98,11 @@ impl Readers {
         let all = self.turns.acquire_many(MOST).await;
         self.turns.close();
         drop(all);
-        let idle = std::mem::take(&mut *self.idle());
+        let idle = std::mem::take(&mut *self.idle.lock());
         for connection in idle {
-            if let Err(error) = connection.close().await {
-                warn!("a connection that reads the database was not closed: {error}");
+            if let Err(error) = connection.close() {
+                warn!("a connection that reads was not closed: {error}");
             }
         }
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<SqliteConnection>> {
-        // Whole at every moment, whoever panicked beside it.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Reader<'_> {
-    /// Reads of one state, whatever is committed between them.
-    pub(crate) async fn snapshot(&mut self) -> Result<Transaction<'_, Sqlite>, StoreError> {
-        self.begin().await.map_err(store_error)
-    }
-}
-
-impl Deref for Reader<'_> {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        let connection = self.connection.as_ref();
-        connection.expect("only `drop`, which ends this value, takes it out")
-    }
-}
-
-impl DerefMut for Reader<'_> {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        let connection = self.connection.as_mut();
-        connection.expect("only `drop`, which ends this value, takes it out")
-    }
-}
-
-impl Drop for Reader<'_> {
-    fn drop(&mut self) {
-        self.readers.idle().extend(self.connection.take());
     }
 }

@@ -4,7 +4,7 @@
 //! its id.
 
 use async_trait::async_trait;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use uuid::Uuid;
 use windlass_application::ports::blobs::{BlobId, OwnedBlob};
 use windlass_application::ports::retention::{Captured, Step};
@@ -16,7 +16,8 @@ use windlass_records::{
     Aged, AgedRow, content_number, file_content, over, owned_content, screenshot_content,
 };
 
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
 use crate::store::SqliteStore;
 
 /// The oldest files whose contents are still there.
@@ -67,20 +68,16 @@ impl Retention for SqliteStore {
                 screenshot_content,
             ),
         };
-        let mut transaction = self.begin(None).await?;
-        let at = transaction.at();
-        let expired: Vec<(Id, Id)> = sqlx::query_as(statement)
-            .bind(At(at))
-            .bind(Id(first))
-            .bind(limit)
-            .fetch_all(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        transaction.commit().await?;
-        Ok(expired
-            .into_iter()
-            .map(|(owner, id)| owned_content(owner, of(id)))
-            .collect())
+        self.change(None, move |transaction| {
+            let at = transaction.at();
+            let expired: Vec<(Id, Id)> =
+                transaction.rows(statement, params![At(at), Id(first), limit])?;
+            Ok(expired
+                .into_iter()
+                .map(|(owner, id)| owned_content(owner, of(id)))
+                .collect())
+        })
+        .await
     }
 
     async fn drop_runs(
@@ -89,19 +86,22 @@ impl Retention for SqliteStore {
         before: Timestamp,
         limit: u32,
     ) -> Result<Step<RunId>, StoreError> {
-        let rows: Vec<AgedRow> = sqlx::query_as(
-            "SELECT id, organization_id, status, updated_at
-             FROM run
-             WHERE id > ? AND id < ?
-             ORDER BY id
-             LIMIT ? + 0",
-        )
-        .bind(Id(after.map_or(Uuid::nil(), RunId::uuid)))
-        .bind(Id(RunId::first_of(before).uuid()))
-        .bind(limit)
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let rows: Vec<AgedRow> = self
+            .read(move |connection| {
+                connection.rows(
+                    "SELECT id, organization_id, status, updated_at
+                     FROM run
+                     WHERE id > ? AND id < ?
+                     ORDER BY id
+                     LIMIT ? + 0",
+                    params![
+                        Id(after.map_or(Uuid::nil(), RunId::uuid)),
+                        Id(RunId::first_of(before).uuid()),
+                        limit
+                    ],
+                )
+            })
+            .await?;
         let aged: Vec<Aged> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
         let (over, next) = over(&aged, before, limit);
         let mut step = Step {
@@ -110,11 +110,13 @@ impl Retention for SqliteStore {
             next: next.map(|id| RunId::from_uuid(id.0)),
         };
         if !over.is_empty() {
-            let mut transaction = self.begin(None).await?;
-            for aged in over {
-                drop_run(transaction.connection().await?, aged, &mut step).await?;
-            }
-            transaction.commit().await?;
+            let dropping = self.change(None, move |transaction| {
+                for aged in over {
+                    drop_run(transaction, aged, &mut step)?;
+                }
+                Ok::<_, StoreError>(step)
+            });
+            return dropping.await;
         }
         Ok(step)
     }
@@ -125,32 +127,30 @@ impl Retention for SqliteStore {
         before: Timestamp,
         limit: u32,
     ) -> Result<Step<SessionId>, StoreError> {
-        let rows: Vec<AgedRow> = sqlx::query_as(
-            "SELECT id, organization_id, status, updated_at
-             FROM session
-             WHERE id > ? AND id < ?
-             ORDER BY id
-             LIMIT ? + 0",
-        )
-        .bind(Id(after.map_or(Uuid::nil(), SessionId::uuid)))
-        .bind(Id(SessionId::first_of(before).uuid()))
-        .bind(limit)
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let rows: Vec<AgedRow> = self
+            .read(move |connection| {
+                connection.rows(
+                    "SELECT id, organization_id, status, updated_at
+                     FROM session
+                     WHERE id > ? AND id < ?
+                     ORDER BY id
+                     LIMIT ? + 0",
+                    params![
+                        Id(after.map_or(Uuid::nil(), SessionId::uuid)),
+                        Id(SessionId::first_of(before).uuid()),
+                        limit
+                    ],
+                )
+            })
+            .await?;
         let aged: Vec<Aged> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
         let (over, next) = over(&aged, before, limit);
-        let mut dropped = 0;
-        if !over.is_empty() {
-            let mut transaction = self.begin(None).await?;
-            for aged in over {
-                // One that has ended takes no run any more, so that none comes meanwhile.
-                let statement = "DELETE FROM session
-                     WHERE id = ? AND NOT EXISTS (SELECT 1 FROM run WHERE session_id = session.id)";
-                dropped += execute(transaction.connection().await?, statement, aged.id).await?;
-            }
-            transaction.commit().await?;
-        }
+        let dropped = if over.is_empty() {
+            0
+        } else {
+            self.change(None, move |transaction| drop_sessions(transaction, over))
+                .await?
+        };
         Ok(Step {
             dropped,
             contents: Vec::new(),
@@ -160,74 +160,63 @@ impl Retention for SqliteStore {
 
     async fn drop_deliveries(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
         let first = Id(DeliveryId::first_of(before).uuid());
-        let statements = [
+        let statements = &[
             "DELETE FROM delivery_attempt WHERE delivery_id = ?",
             "DELETE FROM delivery WHERE id = ?",
         ];
-        self.drop_old(OLD_DELIVERIES, first, limit, &statements)
+        self.drop_old(OLD_DELIVERIES, first, limit, statements)
             .await
     }
 
     async fn drop_events(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
         let first = Id(EventId::first_of(before).uuid());
-        let statements = ["DELETE FROM event WHERE id = ?"];
-        self.drop_old(OLD_EVENTS, first, limit, &statements).await
+        let statements = &["DELETE FROM event WHERE id = ?"];
+        self.drop_old(OLD_EVENTS, first, limit, statements).await
     }
 
     async fn drop_answers(&self, limit: u32) -> Result<u32, StoreError> {
-        let forgotten: Vec<(Id, String, String, String)> = sqlx::query_as(FORGOTTEN_ANSWERS)
-            .bind(At(self.now()))
-            .bind(limit)
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let now = self.now();
+        let forgotten: Vec<(Id, String, String, String)> = self
+            .read(move |connection| connection.rows(FORGOTTEN_ANSWERS, params![At(now), limit]))
+            .await?;
         // Looking takes no lock.
         if forgotten.is_empty() {
             return Ok(0);
         }
-        let mut transaction = self.begin(None).await?;
-        let at = transaction.at();
-        let mut dropped = 0;
-        for (organization_id, method, path, key) in forgotten {
-            let deleted = sqlx::query(
-                "DELETE FROM idempotency
-                 WHERE organization_id = ? AND method = ? AND path = ? AND key = ?
-                   AND expires_at <= ?",
-            )
-            .bind(organization_id)
-            .bind(method)
-            .bind(path)
-            .bind(key)
-            .bind(At(at))
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-            dropped += u32::try_from(deleted.rows_affected()).unwrap_or(0);
-        }
-        transaction.commit().await?;
-        Ok(dropped)
+        self.change(None, move |transaction| {
+            let at = transaction.at();
+            let mut dropped = 0;
+            for (organization_id, method, path, key) in forgotten {
+                let deleted = transaction.change(
+                    "DELETE FROM idempotency
+                     WHERE organization_id = ? AND method = ? AND path = ? AND key = ?
+                       AND expires_at <= ?",
+                    params![organization_id, method, path, key, At(at)],
+                )?;
+                dropped += u32::try_from(deleted).unwrap_or(0);
+            }
+            Ok(dropped)
+        })
+        .await
     }
 
     async fn drop_workers(&self, before: Timestamp, limit: u32) -> Result<u32, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        let dropped = sqlx::query(
-            "DELETE FROM worker
-             WHERE id IN (
-                 SELECT id FROM worker
-                 WHERE last_seen_at < ?
-                   AND NOT EXISTS (SELECT 1 FROM live WHERE live.worker_id = worker.id)
-                   AND NOT EXISTS (SELECT 1 FROM session WHERE session.worker_id = worker.id)
-                 ORDER BY id
-                 LIMIT ? + 0
-             )",
-        )
-        .bind(At(before))
-        .bind(limit)
-        .execute(transaction.connection().await?)
+        self.change(None, move |transaction| {
+            let dropped = transaction.change(
+                "DELETE FROM worker
+                 WHERE id IN (
+                     SELECT id FROM worker
+                     WHERE last_seen_at < ?
+                       AND NOT EXISTS (SELECT 1 FROM live WHERE live.worker_id = worker.id)
+                       AND NOT EXISTS (SELECT 1 FROM session WHERE session.worker_id = worker.id)
+                     ORDER BY id
+                     LIMIT ? + 0
+                 )",
+                params![At(before), limit],
+            )?;
+            Ok(u32::try_from(dropped).unwrap_or(limit))
+        })
         .await
-        .map_err(store_error)?;
-        transaction.commit().await?;
-        Ok(u32::try_from(dropped.rows_affected()).unwrap_or(limit))
     }
 
     async fn orphans(&self, contents: Vec<OwnedBlob>) -> Result<Vec<OwnedBlob>, StoreError> {
@@ -247,12 +236,11 @@ impl Retention for SqliteStore {
                      )"
                 }
             };
-            let is_kept: bool = sqlx::query_scalar(statement)
-                .bind(content_number(id))
-                .bind(Id(owner.uuid()))
-                .fetch_one(&mut *self.reader().await?)
-                .await
-                .map_err(store_error)?;
+            let is_kept: bool = self
+                .read(move |connection| {
+                    connection.only_value(statement, params![content_number(id), Id(owner.uuid())])
+                })
+                .await?;
             if !is_kept {
                 orphans.push((owner, id));
             }
@@ -268,48 +256,46 @@ impl SqliteStore {
         find: &'static str,
         first: Id,
         limit: u32,
-        statements: &[&'static str],
+        statements: &'static [&'static str],
     ) -> Result<u32, StoreError> {
-        let old: Vec<Id> = sqlx::query_scalar(find)
-            .bind(first)
-            .bind(limit)
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let old: Vec<Id> = self
+            .read(move |connection| connection.values(find, params![first, limit]))
+            .await?;
         // Looking takes no lock.
         if old.is_empty() {
             return Ok(0);
         }
-        let mut transaction = self.begin(None).await?;
-        for id in &old {
-            for statement in statements {
-                execute(transaction.connection().await?, statement, *id).await?;
+        let dropping = self.change(None, move |transaction| {
+            for id in &old {
+                for statement in statements {
+                    execute(transaction, statement, *id)?;
+                }
             }
-        }
-        transaction.commit().await?;
-        Ok(u32::try_from(old.len()).unwrap_or(limit))
+            Ok(u32::try_from(old.len()).unwrap_or(limit))
+        });
+        dropping.await
     }
 }
 
-async fn execute(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    id: Id,
-) -> Result<u32, StoreError> {
-    let done = sqlx::query(statement)
-        .bind(id)
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
-    Ok(u32::try_from(done.rows_affected()).unwrap_or(u32::MAX))
+fn execute(connection: &Connection, statement: &'static str, id: Id) -> Result<u32, StoreError> {
+    let done = connection.change(statement, params![id])?;
+    Ok(u32::try_from(done).unwrap_or(u32::MAX))
+}
+
+/// Drops sessions that are over, and have no run any more; says how many.
+fn drop_sessions(connection: &Connection, over: Vec<Aged>) -> Result<u32, StoreError> {
+    let mut dropped = 0;
+    for aged in over {
+        // One that has ended takes no run any more, so that none comes meanwhile.
+        let statement = "DELETE FROM session
+             WHERE id = ? AND NOT EXISTS (SELECT 1 FROM run WHERE session_id = session.id)";
+        dropped += execute(connection, statement, aged.id)?;
+    }
+    Ok(dropped)
 }
 
 /// Drops a run that is over, with all that belongs to it.
-async fn drop_run(
-    connection: &mut SqliteConnection,
-    aged: Aged,
-    step: &mut Step<RunId>,
-) -> Result<(), StoreError> {
+fn drop_run(connection: &Connection, aged: Aged, step: &mut Step<RunId>) -> Result<(), StoreError> {
     for (statement, of) in [
         (
             "DELETE FROM file WHERE run_id = ? RETURNING id, expired_at IS NULL",
@@ -320,11 +306,7 @@ async fn drop_run(
             screenshot_content,
         ),
     ] {
-        let dropped: Vec<(Id, bool)> = sqlx::query_as(statement)
-            .bind(aged.id)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(store_error)?;
+        let dropped: Vec<(Id, bool)> = connection.rows(statement, params![aged.id])?;
         let there = dropped.into_iter().filter(|(_, is_there)| *is_there);
         step.contents
             .extend(there.map(|(id, _)| owned_content(aged.organization_id, of(id))));
@@ -334,14 +316,12 @@ async fn drop_run(
         "DELETE FROM run_output WHERE run_id = ?",
         "DELETE FROM run_input WHERE run_id = ?",
     ] {
-        execute(&mut *connection, statement, aged.id).await?;
+        execute(connection, statement, aged.id)?;
     }
-    let task_id: Option<String> =
-        sqlx::query_scalar("DELETE FROM run WHERE id = ? RETURNING task_id")
-            .bind(aged.id)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(store_error)?;
+    let task_id: Option<String> = connection.value(
+        "DELETE FROM run WHERE id = ? RETURNING task_id",
+        params![aged.id],
+    )?;
     let Some(task_id) = task_id else {
         return Ok(());
     };
@@ -356,12 +336,7 @@ async fn drop_run(
            AND NOT EXISTS (SELECT 1 FROM task WHERE organization_id = ?1 AND id = ?2)
            AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = ?1 AND task_id = ?2)",
     ] {
-        sqlx::query(statement)
-            .bind(aged.organization_id)
-            .bind(&task_id)
-            .execute(&mut *connection)
-            .await
-            .map_err(store_error)?;
+        connection.change(statement, params![aged.organization_id, &task_id])?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The rows of screenshots that runs left. They are written with the activity that brings them.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
+use rusqlite::params;
 use windlass_application::ports::screenshots::Tally;
 use windlass_application::ports::{Screenshots, StoreError};
 use windlass_application::{Created, OrganizationContext, Page, PageRequest};
@@ -12,7 +12,8 @@ use windlass_records::columns::{At, Count, Id};
 use windlass_records::page::{self, First};
 use windlass_records::rows::{ScreenshotRow, tally};
 
-use crate::error::{corrupt, read, store_error};
+use crate::error::{corrupt, read};
+use crate::query::Query;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
 
@@ -23,16 +24,17 @@ impl Screenshots for SqliteStore {
         id: ScreenshotId,
     ) -> Result<Option<(OrganizationId, Screenshot)>, StoreError> {
         // Nothing but the id says whose it is: whoever asks shows a signature over it.
-        let row: Option<ScreenshotRow> = sqlx::query_as(
-            "SELECT id, organization_id, run_id, file_name, file_type, file_size, width, height,
-                    reasoning, step, sha256, created_at, expired_at
-             FROM screenshot
-             WHERE id = ?",
-        )
-        .bind(Id(id.uuid()))
-        .fetch_optional(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let row: Option<ScreenshotRow> = self
+            .read(move |connection| {
+                connection.row(
+                    "SELECT id, organization_id, run_id, file_name, file_type, file_size, width,
+                            height, reasoning, step, sha256, created_at, expired_at
+                     FROM screenshot
+                     WHERE id = ?",
+                    params![Id(id.uuid())],
+                )
+            })
+            .await?;
         row.map(read).transpose()
     }
 
@@ -43,7 +45,7 @@ impl Screenshots for SqliteStore {
         created: Created,
         page: PageRequest,
     ) -> Result<Page<Screenshot>, StoreError> {
-        let mut query = QueryBuilder::new(
+        let mut query = Query::new(
             "SELECT id, organization_id, run_id, file_name, file_type, file_size, width, height,
                     reasoning, step, sha256, created_at, expired_at
              FROM screenshot
@@ -61,11 +63,9 @@ impl Screenshots for SqliteStore {
             First::Oldest,
             parse,
         )?;
-        let rows: Vec<ScreenshotRow> = query
-            .build_query_as()
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<ScreenshotRow> = self
+            .read(move |connection| connection.rows_of(query))
+            .await?;
         page::cut(rows, &page).read(|row| read(row).map(|(_, screenshot)| screenshot))
     }
 
@@ -75,56 +75,57 @@ impl Screenshots for SqliteStore {
         run_id: RunId,
         sha256: [u8; 32],
     ) -> Result<Tally, StoreError> {
-        let kept: Vec<(Id, Vec<u8>)> = sqlx::query_as(
-            "SELECT id, sha256
-             FROM screenshot
-             WHERE organization_id = ? AND run_id = ?
-             ORDER BY id",
-        )
-        .bind(Id(organization.organization_id().uuid()))
-        .bind(Id(run_id.uuid()))
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let kept: Vec<(Id, Vec<u8>)> = self
+            .read(move |connection| {
+                connection.rows(
+                    "SELECT id, sha256
+                     FROM screenshot
+                     WHERE organization_id = ? AND run_id = ?
+                     ORDER BY id",
+                    params![Id(organization.organization_id().uuid()), Id(run_id.uuid())],
+                )
+            })
+            .await?;
         Ok(tally(&kept, sha256))
     }
 }
 
 /// Keeps a screenshot of a run, unless it, or one of the same content, is kept already.
 pub(crate) fn insert(
-    transaction: &mut Transaction,
+    transaction: &mut Transaction<'_>,
     run: &Run,
     screenshot: &Screenshot,
 ) -> Result<(), StoreError> {
     let file_size = i64::try_from(screenshot.file_size)
         .map_err(|_| corrupt("screenshot", &screenshot.id, &"a size fits into 63 bits"))?;
-    transaction
-        .then(
-            "INSERT INTO screenshot
-             (id, organization_id, run_id, file_name, file_type, file_size, width, height,
-              reasoning, step, sha256, created_at, expired_at)
-             SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
-             WHERE NOT EXISTS (
-                 SELECT 1 FROM screenshot
-                 WHERE run_id = ? AND organization_id = ? AND sha256 = ?
-             )
-             ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(Id(screenshot.id.uuid()))
-        .bind(Id(run.organization_id.uuid()))
-        .bind(Id(run.id.uuid()))
-        .bind(&screenshot.file_name)
-        .bind(&screenshot.file_type)
-        .bind(file_size)
-        .bind(screenshot.width.map(Count))
-        .bind(screenshot.height.map(Count))
-        .bind(&screenshot.reasoning)
-        .bind(screenshot.step.map(Count))
-        .bind(screenshot.sha256.to_vec())
-        .bind(At(screenshot.created_at))
-        .bind(screenshot.expired_at.map(At))
-        .bind(Id(run.id.uuid()))
-        .bind(Id(run.organization_id.uuid()))
-        .bind(screenshot.sha256.to_vec());
+    transaction.change(
+        "INSERT INTO screenshot
+         (id, organization_id, run_id, file_name, file_type, file_size, width, height,
+          reasoning, step, sha256, created_at, expired_at)
+         SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+         WHERE NOT EXISTS (
+             SELECT 1 FROM screenshot
+             WHERE run_id = ? AND organization_id = ? AND sha256 = ?
+         )
+         ON CONFLICT (id) DO NOTHING",
+        params![
+            Id(screenshot.id.uuid()),
+            Id(run.organization_id.uuid()),
+            Id(run.id.uuid()),
+            &screenshot.file_name,
+            &screenshot.file_type,
+            file_size,
+            screenshot.width.map(Count),
+            screenshot.height.map(Count),
+            &screenshot.reasoning,
+            screenshot.step.map(Count),
+            screenshot.sha256.to_vec(),
+            At(screenshot.created_at),
+            screenshot.expired_at.map(At),
+            Id(run.id.uuid()),
+            Id(run.organization_id.uuid()),
+            screenshot.sha256.to_vec()
+        ],
+    )?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Everything that is sealed: found by the key that it is sealed with, and sealed anew.
 
 use async_trait::async_trait;
+use rusqlite::params;
 use windlass_application::ports::sealed_values::{Found, SealedColumn, SealedRow, SealedValue};
 use windlass_application::ports::{SealedValues, StoreError};
 use windlass_domain::id::OrganizationId;
@@ -11,7 +12,7 @@ use windlass_records::{
     sealed_in_state, sealed_row_number, sealed_row_texts, sealed_text, version_bytes,
 };
 
-use crate::error::{corrupt, store_error};
+use crate::error::corrupt;
 use crate::store::SqliteStore;
 
 #[async_trait]
@@ -82,17 +83,19 @@ impl SealedValues for SqliteStore {
                  WHERE organization_id = ? AND sealed = ? AND organization_id = ?"
             }
         };
-        let mut transaction = self.begin(None).await?;
-        let resealed = sqlx::query(statement)
-            .bind(sealed.as_bytes())
-            .bind(sealed_row_number(Some(&found.row)))
-            .bind(found.sealed.as_bytes())
-            .bind(owner)
-            .execute(transaction.connection().await?)
-            .await
-            .map_err(store_error)?;
-        transaction.commit().await?;
-        Ok(resealed.rows_affected() > 0)
+        self.change(None, move |transaction| {
+            let resealed = transaction.change(
+                statement,
+                params![
+                    sealed.as_bytes(),
+                    sealed_row_number(Some(&found.row)),
+                    found.sealed.as_bytes(),
+                    owner
+                ],
+            )?;
+            Ok(resealed > 0)
+        })
+        .await
     }
 }
 
@@ -113,54 +116,59 @@ impl SqliteStore {
                  WHERE run.organization_id = ? AND run.id > ?
                  ORDER BY run.id
                  LIMIT ? + 0"
-            },
+            }
             SealedColumn::CredentialSummary => {
-                "SELECT credential.id, CASE WHEN substr(credential.summary, 2, 4) < ? THEN credential.summary END
+                "SELECT id, CASE WHEN substr(summary, 2, 4) < ? THEN summary END
                  FROM credential
-                 WHERE credential.organization_id = ? AND credential.id > ?
-                 ORDER BY credential.id
+                 WHERE organization_id = ? AND id > ?
+                 ORDER BY id
                  LIMIT ? + 0"
-            },
+            }
             SealedColumn::CredentialSecret => {
-                "SELECT credential.id, CASE WHEN substr(credential.secret, 2, 4) < ? THEN credential.secret END
+                "SELECT id, CASE WHEN substr(secret, 2, 4) < ? THEN secret END
                  FROM credential
-                 WHERE credential.organization_id = ? AND credential.id > ?
-                 ORDER BY credential.id
+                 WHERE organization_id = ? AND id > ?
+                 ORDER BY id
                  LIMIT ? + 0"
-            },
+            }
             SealedColumn::CredentialLogin => {
-                "SELECT credential.id, CASE WHEN substr(credential.login, 2, 4) < ? THEN credential.login END
+                "SELECT id, CASE WHEN substr(login, 2, 4) < ? THEN login END
                  FROM credential
-                 WHERE credential.organization_id = ? AND credential.id > ?
-                 ORDER BY credential.id
+                 WHERE organization_id = ? AND id > ?
+                 ORDER BY id
                  LIMIT ? + 0"
-            },
+            }
             SealedColumn::WebhookSecret => {
-                "SELECT destination.id, CASE WHEN substr(destination.secret, 2, 4) < ? THEN destination.secret END
+                "SELECT id, CASE WHEN substr(secret, 2, 4) < ? THEN secret END
                  FROM destination
-                 WHERE destination.organization_id = ? AND destination.id > ?
-                 ORDER BY destination.id
+                 WHERE organization_id = ? AND id > ?
+                 ORDER BY id
                  LIMIT ? + 0"
-            },
+            }
             SealedColumn::WebhookHeaders => {
-                "SELECT destination.id, CASE WHEN substr(destination.headers, 2, 4) < ? THEN destination.headers END
+                "SELECT id, CASE WHEN substr(headers, 2, 4) < ? THEN headers END
                  FROM destination
-                 WHERE destination.organization_id = ? AND destination.id > ?
-                 ORDER BY destination.id
+                 WHERE organization_id = ? AND id > ?
+                 ORDER BY id
                  LIMIT ? + 0"
-            },
+            }
             SealedColumn::RunState | SealedColumn::IdempotencyAnswer | SealedColumn::AuditHead => {
                 return Ok(Found::default());
             }
         };
-        let rows: Vec<(Id, Option<Vec<u8>>)> = sqlx::query_as(statement)
-            .bind(version_bytes(version))
-            .bind(owner)
-            .bind(sealed_row_number(after.as_ref()))
-            .bind(limit)
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<(Id, Option<Vec<u8>>)> = self
+            .read(move |connection| {
+                connection.rows(
+                    statement,
+                    params![
+                        version_bytes(version),
+                        owner,
+                        sealed_row_number(after.as_ref()),
+                        limit
+                    ],
+                )
+            })
+            .await?;
         Ok(found_in_rows(column, rows, limit))
     }
 
@@ -172,25 +180,24 @@ impl SqliteStore {
         after: Option<SealedRow>,
         limit: u32,
     ) -> Result<Found, StoreError> {
-        let rows: Vec<(Id, String)> = sqlx::query_as(
-            "SELECT run.id, run.state
-                 FROM run
-                 WHERE run.id IN (
-                     SELECT run_id FROM queue WHERE organization_id = ?1 AND run_id > ?2
-                     UNION ALL
-                     SELECT run_id FROM parked WHERE organization_id = ?1 AND run_id > ?2
-                     UNION ALL
-                     SELECT run_id FROM live WHERE organization_id = ?1 AND run_id > ?2
-                 )
-                 ORDER BY run.id
-                 LIMIT ?3 + 0",
-        )
-        .bind(owner)
-        .bind(sealed_row_number(after.as_ref()))
-        .bind(limit)
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let rows: Vec<(Id, String)> = self
+            .read(move |connection| {
+                connection.rows(
+                    "SELECT run.id, run.state
+                     FROM run
+                     WHERE run.id IN (
+                         SELECT run_id FROM queue WHERE organization_id = ?1 AND run_id > ?2
+                         UNION ALL
+                         SELECT run_id FROM parked WHERE organization_id = ?1 AND run_id > ?2
+                         UNION ALL
+                         SELECT run_id FROM live WHERE organization_id = ?1 AND run_id > ?2
+                     )
+                     ORDER BY run.id
+                     LIMIT ?3 + 0",
+                    params![owner, sealed_row_number(after.as_ref()), limit],
+                )
+            })
+            .await?;
         let states = rows.into_iter().map(|(id, state)| {
             let sealed = sealed_in_state(&state).map_err(|rule| corrupt("run", &id.0, &rule))?;
             Ok((id, sealed))
@@ -207,19 +214,16 @@ impl SqliteStore {
         found: &SealedValue,
         sealed: &Sealed,
     ) -> Result<bool, StoreError> {
-        let mut transaction = self.begin(None).await?;
-        let replaced = sqlx::query(
-            "UPDATE run SET state = replace(state, ?1, ?2) WHERE organization_id = ?3 AND id = ?4 AND instr(state, ?1) > 0",
-        )
-        .bind(sealed_text(&found.sealed))
-        .bind(sealed_text(sealed))
-        .bind(owner)
-        .bind(sealed_row_number(Some(&found.row)))
-        .execute(transaction.connection().await?)
-        .await
-        .map_err(store_error)?;
-        transaction.commit().await?;
-        Ok(replaced.rows_affected() > 0)
+        let (old, new) = (sealed_text(&found.sealed), sealed_text(sealed));
+        let row = sealed_row_number(Some(&found.row));
+        let replacing = self.change(None, move |transaction| {
+            transaction.change(
+                "UPDATE run SET state = replace(state, ?1, ?2)
+                 WHERE organization_id = ?3 AND id = ?4 AND instr(state, ?1) > 0",
+                params![old, new, owner, row],
+            )
+        });
+        Ok(replacing.await? > 0)
     }
 
     async fn in_answers(
@@ -230,22 +234,18 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<Found, StoreError> {
         let (method, path, key) = sealed_row_texts(after);
-        let rows: Vec<SealedAnswerRow> = sqlx::query_as(
-            "SELECT method, path, key, CASE WHEN substr(answer, 2, 4) < ? THEN answer END
-             FROM idempotency
-             WHERE organization_id = ? AND (method, path, key) > (?, ?, ?)
-             ORDER BY method, path, key
-             LIMIT ? + 0",
-        )
-        .bind(version_bytes(version))
-        .bind(owner)
-        .bind(method)
-        .bind(path)
-        .bind(key)
-        .bind(limit)
-        .fetch_all(&mut *self.reader().await?)
-        .await
-        .map_err(store_error)?;
+        let rows: Vec<SealedAnswerRow> = self
+            .read(move |connection| {
+                connection.rows(
+                    "SELECT method, path, key, CASE WHEN substr(answer, 2, 4) < ? THEN answer END
+                     FROM idempotency
+                     WHERE organization_id = ? AND (method, path, key) > (?, ?, ?)
+                     ORDER BY method, path, key
+                     LIMIT ? + 0",
+                    params![version_bytes(version), owner, method, path, key, limit],
+                )
+            })
+            .await?;
         Ok(found_in_answers(rows, limit))
     }
 
@@ -256,23 +256,16 @@ impl SqliteStore {
         sealed: &Sealed,
     ) -> Result<bool, StoreError> {
         let (method, path, key) = sealed_row_texts(Some(found.row.clone()));
-        let mut transaction = self.begin(None).await?;
-        let resealed = sqlx::query(
-            "UPDATE idempotency SET answer = ?
-             WHERE organization_id = ? AND method = ? AND path = ? AND key = ?
-               AND answer = ?",
-        )
-        .bind(sealed.as_bytes())
-        .bind(owner)
-        .bind(method)
-        .bind(path)
-        .bind(key)
-        .bind(found.sealed.as_bytes())
-        .execute(transaction.connection().await?)
-        .await
-        .map_err(store_error)?;
-        transaction.commit().await?;
-        Ok(resealed.rows_affected() > 0)
+        let (old, new) = (found.sealed.clone(), sealed.clone());
+        let resealing = self.change(None, move |transaction| {
+            transaction.change(
+                "UPDATE idempotency SET answer = ?
+                 WHERE organization_id = ? AND method = ? AND path = ? AND key = ?
+                   AND answer = ?",
+                params![new.as_bytes(), owner, method, path, key, old.as_bytes()],
+            )
+        });
+        Ok(resealing.await? > 0)
     }
 
     async fn in_head(
@@ -280,12 +273,14 @@ impl SqliteStore {
         organization_id: OrganizationId,
         version: u32,
     ) -> Result<Found, StoreError> {
-        let head: Option<Vec<u8>> =
-            sqlx::query_scalar("SELECT sealed FROM audit_head WHERE organization_id = ?")
-                .bind(Id(organization_id.uuid()))
-                .fetch_optional(&mut *self.reader().await?)
-                .await
-                .map_err(store_error)?;
+        let head: Option<Vec<u8>> = self
+            .read(move |connection| {
+                connection.value(
+                    "SELECT sealed FROM audit_head WHERE organization_id = ?",
+                    params![Id(organization_id.uuid())],
+                )
+            })
+            .await?;
         Ok(found_in_head(organization_id, head, version))
     }
 }

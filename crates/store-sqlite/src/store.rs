@@ -7,30 +7,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqlSafeStr};
 use tokio::sync::Notify;
-use windlass_application::ports::{Clock, StoreError, WriteError};
+use windlass_application::ports::{Clock, StoreError};
 use windlass_domain::Timestamp;
 use windlass_domain::slot::Caps;
 use windlass_records::{LastLetIn, LastLook, Turns};
 
+use crate::connection::Connection;
 use crate::error::is_locked;
+use crate::migration::{self, MigrateError};
 use crate::noted::Noted;
-use crate::readers::{Reader, Readers};
+use crate::readers::Readers;
 use crate::transaction::Transaction;
-use crate::writer::Writer;
+use crate::writer::{Done, Writer};
 
-/// How long a call waits for another process that writes, until the store cannot answer.
+/// How long it is tried to make a new file one with a write-ahead log.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Between two tries to make a new file one with a write-ahead log.
+/// Between two tries to do so.
 const PAUSE: Duration = Duration::from_millis(20);
-
-/// After how many pages the write-ahead log is folded into the file: measured to be better than
-/// SQLite's 1,000 under many small transactions.
-const CHECKPOINT_PAGES: &str = "4000";
 
 /// The stores of Windlass in one SQLite file. Every port of the store is implemented for it.
 pub struct SqliteStore {
@@ -38,10 +33,10 @@ pub struct SqliteStore {
     readers: Readers,
     clock: Arc<dyn Clock>,
     deliveries_written: Arc<Notify>,
-    turns: Turns,
+    turns: Arc<Turns>,
     last_look: LastLook,
     last_let_in: LastLetIn,
-    noted: Noted,
+    noted: Arc<Noted>,
     caps: Caps,
 }
 
@@ -55,7 +50,7 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: sqlx::Error,
+        source: io::Error,
     },
     /// Its tables cannot be brought to the shape that this program knows: a migration failed, or
     /// one that was done is not the one that it knows.
@@ -76,40 +71,33 @@ impl SqliteStore {
     /// # Errors
     /// [`OpenError`] says what failed.
     pub async fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(PATIENCE)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
-            // Each change stands behind a savepoint, for which SQLite keeps every page as it was before:
-            // in memory, where it would write a file.
-            .pragma("temp_store", "memory")
-            // What is deleted is overwritten: erased secrets leave no bytes in the file.
-            .pragma("secure_delete", "1")
-            .disable_statement_logging();
         let open = |source| OpenError::Open {
             path: path.to_owned(),
             source,
         };
-        make_private(path).map_err(|error| open(error.into()))?;
-        let mut writer = first_connection(&options).await.map_err(open)?;
-        migrate(&mut writer)
-            .await
-            .map_err(|source| OpenError::Migrate {
-                path: path.to_owned(),
-                source,
-            })?;
+        make_private(path).map_err(open)?;
+        let place = path.to_owned();
+        let opening = tokio::task::spawn_blocking(move || {
+            let writer = first_connection(&place)?;
+            let migrated = migration::migrate(&writer);
+            Ok((writer, migrated))
+        });
+        let opened = opening.await.map_err(io::Error::other).map_err(open)?;
+        let (writer, migrated) =
+            opened.map_err(|error: rusqlite::Error| open(io::Error::other(error)))?;
+        migrated.map_err(|source| OpenError::Migrate {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self {
-            writer: Writer::new(writer),
-            readers: Readers::new(options.pragma("query_only", "1")),
+            writer: Writer::new(writer).map_err(open)?,
+            readers: Readers::new(path.to_owned()),
             clock,
             deliveries_written: Arc::new(Notify::new()),
-            turns: Turns::default(),
+            turns: Arc::default(),
             last_look: LastLook::default(),
             last_let_in: LastLetIn::default(),
-            noted: Noted::default(),
+            noted: Arc::default(),
             caps: Caps::default(),
         })
     }
@@ -126,9 +114,45 @@ impl SqliteStore {
         self.writer.close().await;
     }
 
-    /// Where reads go. Each sees what was committed before it began.
-    pub(crate) async fn reader(&self) -> Result<Reader<'_>, StoreError> {
-        self.readers.reader().await
+    /// What each organization may have.
+    pub(crate) fn caps(&self) -> Caps {
+        self.caps
+    }
+
+    /// Reads what was committed before.
+    pub(crate) async fn read<T, E>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.readers.read(read).await
+    }
+
+    /// Makes a change that no request asks for: of a clock, of a worker. Nobody else writes in its
+    /// midst; where it fails it has changed nothing.
+    pub(crate) async fn change<T, E>(
+        &self,
+        trace_parent: Option<String>,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (clock, caps) = (Arc::clone(&self.clock), self.caps);
+        let deliveries_written = Arc::clone(&self.deliveries_written);
+        let made = self.writer.change(move |connection| {
+            // Read within it, so that moments follow the order of commits.
+            let at = clock.now();
+            let mut transaction = Transaction::new(connection, at, caps, trace_parent);
+            let value = change(&mut transaction)?;
+            let wakes = transaction.end()?.then_some(deliveries_written);
+            Ok::<_, E>(Done { value, wakes })
+        });
+        made.await
     }
 
     /// Woken by each commit that wrote deliveries.
@@ -142,7 +166,7 @@ impl SqliteStore {
     }
 
     /// Whose turn it is to have runs leased.
-    pub(crate) fn turns(&self) -> &Turns {
+    pub(crate) fn turns(&self) -> &Arc<Turns> {
         &self.turns
     }
 
@@ -157,43 +181,8 @@ impl SqliteStore {
     }
 
     /// Which workers were noted to be alive.
-    pub(crate) fn noted(&self) -> &Noted {
+    pub(crate) fn noted(&self) -> &Arc<Noted> {
         &self.noted
-    }
-
-    /// What each organization may have.
-    pub(crate) fn caps(&self) -> Caps {
-        self.caps
-    }
-
-    /// What became of a command. One that was refused is told so once what it was refused over is on
-    /// the disk: it may be a change that shares its commit.
-    pub(crate) async fn settled<Done>(
-        &self,
-        done: Result<Done, WriteError>,
-    ) -> Result<Done, WriteError> {
-        if done.is_err() {
-            self.writer.settled().await;
-        }
-        done
-    }
-
-    /// The transaction of a change that no request made: of a clock, of a worker. Nobody else
-    /// writes until it is committed or dropped; dropped, it has changed nothing.
-    pub(crate) async fn begin(
-        &self,
-        trace_parent: Option<String>,
-    ) -> Result<Transaction, StoreError> {
-        let connection = self.writer.turn().await?;
-        // Read after the lock, so that moments follow the order of commits.
-        let at = self.clock.now();
-        Ok(Transaction::new(
-            connection,
-            at,
-            self.caps,
-            trace_parent,
-            Arc::clone(&self.deliveries_written),
-        ))
     }
 }
 
@@ -213,36 +202,16 @@ fn make_private(path: &Path) -> io::Result<()> {
 
 /// The connection that makes a new file one with a write-ahead log. Where two do so at once SQLite
 /// refuses one of them without waiting.
-async fn first_connection(options: &SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+fn first_connection(path: &Path) -> Result<Connection, rusqlite::Error> {
     let ends_at = Instant::now() + PATIENCE;
     loop {
-        match options.connect().await {
+        match Connection::open(path) {
             Err(error) if is_locked(&error) && Instant::now() < ends_at => {
-                tokio::time::sleep(PAUSE).await;
+                std::thread::sleep(PAUSE);
             }
             connected => return connected,
         }
     }
-}
-
-/// All migrations in one transaction that has the write lock from its start: a second process
-/// that starts at the same moment waits, and then finds nothing to do.
-async fn migrate(writer: &mut SqliteConnection) -> Result<(), MigrateError> {
-    let migrations = vec![Migration::new(
-        1,
-        "first".into(),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_first.sql").into_sql_str(),
-        false,
-    )];
-    let mut transaction = writer.begin_with("BEGIN IMMEDIATE").await?;
-    Migrator::with_migrations(migrations)
-        // Of a newer program: an old one that is started again works on its tables.
-        .set_ignore_missing(true)
-        .run(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    Ok(())
 }
 
 #[cfg(test)]
@@ -255,14 +224,15 @@ mod tests {
     async fn what_a_change_can_go_back_to_is_kept_in_memory() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("windlass.db");
-        let store = SqliteStore::open(&path, Arc::new(SystemClock)).await;
-        let mut transaction = store.unwrap().begin(None).await.unwrap();
+        let store = SqliteStore::open(&path, Arc::new(SystemClock))
+            .await
+            .unwrap();
 
-        let temporary = sqlx::query_scalar::<_, i64>("PRAGMA temp_store")
-            .fetch_one(transaction.connection().await.unwrap())
-            .await;
+        let temporary = store.change(None, |transaction| {
+            transaction.only_value::<i64>("PRAGMA temp_store", ())
+        });
 
         let in_memory = 2;
-        assert_eq!(temporary.unwrap(), in_memory);
+        assert_eq!(temporary.await.unwrap(), in_memory);
     }
 }

@@ -1,8 +1,7 @@
 //! Tasks, kept in immutable versions.
 
 use async_trait::async_trait;
-use sqlx::QueryBuilder;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::ports::tasks::TaskFilter;
 use windlass_application::ports::{StoreError, Tasks, WriteError};
 use windlass_application::problem::Resource;
@@ -16,39 +15,38 @@ use windlass_records::rows::TaskRow;
 use windlass_records::{Audited, StorageSettingsRecord, TaskSettingsRecord, page, refuse_in_use};
 
 use crate::agents;
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
 use crate::playbooks;
+use crate::query::Query;
 use crate::runs::unfinished;
 use crate::store::SqliteStore;
-use crate::write::{Begun, WriteTransaction};
+use crate::write::WriteTransaction;
 
 #[async_trait]
 impl Tasks for SqliteStore {
     async fn create(&self, write: Write, mut task: Task) -> Result<Written<Task>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let connection = transaction.connection().await?;
-        if load(connection, organization_id, &task.id).await?.is_some() {
-            return Err(WriteError::IdTaken);
-        }
-        agents::load(connection, organization_id, &task.agent_id)
-            .await?
-            .ok_or(WriteError::ReferenceGone {
-                what: Resource::Agent,
-            })?;
-        let kept = kept(connection, organization_id, &task.id).await?;
-        task = task.made_after(kept);
-        insert(connection, organization_id, &task).await?;
-        let event = EventData::Task(TaskEventSummary::from(&task));
-        transaction.emit(EventType::TaskCreated, task.created_at, event);
-        let audited = Audited::new("task.create", &task.id);
-        transaction
-            .commit(Outcome::Task(&task), Some(audited))
-            .await?;
-        Ok(Written::Done(task))
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let connection: &Connection = transaction;
+            if load(connection, organization_id, &task.id)?.is_some() {
+                return Err(WriteError::IdTaken);
+            }
+            agents::load(connection, organization_id, &task.agent_id)?.ok_or(
+                WriteError::ReferenceGone {
+                    what: Resource::Agent,
+                },
+            )?;
+            let kept = kept(connection, organization_id, &task.id)?;
+            task = task.made_after(kept);
+            insert(connection, organization_id, &task)?;
+            let event = EventData::Task(TaskEventSummary::from(&task));
+            transaction.tell(EventType::TaskCreated, task.created_at, event);
+            let audited = Audited::new("task.create", &task.id);
+            transaction.keep(Outcome::Task(&task), Some(audited))?;
+            Ok(task)
+        })
+        .await
     }
 
     async fn get(
@@ -56,8 +54,9 @@ impl Tasks for SqliteStore {
         organization: OrganizationContext,
         id: &TaskId,
     ) -> Result<Option<Task>, StoreError> {
-        let mut connection = self.reader().await?;
-        load(&mut connection, organization.organization_id(), id).await
+        let id = id.clone();
+        self.read(move |connection| load(connection, organization.organization_id(), &id))
+            .await
     }
 
     async fn get_version(
@@ -66,9 +65,12 @@ impl Tasks for SqliteStore {
         id: &TaskId,
         version: u32,
     ) -> Result<Option<Task>, StoreError> {
-        let mut connection = self.reader().await?;
-        let organization_id = organization.organization_id();
-        load_version(&mut connection, organization_id, id, version).await
+        let id = id.clone();
+        self.read(move |connection| {
+            let organization_id = organization.organization_id();
+            load_version(connection, organization_id, &id, version)
+        })
+        .await
     }
 
     async fn list(
@@ -77,7 +79,7 @@ impl Tasks for SqliteStore {
         filter: TaskFilter,
         page: PageRequest,
     ) -> Result<Page<Task>, StoreError> {
-        let mut query = QueryBuilder::new(
+        let mut query = Query::new(
             "SELECT task_version.task_id, task_version.version, task_version.agent_id,
                     task_version.name, task_version.prompt, task_version.status,
                     task_version.input_schema, task_version.output_schema, task_version.storage,
@@ -97,11 +99,9 @@ impl Tasks for SqliteStore {
         let statuses = filter.statuses.iter().map(ToString::to_string);
         page::push_one_of(&mut query, "task_version.status", statuses);
         page::push_page_by_creation(&mut query, "task", filter.created, &page);
-        let rows: Vec<TaskRow> = query
-            .build_query_as()
-            .fetch_all(&mut *self.reader().await?)
-            .await
-            .map_err(store_error)?;
+        let rows: Vec<TaskRow> = self
+            .read(move |connection| connection.rows_of(query))
+            .await?;
         page::cut(rows, &page).read(read)
     }
 
@@ -111,229 +111,200 @@ impl Tasks for SqliteStore {
         id: &TaskId,
         edit: TaskEdit,
     ) -> Result<Written<Task>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let before = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        let edited = before.edited(&edit, transaction.at());
-        let audited = edited.is_some().then(|| Audited::new("task.update", id));
-        keep_change(&mut transaction, edited.as_ref()).await?;
-        let task = edited.unwrap_or(before);
-        transaction.commit(Outcome::Task(&task), audited).await?;
-        Ok(Written::Done(task))
+        let id = id.clone();
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let before = load(transaction, organization_id, &id)?.ok_or(WriteError::NotFound)?;
+            let edited = before.edited(&edit, transaction.at());
+            let audited = edited.is_some().then(|| Audited::new("task.update", &id));
+            keep_change(transaction, edited.as_ref())?;
+            let task = edited.unwrap_or(before);
+            transaction.keep(Outcome::Task(&task), audited)?;
+            Ok(task)
+        })
+        .await
     }
 
     async fn reset(&self, write: Write, id: &TaskId) -> Result<Written<Task>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let before = load(transaction.connection().await?, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        let task = before.reset(transaction.at());
-        keep_version(transaction.connection().await?, organization_id, &task).await?;
-        let event = EventData::Task(TaskEventSummary::from(&task));
-        transaction.emit(EventType::TaskReset, task.updated_at, event);
-        let audited = Audited::new("task.reset", id);
-        transaction
-            .commit(Outcome::Task(&task), Some(audited))
-            .await?;
-        Ok(Written::Done(task))
+        let id = id.clone();
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let before = load(transaction, organization_id, &id)?.ok_or(WriteError::NotFound)?;
+            let task = before.reset(transaction.at());
+            keep_version(transaction, organization_id, &task)?;
+            let event = EventData::Task(TaskEventSummary::from(&task));
+            transaction.tell(EventType::TaskReset, task.updated_at, event);
+            let audited = Audited::new("task.reset", &id);
+            transaction.keep(Outcome::Task(&task), Some(audited))?;
+            Ok(task)
+        })
+        .await
     }
 
     async fn delete(&self, write: Write, id: &TaskId) -> Result<Written<()>, WriteError> {
-        let mut transaction = match self.begin_write(write).await? {
-            Begun::Fresh(transaction) => transaction,
-            Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-        };
-        let organization_id = transaction.organization_id();
-        let connection = transaction.connection().await?;
-        let task = load(connection, organization_id, id)
-            .await?
-            .ok_or(WriteError::NotFound)?;
-        let runs = unfinished::of_task(connection, organization_id, id).await?;
-        refuse_in_use(&[(runs, "task run")])?;
-        playbooks::drop_of_task(connection, organization_id, id).await?;
-        drop_task(connection, organization_id, id).await?;
-        if !task.is_of_this_moment(transaction.at()) {
-            drop_versions(transaction.connection().await?, organization_id, id).await?;
-        }
-        let at = transaction.at().following(task.updated_at);
-        let event = EventData::Task(TaskEventSummary::from(&task));
-        transaction.emit(EventType::TaskDeleted, at, event);
-        let audited = Audited::new("task.delete", id);
-        transaction.commit_deletion(audited).await
+        let id = id.clone();
+        self.write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let connection: &Connection = transaction;
+            let task = load(connection, organization_id, &id)?.ok_or(WriteError::NotFound)?;
+            let runs = unfinished::of_task(connection, organization_id, &id)?;
+            refuse_in_use(&[(runs, "task run")])?;
+            playbooks::drop_of_task(connection, organization_id, &id)?;
+            drop_task(connection, organization_id, &id)?;
+            if !task.is_of_this_moment(transaction.at()) {
+                drop_versions(transaction, organization_id, &id)?;
+            }
+            let at = transaction.at().following(task.updated_at);
+            let event = EventData::Task(TaskEventSummary::from(&task));
+            transaction.tell(EventType::TaskDeleted, at, event);
+            let audited = Audited::new("task.delete", &id);
+            transaction.keep_deletion(audited)
+        })
+        .await
     }
 }
 
 /// The newest version of a task.
-pub(crate) async fn load(
-    connection: &mut SqliteConnection,
+pub(crate) fn load(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &TaskId,
 ) -> Result<Option<Task>, StoreError> {
-    let version: Option<u32> =
-        sqlx::query_scalar("SELECT version FROM task WHERE organization_id = ? AND id = ?")
-            .bind(Id(organization_id.uuid()))
-            .bind(id.as_str())
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(store_error)?;
+    let version: Option<u32> = connection.value(
+        "SELECT version FROM task WHERE organization_id = ? AND id = ?",
+        params![Id(organization_id.uuid()), id.as_str()],
+    )?;
     match version {
-        Some(version) => load_version(connection, organization_id, id, version).await,
+        Some(version) => load_version(connection, organization_id, id, version),
         None => Ok(None),
     }
 }
 
 /// One version of a task, also of one that was deleted since.
-pub(crate) async fn load_version(
-    connection: &mut SqliteConnection,
+pub(crate) fn load_version(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &TaskId,
     version: u32,
 ) -> Result<Option<Task>, StoreError> {
-    let row: Option<TaskRow> = sqlx::query_as(
+    let row: Option<TaskRow> = connection.row(
         "SELECT task_id, version, agent_id, name, prompt, status, input_schema, output_schema,
                 storage, settings, created_at, updated_at
          FROM task_version
          WHERE organization_id = ? AND task_id = ? AND version = ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .bind(version)
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
+        params![Id(organization_id.uuid()), id.as_str(), version],
+    )?;
     row.map(read).transpose()
 }
 
 /// What is kept of deleted tasks of this id, which may be taken again: the last version, and when the
 /// last of them was made.
-async fn kept(
-    connection: &mut SqliteConnection,
+fn kept(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &TaskId,
 ) -> Result<Option<(u32, Timestamp)>, StoreError> {
-    let (version, created_at): (Option<u32>, Option<At>) = sqlx::query_as(
+    let (version, created_at): (Option<u32>, Option<At>) = connection.only_row(
         "SELECT max(version), max(created_at)
          FROM task_version
          WHERE organization_id = ? AND task_id = ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(id.as_str())
-    .fetch_one(connection)
-    .await
-    .map_err(store_error)?;
+        params![Id(organization_id.uuid()), id.as_str()],
+    )?;
     Ok(version.zip(created_at.map(|at| at.0)))
 }
 
-async fn insert_version(
-    connection: &mut SqliteConnection,
+fn insert_version(
+    connection: &Connection,
     organization_id: OrganizationId,
     task: &Task,
 ) -> Result<(), StoreError> {
     let storage = task.storage.as_ref().map(StorageSettingsRecord::from);
-    sqlx::query(
+    connection.change(
         "INSERT INTO task_version
              (organization_id, task_id, version, agent_id, name, prompt, status, input_schema,
               output_schema, storage, settings, created_at, updated_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(task.id.as_str())
-    .bind(task.version)
-    .bind(task.agent_id.as_str())
-    .bind(&task.name)
-    .bind(&task.prompt)
-    .bind(task.status.as_str())
-    .bind(task.input_schema.as_ref().map(windlass_records::write))
-    .bind(task.output_schema.as_ref().map(windlass_records::write))
-    .bind(storage.as_ref().map(windlass_records::write))
-    .bind(windlass_records::write(&TaskSettingsRecord::from(
-        &task.settings,
-    )))
-    .bind(At(task.created_at))
-    .bind(At(task.updated_at))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        params![
+            Id(organization_id.uuid()),
+            task.id.as_str(),
+            task.version,
+            task.agent_id.as_str(),
+            &task.name,
+            &task.prompt,
+            task.status.as_str(),
+            task.input_schema.as_ref().map(windlass_records::write),
+            task.output_schema.as_ref().map(windlass_records::write),
+            storage.as_ref().map(windlass_records::write),
+            windlass_records::write(&TaskSettingsRecord::from(&task.settings)),
+            At(task.created_at),
+            At(task.updated_at)
+        ],
+    )?;
     Ok(())
 }
 
-async fn insert(
-    connection: &mut SqliteConnection,
+fn insert(
+    connection: &Connection,
     organization_id: OrganizationId,
     task: &Task,
 ) -> Result<(), StoreError> {
-    insert_version(connection, organization_id, task).await?;
-    sqlx::query(
+    insert_version(connection, organization_id, task)?;
+    connection.change(
         "INSERT INTO task (organization_id, id, agent_id, version, created_at)
          VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(task.id.as_str())
-    .bind(task.agent_id.as_str())
-    .bind(task.version)
-    .bind(At(task.created_at))
-    .execute(connection)
-    .await
-    .map_err(store_error)?;
+        params![
+            Id(organization_id.uuid()),
+            task.id.as_str(),
+            task.agent_id.as_str(),
+            task.version,
+            At(task.created_at)
+        ],
+    )?;
     Ok(())
 }
 
 /// Keeps the next version of a task, where it has changed, and tells of it.
-pub(crate) async fn keep_change(
-    transaction: &mut WriteTransaction,
+pub(crate) fn keep_change(
+    transaction: &mut WriteTransaction<'_, '_>,
     changed: Option<&Task>,
 ) -> Result<(), StoreError> {
     let Some(task) = changed else { return Ok(()) };
     let organization_id = transaction.organization_id();
-    keep_version(transaction.connection().await?, organization_id, task).await?;
+    keep_version(transaction, organization_id, task)?;
     let event = EventData::Task(TaskEventSummary::from(task));
-    transaction.emit(EventType::TaskUpdated, task.updated_at, event);
+    transaction.tell(EventType::TaskUpdated, task.updated_at, event);
     Ok(())
 }
 
 /// Keeps the next version of a task, which is its newest from now on.
-async fn keep_version(
-    connection: &mut SqliteConnection,
+fn keep_version(
+    connection: &Connection,
     organization_id: OrganizationId,
     task: &Task,
 ) -> Result<(), StoreError> {
-    insert_version(connection, organization_id, task).await?;
-    sqlx::query("UPDATE task SET version = ? WHERE organization_id = ? AND id = ?")
-        .bind(task.version)
-        .bind(Id(organization_id.uuid()))
-        .bind(task.id.as_str())
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+    insert_version(connection, organization_id, task)?;
+    connection.change(
+        "UPDATE task SET version = ? WHERE organization_id = ? AND id = ?",
+        params![task.version, Id(organization_id.uuid()), task.id.as_str()],
+    )?;
     Ok(())
 }
 
-async fn drop_task(
-    connection: &mut SqliteConnection,
+fn drop_task(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &TaskId,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM task WHERE organization_id = ? AND id = ?")
-        .bind(Id(organization_id.uuid()))
-        .bind(id.as_str())
-        .execute(connection)
-        .await
-        .map_err(store_error)?;
+    connection.change(
+        "DELETE FROM task WHERE organization_id = ? AND id = ?",
+        params![Id(organization_id.uuid()), id.as_str()],
+    )?;
     Ok(())
 }
 
 /// Drops the versions of a deleted task, and those of its playbooks, where it has no runs.
-async fn drop_versions(
-    connection: &mut SqliteConnection,
+fn drop_versions(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &TaskId,
 ) -> Result<(), StoreError> {
@@ -345,12 +316,7 @@ async fn drop_versions(
          WHERE organization_id = ?1 AND task_id = ?2
            AND NOT EXISTS (SELECT 1 FROM run WHERE organization_id = ?1 AND task_id = ?2)",
     ] {
-        sqlx::query(versions)
-            .bind(Id(organization_id.uuid()))
-            .bind(id.as_str())
-            .execute(&mut *connection)
-            .await
-            .map_err(store_error)?;
+        connection.change(versions, params![Id(organization_id.uuid()), id.as_str()])?;
     }
     Ok(())
 }

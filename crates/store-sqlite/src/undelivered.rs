@@ -2,11 +2,11 @@
 //!
 //! Over all organizations: a delivery is found by its destination, whose id is nobody else's.
 
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::ports::StoreError;
 use windlass_records::columns::Id;
 
-use crate::error::store_error;
+use crate::connection::Connection;
 use crate::store::SqliteStore;
 
 /// What will be tried, by the index that has nothing else.
@@ -25,60 +25,52 @@ pub(crate) const PARKED: &str = "SELECT id
 
 /// Drops some of what is left of one destination; whether there may be more.
 pub(crate) async fn sweep(store: &SqliteStore, limit: u32) -> Result<bool, StoreError> {
-    let picked: Option<Id> =
-        sqlx::query_scalar("SELECT id FROM deleted_destination ORDER BY id LIMIT 1")
-            .fetch_optional(&mut *store.reader().await?)
-            .await
-            .map_err(store_error)?;
+    let picked: Option<Id> = store
+        .read(move |connection| {
+            connection.value("SELECT id FROM deleted_destination ORDER BY id LIMIT 1", ())
+        })
+        .await?;
     // Most of the time none is deleted, and looking takes no lock.
     let Some(destination_id) = picked else {
         return Ok(false);
     };
-    let mut transaction = store.begin(None).await?;
-    let connection = transaction.connection().await?;
-    let mut ids = find(connection, PENDING, destination_id, limit).await?;
-    if ids.is_empty() {
-        ids = find(connection, PARKED, destination_id, limit).await?;
-    }
-    if ids.is_empty() {
-        // None was made since it was deleted, and so none comes.
-        sqlx::query("DELETE FROM deleted_destination WHERE id = ?")
-            .bind(destination_id)
-            .execute(connection)
-            .await
-            .map_err(store_error)?;
-    } else {
-        drop_deliveries(connection, &ids).await?;
-    }
-    transaction.commit().await?;
-    Ok(true)
+    store
+        .change(None, move |transaction| {
+            let connection: &Connection = transaction;
+            let mut ids = find(connection, PENDING, destination_id, limit)?;
+            if ids.is_empty() {
+                ids = find(connection, PARKED, destination_id, limit)?;
+            }
+            if ids.is_empty() {
+                // None was made since it was deleted, and so none comes.
+                connection.change(
+                    "DELETE FROM deleted_destination WHERE id = ?",
+                    params![destination_id],
+                )?;
+            } else {
+                drop_deliveries(connection, &ids)?;
+            }
+            Ok(true)
+        })
+        .await
 }
 
-async fn find(
-    connection: &mut SqliteConnection,
+fn find(
+    connection: &Connection,
     statement: &'static str,
     destination_id: Id,
     limit: u32,
 ) -> Result<Vec<Id>, StoreError> {
-    sqlx::query_scalar(statement)
-        .bind(destination_id)
-        .bind(limit)
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)
+    connection.values(statement, params![destination_id, limit])
 }
 
-async fn drop_deliveries(connection: &mut SqliteConnection, ids: &[Id]) -> Result<(), StoreError> {
+fn drop_deliveries(connection: &Connection, ids: &[Id]) -> Result<(), StoreError> {
     for id in ids {
         for statement in [
             "DELETE FROM delivery_attempt WHERE delivery_id = ?",
             "DELETE FROM delivery WHERE id = ?",
         ] {
-            sqlx::query(statement)
-                .bind(*id)
-                .execute(&mut *connection)
-                .await
-                .map_err(store_error)?;
+            connection.change(statement, params![*id])?;
         }
     }
     Ok(())

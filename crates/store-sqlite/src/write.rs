@@ -1,6 +1,8 @@
 //! The frame of every change that somebody asks for: done once per idempotency key, and audited.
 
-use sqlx::sqlite::SqliteConnection;
+use std::ops::{Deref, DerefMut};
+
+use rusqlite::params;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_application::{IdempotencyRequest, KeptAnswer, Operator, Outcome, Write, Written};
 use windlass_domain::Timestamp;
@@ -11,73 +13,65 @@ use windlass_records::rows::{FORGOTTEN_AT_ONCE, IdempotencyRow, REMEMBERED_FOR};
 use windlass_records::{Audited, NewEvent};
 
 use crate::audit;
-use crate::error::{read, store_error};
+use crate::connection::Connection;
+use crate::error::read;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
 
-/// How a write begins.
-pub(crate) enum Begun {
-    /// It is to be done now.
-    Fresh(Box<WriteTransaction>),
-    /// A request with the same idempotency key did it.
-    Replayed(KeptAnswer),
-}
-
-/// The transaction of a change that somebody asks for.
-pub(crate) struct WriteTransaction {
-    /// For what is shared with the changes that nobody asks for.
-    pub(crate) transaction: Transaction,
+/// A change that somebody asks for.
+pub(crate) struct WriteTransaction<'transaction, 'connection> {
+    transaction: &'transaction mut Transaction<'connection>,
     write: Write,
 }
 
 impl SqliteStore {
-    /// Takes the write lock and looks the idempotency key up. Two requests with the same key
-    /// follow one another here: the second finds the answer of the first.
-    pub(crate) async fn begin_write(&self, write: Write) -> Result<Begun, WriteError> {
-        let mut transaction = self.begin(write.trace_parent.clone()).await?;
-        if let Some(request) = &write.idempotency {
-            let organization_id = write.organization.organization_id();
-            let at = transaction.at();
-            let kept = remembered(
-                transaction.connection().await?,
-                organization_id,
-                request,
-                at,
-            )
-            .await?;
-            if let Some(answer) = kept {
-                // It is told again only once it is on the disk.
-                transaction.commit().await?;
-                return Ok(Begun::Replayed(answer));
+    /// Makes a change that somebody asks for, which says what is kept of it by
+    /// [`WriteTransaction::keep`]; or answers as a request with the same idempotency key was answered.
+    /// Two such requests follow one another here: the second finds the answer of the first.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        write: Write,
+        change: impl FnOnce(&mut WriteTransaction<'_, '_>) -> Result<T, WriteError> + Send + 'static,
+    ) -> Result<Written<T>, WriteError> {
+        self.change(write.trace_parent.clone(), move |transaction| {
+            if let Some(request) = &write.idempotency {
+                let organization_id = write.organization.organization_id();
+                let at = transaction.at();
+                if let Some(answer) = remembered(transaction, organization_id, request, at)? {
+                    return Ok(Written::Replayed(answer));
+                }
             }
-        }
-        Ok(Begun::Fresh(Box::new(WriteTransaction {
-            transaction,
-            write,
-        })))
+            let mut transaction = WriteTransaction { transaction, write };
+            change(&mut transaction).map(Written::Done)
+        })
+        .await
     }
 }
 
-impl WriteTransaction {
-    /// Where statements of this transaction go.
-    pub(crate) async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        self.transaction.connection().await
-    }
+impl<'connection> Deref for WriteTransaction<'_, 'connection> {
+    type Target = Transaction<'connection>;
 
-    /// The moment of this transaction.
-    pub(crate) fn at(&self) -> Timestamp {
-        self.transaction.at()
+    fn deref(&self) -> &Transaction<'connection> {
+        self.transaction
     }
+}
 
+impl DerefMut for WriteTransaction<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.transaction
+    }
+}
+
+impl WriteTransaction<'_, '_> {
     /// Whose rows it may touch.
     pub(crate) fn organization_id(&self) -> OrganizationId {
         self.write.organization.organization_id()
     }
 
-    /// Keeps an event of the organization for the commit.
-    pub(crate) fn emit(&mut self, event_type: EventType, at: Timestamp, data: EventData) {
+    /// Keeps an event of the organization for the end.
+    pub(crate) fn tell(&mut self, event_type: EventType, at: Timestamp, data: EventData) {
         let organization_id = self.organization_id();
-        self.transaction.emit(NewEvent {
+        self.emit(NewEvent {
             organization_id,
             event_type,
             at,
@@ -85,10 +79,10 @@ impl WriteTransaction {
         });
     }
 
-    /// Keeps the answer under its idempotency key and the change in the audit, and makes all of
-    /// it true. `audited` is None where nothing changed.
-    pub(crate) async fn commit(
-        mut self,
+    /// Keeps the answer under its idempotency key and the change in the audit. `audited` is None where
+    /// nothing changed. The last step of a change.
+    pub(crate) fn keep(
+        &mut self,
         outcome: Outcome<'_>,
         audited: Option<Audited>,
     ) -> Result<(), WriteError> {
@@ -96,63 +90,52 @@ impl WriteTransaction {
         let at = self.at();
         // What workers and clocks change is told by events.
         if let Some(entry) = audited.and_then(|audited| audited.by_caller(&self.write, at)) {
-            audit::keep(&mut self.transaction, &entry);
+            audit::keep(self.transaction, &entry)?;
         }
         if let Some(request) = self.write.idempotency.take() {
             let answer = (request.render)(outcome);
-            remember(
-                &mut self.transaction,
-                organization_id,
-                &request,
-                &answer,
-                at,
-            );
+            remember(self.transaction, organization_id, &request, &answer, at)?;
         }
-        self.transaction.commit().await?;
         Ok(())
     }
 
-    /// As [`Self::commit`], of a deletion.
-    pub(crate) async fn commit_deletion(self, audited: Audited) -> Result<Written<()>, WriteError> {
-        self.commit(Outcome::Deleted, Some(audited)).await?;
-        Ok(Written::Done(()))
+    /// As [`Self::keep`], of a deletion.
+    pub(crate) fn keep_deletion(&mut self, audited: Audited) -> Result<(), WriteError> {
+        self.keep(Outcome::Deleted, Some(audited))
     }
 }
 
-impl Transaction {
-    /// Keeps a change of an organization by an operator in the audit, and makes all of it true.
-    pub(crate) async fn commit_by_operator(
-        mut self,
+impl Transaction<'_> {
+    /// Keeps a change of an organization by an operator in the audit.
+    pub(crate) fn keep_by_operator(
+        &self,
         operator: &Operator,
         organization_id: OrganizationId,
         audited: Audited,
     ) -> Result<(), StoreError> {
-        let at = self.at();
-        let entry = audited.by_operator(operator, organization_id, at);
-        audit::keep(&mut self, &entry);
-        self.commit().await
+        let entry = audited.by_operator(operator, organization_id, self.at());
+        audit::keep(self, &entry)
     }
 }
 
-async fn remembered(
-    connection: &mut SqliteConnection,
+fn remembered(
+    connection: &Connection,
     organization_id: OrganizationId,
     request: &IdempotencyRequest,
     at: Timestamp,
 ) -> Result<Option<KeptAnswer>, WriteError> {
-    let row: Option<IdempotencyRow> = sqlx::query_as(
+    let row: Option<IdempotencyRow> = connection.row(
         "SELECT path, body_hash, status, answer
          FROM idempotency
          WHERE organization_id = ? AND method = ? AND path = ? AND key = ? AND expires_at > ?",
-    )
-    .bind(Id(organization_id.uuid()))
-    .bind(&request.method)
-    .bind(&request.path)
-    .bind(&request.key)
-    .bind(At(at))
-    .fetch_optional(connection)
-    .await
-    .map_err(store_error)?;
+        params![
+            Id(organization_id.uuid()),
+            request.method,
+            request.path,
+            request.key,
+            At(at)
+        ],
+    )?;
     let remembered = row.map(read).transpose()?;
     remembered.map(|it| it.answer_to(request)).transpose()
 }
@@ -160,15 +143,14 @@ async fn remembered(
 /// Keeps an answer, in place of a forgotten one of the same key, and takes others away that are
 /// forgotten: so their number stays in step without a sweep.
 fn remember(
-    transaction: &mut Transaction,
+    connection: &Connection,
     organization_id: OrganizationId,
     request: &IdempotencyRequest,
     answer: &KeptAnswer,
     at: Timestamp,
-) {
-    transaction
-        .then(
-            "DELETE FROM idempotency
+) -> Result<(), StoreError> {
+    connection.change(
+        "DELETE FROM idempotency
          WHERE (organization_id, method, path, key) IN (
              SELECT organization_id, method, path, key
              FROM idempotency
@@ -176,21 +158,22 @@ fn remember(
              ORDER BY expires_at
              LIMIT ? + 0
          )",
-        )
-        .bind(At(at))
-        .bind(FORGOTTEN_AT_ONCE);
-    transaction
-        .then(
-            "INSERT OR REPLACE INTO idempotency
+        params![At(at), FORGOTTEN_AT_ONCE],
+    )?;
+    connection.change(
+        "INSERT OR REPLACE INTO idempotency
              (organization_id, method, path, key, body_hash, status, answer, expires_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(Id(organization_id.uuid()))
-        .bind(&request.method)
-        .bind(&request.path)
-        .bind(&request.key)
-        .bind(&request.body_hash[..])
-        .bind(i64::from(answer.status))
-        .bind(answer.body.as_bytes())
-        .bind(At(at + REMEMBERED_FOR));
+        params![
+            Id(organization_id.uuid()),
+            request.method,
+            request.path,
+            request.key,
+            request.body_hash,
+            answer.status,
+            answer.body.as_bytes(),
+            At(at + REMEMBERED_FOR)
+        ],
+    )?;
+    Ok(())
 }

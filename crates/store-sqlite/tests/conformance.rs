@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, Row, SqlitePool};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use windlass_application::ports::Clock;
 use windlass_conformance::clock::VirtualClock;
@@ -42,16 +41,15 @@ async fn open_keeping() -> (Keeping, TempDir) {
     let path = folder.path().join("windlass.db");
     let clock = Arc::clone(&fixture.clock) as Arc<dyn Clock>;
     let store = SqliteStore::open(&path, clock).await.expect("a file");
-    let options = SqliteConnectOptions::new().filename(path);
-    let pool = SqlitePool::connect_with(options).await.expect("the file");
+    let connection = Arc::new(Mutex::new(Connection::open(path).expect("the file")));
     let outside: Outside = Box::new(move |statement| {
-        let pool = pool.clone();
+        let connection = Arc::clone(&connection);
         Box::pin(async move {
-            let row = sqlx::raw_sql(AssertSqlSafe(statement))
-                .fetch_optional(&pool)
-                .await
-                .expect("a statement of the test");
-            row.and_then(|row| row.try_get(0).ok()).unwrap_or(0)
+            let connection = connection.lock().expect("no test panics in a statement");
+            let mut statement = connection.prepare(&statement).expect("a statement");
+            let mut rows = statement.query([]).expect("a statement of the test");
+            let row = rows.next().expect("a statement of the test");
+            row.and_then(|row| row.get(0).ok()).unwrap_or(0)
         })
     });
     (Keeping::new(fixture, &Arc::new(store), outside), folder)

@@ -1,11 +1,10 @@
 //! What the stores do where the file fails half-way through a change, or holds a row that cannot
 //! be: nothing is half done, and one broken row stops nothing but itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqlx::AssertSqlSafe;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use windlass_application::ports::{Clock, StoreError, WriteError};
 use windlass_conformance::clock::VirtualClock;
@@ -19,7 +18,7 @@ use windlass_store_sqlite::SqliteStore;
 /// A store, and another way into its file.
 struct Opened {
     fixture: Fixture,
-    file: SqlitePool,
+    file: Connection,
     _folder: TempDir,
 }
 
@@ -33,22 +32,13 @@ async fn open() -> Opened {
     let fixture = Fixture::new(Ports::of(&Arc::new(store)), clock).await;
     Opened {
         fixture,
-        file: other_way_in(&path).await,
+        file: Connection::open(&path).expect("the file is there"),
         _folder: folder,
     }
 }
 
-async fn other_way_in(path: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new().filename(path);
-    SqlitePool::connect_with(options)
-        .await
-        .expect("the file is there")
-}
-
-async fn execute(file: &SqlitePool, statement: impl Into<String>) {
-    sqlx::raw_sql(AssertSqlSafe(statement.into()))
-        .execute(file)
-        .await
+fn execute(file: &Connection, statement: &str) {
+    file.execute_batch(statement)
         .expect("a statement of the test");
 }
 
@@ -73,7 +63,7 @@ async fn a_change_whose_event_cannot_be_written_is_not_made() {
             "DROP TRIGGER no_delivery",
         ),
     ] {
-        execute(&opened.file, make).await;
+        execute(&opened.file, make);
         let finished = stage
             .try_say(run.id, run.epoch, success(output()), None)
             .await;
@@ -83,7 +73,7 @@ async fn a_change_whose_event_cannot_be_written_is_not_made() {
             .runs
             .start(opened.fixture.write(), stage.new_run())
             .await;
-        execute(&opened.file, drop).await;
+        execute(&opened.file, drop);
 
         assert!(
             matches!(finished, Err(WriteError::Store(_))),
@@ -107,7 +97,7 @@ async fn a_broken_row_is_named_with_the_rule_that_it_breaks() {
     let opened = open().await;
     let stage = Stage::new(&opened.fixture).await;
     let run = stage.started().await;
-    execute(&opened.file, "UPDATE run SET status = 'running'").await;
+    execute(&opened.file, "UPDATE run SET status = 'running'");
 
     let read = opened
         .fixture
@@ -131,7 +121,7 @@ async fn a_broken_row_keeps_no_other_run_from_being_leased() {
     let opened = open().await;
     let stage = Stage::new(&opened.fixture).await;
     stage.started().await;
-    execute(&opened.file, "UPDATE run SET state = '{}'").await;
+    execute(&opened.file, "UPDATE run SET state = '{}'");
     stage.pass(seconds(1));
     let whole = stage.started().await;
 
@@ -146,7 +136,7 @@ async fn a_broken_row_stops_no_other_clock() {
     let opened = open().await;
     let stage = Stage::with(&opened.fixture, |it| it.queue_timeout = seconds(100)).await;
     stage.started().await;
-    execute(&opened.file, "UPDATE run SET state = '{}'").await;
+    execute(&opened.file, "UPDATE run SET state = '{}'");
     stage.pass(seconds(1));
     let whole = stage.started().await;
     stage.pass(seconds(200));
@@ -183,7 +173,7 @@ async fn a_broken_run_in_line_stops_no_other_clock() {
     }
     let id = last.id.uuid().simple();
     let statement = format!("UPDATE run SET state = '{{}}' WHERE id = x'{id}'");
-    execute(&opened.file, statement).await;
+    execute(&opened.file, &statement);
     stage.pass(seconds(1));
     let whole = stage.begun().await;
     stage.pass(seconds(60));
@@ -200,7 +190,7 @@ async fn a_broken_row_keeps_no_worker_from_starting_anew() {
     let opened = open().await;
     let stage = Stage::new(&opened.fixture).await;
     stage.leased().await;
-    execute(&opened.file, "UPDATE run SET state = '{}'").await;
+    execute(&opened.file, "UPDATE run SET state = '{}'");
     let whole = stage.leased().await;
 
     let registered = opened
@@ -231,7 +221,7 @@ async fn a_broken_row_keeps_nobody_else_from_a_slot() {
     let whole = stage.started().await;
     let id = broken.id.uuid().simple();
     let statement = format!("UPDATE run SET state = '{{}}' WHERE id = x'{id}'");
-    execute(&opened.file, statement).await;
+    execute(&opened.file, &statement);
 
     stage.say(&first, success(output())).await;
 
@@ -245,7 +235,7 @@ async fn gates_that_cannot_be_opened_stop_no_clock() {
     let stage = Stage::new(&opened.fixture).await;
     let run = stage.begun().await;
     stage.say(&run, success(output())).await;
-    execute(&opened.file, "ALTER TABLE gate RENAME TO away").await;
+    execute(&opened.file, "ALTER TABLE gate RENAME TO away");
     stage.pass(run.settings.session_idle + seconds(5));
 
     let swept = opened.fixture.ports.runs.sweep(10).await.expect("a sweep");
@@ -253,4 +243,20 @@ async fn gates_that_cannot_be_opened_stop_no_clock() {
     assert_eq!(swept.acted, 1);
     let session = stage.session(run.session_id).await;
     assert_eq!(session.status(), SessionStatus::Completed);
+}
+
+#[tokio::test]
+async fn a_broken_destination_stops_no_clock_and_no_lease_of_others() {
+    let opened = open().await;
+    let stage = Stage::with(&opened.fixture, |it| it.queue_timeout = seconds(100)).await;
+    opened.fixture.destination().await;
+    let run = stage.started().await;
+    execute(&opened.file, "UPDATE destination SET events = 'broken'");
+
+    let leased = stage.lease(stage.lease_request()).await;
+    stage.pass(seconds(200));
+    let swept = opened.fixture.ports.runs.sweep(10).await.expect("a sweep");
+
+    assert_eq!((leased.runs.len(), swept.acted), (0, 0));
+    assert_eq!(stage.status(run.id).await, Status::Queued);
 }

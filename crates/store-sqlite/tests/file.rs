@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use rusqlite::Connection;
 use tempfile::TempDir;
 use windlass_application::Written;
 use windlass_application::ports::runs::Leased;
@@ -35,10 +35,14 @@ impl Opened {
     }
 
     /// A look into the file from outside.
-    async fn outside(&self) -> SqlitePool {
-        let options = SqliteConnectOptions::new().filename(self.folder.path().join("windlass.db"));
-        SqlitePool::connect_with(options).await.expect("the file")
+    fn outside(&self) -> Connection {
+        Connection::open(self.folder.path().join("windlass.db")).expect("the file")
     }
+}
+
+fn first(outside: &Connection, statement: &str) -> i64 {
+    let value = outside.query_row(statement, [], |row| row.get(0));
+    value.expect("a row")
 }
 
 async fn open(folder: &Path, clock: &Arc<VirtualClock>) -> Result<SqliteStore, OpenError> {
@@ -128,12 +132,9 @@ async fn stores_that_open_a_new_file_at_the_same_time_migrate_it_once() {
 #[tokio::test]
 async fn a_file_that_a_newer_program_migrated_further_is_used() {
     let opened = Opened::new().await;
-    let inserted = sqlx::query(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (9999, 'newer', TRUE, x'00', 0)",
-    )
-    .execute(&opened.outside().await)
-    .await;
+    let inserted = opened
+        .outside()
+        .execute_batch("INSERT INTO migration (version, statements) VALUES (9999, 'newer')");
     inserted.expect("a row of a newer program");
     opened.store.close().await;
 
@@ -145,9 +146,9 @@ async fn a_file_that_a_newer_program_migrated_further_is_used() {
 #[tokio::test]
 async fn a_file_whose_migration_was_another_is_refused() {
     let opened = Opened::new().await;
-    let updated = sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'")
-        .execute(&opened.outside().await)
-        .await;
+    let updated = opened
+        .outside()
+        .execute_batch("UPDATE migration SET statements = 'another'");
     updated.expect("another migration");
     opened.store.close().await;
 
@@ -186,10 +187,7 @@ async fn forgotten_idempotency_records_go_away_with_new_ones() {
         create(number).await;
     }
 
-    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM idempotency")
-        .fetch_one(&opened.outside().await)
-        .await
-        .expect("a count");
+    let kept = first(&opened.outside(), "SELECT count(*) FROM idempotency");
     assert_eq!(kept, 5);
 }
 
@@ -197,8 +195,8 @@ async fn forgotten_idempotency_records_go_away_with_new_ones() {
 async fn a_poll_that_brings_nothing_takes_no_lock_and_writes_nothing() {
     let opened = Opened::new().await;
     let stage = Stage::new(&opened.fixture).await;
-    let mut outside = opened.outside().await.acquire().await.expect("the file");
-    let lock = sqlx::query("BEGIN IMMEDIATE").execute(&mut *outside).await;
+    let outside = opened.outside();
+    let lock = outside.execute_batch("BEGIN IMMEDIATE");
     lock.expect("nobody writes");
 
     for _ in 0..10 {
@@ -212,16 +210,13 @@ async fn a_poll_that_brings_nothing_takes_no_lock_and_writes_nothing() {
 async fn a_worker_that_only_waits_is_noted_now_and_then() {
     let opened = Opened::new().await;
     let stage = Stage::new(&opened.fixture).await;
-    let outside = opened.outside().await;
+    let outside = opened.outside();
     let mut seen = std::collections::BTreeSet::new();
 
     for _ in 0..60 {
         opened.fixture.clock.advance(seconds(1));
         stage.lease(stage.lease_request()).await;
-        let at: i64 = sqlx::query_scalar("SELECT last_seen_at FROM worker")
-            .fetch_one(&outside)
-            .await
-            .expect("one worker");
+        let at = first(&outside, "SELECT last_seen_at FROM worker");
         assert!(opened.fixture.now().millis() - at <= 15_000);
         seen.insert(at);
     }

@@ -113,7 +113,7 @@ fn a_crate_without_a_place_is_asked_for_one() {
 #[test]
 fn arrows_that_point_inwards_are_kept() {
     check("windlass-store-sqlite", "windlass-records", &[]);
-    check("windlass-store-sqlite", "sqlx", &[]);
+    check("windlass-store-sqlite", "rusqlite", &[]);
     check("windlass-events-webhook", "windlass-egress", &[]);
     check("windlass-api", "windlass-wire", &[]);
     check("windlass", "windlass-store-sqlite", &[]);

@@ -205,8 +205,8 @@ impl Fixture {
     }
 
     /// All that the store holds.
-    pub(crate) async fn tables(&self) -> Tables {
-        tables(&self.folder.path().join("windlass.db")).await
+    pub(crate) fn tables(&self) -> Tables {
+        tables(&self.folder.path().join("windlass.db"))
     }
 
     /// All calls.

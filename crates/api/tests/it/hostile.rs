@@ -139,7 +139,7 @@ fn no_bodies() -> Vec<Bad> {
 async fn no_call_takes_a_body_that_is_none() {
     let fixture = Fixture::new().await;
     let ids = everything(&fixture).await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
 
     for (call, path) in writes(&ids) {
         for bad in no_bodies() {
@@ -173,7 +173,7 @@ async fn no_call_takes_a_body_that_is_none() {
             .send()
             .await;
         said(&packed, &["media_type_unsupported"], &what);
-        assert_eq!(fixture.tables().await, before, "{what} wrote something");
+        assert_eq!(fixture.tables(), before, "{what} wrote something");
     }
 }
 
@@ -206,7 +206,7 @@ async fn no_read_takes_a_body_that_says_something() {
 async fn no_field_takes_what_is_not_its_form() {
     let fixture = Fixture::new().await;
     let ids = everything(&fixture).await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
 
     for (call, path) in writes(&ids) {
         let content = &call.operation["requestBody"]["content"]["application/json"];
@@ -222,12 +222,7 @@ async fn no_field_takes_what_is_not_its_form() {
                 refused(&fixture, &call, &path, bad).await;
             }
         }
-        assert_eq!(
-            fixture.tables().await,
-            before,
-            "{} wrote something",
-            call.path
-        );
+        assert_eq!(fixture.tables(), before, "{} wrote something", call.path);
     }
 }
 
@@ -262,7 +257,7 @@ fn bad_values(schema: &Value) -> Vec<Value> {
 async fn no_call_takes_an_idempotency_key_that_is_none() {
     let fixture = Fixture::new().await;
     let ids = everything(&fixture).await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
 
     for (call, path) in writes(&ids) {
         // A worker's call looks at none.
@@ -280,14 +275,14 @@ async fn no_call_takes_an_idempotency_key_that_is_none() {
             said(&answered, &["idempotency_key_error"], &what);
         }
     }
-    assert_eq!(fixture.tables().await, before, "nothing was written");
+    assert_eq!(fixture.tables(), before, "nothing was written");
 }
 
 #[tokio::test]
 async fn no_call_takes_a_parameter_that_is_none_of_its() {
     let fixture = Fixture::new().await;
     let ids = everything(&fixture).await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
     let long = format!("{}=1", "x".repeat(15_900));
 
     for call in calls() {
@@ -373,14 +368,14 @@ async fn no_call_takes_a_parameter_that_is_none_of_its() {
             );
         }
     }
-    assert_eq!(fixture.tables().await, before, "nothing was written");
+    assert_eq!(fixture.tables(), before, "nothing was written");
 }
 
 #[tokio::test]
 async fn no_path_takes_an_id_that_is_none_or_another_method() {
     let fixture = Fixture::new().await;
     let ids = everything(&fixture).await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
     let long = "x".repeat(8 << 10);
 
     for call in calls() {
@@ -429,5 +424,5 @@ async fn no_path_takes_an_id_that_is_none_or_another_method() {
             assert!(answered.bytes.len() < 1000, "{path}");
         }
     }
-    assert_eq!(fixture.tables().await, before, "nothing was written");
+    assert_eq!(fixture.tables(), before, "nothing was written");
 }

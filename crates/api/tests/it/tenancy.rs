@@ -161,7 +161,7 @@ async fn a_path_with_anothers_id_is_as_one_that_never_existed() {
     let fixture = Fixture::new().await;
     let (ours, unknown) = (everything(&fixture).await, unknown());
     own(&fixture).await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
     let mut tried = 0;
 
     for call in calls() {
@@ -184,14 +184,14 @@ async fn a_path_with_anothers_id_is_as_one_that_never_existed() {
         tried += 1;
     }
     assert!(tried > 20, "{tried}");
-    assert_eq!(fixture.tables().await, before, "nothing was written");
+    assert_eq!(fixture.tables(), before, "nothing was written");
 }
 
 #[tokio::test]
 async fn a_body_with_anothers_id_is_as_one_that_never_existed() {
     let fixture = Fixture::new().await;
     let (ours, unknown, own) = (everything(&fixture).await, unknown(), own(&fixture).await);
-    let before = fixture.tables().await;
+    let before = fixture.tables();
     let mut tried = Vec::new();
 
     for call in calls() {
@@ -231,7 +231,7 @@ async fn a_body_with_anothers_id_is_as_one_that_never_existed() {
         }
     }
     assert!(tried.len() >= 5, "{tried:?}");
-    assert_eq!(fixture.tables().await, before, "nothing was written");
+    assert_eq!(fixture.tables(), before, "nothing was written");
 }
 
 #[tokio::test]

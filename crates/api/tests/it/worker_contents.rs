@@ -226,7 +226,7 @@ async fn what_is_wrong_in_the_head_is_told_with_its_name(
 ) {
     let fixture = Fixture::new().await;
     let (_, leased) = leased(&fixture).await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
 
     let path = format!("/v2/worker/leases/{}/{call}", leased.run_id);
     let call = fixture.call_with(&fixture.worker, Method::POST, &path);
@@ -239,7 +239,7 @@ async fn what_is_wrong_in_the_head_is_told_with_its_name(
 
     assert_eq!(refused.status, 400);
     assert_eq!(refused.body()["errors"][0]["field"], field);
-    assert_eq!(fixture.tables().await, before, "nothing was written");
+    assert_eq!(fixture.tables(), before, "nothing was written");
 }
 
 #[tokio::test]

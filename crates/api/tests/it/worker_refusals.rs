@@ -11,7 +11,7 @@ async fn what_is_wrong_with_a_call_is_told_and_changes_nothing() {
     fixture.run().await;
     let worker = Working::start(&fixture, "scraper-1").await;
     let leased = worker.lease().await;
-    let before = fixture.tables().await;
+    let before = fixture.tables();
     let finish = format!("leases/{}/finish", leased.run_id);
     let progress = format!("leases/{}/progress", leased.run_id);
     let ask = format!("leases/{}/interaction", leased.run_id);
@@ -200,7 +200,7 @@ async fn what_is_wrong_with_a_call_is_told_and_changes_nothing() {
         let answered = worker.reads(&leased, query).await;
         assert_eq!(answered.error(), (400, code.to_owned()), "{query}");
     }
-    assert_eq!(fixture.tables().await, before, "nothing was written");
+    assert_eq!(fixture.tables(), before, "nothing was written");
 }
 
 #[tokio::test]

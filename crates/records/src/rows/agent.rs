@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use sqlx::FromRow;
 use windlass_domain::agent::{Agent, AgentWithTasks};
 use windlass_domain::id::{AgentId, TaskId};
 use windlass_domain::task::{TaskStatus, TaskSummary};
@@ -11,14 +10,16 @@ use super::{Row, known};
 use crate::Impossible;
 use crate::columns::At;
 
-/// A row of `agent`.
-#[derive(Debug, FromRow)]
-pub struct AgentRow {
-    id: String,
-    name: String,
-    description: Option<String>,
-    created_at: At,
-    updated_at: At,
+row! {
+    /// A row of `agent`.
+    #[derive(Debug)]
+    pub struct AgentRow {
+        id: String,
+        name: String,
+        description: Option<String>,
+        created_at: At,
+        updated_at: At,
+    }
 }
 
 impl Row for AgentRow {
@@ -40,13 +41,15 @@ impl Row for AgentRow {
     }
 }
 
-/// A task as its agent shows it: a row of `task`, joined with its newest version.
-#[derive(Debug, FromRow)]
-pub struct AgentTaskRow {
-    agent_id: String,
-    id: String,
-    name: String,
-    status: String,
+row! {
+    /// A task as its agent shows it: a row of `task`, joined with its newest version.
+    #[derive(Debug)]
+    pub struct AgentTaskRow {
+        agent_id: String,
+        id: String,
+        name: String,
+        status: String,
+    }
 }
 
 impl Row for AgentTaskRow {

@@ -1,6 +1,5 @@
 //! An entry of the audit in its row.
 
-use sqlx::FromRow;
 use windlass_application::audit::{AuditEntry, Link, LinkedEntry};
 use windlass_domain::id::{OrganizationId, RequestId};
 
@@ -8,31 +7,35 @@ use super::{Row, sha256};
 use crate::Impossible;
 use crate::columns::{At, Id};
 
-/// A row of `unlinked_audit`.
-#[derive(Debug, FromRow)]
-pub struct UnlinkedRow {
-    id: i64,
-    organization_id: Id,
-    at: At,
-    actor: String,
-    request_id: Id,
-    address: Option<String>,
-    action: String,
-    subject: String,
+row! {
+    /// A row of `unlinked_audit`.
+    #[derive(Debug)]
+    pub struct UnlinkedRow {
+        id: i64,
+        organization_id: Id,
+        at: At,
+        actor: String,
+        request_id: Id,
+        address: Option<String>,
+        action: String,
+        subject: String,
+    }
 }
 
-/// A row of `audit`.
-#[derive(Debug, FromRow)]
-pub struct AuditRow {
-    organization_id: Id,
-    position: i64,
-    hash: Vec<u8>,
-    at: At,
-    actor: String,
-    request_id: Id,
-    address: Option<String>,
-    action: String,
-    subject: String,
+row! {
+    /// A row of `audit`.
+    #[derive(Debug)]
+    pub struct AuditRow {
+        organization_id: Id,
+        position: i64,
+        hash: Vec<u8>,
+        at: At,
+        actor: String,
+        request_id: Id,
+        address: Option<String>,
+        action: String,
+        subject: String,
+    }
 }
 
 impl Row for UnlinkedRow {

@@ -1,6 +1,5 @@
 //! A credential in its row.
 
-use sqlx::FromRow;
 use windlass_domain::credential::{AuthMethod, Credential, CredentialStatus};
 use windlass_domain::id::{CredentialId, SourceId};
 use windlass_domain::sealed::Sealed;
@@ -9,19 +8,21 @@ use super::{Row, known};
 use crate::Impossible;
 use crate::columns::{At, Count, Id};
 
-/// A row of `credential`.
-#[derive(Debug, FromRow)]
-pub struct CredentialRow {
-    id: Id,
-    source_id: String,
-    auth_method: String,
-    external_id: Option<String>,
-    status: String,
-    summary: Option<Vec<u8>>,
-    secret: Option<Vec<u8>>,
-    secrets_version: Count,
-    created_at: At,
-    updated_at: At,
+row! {
+    /// A row of `credential`.
+    #[derive(Debug)]
+    pub struct CredentialRow {
+        id: Id,
+        source_id: String,
+        auth_method: String,
+        external_id: Option<String>,
+        status: String,
+        summary: Option<Vec<u8>>,
+        secret: Option<Vec<u8>>,
+        secrets_version: Count,
+        created_at: At,
+        updated_at: At,
+    }
 }
 
 impl Row for CredentialRow {

@@ -1,6 +1,5 @@
 //! A wrapped data key in its row.
 
-use sqlx::FromRow;
 use windlass_application::ports::vault::WrappedKey;
 use windlass_domain::id::OrganizationId;
 use windlass_domain::sealed::Sealed;
@@ -9,21 +8,25 @@ use super::Row;
 use crate::Impossible;
 use crate::columns::{Count, Id};
 
-/// A row of `data_key`.
-#[derive(Debug, FromRow)]
-pub struct DataKeyRow {
-    version: Count,
-    wrapped: Vec<u8>,
-    seals: bool,
+row! {
+    /// A row of `data_key`.
+    #[derive(Debug)]
+    pub struct DataKeyRow {
+        version: Count,
+        wrapped: Vec<u8>,
+        seals: bool,
+    }
 }
 
-/// A row of `data_key`, with its organization.
-#[derive(Debug, FromRow)]
-pub struct OwnedDataKeyRow {
-    organization_id: Id,
-    version: Count,
-    wrapped: Vec<u8>,
-    seals: bool,
+row! {
+    /// A row of `data_key`, with its organization.
+    #[derive(Debug)]
+    pub struct OwnedDataKeyRow {
+        organization_id: Id,
+        version: Count,
+        wrapped: Vec<u8>,
+        seals: bool,
+    }
 }
 
 impl Row for OwnedDataKeyRow {

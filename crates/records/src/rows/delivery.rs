@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use sqlx::FromRow;
 use windlass_application::ports::deliveries::DeliveryView;
 use windlass_domain::delivery::{Attempt, Delivery, DeliveryState};
 use windlass_domain::event::EventType;
@@ -11,6 +10,8 @@ use windlass_domain::id::{DeliveryId, DestinationId, EventId, OrganizationId};
 use super::{Row, known, length};
 use crate::Impossible;
 use crate::columns::{At, Count, Id};
+#[cfg(feature = "sqlite")]
+use crate::sqlite::{Columns, FromRow};
 
 /// Selects deliveries as [`DeliveryRow`] has them. A macro, since a query's text is a constant.
 #[macro_export]
@@ -32,7 +33,8 @@ macro_rules! select_deliveries {
 }
 
 /// What [`select_deliveries!`](crate::select_deliveries) brings: a row of `delivery`.
-#[derive(Debug, FromRow)]
+#[cfg_attr(feature = "postgres", derive(sqlx::FromRow))]
+#[derive(Debug)]
 pub struct DeliveryRow {
     /// Its id.
     pub id: Id,
@@ -42,20 +44,38 @@ pub struct DeliveryRow {
     /// Where to.
     pub destination_id: Id,
     attempts: Count,
-    #[sqlx(flatten)]
+    #[cfg_attr(feature = "postgres", sqlx(flatten))]
     moments: DeliveryMoments,
     created_at: At,
 }
 
-/// How a delivery stands: of these moments it has one.
-#[derive(Debug, Clone, Copy, FromRow)]
-pub struct DeliveryMoments {
-    /// When it will be tried.
-    pub next_attempt_at: Option<At>,
-    /// When it was taken.
-    pub delivered_at: Option<At>,
-    /// Until when it is kept, no attempt being left.
-    pub parked_until: Option<At>,
+#[cfg(feature = "sqlite")]
+impl FromRow for DeliveryRow {
+    fn from_row(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: columns.get("id")?,
+            organization_id: columns.get("organization_id")?,
+            event_id: columns.get("event_id")?,
+            event_type: columns.get("event_type")?,
+            destination_id: columns.get("destination_id")?,
+            attempts: columns.get("attempts")?,
+            moments: DeliveryMoments::from_row(columns)?,
+            created_at: columns.get("created_at")?,
+        })
+    }
+}
+
+row! {
+    /// How a delivery stands: of these moments it has one.
+    #[derive(Debug, Clone, Copy)]
+    pub struct DeliveryMoments {
+        /// When it will be tried.
+        pub next_attempt_at: Option<At>,
+        /// When it was taken.
+        pub delivered_at: Option<At>,
+        /// Until when it is kept, no attempt being left.
+        pub parked_until: Option<At>,
+    }
 }
 
 impl From<DeliveryState> for DeliveryMoments {
@@ -113,15 +133,17 @@ impl Row for DeliveryRow {
     }
 }
 
-/// A row of `delivery_attempt`.
-#[derive(Debug, FromRow)]
-pub struct AttemptRow {
-    delivery_id: Id,
-    at: At,
-    status_code: Option<Count>,
-    duration_ms: i64,
-    error: Option<String>,
-    retry_after_ms: Option<i64>,
+row! {
+    /// A row of `delivery_attempt`.
+    #[derive(Debug)]
+    pub struct AttemptRow {
+        delivery_id: Id,
+        at: At,
+        status_code: Option<Count>,
+        duration_ms: i64,
+        error: Option<String>,
+        retry_after_ms: Option<i64>,
+    }
 }
 
 impl Row for AttemptRow {

@@ -1,6 +1,5 @@
 //! A destination in its row, and what of it decides whether an event is delivered to it.
 
-use sqlx::FromRow;
 use windlass_domain::destination::{Configuration, Destination, DestinationStatus, EventFilter};
 use windlass_domain::event::EventData;
 use windlass_domain::id::DestinationId;
@@ -10,19 +9,21 @@ use super::{Row, known};
 use crate::columns::{At, Id};
 use crate::{EventFilterRecord, Impossible, NewEvent, WebhookRecord};
 
-/// A row of `destination`.
-#[derive(Debug, FromRow)]
-pub struct DestinationRow {
-    id: Id,
-    name: String,
-    status: String,
-    events: String,
-    r#type: String,
-    configuration: String,
-    secret: Option<Vec<u8>>,
-    headers: Option<Vec<u8>>,
-    created_at: At,
-    updated_at: At,
+row! {
+    /// A row of `destination`.
+    #[derive(Debug)]
+    pub struct DestinationRow {
+        id: Id,
+        name: String,
+        status: String,
+        events: String,
+        r#type: String,
+        configuration: String,
+        secret: Option<Vec<u8>>,
+        headers: Option<Vec<u8>>,
+        created_at: At,
+        updated_at: At,
+    }
 }
 
 impl Row for DestinationRow {
@@ -57,11 +58,13 @@ impl Row for DestinationRow {
     }
 }
 
-/// Of a row of `destination`, which events are delivered to it while it is active.
-#[derive(Debug, FromRow)]
-pub struct ActiveDestinationRow {
-    id: Id,
-    events: String,
+row! {
+    /// Of a row of `destination`, which events are delivered to it while it is active.
+    #[derive(Debug)]
+    pub struct ActiveDestinationRow {
+        id: Id,
+        events: String,
+    }
 }
 
 /// An active destination, as new events see it.

@@ -1,6 +1,5 @@
 //! An event in its row, joined with what it is about.
 
-use sqlx::FromRow;
 use windlass_application::ports::events::EventPlace;
 use windlass_domain::event::{Event, EventData, EventType};
 use windlass_domain::file::FileSummary;
@@ -41,41 +40,45 @@ macro_rules! select_events {
     };
 }
 
-/// What [`select_events!`](crate::select_events) brings: a row of `event`, joined with what its run,
-/// session or file has of it.
-#[derive(Debug, FromRow)]
-pub struct EventRow {
-    id: Id,
-    event_type: String,
-    sequence: i64,
-    created_at: At,
-    detail: Option<String>,
-    version: Option<Count>,
-    runtime_ms: Option<i64>,
-    run_id: Option<Id>,
-    session_id: Option<Id>,
-    file_id: Option<Id>,
-    run_task_id: Option<String>,
-    run_agent_id: Option<String>,
-    run_source_id: Option<String>,
-    run_credential_id: Option<Id>,
-    run_session_id: Option<Id>,
-    run_metadata: Option<String>,
-    run_created_at: Option<At>,
-    session_source_id: Option<String>,
-    session_credential_id: Option<Id>,
-    session_created_at: Option<At>,
-    file_name: Option<String>,
-    file_type: Option<String>,
-    file_size: Option<i64>,
-    file_created_at: Option<At>,
+row! {
+    /// What [`select_events!`](crate::select_events) brings: a row of `event`, joined with what its run,
+    /// session or file has of it.
+    #[derive(Debug)]
+    pub struct EventRow {
+        id: Id,
+        event_type: String,
+        sequence: i64,
+        created_at: At,
+        detail: Option<String>,
+        version: Option<Count>,
+        runtime_ms: Option<i64>,
+        run_id: Option<Id>,
+        session_id: Option<Id>,
+        file_id: Option<Id>,
+        run_task_id: Option<String>,
+        run_agent_id: Option<String>,
+        run_source_id: Option<String>,
+        run_credential_id: Option<Id>,
+        run_session_id: Option<Id>,
+        run_metadata: Option<String>,
+        run_created_at: Option<At>,
+        session_source_id: Option<String>,
+        session_credential_id: Option<Id>,
+        session_created_at: Option<At>,
+        file_name: Option<String>,
+        file_type: Option<String>,
+        file_size: Option<i64>,
+        file_created_at: Option<At>,
+    }
 }
 
-/// A place in the order of events: the event before it.
-#[derive(Debug, FromRow)]
-pub struct EventPlaceRow {
-    id: Id,
-    sequence: i64,
+row! {
+    /// A place in the order of events: the event before it.
+    #[derive(Debug)]
+    pub struct EventPlaceRow {
+        id: Id,
+        sequence: i64,
+    }
 }
 
 impl Row for EventPlaceRow {

@@ -1,17 +1,18 @@
 //! What a destination's attempts have come to, in its row.
 
-use sqlx::FromRow;
 use windlass_domain::delivery::Failing;
 
 use crate::columns::{At, Count};
 
-/// The columns of `destination` that say since when its attempts fail.
-#[derive(Debug, Clone, Copy, FromRow)]
-pub struct FailingColumns {
-    /// When the first failed; null where the last succeeded.
-    pub failing_since: Option<At>,
-    /// How many failed.
-    pub failed_attempts: Count,
+row! {
+    /// The columns of `destination` that say since when its attempts fail.
+    #[derive(Debug, Clone, Copy)]
+    pub struct FailingColumns {
+        /// When the first failed; null where the last succeeded.
+        pub failing_since: Option<At>,
+        /// How many failed.
+        pub failed_attempts: Count,
+    }
 }
 
 impl From<Option<Failing>> for FailingColumns {

@@ -1,6 +1,5 @@
 //! A file of a run in its row.
 
-use sqlx::FromRow;
 use windlass_domain::file::{Extraction, StoredFile};
 use windlass_domain::id::{OrganizationId, RunId, StorageId};
 
@@ -8,22 +7,24 @@ use super::{Row, sha256};
 use crate::Impossible;
 use crate::columns::{At, Id};
 
-/// A row of `file`.
-#[derive(Debug, FromRow)]
-pub struct FileRow {
-    id: Id,
-    organization_id: Id,
-    run_id: Id,
-    file_name: String,
-    file_type: String,
-    file_size: i64,
-    sha256: Vec<u8>,
-    metadata: Option<String>,
-    extraction: Option<String>,
-    extraction_failed: bool,
-    fields_sha256: Option<Vec<u8>>,
-    created_at: At,
-    expired_at: Option<At>,
+row! {
+    /// A row of `file`.
+    #[derive(Debug)]
+    pub struct FileRow {
+        id: Id,
+        organization_id: Id,
+        run_id: Id,
+        file_name: String,
+        file_type: String,
+        file_size: i64,
+        sha256: Vec<u8>,
+        metadata: Option<String>,
+        extraction: Option<String>,
+        extraction_failed: bool,
+        fields_sha256: Option<Vec<u8>>,
+        created_at: At,
+        expired_at: Option<At>,
+    }
 }
 
 impl Row for FileRow {

@@ -1,6 +1,5 @@
 //! Where slots are counted, in its row.
 
-use sqlx::FromRow;
 use windlass_domain::id::OrganizationId;
 use windlass_domain::slot::{Gate, Slot};
 
@@ -8,12 +7,14 @@ use super::{Row, known};
 use crate::Impossible;
 use crate::columns::Id;
 
-/// The key of a row of `gate`.
-#[derive(Debug, FromRow)]
-pub struct GateRow {
-    organization_id: Id,
-    slot: String,
-    slot_of: String,
+row! {
+    /// The key of a row of `gate`.
+    #[derive(Debug)]
+    pub struct GateRow {
+        organization_id: Id,
+        slot: String,
+        slot_of: String,
+    }
 }
 
 impl Row for GateRow {

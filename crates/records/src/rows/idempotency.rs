@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
 use windlass_application::ports::WriteError;
 use windlass_application::{IdempotencyRequest, KeptAnswer};
 use windlass_domain::sealed::Sealed;
@@ -17,13 +16,15 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(24 * 3600);
 /// How many forgotten records each new one takes away: more than one, so that their number falls.
 pub const FORGOTTEN_AT_ONCE: i64 = 2;
 
-/// A row of `idempotency`.
-#[derive(Debug, FromRow)]
-pub struct IdempotencyRow {
-    path: String,
-    body_hash: Vec<u8>,
-    status: Count,
-    answer: Vec<u8>,
+row! {
+    /// A row of `idempotency`.
+    #[derive(Debug)]
+    pub struct IdempotencyRow {
+        path: String,
+        body_hash: Vec<u8>,
+        status: Count,
+        answer: Vec<u8>,
+    }
 }
 
 /// A request that was answered, and how.

@@ -1,6 +1,5 @@
 //! An API key in its row, with its organization.
 
-use sqlx::FromRow;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{KeyId, OrganizationId};
 use windlass_domain::key::{ApiKey, Scope};
@@ -13,23 +12,25 @@ use crate::columns::{At, Id};
 
 const MINUTE_MILLIS: i64 = 60_000;
 
-/// A row of `api_key`, joined with its organization's, of which it has the name, the environment,
-/// whether it is suspended, and `organization_created_at`.
-#[derive(Debug, FromRow)]
-pub struct KeyRow {
-    id: Id,
-    organization_id: Id,
-    scope: String,
-    hash: Vec<u8>,
-    hint: String,
-    created_at: At,
-    last_used_at: Option<At>,
-    expires_at: Option<At>,
-    revoked_at: Option<At>,
-    name: String,
-    environment: String,
-    suspended: bool,
-    organization_created_at: At,
+row! {
+    /// A row of `api_key`, joined with its organization's, of which it has the name, the environment,
+    /// whether it is suspended, and `organization_created_at`.
+    #[derive(Debug)]
+    pub struct KeyRow {
+        id: Id,
+        organization_id: Id,
+        scope: String,
+        hash: Vec<u8>,
+        hint: String,
+        created_at: At,
+        last_used_at: Option<At>,
+        expires_at: Option<At>,
+        revoked_at: Option<At>,
+        name: String,
+        environment: String,
+        suspended: bool,
+        organization_created_at: At,
+    }
 }
 
 impl Row for KeyRow {

@@ -1,6 +1,5 @@
 //! An organization in its row.
 
-use sqlx::FromRow;
 use windlass_domain::id::OrganizationId;
 use windlass_domain::organization::{Environment, Organization};
 
@@ -8,14 +7,16 @@ use super::{Row, known};
 use crate::Impossible;
 use crate::columns::{At, Id};
 
-/// A row of `organization`; also what a key's row is joined with.
-#[derive(Debug, FromRow)]
-pub struct OrganizationRow {
-    pub(super) id: Id,
-    pub(super) name: String,
-    pub(super) environment: String,
-    pub(super) suspended: bool,
-    pub(super) created_at: At,
+row! {
+    /// A row of `organization`; also what a key's row is joined with.
+    #[derive(Debug)]
+    pub struct OrganizationRow {
+        pub(super) id: Id,
+        pub(super) name: String,
+        pub(super) environment: String,
+        pub(super) suspended: bool,
+        pub(super) created_at: At,
+    }
 }
 
 impl Row for OrganizationRow {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use sqlx::FromRow;
 use windlass_domain::id::{SourceId, TaskId};
 use windlass_domain::playbook::Playbook;
 
@@ -10,15 +9,17 @@ use super::Row;
 use crate::Impossible;
 use crate::columns::{At, Count};
 
-/// A row of `playbook`, joined with its newest version.
-#[derive(Debug, FromRow)]
-pub struct PlaybookRow {
-    task_id: String,
-    source_id: String,
-    version: Count,
-    document: String,
-    created_at: At,
-    updated_at: At,
+row! {
+    /// A row of `playbook`, joined with its newest version.
+    #[derive(Debug)]
+    pub struct PlaybookRow {
+        task_id: String,
+        source_id: String,
+        version: Count,
+        document: String,
+        created_at: At,
+        updated_at: At,
+    }
 }
 
 impl Row for PlaybookRow {

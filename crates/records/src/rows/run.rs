@@ -1,7 +1,6 @@
 //! How a run stands in its row, with the settings of its task version, and with the clocks of its
 //! lease, which move in `live` alone.
 
-use sqlx::FromRow;
 use windlass_application::ports::runs::RunView;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{
@@ -13,6 +12,8 @@ use windlass_domain::task::TaskSettings;
 
 use super::{Row, length};
 use crate::columns::{At, Count, HeldBy, Id};
+#[cfg(feature = "sqlite")]
+use crate::sqlite::{Columns, FromRow};
 use crate::{Impossible, RunStateRecord, TaskSettingsRecord};
 
 /// Selects runs as [`RunRow`] has them, with `$more` columns and tables. A macro, since a query's
@@ -59,52 +60,73 @@ macro_rules! select_views {
     };
 }
 
-/// What [`select_runs!`](crate::select_runs) brings.
-#[derive(FromRow)]
-pub struct RunRow {
-    id: Id,
-    organization_id: Id,
-    session_id: Id,
-    opened_session: bool,
-    task_id: String,
-    task_version: Count,
-    agent_id: String,
-    source_id: Option<String>,
-    credential_id: Option<Id>,
-    playbook_version: Option<Count>,
-    pool: String,
-    metadata: String,
-    created_at: At,
-    status: String,
-    state: String,
-    version: Count,
-    epoch: Count,
-    attempts: Count,
-    losses: Count,
-    runtime_ms: i64,
-    finished_epoch: Option<Count>,
-    finished_digest: Option<Vec<u8>>,
-    updated_at: At,
-    settings: Option<String>,
-    lease_expires_at: Option<At>,
-    active_at: Option<At>,
+row! {
+    /// What [`select_runs!`](crate::select_runs) brings.
+    pub struct RunRow {
+        id: Id,
+        organization_id: Id,
+        session_id: Id,
+        opened_session: bool,
+        task_id: String,
+        task_version: Count,
+        agent_id: String,
+        source_id: Option<String>,
+        credential_id: Option<Id>,
+        playbook_version: Option<Count>,
+        pool: String,
+        metadata: String,
+        created_at: At,
+        status: String,
+        state: String,
+        version: Count,
+        epoch: Count,
+        attempts: Count,
+        losses: Count,
+        runtime_ms: i64,
+        finished_epoch: Option<Count>,
+        finished_digest: Option<Vec<u8>>,
+        updated_at: At,
+        settings: Option<String>,
+        lease_expires_at: Option<At>,
+        active_at: Option<At>,
+    }
 }
 
 /// What [`select_views!`](crate::select_views) brings.
-#[derive(FromRow)]
+#[cfg_attr(feature = "postgres", derive(sqlx::FromRow))]
 pub struct ViewRow {
-    #[sqlx(flatten)]
+    #[cfg_attr(feature = "postgres", sqlx(flatten))]
     run: RunRow,
     output: Option<String>,
 }
 
+#[cfg(feature = "sqlite")]
+impl FromRow for ViewRow {
+    fn from_row(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            run: RunRow::from_row(columns)?,
+            output: columns.get("output")?,
+        })
+    }
+}
+
 /// What [`select_runs!`](crate::select_runs) brings of a run that waits for a slot, with who alone
 /// may take it then.
-#[derive(FromRow)]
+#[cfg_attr(feature = "postgres", derive(sqlx::FromRow))]
 pub struct WaitingRow {
-    #[sqlx(flatten)]
+    #[cfg_attr(feature = "postgres", sqlx(flatten))]
     run: RunRow,
     held_by: HeldBy,
+}
+
+#[cfg(feature = "sqlite")]
+impl FromRow for WaitingRow {
+    fn from_row(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            run: RunRow::from_row(columns)?,
+            held_by: columns.get("held_by")?,
+        })
+    }
 }
 
 impl Row for RunRow {

@@ -1,6 +1,5 @@
 //! A screenshot of a run in its row.
 
-use sqlx::FromRow;
 use windlass_application::ports::screenshots::Tally;
 use windlass_domain::id::{OrganizationId, RunId, ScreenshotId};
 use windlass_domain::screenshot::Screenshot;
@@ -10,22 +9,24 @@ use super::{Row, sha256};
 use crate::Impossible;
 use crate::columns::{At, Count, Id};
 
-/// A row of `screenshot`.
-#[derive(Debug, FromRow)]
-pub struct ScreenshotRow {
-    id: Id,
-    organization_id: Id,
-    run_id: Id,
-    file_name: String,
-    file_type: String,
-    file_size: i64,
-    width: Option<Count>,
-    height: Option<Count>,
-    reasoning: Option<String>,
-    step: Option<Count>,
-    sha256: Vec<u8>,
-    created_at: At,
-    expired_at: Option<At>,
+row! {
+    /// A row of `screenshot`.
+    #[derive(Debug)]
+    pub struct ScreenshotRow {
+        id: Id,
+        organization_id: Id,
+        run_id: Id,
+        file_name: String,
+        file_type: String,
+        file_size: i64,
+        width: Option<Count>,
+        height: Option<Count>,
+        reasoning: Option<String>,
+        step: Option<Count>,
+        sha256: Vec<u8>,
+        created_at: At,
+        expired_at: Option<At>,
+    }
 }
 
 impl Row for ScreenshotRow {

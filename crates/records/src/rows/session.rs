@@ -1,6 +1,5 @@
 //! How a session stands in its row, and its credential beside it.
 
-use sqlx::FromRow;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{CredentialId, OrganizationId, SessionId, SourceId};
 use windlass_domain::lifecycle::SceneCredential;
@@ -11,29 +10,31 @@ use super::{Row, known, length};
 use crate::columns::{At, Count, Id};
 use crate::{Impossible, SessionStateRecord};
 
-/// A session. Its moments of waking, `worker_id` and `incarnation` are of its state, for indexes.
-#[derive(FromRow)]
-pub struct SessionRow {
-    id: Id,
-    organization_id: Id,
-    credential_id: Option<Id>,
-    source_id: Option<String>,
-    pool: String,
-    status: String,
-    state: String,
-    version: Count,
-    runtime_ms: i64,
-    created_at: At,
-    updated_at: At,
+row! {
+    /// A session. Its moments of waking, `worker_id` and `incarnation` are of its state, for indexes.
+    pub struct SessionRow {
+        id: Id,
+        organization_id: Id,
+        credential_id: Option<Id>,
+        source_id: Option<String>,
+        pool: String,
+        status: String,
+        state: String,
+        version: Count,
+        runtime_ms: i64,
+        created_at: At,
+        updated_at: At,
+    }
 }
 
-/// What a decision reads of a session's credential.
-#[derive(FromRow)]
-pub struct SceneCredentialRow {
-    id: Id,
-    status: String,
-    secrets_version: Count,
-    updated_at: At,
+row! {
+    /// What a decision reads of a session's credential.
+    pub struct SceneCredentialRow {
+        id: Id,
+        status: String,
+        secrets_version: Count,
+        updated_at: At,
+    }
 }
 
 impl SessionRow {

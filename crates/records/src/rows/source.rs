@@ -1,6 +1,5 @@
 //! A source in its row.
 
-use sqlx::FromRow;
 use windlass_domain::id::SourceId;
 use windlass_domain::source::Source;
 
@@ -8,14 +7,16 @@ use super::Row;
 use crate::Impossible;
 use crate::columns::At;
 
-/// A row of `source`.
-#[derive(Debug, FromRow)]
-pub struct SourceRow {
-    id: String,
-    name: Option<String>,
-    url: String,
-    created_at: At,
-    updated_at: At,
+row! {
+    /// A row of `source`.
+    #[derive(Debug)]
+    pub struct SourceRow {
+        id: String,
+        name: Option<String>,
+        url: String,
+        created_at: At,
+        updated_at: At,
+    }
 }
 
 impl Row for SourceRow {

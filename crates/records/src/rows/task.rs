@@ -1,6 +1,5 @@
 //! One version of a task in its row.
 
-use sqlx::FromRow;
 use windlass_domain::id::{AgentId, TaskId};
 use windlass_domain::task::{StorageSettings, Task, TaskSettings, TaskStatus};
 
@@ -8,21 +7,23 @@ use super::{Row, known};
 use crate::columns::{At, Count};
 use crate::{Impossible, StorageSettingsRecord, TaskSettingsRecord};
 
-/// A row of `task_version`.
-#[derive(Debug, FromRow)]
-pub struct TaskRow {
-    task_id: String,
-    version: Count,
-    agent_id: String,
-    name: String,
-    prompt: Option<String>,
-    status: String,
-    input_schema: Option<String>,
-    output_schema: Option<String>,
-    storage: Option<String>,
-    settings: String,
-    created_at: At,
-    updated_at: At,
+row! {
+    /// A row of `task_version`.
+    #[derive(Debug)]
+    pub struct TaskRow {
+        task_id: String,
+        version: Count,
+        agent_id: String,
+        name: String,
+        prompt: Option<String>,
+        status: String,
+        input_schema: Option<String>,
+        output_schema: Option<String>,
+        storage: Option<String>,
+        settings: String,
+        created_at: At,
+        updated_at: At,
+    }
 }
 
 impl Row for TaskRow {

@@ -1,7 +1,6 @@
 //! A line of a run's timeline, as a `SELECT` over events, files,
 //! screenshots and the agent's words brings it.
 
-use sqlx::FromRow;
 use windlass_application::ports::runs::{TimelineEntry, TimelineKind};
 
 use super::{Row, known};
@@ -39,13 +38,15 @@ impl LineKind {
     }
 }
 
-/// A line.
-#[derive(Debug, FromRow)]
-pub struct LineRow {
-    at: At,
-    kind: String,
-    message: Option<String>,
-    step: Option<Count>,
+row! {
+    /// A line.
+    #[derive(Debug)]
+    pub struct LineRow {
+        at: At,
+        kind: String,
+        message: Option<String>,
+        step: Option<Count>,
+    }
 }
 
 impl Row for LineRow {

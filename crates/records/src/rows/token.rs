@@ -1,6 +1,5 @@
 //! A token in its row, with its key and organization.
 
-use sqlx::FromRow;
 use windlass_domain::id::{CredentialId, KeyId, OrganizationId, RunId, SourceId, TaskId, TokenId};
 use windlass_domain::key::ApiKey;
 use windlass_domain::organization::Organization;
@@ -10,6 +9,8 @@ use super::key::KeyRow;
 use super::{Row, sha256};
 use crate::Impossible;
 use crate::columns::{At, Id};
+#[cfg(feature = "sqlite")]
+use crate::sqlite::{Columns, FromRow};
 
 /// Selects a token by its hash, as [`TokenRow`] has it. A macro, since a query's text is a constant.
 #[macro_export]
@@ -35,7 +36,8 @@ macro_rules! select_token {
 }
 
 /// What [`select_token!`](crate::select_token) brings.
-#[derive(Debug, FromRow)]
+#[cfg_attr(feature = "postgres", derive(sqlx::FromRow))]
+#[derive(Debug)]
 pub struct TokenRow {
     token_id: Id,
     token_hash: Vec<u8>,
@@ -46,8 +48,26 @@ pub struct TokenRow {
     token_run_id: Option<Id>,
     token_created_at: At,
     token_expires_at: At,
-    #[sqlx(flatten)]
+    #[cfg_attr(feature = "postgres", sqlx(flatten))]
     key: KeyRow,
+}
+
+#[cfg(feature = "sqlite")]
+impl FromRow for TokenRow {
+    fn from_row(columns: &mut Columns<'_, '_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            token_id: columns.get("token_id")?,
+            token_hash: columns.get("token_hash")?,
+            token_credential_id: columns.get("token_credential_id")?,
+            token_source_id: columns.get("token_source_id")?,
+            token_external_id: columns.get("token_external_id")?,
+            token_task_id: columns.get("token_task_id")?,
+            token_run_id: columns.get("token_run_id")?,
+            token_created_at: columns.get("token_created_at")?,
+            token_expires_at: columns.get("token_expires_at")?,
+            key: KeyRow::from_row(columns)?,
+        })
+    }
 }
 
 impl Row for TokenRow {

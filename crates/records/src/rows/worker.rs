@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
 use windlass_application::ports::workers::GONE_AFTER;
 use windlass_domain::Timestamp;
 use windlass_domain::id::{OrganizationId, WorkerId};
@@ -15,15 +14,16 @@ use crate::columns::{At, Count, Id};
 /// A worker's call is noted so often at most: one that only waits must cost no write a second.
 pub(crate) const NOTED_EVERY: Duration = Duration::from_secs(15);
 
-/// A worker.
-#[derive(FromRow)]
-pub struct WorkerRow {
-    id: Id,
-    organization_id: Option<Id>,
-    incarnation: Count,
-    draining: bool,
-    last_seen_at: At,
-    brought: Count,
+row! {
+    /// A worker.
+    pub struct WorkerRow {
+        id: Id,
+        organization_id: Option<Id>,
+        incarnation: Count,
+        draining: bool,
+        last_seen_at: At,
+        brought: Count,
+    }
 }
 
 /// A worker with its latest start.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rusqlite::params;
 use tracing::warn;
 use windlass_application::error::chain;
 use windlass_application::ports::StoreError;
@@ -9,7 +10,6 @@ use windlass_domain::Timestamp;
 use windlass_domain::destination::DestinationStatus;
 use windlass_records::columns::At;
 
-use crate::error::store_error;
 use crate::store::SqliteStore;
 
 /// Until this process writes a delivery, or one becomes due that the last lease did not see. What
@@ -31,19 +31,19 @@ pub(super) async fn due(store: &SqliteStore, at_most: Duration) {
 
 /// When the first delivery becomes due after `seen`.
 async fn next(store: &SqliteStore, seen: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let next: Option<At> = sqlx::query_scalar(
-        "SELECT min((
-             SELECT min(delivery.next_attempt_at)
-             FROM delivery
-             WHERE delivery.destination_id = destination.id AND delivery.next_attempt_at > ?
-         ))
-         FROM destination
-         WHERE destination.status = ?",
-    )
-    .bind(At(seen))
-    .bind(DestinationStatus::Active.as_str())
-    .fetch_one(&mut *store.reader().await?)
-    .await
-    .map_err(store_error)?;
+    let next: Option<At> = store
+        .read(move |connection| {
+            connection.only_value(
+                "SELECT min((
+                     SELECT min(delivery.next_attempt_at)
+                     FROM delivery
+                     WHERE delivery.destination_id = destination.id AND delivery.next_attempt_at > ?
+                 ))
+                 FROM destination
+                 WHERE destination.status = ?",
+                params![At(seen), DestinationStatus::Active.as_str()],
+            )
+        })
+        .await?;
     Ok(next.map(|at| at.0))
 }

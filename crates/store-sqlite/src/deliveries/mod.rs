@@ -34,7 +34,7 @@ impl Deliveries for SqliteStore {
     }
 
     async fn replay(&self, write: Write, replay: Replay) -> Result<Written<u32>, WriteError> {
-        again::replay(self, write, &replay).await
+        again::replay(self, write, replay).await
     }
 
     async fn redeliver(

@@ -1,5 +1,6 @@
 //! What is kept with a command: a line of the timeline, a file or a screenshot.
 
+use rusqlite::params;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::{Attachment, ProgressLine};
 use windlass_domain::Timestamp;
@@ -11,13 +12,14 @@ use windlass_records::NewEvent;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{LineKind, MAX_LINES};
 
+use crate::connection::Connection;
 use crate::files;
 use crate::screenshots;
 use crate::transaction::Transaction;
 
 /// Keeps what a worker sent with its command. Nothing is kept of a run that is canceled.
-pub(super) async fn keep(
-    transaction: &mut Transaction,
+pub(super) fn keep(
+    transaction: &mut Transaction<'_>,
     run: &Run,
     attachment: Attachment,
 ) -> Result<(), StoreError> {
@@ -27,43 +29,41 @@ pub(super) async fn keep(
     match attachment {
         Attachment::Progress(lines) => {
             let at = transaction.at();
-            keep_lines(transaction, run.id, at, LineKind::Progress, &lines);
-            Ok(())
+            keep_lines(transaction, run.id, at, LineKind::Progress, &lines)
         }
-        Attachment::File(file) => keep_file(transaction, run, file).await,
+        Attachment::File(file) => keep_file(transaction, run, &file),
         Attachment::Screenshot(screenshot) => screenshots::insert(transaction, run, &screenshot),
     }
 }
 
 /// Notes that a person was asked.
 pub(super) fn keep_interaction(
-    transaction: &mut Transaction,
+    connection: &Connection,
     run_id: RunId,
     at: Timestamp,
     message: &str,
-) {
+) -> Result<(), StoreError> {
     let line = ProgressLine {
         message: Some(message.to_owned()),
         step: None,
     };
-    keep_lines(transaction, run_id, at, LineKind::Interaction, &[line]);
+    keep_lines(connection, run_id, at, LineKind::Interaction, &[line])
 }
 
 /// Puts lines behind those that there are, as far as there is room for them.
 fn keep_lines(
-    transaction: &mut Transaction,
+    connection: &Connection,
     run_id: RunId,
     at: Timestamp,
     kind: LineKind,
     lines: &[ProgressLine],
-) {
+) -> Result<(), StoreError> {
     let lines: Vec<_> = lines
         .iter()
         .map(|line| (&line.message, line.step))
         .collect();
-    transaction
-        .then(
-            "INSERT INTO timeline (run_id, line, at, kind, message, step)
+    connection.change(
+        "INSERT INTO timeline (run_id, line, at, kind, message, step)
          SELECT next.run_id, next.line + said.key, ?, ?, said.value ->> 0, said.value ->> 1
          FROM (
                   SELECT own.run_id, ifnull(max(timeline.line), 0) + 1 AS line
@@ -72,21 +72,24 @@ fn keep_lines(
               ) AS next,
               json_each(?) AS said
          WHERE next.line + said.key <= ?",
-        )
-        .bind(At(at))
-        .bind(kind.as_str())
-        .bind(Id(run_id.uuid()))
-        .bind(windlass_records::write(&lines))
-        .bind(MAX_LINES);
+        params![
+            At(at),
+            kind.as_str(),
+            Id(run_id.uuid()),
+            windlass_records::write(&lines),
+            MAX_LINES
+        ],
+    )?;
+    Ok(())
 }
 
 /// Keeps a file's row. A worker that sends the same file again has it kept once.
-async fn keep_file(
-    transaction: &mut Transaction,
+fn keep_file(
+    transaction: &mut Transaction<'_>,
     run: &Run,
-    file: StoredFile,
+    file: &StoredFile,
 ) -> Result<(), StoreError> {
-    if files::insert(transaction.connection().await?, run, &file).await? {
+    if files::insert(transaction, run, file)? {
         let at = transaction.at().max(file.created_at);
         transaction.emit(NewEvent {
             organization_id: run.organization_id,

@@ -1,5 +1,8 @@
 //! `Runs::command`: one command to one run, with all that follows from it.
 
+use std::sync::Arc;
+
+use rusqlite::params;
 use serde_json::Value;
 use windlass_application::ports::runs::{Attachment, Commanded, RunView};
 use windlass_application::ports::{StoreError, WriteError};
@@ -13,11 +16,10 @@ use windlass_records::{Audited, caller_of};
 
 use super::attachment;
 use super::scene::Loaded;
-use crate::error::{corrupt, store_error};
+use crate::connection::Connection;
+use crate::error::corrupt;
 use crate::store::SqliteStore;
-use crate::transaction::Transaction;
 use crate::workers;
-use crate::write::Begun;
 
 pub(super) async fn command(
     store: &SqliteStore,
@@ -26,47 +28,44 @@ pub(super) async fn command(
     command: RunCommand,
     attachment: Option<Attachment>,
 ) -> Result<Written<Commanded>, WriteError> {
-    let mut transaction = match store.begin_write(write).await? {
-        Begun::Fresh(transaction) => transaction,
-        Begun::Replayed(answer) => return Ok(Written::Replayed(answer)),
-    };
-    let organization_id = transaction.organization_id();
-    let loaded = Loaded::of_run(&mut transaction.transaction, organization_id, run_id).await?;
-    let loaded = loaded.ok_or(WriteError::NotFound)?;
-    let audited = Audited::of_run(run_id, &command);
-    let metadata = loaded.metadata.get(&run_id).cloned().unwrap_or_default();
-    let caller = caller_of(&loaded.scene.runs, run_id, &command);
+    let noted = Arc::clone(store.noted());
+    store
+        .write(write, move |transaction| {
+            let organization_id = transaction.organization_id();
+            let loaded = Loaded::of_run(transaction, organization_id, run_id)?;
+            let loaded = loaded.ok_or(WriteError::NotFound)?;
+            let audited = Audited::of_run(run_id, &command);
+            let metadata = loaded.metadata.get(&run_id).cloned().unwrap_or_default();
+            let caller = caller_of(&loaded.scene.runs, run_id, &command);
 
-    let command = Command::Run { run_id, command };
-    let changes = loaded
-        .command(&mut transaction.transaction, command)
-        .await?;
-    let run = changes.runs.iter().find(|run| run.id == run_id);
-    let run = run.ok_or(Refusal::NotInScene)?.clone();
-    let at = transaction.at();
-    if let Some(holder) = caller.filter(|holder| !store.noted().is_fresh(*holder, at)) {
-        let noted = workers::called(&mut transaction.transaction, holder, at).await?;
-        store.noted().set(holder, noted);
-    }
-    if let Some(attachment) = attachment {
-        attachment::keep(&mut transaction.transaction, &run, attachment).await?;
-    }
+            let command = Command::Run { run_id, command };
+            let changes = loaded.command(transaction, &command)?;
+            let run = changes.runs.iter().find(|run| run.id == run_id);
+            let run = run.ok_or(Refusal::NotInScene)?.clone();
+            let at = transaction.at();
+            if let Some(holder) = caller.filter(|holder| !noted.is_fresh(*holder, at)) {
+                let since = workers::called(transaction, holder, at)?;
+                noted.set(holder, since);
+            }
+            if let Some(attachment) = attachment {
+                attachment::keep(transaction, &run, attachment)?;
+            }
 
-    let commanded = Commanded {
-        run: view(&mut transaction.transaction, run, metadata, changes.output).await?,
-        signals: changes.signals,
-    };
-    // A retry that changed nothing is no second change.
-    let audited = audited.filter(|_| !changes.events.is_empty());
-    transaction
-        .commit(Outcome::Run(&commanded.run), audited)
-        .await?;
-    Ok(Written::Done(commanded))
+            let commanded = Commanded {
+                run: view(transaction, run, metadata, changes.output)?,
+                signals: changes.signals,
+            };
+            // A retry that changed nothing is no second change.
+            let audited = audited.filter(|_| !changes.events.is_empty());
+            transaction.keep(Outcome::Run(&commanded.run), audited)?;
+            Ok(commanded)
+        })
+        .await
 }
 
 /// The run as its caller sees it, with the output that is kept now, or was before.
-async fn view(
-    transaction: &mut Transaction,
+fn view(
+    connection: &Connection,
     run: Run,
     metadata: Metadata,
     kept_now: Option<Value>,
@@ -76,12 +75,10 @@ async fn view(
     } else if kept_now.is_some() {
         kept_now
     } else {
-        let json: Option<String> =
-            sqlx::query_scalar("SELECT output FROM run_output WHERE run_id = ?")
-                .bind(Id(run.id.uuid()))
-                .fetch_optional(transaction.connection().await?)
-                .await
-                .map_err(store_error)?;
+        let json: Option<String> = connection.value(
+            "SELECT output FROM run_output WHERE run_id = ?",
+            params![Id(run.id.uuid())],
+        )?;
         let output = json.as_deref().map(windlass_records::read).transpose();
         output.map_err(|error| corrupt("run_output", &run.id, &error))?
     };

@@ -1,8 +1,9 @@
 //! `Runs::lease`: queued runs for a worker, now running under a new epoch.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use tracing::{error, warn};
 use windlass_application::OrganizationContext;
 use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun, is_behind};
@@ -17,7 +18,7 @@ use windlass_records::{Told, capacity, lease_again};
 use super::leased::{LastEquipped, equipment};
 use super::pick::{Picked, Picks};
 use super::scene::Loaded;
-use crate::error::store_error;
+use crate::connection::Connection;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
 use crate::workers;
@@ -26,6 +27,7 @@ pub(super) async fn lease(
     store: &SqliteStore,
     request: LeaseRequest,
 ) -> Result<Leased, WriteError> {
+    let request = Arc::new(request);
     let mut leased = Leased {
         ended_sessions: ended(store, &request).await?,
         ..Leased::default()
@@ -35,115 +37,133 @@ pub(super) async fn lease(
         leased.brought = worker.brought;
         return Ok(leased);
     }
-    let mut transaction = store.begin(None).await?;
-    let (holder, organization) = (request.holder, request.organization);
+    let turns: Vec<_> = request
+        .pools
+        .iter()
+        .map(|pool| store.turns().last(pool))
+        .collect();
+    let picks = request.pools.iter().zip(turns);
+    let picks: Vec<Picks> = picks
+        .map(|(pool, last)| picks_of(&request, pool, last))
+        .collect();
+    let (leased, turns) = store
+        .change(None, move |transaction| {
+            lease_in(transaction, &request, picks, leased)
+        })
+        .await?;
+    // A turn is over once its lease is committed.
+    for (pool, organization_id) in turns {
+        store.turns().took(&pool, organization_id);
+    }
+    Ok(leased)
+}
+
+/// Leases within a transaction, and says whose turns that were.
+fn lease_in(
+    transaction: &mut Transaction<'_>,
+    request: &LeaseRequest,
+    picks: Vec<Picks>,
+    mut leased: Leased,
+) -> Result<(Leased, Vec<(Pool, OrganizationId)>), WriteError> {
     let at = transaction.at();
-    let worker = workers::latest_in(&mut transaction, holder, organization).await?;
-    workers::seen(&mut transaction, &worker, at);
+    let worker = workers::latest(transaction, request.holder, request.organization)?;
+    workers::seen(transaction, &worker, at)?;
     leased.brought = worker.brought;
 
     let mut turns = Vec::new();
     if !worker.draining && is_behind(request.heard, worker.brought) {
-        again(&mut transaction, &request, &mut leased).await?;
+        again(transaction, request, &mut leased)?;
     } else if !worker.draining {
-        for pool in &request.pools {
-            let picks = picks(store, &request, pool);
-            let picks = from_pool(&mut transaction, &request, picks, &mut leased).await?;
-            turns.extend(picks.last().map(|last| (pool, last)));
+        for picks in picks {
+            turns.extend(from_pool(transaction, request, picks, &mut leased)?);
         }
         if !leased.runs.is_empty() {
-            workers::bring(&mut transaction, &worker);
+            workers::bring(transaction, &worker)?;
             leased.brought += 1;
         }
     }
-    transaction.commit().await?;
-    remember(store, turns);
-    Ok(leased)
+    Ok((leased, turns))
 }
 
 /// The worker, where there is nothing to lease and nothing to note.
 async fn brings_nothing(
     store: &SqliteStore,
-    request: &LeaseRequest,
+    request: &Arc<LeaseRequest>,
 ) -> Result<Option<Worker>, WriteError> {
-    let mut reader = store.reader().await?;
-    let worker = workers::latest(&mut reader, request.holder, request.organization).await?;
-    if worker.is_to_be_noted(store.now()) {
-        return Ok(None);
-    }
-    if worker.draining {
-        return Ok(Some(worker));
-    }
-    if is_behind(request.heard, worker.brought) {
-        return Ok(None);
-    }
-    if request.capacity > 0 {
-        for pool in &request.pools {
-            if somebody_waits(&mut reader, request, pool).await? {
-                return Ok(None);
+    let (request, now) = (Arc::clone(request), store.now());
+    let looked = store.read(move |connection| {
+        let worker = workers::latest(connection, request.holder, request.organization)?;
+        if worker.is_to_be_noted(now) {
+            return Ok(None);
+        }
+        if worker.draining {
+            return Ok(Some(worker));
+        }
+        if is_behind(request.heard, worker.brought) {
+            return Ok(None);
+        }
+        if request.capacity > 0 {
+            for pool in &request.pools {
+                if somebody_waits(connection, &request, pool)? {
+                    return Ok(None);
+                }
             }
         }
-    }
-    Ok(Some(worker))
+        Ok(Some(worker))
+    });
+    looked.await
 }
 
 /// Whether a run of this pool waits for this worker: one look into an index, whatever is there.
-async fn somebody_waits(
-    connection: &mut SqliteConnection,
+fn somebody_waits(
+    connection: &Connection,
     request: &LeaseRequest,
     pool: &Pool,
 ) -> Result<bool, StoreError> {
     let held_by = HeldBy(Some(request.holder));
-    let looked = match request.organization {
-        Some(organization) => sqlx::query_scalar(
+    match request.organization {
+        Some(organization) => connection.only_value(
             "SELECT EXISTS (
                  SELECT 1 FROM queue WHERE pool = ? AND held_by IN (x'', ?) AND organization_id = ?
              )",
-        )
-        .bind(pool.as_str())
-        .bind(held_by)
-        .bind(Id(organization.organization_id().uuid())),
-        None => sqlx::query_scalar(
+            params![
+                pool.as_str(),
+                held_by,
+                Id(organization.organization_id().uuid())
+            ],
+        ),
+        None => connection.only_value(
             "SELECT EXISTS (SELECT 1 FROM queue WHERE pool = ? AND held_by IN (x'', ?))",
-        )
-        .bind(pool.as_str())
-        .bind(held_by),
-    };
-    looked.fetch_one(connection).await.map_err(store_error)
+            params![pool.as_str(), held_by],
+        ),
+    }
 }
 
-fn picks(store: &SqliteStore, request: &LeaseRequest, pool: &Pool) -> Picks {
+fn picks_of(request: &LeaseRequest, pool: &Pool, last: Option<OrganizationId>) -> Picks {
     Picks::new(
         pool.clone(),
         request.holder,
         request
             .organization
             .map(OrganizationContext::organization_id),
-        store.turns().last(pool),
+        last,
         capacity(request),
     )
 }
 
-/// A turn is over once its lease is committed.
-fn remember(store: &SqliteStore, turns: Vec<(&Pool, OrganizationId)>) {
-    for (pool, organization_id) in turns {
-        store.turns().took(pool, organization_id);
-    }
-}
-
-/// Leases from one pool until the worker has what it asked for.
-async fn from_pool(
-    transaction: &mut Transaction,
+/// Leases from one pool until the worker has what it asked for, and says whose turn it was last.
+fn from_pool(
+    transaction: &mut Transaction<'_>,
     request: &LeaseRequest,
     mut picks: Picks,
     leased: &mut Leased,
-) -> Result<Picks, WriteError> {
+) -> Result<Option<(Pool, OrganizationId)>, WriteError> {
     let capacity = capacity(request);
     let mut equipped = None;
     while leased.runs.len() < capacity {
         let picked = match picks.next_read() {
             Some(read) => Some(read),
-            None => picks.next(transaction).await?,
+            None => picks.next(transaction)?,
         };
         let Some(picked) = picked else {
             break;
@@ -154,43 +174,41 @@ async fn from_pool(
             (picked, windlass_records::lease),
             &mut equipped,
             leased,
-        )
-        .await?;
+        )?;
     }
-    Ok(picks)
+    Ok(picks.into_turn())
 }
 
 /// Brings again what the worker was leased and has not heard of. As many as one call has brought, whatever
 /// its capacity is now: it has asked for them.
-async fn again(
-    transaction: &mut Transaction,
+fn again(
+    transaction: &mut Transaction<'_>,
     request: &LeaseRequest,
     leased: &mut Leased,
 ) -> Result<(), WriteError> {
     let mut equipped = None;
-    for picked in Picked::held(transaction, request).await? {
+    for picked in Picked::held(transaction, request)? {
         take(
             transaction,
             request,
             (picked, lease_again),
             &mut equipped,
             leased,
-        )
-        .await?;
+        )?;
     }
     Ok(())
 }
 
 /// Adds a run to those that are leased, where it may be.
-async fn take(
-    transaction: &mut Transaction,
+fn take(
+    transaction: &mut Transaction<'_>,
     request: &LeaseRequest,
     (picked, told): (Picked, Told),
     equipped: &mut LastEquipped,
     leased: &mut Leased,
 ) -> Result<(), WriteError> {
     let run_id = picked.run_id;
-    match lease_one(transaction, request, (picked, told), equipped).await {
+    match lease_one(transaction, request, (picked, told), equipped) {
         Ok(Some((run, changes))) => {
             leased.runs.push(run);
             leased.signals.extend(changes.signals);
@@ -207,14 +225,14 @@ async fn take(
 
 /// Leases one run; None where it may not be leased after all. Nothing is written where it fails
 /// over a broken row: all is read before.
-async fn lease_one(
-    transaction: &mut Transaction,
+fn lease_one(
+    transaction: &mut Transaction<'_>,
     request: &LeaseRequest,
     (picked, told): (Picked, Told),
     equipped: &mut LastEquipped,
 ) -> Result<Option<(LeasedRun, Changes)>, WriteError> {
     let run_id = picked.run_id;
-    let loaded = Loaded::load(transaction, picked.session_id, None).await?;
+    let loaded = Loaded::load(transaction, picked.session_id, None)?;
     let Some(loaded) = loaded else {
         return Ok(None);
     };
@@ -225,9 +243,9 @@ async fn lease_one(
     let Some(command) = told(request, run) else {
         return Ok(None);
     };
-    let equipment = equipment(transaction, run, picked, equipped).await?;
+    let equipment = equipment(transaction, run, picked, equipped)?;
     let command = Command::Run { run_id, command };
-    match loaded.command(transaction, command).await {
+    match loaded.command(transaction, &command) {
         Ok(changes) => {
             let run = changes.runs.iter().find(|run| run.id == run_id).cloned();
             Ok(run.map(|run| (equipment.of(run), changes)))

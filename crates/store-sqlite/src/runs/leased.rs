@@ -1,14 +1,13 @@
 //! What an agent needs beside its run: as it was when the run started, or as it is now.
 
-use sqlx::sqlite::SqliteConnection;
 use windlass_application::ports::StoreError;
 use windlass_domain::run::Run;
 use windlass_domain::sealed::Sealed;
 use windlass_records::Equipment;
 
 use super::pick::Picked;
+use crate::connection::Connection;
 use crate::error::corrupt;
-use crate::transaction::Transaction;
 use crate::{credentials, playbooks, sources, tasks};
 
 /// The run that was equipped last in a transaction, and what it got.
@@ -16,8 +15,8 @@ pub(super) type LastEquipped = Option<(Run, Equipment)>;
 
 /// Reads what an agent needs beside its run. Runs of one task that are leased together have all of it
 /// but their inputs and traces alike.
-pub(super) async fn equipment(
-    transaction: &mut Transaction,
+pub(super) fn equipment(
+    connection: &Connection,
     run: &Run,
     picked: Picked,
     last: &mut LastEquipped,
@@ -30,10 +29,7 @@ pub(super) async fn equipment(
             trace_parent,
             ..known.clone()
         },
-        _ => {
-            let connection = transaction.connection().await?;
-            read_equipment(connection, run, input, trace_parent).await?
-        }
+        _ => read_equipment(connection, run, input, trace_parent)?,
     };
     *last = Some((run.clone(), equipment.clone()));
     Ok(equipment)
@@ -46,32 +42,28 @@ fn are_alike(one: &Run, other: &Run) -> bool {
         && one.credential_id == other.credential_id
 }
 
-async fn read_equipment(
-    connection: &mut SqliteConnection,
+fn read_equipment(
+    connection: &Connection,
     run: &Run,
     input: Sealed,
     trace_parent: Option<String>,
 ) -> Result<Equipment, StoreError> {
     let organization_id = run.organization_id;
     let (task_id, version) = (&run.task_id, run.task_version);
-    let task = tasks::load_version(connection, organization_id, task_id, version).await?;
+    let task = tasks::load_version(connection, organization_id, task_id, version)?;
     let source = match &run.source_id {
-        Some(id) => sources::load(connection, organization_id, id).await?,
+        Some(id) => sources::load(connection, organization_id, id)?,
         None => None,
     };
     let credential = match run.credential_id {
-        Some(id) => credentials::load(connection, organization_id, id).await?,
+        Some(id) => credentials::load(connection, organization_id, id)?,
         None => None,
     };
     let playbook = match (&run.source_id, run.playbook_version) {
         (Some(source_id), Some(version)) => {
             let document =
                 playbooks::document(connection, organization_id, task_id, source_id, version);
-            Some(
-                document
-                    .await?
-                    .ok_or_else(|| gone(run, "playbook version"))?,
-            )
+            Some(document?.ok_or_else(|| gone(run, "playbook version"))?)
         }
         (Some(_) | None, None) => None,
         (None, Some(_)) => return Err(gone(run, "source")),

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use rusqlite::params;
 use tracing::{error, warn};
 use windlass_application::ports::StoreError;
 use windlass_domain::lifecycle::Signal;
@@ -10,8 +11,8 @@ use windlass_domain::slot::{Gate, Next, Passage};
 use windlass_records::rows::GateRow;
 use windlass_records::{MOST_OPENINGS, Moved, PARKED_FOR_SESSION};
 
-use super::slots::{look_at, pass};
-use crate::error::{read, store_error};
+use super::slots::{Line, pass, taken};
+use crate::error::read;
 use crate::store::SqliteStore;
 
 /// What is waited for, one row for each. Steps over those that wait from one to the next, and over
@@ -98,37 +99,37 @@ pub(super) async fn let_in(store: &SqliteStore) -> Vec<Signal> {
 }
 
 async fn open(store: &SqliteStore, gate: Gate) -> Result<Moved, StoreError> {
-    let mut transaction = store.begin(None).await?;
-    let passage = Passage::look_at(gate);
-    let moved = pass(&mut transaction, passage, &HashMap::new()).await?;
-    transaction.commit().await?;
-    Ok(moved)
+    let passing = store.change(None, move |transaction| {
+        pass(transaction, Passage::look_at(gate), &HashMap::new())
+    });
+    passing.await
 }
 
 /// The gates that somebody waits at who may pass; over all organizations. Steps over those that wait
 /// from gate to gate, and over all that wait for their sessions at once: neither the gates that
 /// nobody waits at, which are many, nor how many wait at one costs anything.
 async fn gates_to_open(store: &SqliteStore) -> Result<Vec<Gate>, StoreError> {
-    let mut reader = store.reader().await?;
-    let rows: Vec<GateRow> = sqlx::query_as(WAITED_AT)
-        .bind(PARKED_FOR_SESSION)
-        .fetch_all(&mut *reader)
-        .await
-        .map_err(store_error)?;
-    let mut gates = Vec::new();
-    for row in rows {
-        let gate: Gate = match read(row) {
-            Ok(gate) => gate,
-            Err(error) => {
-                error!(%error, "a gate cannot be looked at");
-                continue;
+    let caps = store.caps();
+    store
+        .read(move |connection| {
+            let rows: Vec<GateRow> = connection.rows(WAITED_AT, params![PARKED_FOR_SESSION])?;
+            let mut gates = Vec::new();
+            for row in rows {
+                let gate: Gate = match read(row) {
+                    Ok(gate) => gate,
+                    Err(error) => {
+                        error!(%error, "a gate cannot be looked at");
+                        continue;
+                    }
+                };
+                let taken = taken(connection, &gate)?;
+                let mut line = Line::at(gate.clone(), caps, 1);
+                let mut turn = Passage::look_at(gate.clone()).open(gate.clone(), taken, &[]);
+                if turn.next(line.first(connection)?) == Next::FirstWaiting {
+                    gates.push(gate);
+                }
             }
-        };
-        let (taken, first) = look_at(&mut reader, &gate, &store.caps()).await?;
-        let mut turn = Passage::look_at(gate.clone()).open(gate.clone(), taken, &[]);
-        if turn.next(first.as_ref()) == Next::FirstWaiting {
-            gates.push(gate);
-        }
-    }
-    Ok(gates)
+            Ok(gates)
+        })
+        .await
 }

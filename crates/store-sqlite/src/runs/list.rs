@@ -1,6 +1,5 @@
 //! `Runs::list`: runs of an organization, newest first.
 
-use sqlx::{QueryBuilder, Sqlite};
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::{RunFilter, RunView};
 use windlass_application::{OrganizationContext, Page, PageRequest};
@@ -10,7 +9,8 @@ use windlass_records::page::{self, First};
 use windlass_records::rows::ViewRow;
 use windlass_records::select_views;
 
-use crate::error::{read, store_error};
+use crate::error::read;
+use crate::query::Query;
 use crate::store::SqliteStore;
 
 pub(super) async fn list(
@@ -19,7 +19,7 @@ pub(super) async fn list(
     filter: RunFilter,
     page: PageRequest,
 ) -> Result<Page<RunView>, StoreError> {
-    let mut query = QueryBuilder::new(select_views!("WHERE "));
+    let mut query = Query::new(select_views!("WHERE "));
     if let Some(session_id) = filter.session_id {
         query.push("run.session_id = ");
         query.push_bind(Id(session_id.uuid()));
@@ -38,15 +38,13 @@ pub(super) async fn list(
         First::Newest,
         parse,
     )?;
-    let rows: Vec<ViewRow> = query
-        .build_query_as()
-        .fetch_all(&mut *store.reader().await?)
-        .await
-        .map_err(store_error)?;
+    let rows: Vec<ViewRow> = store
+        .read(move |connection| connection.rows_of(query))
+        .await?;
     page::cut(rows, &page).read(read)
 }
 
-fn push_filter(query: &mut QueryBuilder<Sqlite>, filter: &RunFilter) {
+fn push_filter(query: &mut Query, filter: &RunFilter) {
     let statuses = filter.statuses.iter().map(ToString::to_string);
     page::push_one_of(query, "run.status", statuses);
     let results = filter

@@ -40,8 +40,7 @@ use crate::store::SqliteStore;
 #[async_trait]
 impl Runs for SqliteStore {
     async fn start(&self, write: Write, start: NewRun) -> Result<Written<Commanded>, WriteError> {
-        let started = start::start(self, write, start).await;
-        self.settled(started).await
+        start::start(self, write, start).await
     }
 
     async fn command(
@@ -51,8 +50,7 @@ impl Runs for SqliteStore {
         command: RunCommand,
         attachment: Option<Attachment>,
     ) -> Result<Written<Commanded>, WriteError> {
-        let commanded = command::command(self, write, run_id, command, attachment).await;
-        self.settled(commanded).await
+        command::command(self, write, run_id, command, attachment).await
     }
 
     async fn lease(&self, request: LeaseRequest) -> Result<Leased, WriteError> {

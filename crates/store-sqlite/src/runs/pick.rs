@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use sqlx::{FromRow, Row};
+use rusqlite::params;
 use uuid::Uuid;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::LeaseRequest;
@@ -14,8 +14,8 @@ use windlass_domain::run::Holder;
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{HeldBy, Id};
 
-use crate::error::store_error;
-use crate::transaction::Transaction;
+use crate::connection::Connection;
+use windlass_records::sqlite_row;
 
 /// Above every priority: where a look at an organization's runs begins.
 const FIRST: (i64, Uuid) = (10, Uuid::nil());
@@ -34,13 +34,13 @@ pub(super) struct Picked {
 
 impl Picked {
     /// Those that this start of a worker has, as far as it does not say that it holds them.
-    pub(super) async fn held(
-        transaction: &mut Transaction,
+    pub(super) fn held(
+        connection: &Connection,
         request: &LeaseRequest,
     ) -> Result<Vec<Self>, StoreError> {
         let told = request.held.iter().map(|id| id.uuid().simple().to_string());
         let told: Vec<String> = told.collect();
-        let rows: Vec<QueueRow> = sqlx::query_as(
+        let rows: Vec<QueueRow> = connection.rows(
             "SELECT live.run_id AS run_id, live.session_id AS session_id, 0 AS priority, input,
                     trace_parent
              FROM live
@@ -49,13 +49,12 @@ impl Picked {
              WHERE live.worker_id = ? AND live.incarnation = ?
                AND live.run_id NOT IN (SELECT unhex(value) FROM json_each(?))
              ORDER BY live.run_id",
-        )
-        .bind(Id(request.holder.worker_id.uuid()))
-        .bind(request.holder.incarnation)
-        .bind(windlass_records::write(&told))
-        .fetch_all(transaction.connection().await?)
-        .await
-        .map_err(store_error)?;
+            params![
+                Id(request.holder.worker_id.uuid()),
+                request.holder.incarnation,
+                windlass_records::write(&told)
+            ],
+        )?;
         Ok(rows.into_iter().map(Self::from).collect())
     }
 }
@@ -116,18 +115,15 @@ impl Picks {
         }
     }
 
-    /// The organization that was picked from last, if one was.
-    pub(super) fn last(&self) -> Option<OrganizationId> {
-        self.last
+    /// The organization that was picked from last, if one was, in its pool.
+    pub(super) fn into_turn(self) -> Option<(Pool, OrganizationId)> {
+        self.last.map(|last| (self.pool, last))
     }
 
     /// The next run; None where no more may be leased.
-    pub(super) async fn next(
-        &mut self,
-        transaction: &mut Transaction,
-    ) -> Result<Option<Picked>, StoreError> {
+    pub(super) fn next(&mut self, connection: &Connection) -> Result<Option<Picked>, StoreError> {
         if self.turns.is_none() {
-            self.turns = Some(self.first_turns(transaction).await?);
+            self.turns = Some(self.first_turns(connection)?);
         }
         loop {
             if let Some(picked) = self.next_read() {
@@ -137,7 +133,7 @@ impl Picks {
             let share = self.capacity.div_ceil(turns.len().max(1));
             let is_over = match turns.front_mut() {
                 Some(turn) => {
-                    self.read(transaction, turn, share).await?;
+                    self.read(connection, turn, share)?;
                     false
                 }
                 None => true,
@@ -167,17 +163,14 @@ impl Picks {
     }
 
     /// The organizations from the one whose turn is next, as many as may be picked from.
-    async fn first_turns(
-        &self,
-        transaction: &mut Transaction,
-    ) -> Result<VecDeque<Turn>, StoreError> {
+    fn first_turns(&self, connection: &Connection) -> Result<VecDeque<Turn>, StoreError> {
         let organizations = match self.only {
             Some(only) => vec![only],
             None => {
                 let last = self.last.map_or(Uuid::nil(), OrganizationId::uuid);
-                let mut above = self.organizations_above(transaction, last).await?;
+                let mut above = self.organizations_above(connection, last)?;
                 if above.len() < self.capacity && !last.is_nil() {
-                    let all = self.organizations_above(transaction, Uuid::nil()).await?;
+                    let all = self.organizations_above(connection, Uuid::nil())?;
                     above.extend(all.into_iter().take_while(|id| id.uuid() <= last));
                 }
                 above.truncate(self.capacity);
@@ -194,14 +187,13 @@ impl Picks {
     }
 
     /// Organizations that have runs, in the order of their ids: one look into the index for each.
-    async fn organizations_above(
+    fn organizations_above(
         &self,
-        transaction: &mut Transaction,
+        connection: &Connection,
         last: Uuid,
     ) -> Result<Vec<OrganizationId>, StoreError> {
-        transaction
-            .ask(
-                "WITH RECURSIVE turn (organization_id) AS (
+        let found: Vec<Id> = connection.values(
+            "WITH RECURSIVE turn (organization_id) AS (
                  SELECT ?
                  UNION ALL
                  SELECT (
@@ -226,32 +218,32 @@ impl Picks {
              FROM turn
              WHERE organization_id IS NOT NULL
              LIMIT -1 OFFSET 1",
-            )
-            .bind(Id(last))
-            .bind(self.pool.as_str())
-            .bind(self.pool.as_str())
-            .bind(self.held_by)
-            .bind(i64::try_from(self.capacity).unwrap_or(i64::MAX - 1));
-        let rows = transaction.read(1).await?;
-        let found = rows.iter().flatten().map(|row| row.try_get(0));
-        let found: Result<Vec<Id>, _> = found.collect();
-        let found = found.map_err(store_error)?.into_iter();
-        Ok(found.map(|id| OrganizationId::from_uuid(id.0)).collect())
+            params![
+                Id(last),
+                self.pool.as_str(),
+                self.pool.as_str(),
+                self.held_by,
+                i64::try_from(self.capacity).unwrap_or(i64::MAX - 1)
+            ],
+        )?;
+        Ok(found
+            .into_iter()
+            .map(|id| OrganizationId::from_uuid(id.0))
+            .collect())
     }
 
     /// Reads the next runs of an organization.
-    async fn read(
+    fn read(
         &self,
-        transaction: &mut Transaction,
+        connection: &Connection,
         turn: &mut Turn,
         share: usize,
     ) -> Result<(), StoreError> {
         let organization_id = Id(turn.organization_id.uuid());
         let (priority, run_id) = (turn.passed.0, Id(turn.passed.1));
         let most = i64::try_from(share).unwrap_or(i64::MAX);
-        transaction
-            .ask(
-                "SELECT picked.run_id AS run_id, picked.session_id AS session_id, priority, input,
+        let rows: Vec<QueueRow> = connection.rows(
+            "SELECT picked.run_id AS run_id, picked.session_id AS session_id, priority, input,
                     trace_parent
              FROM (
                  SELECT * FROM (
@@ -276,25 +268,23 @@ impl Picks {
              LEFT JOIN run ON run.id = picked.run_id
              ORDER BY priority DESC, picked.run_id
              LIMIT ? + 0",
-            )
-            .bind(self.pool.as_str())
-            .bind(organization_id)
-            .bind(priority)
-            .bind(priority)
-            .bind(run_id)
-            .bind(most)
-            .bind(self.pool.as_str())
-            .bind(self.held_by)
-            .bind(organization_id)
-            .bind(priority)
-            .bind(priority)
-            .bind(run_id)
-            .bind(most)
-            .bind(most);
-        let rows = transaction.read(1).await?;
-        let rows = rows.iter().flatten().map(QueueRow::from_row);
-        let rows: Result<Vec<QueueRow>, _> = rows.collect();
-        let rows = rows.map_err(store_error)?;
+            params![
+                self.pool.as_str(),
+                organization_id,
+                priority,
+                priority,
+                run_id,
+                most,
+                self.pool.as_str(),
+                self.held_by,
+                organization_id,
+                priority,
+                priority,
+                run_id,
+                most,
+                most
+            ],
+        )?;
         turn.more = rows.len() == share;
         let picked = rows.into_iter().map(Picked::from);
         turn.read.extend(picked);
@@ -305,11 +295,12 @@ impl Picks {
     }
 }
 
-#[derive(FromRow)]
-struct QueueRow {
-    run_id: Id,
-    session_id: Id,
-    priority: i64,
-    input: Option<Vec<u8>>,
-    trace_parent: Option<String>,
+sqlite_row! {
+    struct QueueRow {
+        run_id: Id,
+        session_id: Id,
+        priority: i64,
+        input: Option<Vec<u8>>,
+        trace_parent: Option<String>,
+    }
 }

@@ -1,6 +1,7 @@
 //! Where a run stands that is not final: in `queue`, `parked`, `live` or `review`, and in no two of
 //! them. Source: docs/architecture.md, "Where the data lies".
 
+use rusqlite::params;
 use windlass_application::ports::StoreError;
 use windlass_domain::Timestamp;
 use windlass_domain::lifecycle;
@@ -11,11 +12,11 @@ use windlass_records::columns::{At, HeldBy, Id};
 use windlass_records::rows::active_at;
 use windlass_records::{PARKED_FOR_SESSION, Place, deadline};
 
-use crate::error::{corrupt, store_error};
-use crate::transaction::Transaction;
+use crate::connection::Connection;
+use crate::error::corrupt;
 
 /// Takes a run out of its place, to go to another or to be over.
-pub(super) fn leave(transaction: &mut Transaction, run: &Run) {
+pub(super) fn leave(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let statements: &[&'static str] = match Place::of(&run.state) {
         Place::Queue => &[
             "DELETE FROM queue WHERE run_id = ?",
@@ -27,64 +28,62 @@ pub(super) fn leave(transaction: &mut Transaction, run: &Run) {
         Place::Nowhere => &[],
     };
     for statement in statements {
-        transaction.then(statement).bind(Id(run.id.uuid()));
+        connection.change(statement, params![Id(run.id.uuid())])?;
     }
+    Ok(())
 }
 
 /// Which slot a run waits for besides its session's, if it does.
-pub(super) async fn waits_for(
-    transaction: &mut Transaction,
-    run: &Run,
-) -> Result<Option<Slot>, StoreError> {
+pub(super) fn waits_for(connection: &Connection, run: &Run) -> Result<Option<Slot>, StoreError> {
     if Place::of(&run.state) != Place::Queue {
         return Ok(None);
     }
-    let slot: Option<String> = sqlx::query_scalar("SELECT slot FROM parked WHERE run_id = ?")
-        .bind(Id(run.id.uuid()))
-        .fetch_optional(transaction.connection().await?)
-        .await
-        .map_err(store_error)?;
+    let slot: Option<String> = connection.value(
+        "SELECT slot FROM parked WHERE run_id = ?",
+        params![Id(run.id.uuid())],
+    )?;
     Ok(slot.and_then(|slot| Slot::parse(&slot)))
 }
 
 /// Puts a run into its place, to be checked when its earliest clock has run out.
 pub(super) fn enter(
-    transaction: &mut Transaction,
+    connection: &Connection,
     run: &Run,
     session: &Session,
 ) -> Result<(), StoreError> {
     match Place::of(&run.state) {
-        Place::Queue => enter_queue(transaction, run, session.kept_by()),
+        Place::Queue => enter_queue(connection, run, session.kept_by()),
         Place::Parked => {
             let session_slot = (PARKED_FOR_SESSION, run.session_id.to_string());
-            park(transaction, run, session_slot, None)
+            park(connection, run, session_slot, None)
         }
-        Place::Live => enter_live(transaction, run),
-        Place::Review => {
-            enter_review(transaction, run);
-            Ok(())
-        }
+        Place::Live => enter_live(connection, run),
+        Place::Review => enter_review(connection, run),
         Place::Nowhere => Ok(()),
     }
 }
 
 /// Moves the clocks of a run that a worker holds, which no index has: its `check_at` may be too
 /// early then, and the sweep puts it right.
-pub(super) fn move_clocks(transaction: &mut Transaction, run: &Run) {
-    transaction
-        .then("UPDATE live SET lease_expires_at = ?, active_at = ? WHERE run_id = ?")
-        .bind(run.state.lease().map(|lease| At(lease.expires_at)))
-        .bind(active_at(&run.state).map(At))
-        .bind(Id(run.id.uuid()));
+pub(super) fn move_clocks(connection: &Connection, run: &Run) -> Result<(), StoreError> {
+    connection.change(
+        "UPDATE live SET lease_expires_at = ?, active_at = ? WHERE run_id = ?",
+        params![
+            run.state.lease().map(|lease| At(lease.expires_at)),
+            active_at(&run.state).map(At),
+            Id(run.id.uuid())
+        ],
+    )?;
+    Ok(())
 }
 
 /// Sets when a run is looked at again, where that has passed.
 pub(super) fn rearm(
-    transaction: &mut Transaction,
+    connection: &Connection,
     run: &Run,
     check_at: Option<Timestamp>,
     now: Timestamp,
-) {
+) -> Result<(), StoreError> {
     let statements: &[&'static str] = match Place::of(&run.state) {
         Place::Queue => &[
             "UPDATE queue SET check_at = ? WHERE run_id = ? AND check_at <= ?",
@@ -96,94 +95,100 @@ pub(super) fn rearm(
         Place::Nowhere => &[],
     };
     for statement in statements {
-        transaction
-            .then(statement)
-            .bind(check_at.map(At))
-            .bind(Id(run.id.uuid()))
-            .bind(At(now));
+        connection.change(
+            statement,
+            params![check_at.map(At), Id(run.id.uuid()), At(now)],
+        )?;
     }
+    Ok(())
 }
 
 /// Puts a run where it may be leased, by this start of a worker alone or by any.
 pub(super) fn enter_queue(
-    transaction: &mut Transaction,
+    connection: &Connection,
     run: &Run,
     kept_by: Option<Holder>,
 ) -> Result<(), StoreError> {
     let check_at = deadline(run)?;
-    transaction
-        .then(
-            "INSERT INTO queue
+    connection.change(
+        "INSERT INTO queue
              (run_id, organization_id, pool, held_by, priority, session_id, check_at)
          VALUES (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(Id(run.id.uuid()))
-        .bind(Id(run.organization_id.uuid()))
-        .bind(run.pool.as_str())
-        .bind(HeldBy(kept_by))
-        .bind(run.settings.priority.level())
-        .bind(Id(run.session_id.uuid()))
-        .bind(check_at);
+        params![
+            Id(run.id.uuid()),
+            Id(run.organization_id.uuid()),
+            run.pool.as_str(),
+            HeldBy(kept_by),
+            run.settings.priority.level(),
+            Id(run.session_id.uuid()),
+            check_at
+        ],
+    )?;
     Ok(())
 }
 
 /// Lets a run wait for a slot of this kind and owner.
 pub(super) fn park(
-    transaction: &mut Transaction,
+    connection: &Connection,
     run: &Run,
     (slot, slot_of): (&'static str, String),
     kept_by: Option<Holder>,
 ) -> Result<(), StoreError> {
     let check_at = deadline(run)?;
-    transaction
-        .then(
-            "INSERT INTO parked
+    connection.change(
+        "INSERT INTO parked
              (run_id, organization_id, slot, slot_of, pool, held_by, priority, session_id,
               check_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(Id(run.id.uuid()))
-        .bind(Id(run.organization_id.uuid()))
-        .bind(slot)
-        .bind(slot_of)
-        .bind(run.pool.as_str())
-        .bind(HeldBy(kept_by))
-        .bind(run.settings.priority.level())
-        .bind(Id(run.session_id.uuid()))
-        .bind(check_at);
+        params![
+            Id(run.id.uuid()),
+            Id(run.organization_id.uuid()),
+            slot,
+            slot_of,
+            run.pool.as_str(),
+            HeldBy(kept_by),
+            run.settings.priority.level(),
+            Id(run.session_id.uuid()),
+            check_at
+        ],
+    )?;
     Ok(())
 }
 
-fn enter_live(transaction: &mut Transaction, run: &Run) -> Result<(), StoreError> {
+fn enter_live(connection: &Connection, run: &Run) -> Result<(), StoreError> {
     let lease = run
         .state
         .lease()
         .ok_or_else(|| corrupt("run", &run.id, &"a run that a worker holds has a lease"))?;
     let check_at = deadline(run)?;
-    transaction
-        .then(
-            "INSERT INTO live
+    connection.change(
+        "INSERT INTO live
              (run_id, organization_id, worker_id, incarnation, session_id, check_at,
               lease_expires_at, active_at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(Id(run.id.uuid()))
-        .bind(Id(run.organization_id.uuid()))
-        .bind(Id(lease.holder.worker_id.uuid()))
-        .bind(lease.holder.incarnation)
-        .bind(Id(run.session_id.uuid()))
-        .bind(check_at)
-        .bind(At(lease.expires_at))
-        .bind(active_at(&run.state).map(At));
+        params![
+            Id(run.id.uuid()),
+            Id(run.organization_id.uuid()),
+            Id(lease.holder.worker_id.uuid()),
+            lease.holder.incarnation,
+            Id(run.session_id.uuid()),
+            check_at,
+            At(lease.expires_at),
+            active_at(&run.state).map(At)
+        ],
+    )?;
     Ok(())
 }
 
-fn enter_review(transaction: &mut Transaction, run: &Run) {
-    transaction.then(
+fn enter_review(connection: &Connection, run: &Run) -> Result<(), StoreError> {
+    connection.change(
         "INSERT INTO review (run_id, organization_id, session_id, check_at) VALUES (?, ?, ?, ?)",
-    )
-    .bind(Id(run.id.uuid()))
-    .bind(Id(run.organization_id.uuid()))
-    .bind(Id(run.session_id.uuid()))
-    .bind(lifecycle::check_at(run).map(At));
+        params![
+            Id(run.id.uuid()),
+            Id(run.organization_id.uuid()),
+            Id(run.session_id.uuid()),
+            lifecycle::check_at(run).map(At)
+        ],
+    )?;
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::RunView;
@@ -14,7 +14,8 @@ use windlass_records::columns::Id;
 use windlass_records::rows::{RunRow, ViewRow};
 use windlass_records::{select_runs, select_views};
 
-use crate::error::{self, store_error};
+use crate::connection::Connection;
+use crate::error;
 use crate::store::SqliteStore;
 
 /// The newest runs of some sessions. The oldest that is shown of a session is looked for once a session.
@@ -41,14 +42,14 @@ pub(super) async fn get(
     organization: OrganizationContext,
     run_id: RunId,
 ) -> Result<Option<RunView>, StoreError> {
-    let row: Option<ViewRow> = sqlx::query_as(select_views!(
-        "WHERE run.id = ? AND run.organization_id = ?"
-    ))
-    .bind(Id(run_id.uuid()))
-    .bind(Id(organization.organization_id().uuid()))
-    .fetch_optional(&mut *store.reader().await?)
-    .await
-    .map_err(store_error)?;
+    let row: Option<ViewRow> = store
+        .read(move |connection| {
+            connection.row(
+                select_views!("WHERE run.id = ? AND run.organization_id = ?"),
+                params![Id(run_id.uuid()), Id(organization.organization_id().uuid())],
+            )
+        })
+        .await?;
     row.map(error::read).transpose()
 }
 
@@ -57,17 +58,17 @@ pub(super) async fn input(
     organization: OrganizationContext,
     run_id: RunId,
 ) -> Result<Option<Sealed>, StoreError> {
-    let input: Option<Vec<u8>> = sqlx::query_scalar(
-        "SELECT run_input.input
-         FROM run
-         JOIN run_input ON run_input.run_id = run.id
-         WHERE run.id = ? AND run.organization_id = ?",
-    )
-    .bind(Id(run_id.uuid()))
-    .bind(Id(organization.organization_id().uuid()))
-    .fetch_optional(&mut *store.reader().await?)
-    .await
-    .map_err(store_error)?;
+    let input: Option<Vec<u8>> = store
+        .read(move |connection| {
+            connection.value(
+                "SELECT run_input.input
+                 FROM run
+                 JOIN run_input ON run_input.run_id = run.id
+                 WHERE run.id = ? AND run.organization_id = ?",
+                params![Id(run_id.uuid()), Id(organization.organization_id().uuid())],
+            )
+        })
+        .await?;
     Ok(input.map(Sealed::from_bytes))
 }
 
@@ -88,19 +89,22 @@ pub(super) async fn of_status(
         .collect();
     let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
     let organization_id = organization.map(OrganizationContext::organization_id);
-    let found: Vec<Id> = sqlx::query_scalar(
-        "SELECT run.id
-         FROM json_each(?1) AS wanted
-         JOIN run ON run.id = unhex(wanted.value)
-         WHERE run.status IN (SELECT value FROM json_each(?2))
-           AND (?3 IS NULL OR run.organization_id = ?3)",
-    )
-    .bind(windlass_records::write(&wanted))
-    .bind(windlass_records::write(&statuses))
-    .bind(organization_id.map(|id| Id(id.uuid())))
-    .fetch_all(&mut *store.reader().await?)
-    .await
-    .map_err(store_error)?;
+    let found: Vec<Id> = store
+        .read(move |connection| {
+            connection.values(
+                "SELECT run.id
+                 FROM json_each(?1) AS wanted
+                 JOIN run ON run.id = unhex(wanted.value)
+                 WHERE run.status IN (SELECT value FROM json_each(?2))
+                   AND (?3 IS NULL OR run.organization_id = ?3)",
+                params![
+                    windlass_records::write(&wanted),
+                    windlass_records::write(&statuses),
+                    organization_id.map(|id| Id(id.uuid()))
+                ],
+            )
+        })
+        .await?;
     Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
 }
 
@@ -108,28 +112,29 @@ pub(super) async fn organization_of(
     store: &SqliteStore,
     run_id: RunId,
 ) -> Result<Option<OrganizationId>, StoreError> {
-    let id: Option<Id> = sqlx::query_scalar("SELECT organization_id FROM run WHERE id = ?")
-        .bind(Id(run_id.uuid()))
-        .fetch_optional(&mut *store.reader().await?)
-        .await
-        .map_err(store_error)?;
+    let id: Option<Id> = store
+        .read(move |connection| {
+            connection.value(
+                "SELECT organization_id FROM run WHERE id = ?",
+                params![Id(run_id.uuid())],
+            )
+        })
+        .await?;
     Ok(id.map(|id| OrganizationId::from_uuid(id.0)))
 }
 
 /// The newest runs of a session, newest first. Whose it is, the caller has checked.
-pub(crate) async fn of_session(
-    connection: &mut SqliteConnection,
+pub(crate) fn of_session(
+    connection: &Connection,
     session_id: SessionId,
 ) -> Result<Vec<Run>, StoreError> {
-    let rows: Vec<RunRow> = sqlx::query_as(select_runs!(
-        "",
-        "WHERE run.session_id = ? ORDER BY run.id DESC LIMIT ? + 0"
-    ))
-    .bind(Id(session_id.uuid()))
-    .bind(SHOWN_RUNS)
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)?;
+    let rows: Vec<RunRow> = connection.rows(
+        select_runs!(
+            "",
+            "WHERE run.session_id = ? ORDER BY run.id DESC LIMIT ? + 0"
+        ),
+        params![Id(session_id.uuid()), SHOWN_RUNS],
+    )?;
     rows.into_iter()
         .map(|row| error::read(row).map(|(run, _)| run))
         .collect()
@@ -137,20 +142,18 @@ pub(crate) async fn of_session(
 
 /// The newest runs of each of these sessions, newest first; in one statement, however many they are.
 /// Whose they are, the caller has checked.
-pub(crate) async fn of_sessions(
-    connection: &mut SqliteConnection,
+pub(crate) fn of_sessions(
+    connection: &Connection,
     session_ids: &[SessionId],
 ) -> Result<HashMap<SessionId, Vec<Run>>, StoreError> {
     let ids: Vec<String> = session_ids
         .iter()
         .map(|id| id.uuid().simple().to_string())
         .collect();
-    let rows: Vec<RunRow> = sqlx::query_as(OF_SESSIONS)
-        .bind(windlass_records::write(&ids))
-        .bind(SHOWN_RUNS - 1)
-        .fetch_all(connection)
-        .await
-        .map_err(store_error)?;
+    let rows: Vec<RunRow> = connection.rows(
+        OF_SESSIONS,
+        params![windlass_records::write(&ids), SHOWN_RUNS - 1],
+    )?;
     let mut runs: HashMap<SessionId, Vec<Run>> = HashMap::new();
     for row in rows {
         let (run, _) = error::read(row)?;

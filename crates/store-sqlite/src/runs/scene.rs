@@ -3,9 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::FromRow;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use uuid::Uuid;
+use rusqlite::params;
 use windlass_application::ports::{StoreError, WriteError};
 use windlass_domain::Timestamp;
 use windlass_domain::credential::Credential;
@@ -14,79 +12,35 @@ use windlass_domain::lifecycle::{
     self, Changes, Command, KNOWN_OF_LINE, Missing, Scene, SceneCredential,
 };
 use windlass_domain::run::{Metadata, Refusal};
+use windlass_domain::session::Session;
 use windlass_records::columns::Id;
-use windlass_records::rows::{CredentialRow, RunRow, SessionRow, Worker, WorkerRow};
+use windlass_records::rows::RunRow;
 use windlass_records::select_runs;
 
 use super::save;
-use crate::error::{read, store_error};
-use crate::event_log::{Feed, feed};
+use crate::connection::Connection;
+use crate::error::read;
 use crate::transaction::Transaction;
-use crate::workers;
+use crate::{credentials, sessions, workers};
 
-/// Which of its statements reads the runs.
-const RUNS: usize = 1;
-
-/// The statements that read a scene, of the session that `$session` is the id of: the session, its runs,
-/// its credential, its worker, and the feed of its organization.
-macro_rules! scene {
-    ($session:literal) => {
-        [
-            concat!(
-                "SELECT id, organization_id, credential_id, source_id, pool, status, state, version,
-                        runtime_ms, created_at, updated_at
-                 FROM session
-                 WHERE id = ",
-                $session
-            ),
-            select_runs!(
-                "",
-                "WHERE run.id IN (
-                     WITH own (id) AS (SELECT ",
-                $session,
-                ")
-                     SELECT run_id FROM queue WHERE session_id = (SELECT id FROM own)
-                     UNION SELECT run_id FROM live WHERE session_id = (SELECT id FROM own)
-                     UNION SELECT run_id FROM parked
-                     WHERE session_id = (SELECT id FROM own)
-                       AND slot IN ('credential', 'source', 'organization')
-                     UNION SELECT * FROM (
-                         SELECT run_id FROM parked
-                         WHERE session_id = (SELECT id FROM own) AND slot = 'session'
-                         ORDER BY priority DESC, run_id
-                         LIMIT ? + 0
-                     )
-                     UNION SELECT ?
-                 )"
-            ),
-            concat!(
-                "SELECT id, source_id, auth_method, external_id, status, NULL AS summary,
-                        NULL AS secret, secrets_version, created_at, updated_at
-                 FROM credential
-                 WHERE id = (SELECT credential_id FROM session WHERE id = ",
-                $session,
-                ")"
-            ),
-            concat!(
-                "SELECT id, organization_id, incarnation, draining, last_seen_at, brought
-                 FROM worker
-                 WHERE id = (SELECT worker_id FROM session WHERE id = ",
-                $session,
-                ")"
-            ),
-            feed!(
-                "(SELECT organization_id FROM session WHERE id = ",
-                $session,
-                ")"
-            )[0],
-            feed!(
-                "(SELECT organization_id FROM session WHERE id = ",
-                $session,
-                ")"
-            )[1],
-        ]
-    };
-}
+/// The runs of a session that most decisions need: those that are not over, but of those that wait for it
+/// only the first, and one that is asked for.
+const RUNS: &str = select_runs!(
+    "",
+    "WHERE run.id IN (
+         SELECT run_id FROM queue WHERE session_id = ?1
+         UNION SELECT run_id FROM live WHERE session_id = ?1
+         UNION SELECT run_id FROM parked
+         WHERE session_id = ?1 AND slot IN ('credential', 'source', 'organization')
+         UNION SELECT * FROM (
+             SELECT run_id FROM parked
+             WHERE session_id = ?1 AND slot = 'session'
+             ORDER BY priority DESC, run_id
+             LIMIT ?2 + 0
+         )
+         UNION SELECT ?3
+     )"
+);
 
 /// A scene with what its events and answers need besides.
 pub(crate) struct Loaded {
@@ -118,67 +72,59 @@ impl Loaded {
     /// of the transaction stands for the row locks.
     ///
     /// Whose the session is, the caller has checked, or it comes from a row of ours.
-    pub(crate) async fn load(
-        transaction: &mut Transaction,
+    pub(crate) fn load(
+        transaction: &mut Transaction<'_>,
         session_id: SessionId,
         about: Option<RunId>,
     ) -> Result<Option<Self>, StoreError> {
-        Self::read(transaction, scene!("?"), &[session_id.uuid()], about).await
+        let session = sessions::load(transaction, session_id)?;
+        let Some(session) = session else {
+            return Ok(None);
+        };
+        // For the events of what is decided.
+        transaction.destinations(session.organization_id)?;
+        Self::of_session(transaction, session, about).map(Some)
     }
 
     /// The scene of a command to one of the organization's runs; None where it has no such run.
-    pub(super) async fn of_run(
-        transaction: &mut Transaction,
+    pub(super) fn of_run(
+        transaction: &mut Transaction<'_>,
         organization_id: OrganizationId,
         run_id: RunId,
     ) -> Result<Option<Self>, StoreError> {
-        let statements =
-            scene!("(SELECT session_id FROM run WHERE id = ? AND organization_id = ?)");
-        let of = [run_id.uuid(), organization_id.uuid()];
-        Self::read(transaction, statements, &of, Some(run_id)).await
+        let session_id: Option<Id> = transaction.value(
+            "SELECT session_id FROM run WHERE id = ? AND organization_id = ?",
+            params![Id(run_id.uuid()), Id(organization_id.uuid())],
+        )?;
+        match session_id {
+            Some(id) => Self::load(transaction, SessionId::from_uuid(id.0), Some(run_id)),
+            None => Ok(None),
+        }
     }
 
-    /// Reads all of a scene in one way to the file and back. `of` is what its statements find the
-    /// session by.
-    async fn read(
-        transaction: &mut Transaction,
-        statements: [&'static str; 6],
-        of: &[Uuid],
+    fn of_session(
+        connection: &Connection,
+        session: Session,
         about: Option<RunId>,
-    ) -> Result<Option<Self>, StoreError> {
-        for (place, statement) in statements.into_iter().enumerate() {
-            let found = transaction.ask(statement);
-            let found = of.iter().fold(found, |found, id| found.bind(Id(*id)));
-            if place == RUNS {
-                let about = about.map(|id| Id(id.uuid()));
-                found.bind(KNOWN_OF_LINE).bind(about);
-            }
-        }
-        let rows = transaction.read(statements.len()).await?;
-        let [session, runs, credential, worker, number, destinations] = &rows[..] else {
-            return Ok(None);
-        };
-        let Some(session) = first::<SessionRow>(session)? else {
-            return Ok(None);
-        };
-        let session = read(session)?;
-        if let Some(feed) = Feed::of_rows(number, destinations)? {
-            transaction.know_feed(session.organization_id, feed);
-        }
-        let worker = first::<WorkerRow>(worker)?.map(Worker::from);
-        let runs: Result<Vec<RunRow>, _> = runs.iter().map(RunRow::from_row).collect();
+    ) -> Result<Self, StoreError> {
         let mut loaded = Self::empty();
-        loaded.scene.worker = session.state.holder().and_then(|holder| {
-            let worker = worker.filter(|worker| worker.id == holder.worker_id)?;
-            Some(worker.in_scene(holder))
-        });
+        if let Some(holder) = session.state.holder() {
+            let worker = workers::find(connection, holder.worker_id)?;
+            loaded.scene.worker = worker.map(|worker| worker.in_scene(holder));
+        }
+        if let Some(id) = session.credential_id {
+            loaded.credential = credentials::load_unsealed(connection, id)?;
+            loaded.scene.credential = loaded.credential.as_ref().map(SceneCredential::from);
+        }
+        let about_id = about.map(|id| Id(id.uuid()));
+        let runs = connection.rows(
+            RUNS,
+            params![Id(session.id.uuid()), KNOWN_OF_LINE, about_id],
+        )?;
+        loaded.take(runs)?;
         loaded.scene.session = Some(session);
-        let credential = first::<CredentialRow>(credential)?;
-        loaded.credential = credential.map(read).transpose()?;
-        loaded.scene.credential = loaded.credential.as_ref().map(SceneCredential::from);
-        loaded.take(runs.map_err(store_error)?)?;
         loaded.scene = loaded.scene.narrowed(about);
-        Ok(Some(loaded))
+        Ok(loaded)
     }
 
     /// Adds those of these runs that the scene has not.
@@ -196,45 +142,44 @@ impl Loaded {
     }
 
     /// Decides, and saves what is decided. A scene is good for one decision.
-    pub(crate) async fn command(
+    pub(crate) fn command(
         mut self,
-        transaction: &mut Transaction,
-        command: Command,
+        transaction: &mut Transaction<'_>,
+        command: &Command,
     ) -> Result<Changes, WriteError> {
-        let changes = self.decide(transaction, command).await?;
-        Ok(self.save(transaction, changes).await?)
+        let changes = self.decide(transaction, command)?;
+        Ok(self.save(transaction, changes)?)
     }
 
     /// Saves what was decided over it.
-    pub(super) async fn save(
+    pub(super) fn save(
         self,
-        transaction: &mut Transaction,
+        transaction: &mut Transaction<'_>,
         mut changes: Changes,
     ) -> Result<Changes, StoreError> {
-        let moved = save::save(transaction, &self, &changes).await?;
+        let moved = save::save(transaction, &self, &changes)?;
         moved.tell(&mut changes.signals);
         Ok(changes)
     }
 
     /// Decides, over more of the scene where the decision asks for that.
-    pub(super) async fn decide(
+    pub(super) fn decide(
         &mut self,
-        transaction: &mut Transaction,
-        command: Command,
+        transaction: &mut Transaction<'_>,
+        command: &Command,
     ) -> Result<Changes, WriteError> {
         let at = transaction.at();
         let mut decided = lifecycle::decide(&self.scene, command.clone(), at);
         while let Err(Refusal::NotLoaded { missing }) = decided {
-            self.load_missing(transaction.connection().await?, missing)
-                .await?;
+            self.load_missing(transaction, missing)?;
             decided = lifecycle::decide(&self.scene, command.clone(), at);
         }
         Ok(decided?)
     }
 
-    async fn load_missing(
+    fn load_missing(
         &mut self,
-        connection: &mut SqliteConnection,
+        connection: &Connection,
         missing: Missing,
     ) -> Result<(), WriteError> {
         match missing {
@@ -242,12 +187,12 @@ impl Loaded {
                 let session = self.scene.session.as_ref();
                 let holder = session.and_then(|session| session.state.holder());
                 let holder = holder.ok_or(Refusal::NotLoaded { missing })?;
-                self.scene.worker = Some(workers::in_scene(connection, holder).await?);
+                self.scene.worker = Some(workers::in_scene(connection, holder)?);
             }
             Missing::Waiting => {
                 let session = self.scene.session.as_ref();
                 let session = session.ok_or(Refusal::NotLoaded { missing })?;
-                let rows = waiting(connection, session.id).await?;
+                let rows = waiting(connection, session.id)?;
                 self.take(rows)?;
                 self.scene.more_wait = false;
             }
@@ -263,24 +208,12 @@ impl Loaded {
 
 /// Every run that waits for its session. There may be thousands, which end with it in one
 /// transaction.
-async fn waiting(
-    connection: &mut SqliteConnection,
-    session_id: SessionId,
-) -> Result<Vec<RunRow>, StoreError> {
-    sqlx::query_as(select_runs!(
-        "",
-        "WHERE run.id IN (SELECT run_id FROM parked WHERE session_id = ? AND slot = 'session')"
-    ))
-    .bind(Id(session_id.uuid()))
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)
-}
-
-/// The only row, where there is one.
-fn first<'row, Of: FromRow<'row, SqliteRow>>(
-    rows: &'row [SqliteRow],
-) -> Result<Option<Of>, StoreError> {
-    let row = rows.first().map(Of::from_row).transpose();
-    row.map_err(store_error)
+fn waiting(connection: &Connection, session_id: SessionId) -> Result<Vec<RunRow>, StoreError> {
+    connection.rows(
+        select_runs!(
+            "",
+            "WHERE run.id IN (SELECT run_id FROM parked WHERE session_id = ? AND slot = 'session')"
+        ),
+        params![Id(session_id.uuid())],
+    )
 }

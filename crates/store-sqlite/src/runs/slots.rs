@@ -4,8 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{FromRow, Row};
+use rusqlite::params;
 use tracing::error;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::RunId;
@@ -17,8 +16,8 @@ use windlass_records::rows::WaitingRow;
 use windlass_records::{MOST_BROKEN, Move, Moved, Moves, select_runs};
 
 use super::place;
-use crate::error::{read, store_error};
-use crate::pending::Binding;
+use crate::connection::Connection;
+use crate::error::read;
 use crate::transaction::Transaction;
 
 /// The runs of one decision that move, and where those that free slots wait until then.
@@ -32,9 +31,9 @@ pub(super) struct Moving {
 impl Moving {
     /// Moves a run to where it stands `after`. One that needs slots comes to its place by
     /// [`Moving::make`].
-    pub(super) async fn add(
+    pub(super) fn add(
         &mut self,
-        transaction: &mut Transaction,
+        transaction: &mut Transaction<'_>,
         before: Option<&Run>,
         after: &Run,
         session: &Session,
@@ -46,10 +45,10 @@ impl Moving {
         }
         if let Some(before) = before {
             if movement == Move::Leaves {
-                let waited = place::waits_for(transaction, before).await?;
+                let waited = place::waits_for(transaction, before)?;
                 self.waited.extend(waited.map(|slot| (before.id, slot)));
             }
-            place::leave(transaction, before);
+            place::leave(transaction, before)?;
         }
         match movement {
             Move::Stays | Move::Arrives => Ok(()),
@@ -58,41 +57,35 @@ impl Moving {
     }
 
     /// Makes all of them, and lets in who waits for what they free.
-    pub(super) async fn make(self, transaction: &mut Transaction) -> Result<Moved, StoreError> {
+    pub(super) fn make(self, transaction: &mut Transaction<'_>) -> Result<Moved, StoreError> {
         let Some(passage) = self.moves.into_passage() else {
             return Ok(Moved::default());
         };
-        pass(transaction, passage, &self.waited).await
+        pass(transaction, passage, &self.waited)
     }
 }
 
 /// Lets runs pass, one kind of slots after the other.
-pub(super) async fn pass(
-    transaction: &mut Transaction,
+pub(super) fn pass(
+    transaction: &mut Transaction<'_>,
     mut passage: Passage,
     waited: &HashMap<RunId, Slot>,
 ) -> Result<Moved, StoreError> {
     let mut moved = Moved::default();
-    // What happens at one gate changes no later one in the store: those that are known are read together.
-    let known = Slot::ALL.into_iter().flat_map(|slot| passage.gates(slot));
-    let known = known.map(|gate| (passage.leaving_by(&gate).len() + 1, gate));
-    let mut lines = Line::open(transaction, known.collect()).await?;
+    let caps = transaction.caps();
     for slot in Slot::ALL {
         for gate in passage.gates(slot) {
-            let mut left_here = passage.leaving_by(&gate);
+            let leaving = passage.leaving_by(&gate);
+            let mut line = Line::at(gate.clone(), caps, leaving.len() + 1);
+            let taken = taken(transaction, &gate)?;
+            let mut left_here = leaving;
             left_here.retain(|run_id| waited.get(run_id) == Some(&slot));
-            if !lines.contains_key(&gate) {
-                lines.extend(Line::open(transaction, vec![(1, gate.clone())]).await?);
-            }
-            let Some((taken, mut line)) = lines.remove(&gate) else {
-                continue;
-            };
             let mut turn = passage.open(gate.clone(), taken, &left_here);
             loop {
-                let first = line.first(transaction).await?;
+                let first = line.first(transaction)?;
                 match (turn.next(first), first) {
                     (Next::FirstWaiting, Some(first)) => {
-                        place::leave(transaction, &first.run);
+                        place::leave(transaction, &first.run)?;
                         line.leave();
                     }
                     (Next::Arrival, _) => {}
@@ -102,7 +95,7 @@ pub(super) async fn pass(
             let closed = passage.close(turn);
             moved.more |= closed.more;
             if let Some(taken) = closed.taken {
-                count(transaction, &closed.gate, taken);
+                count(transaction, &closed.gate, taken)?;
             }
             for candidate in closed.waiting {
                 moved.waiting.insert(candidate.run.id, slot);
@@ -120,7 +113,7 @@ pub(super) async fn pass(
 
 /// Those that wait at a gate, by priority, then age. One that is broken keeps nobody from passing but
 /// itself.
-struct Line {
+pub(super) struct Line {
     gate: Gate,
     caps: Caps,
     /// Those that were read and are still there.
@@ -132,45 +125,25 @@ struct Line {
 }
 
 impl Line {
-    /// How many slots of each gate are taken, and those that wait for one, so many at a time.
-    async fn open(
-        transaction: &mut Transaction,
-        gates: Vec<(usize, Gate)>,
-    ) -> Result<HashMap<Gate, (u32, Self)>, StoreError> {
-        let caps = transaction.caps();
-        let lines = gates.into_iter().map(|(at_once, gate)| Self {
+    /// Those that wait at a gate, so many at a time.
+    pub(super) fn at(gate: Gate, caps: Caps, at_once: usize) -> Self {
+        Self {
             gate,
             caps,
             read: VecDeque::new(),
             at_once,
             more: true,
             broken: 0,
-        });
-        let lines: Vec<Self> = lines.collect();
-        for line in &lines {
-            at(transaction.ask(TAKEN), &line.gate);
-            line.ask(transaction);
         }
-        let rows = transaction.read(2 * lines.len()).await?;
-        let mut opened = HashMap::new();
-        for (mut line, rows) in lines.into_iter().zip(rows.chunks_exact(2)) {
-            let taken = rows[0].first().map(|row| row.try_get(0)).transpose();
-            let taken: Option<Count> = taken.map_err(store_error)?;
-            line.take(&rows[1])?;
-            opened.insert(line.gate.clone(), (taken.map_or(0, |taken| taken.0), line));
-        }
-        Ok(opened)
     }
 
     /// The first of them.
-    async fn first(
+    pub(super) fn first(
         &mut self,
-        transaction: &mut Transaction,
+        connection: &Connection,
     ) -> Result<Option<&Candidate>, StoreError> {
         while self.read.is_empty() && self.more && self.broken <= MOST_BROKEN {
-            self.ask(transaction);
-            let rows = transaction.read(1).await?;
-            self.take(rows.first().map_or(&[], Vec::as_slice))?;
+            self.read_next(connection)?;
         }
         Ok(self.read.front())
     }
@@ -180,18 +153,19 @@ impl Line {
         self.read.pop_front();
     }
 
-    /// Adds the statement that reads the next ones.
-    fn ask(&self, transaction: &mut Transaction) {
-        at(transaction.ask(WAITING), &self.gate)
-            .bind(i64::try_from(self.at_once).unwrap_or(i64::MAX))
-            .bind(i64::from(self.broken));
-    }
-
-    /// Takes what it brought.
-    fn take(&mut self, waiting: &[SqliteRow]) -> Result<(), StoreError> {
+    fn read_next(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let waiting: Vec<WaitingRow> = connection.rows(
+            WAITING,
+            params![
+                Id(self.gate.organization_id.uuid()),
+                self.gate.slot.as_str(),
+                self.gate.of,
+                i64::try_from(self.at_once).unwrap_or(i64::MAX),
+                self.broken,
+            ],
+        )?;
         self.more = waiting.len() == self.at_once;
         for row in waiting {
-            let row = WaitingRow::from_row(row).map_err(store_error)?;
             if let Some((run, kept_by)) = unless_broken(read(row))? {
                 let candidate = Candidate::new(run, kept_by, &self.caps);
                 self.read.push_back(candidate);
@@ -201,6 +175,15 @@ impl Line {
         }
         Ok(())
     }
+}
+
+/// How many slots of a gate are taken.
+pub(super) fn taken(connection: &Connection, gate: &Gate) -> Result<u32, StoreError> {
+    let taken: Option<Count> = connection.value(
+        TAKEN,
+        params![Id(gate.organization_id.uuid()), gate.slot.as_str(), gate.of],
+    )?;
+    Ok(taken.map_or(0, |taken| taken.0))
 }
 
 /// How many slots of a gate are taken.
@@ -220,14 +203,6 @@ const WAITING: &str = select_runs!(
      ORDER BY parked.priority DESC, run.id"
 );
 
-/// Gives a statement its gate.
-fn at<'pending>(statement: Binding<'pending>, gate: &Gate) -> Binding<'pending> {
-    statement
-        .bind(Id(gate.organization_id.uuid()))
-        .bind(gate.slot.as_str())
-        .bind(gate.of.as_str())
-}
-
 fn unless_broken<Of>(read: Result<Of, StoreError>) -> Result<Option<Of>, StoreError> {
     match read {
         Ok(read) => Ok(Some(read)),
@@ -239,49 +214,17 @@ fn unless_broken<Of>(read: Result<Of, StoreError>) -> Result<Option<Of>, StoreEr
     }
 }
 
-/// How many slots of a gate are taken, and the first of those that wait for one.
-pub(super) async fn look_at(
-    connection: &mut SqliteConnection,
-    gate: &Gate,
-    caps: &Caps,
-) -> Result<(u32, Option<Candidate>), StoreError> {
-    let taken: Option<Count> = sqlx::query_scalar(TAKEN)
-        .bind(Id(gate.organization_id.uuid()))
-        .bind(gate.slot.as_str())
-        .bind(&gate.of)
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(store_error)?;
-    let taken = taken.map_or(0, |taken| taken.0);
-    for broken in 0..=MOST_BROKEN {
-        let row: Option<WaitingRow> = sqlx::query_as(WAITING)
-            .bind(Id(gate.organization_id.uuid()))
-            .bind(gate.slot.as_str())
-            .bind(&gate.of)
-            .bind(1)
-            .bind(broken)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(store_error)?;
-        let Some(row) = row else {
-            break;
-        };
-        if let Some((run, kept_by)) = unless_broken(read(row))? {
-            return Ok((taken, Some(Candidate::new(run, kept_by, caps))));
-        }
-    }
-    Ok((taken, None))
-}
-
-fn count(transaction: &mut Transaction, gate: &Gate, taken: u32) {
-    transaction
-        .then(
-            "INSERT INTO gate (organization_id, slot, slot_of, taken)
+fn count(connection: &Connection, gate: &Gate, taken: u32) -> Result<(), StoreError> {
+    connection.change(
+        "INSERT INTO gate (organization_id, slot, slot_of, taken)
          VALUES (?, ?, ?, ?)
          ON CONFLICT (organization_id, slot, slot_of) DO UPDATE SET taken = excluded.taken",
-        )
-        .bind(Id(gate.organization_id.uuid()))
-        .bind(gate.slot.as_str())
-        .bind(&gate.of)
-        .bind(taken);
+        params![
+            Id(gate.organization_id.uuid()),
+            gate.slot.as_str(),
+            &gate.of,
+            taken
+        ],
+    )?;
+    Ok(())
 }

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use sqlx::FromRow;
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use tracing::{error, info, warn};
 use windlass_application::ports::runs::Swept;
 use windlass_application::ports::{StoreError, WriteError};
@@ -17,9 +16,10 @@ use windlass_records::columns::{At, Id};
 use super::let_in;
 use super::place;
 use super::scene::Loaded;
-use crate::error::store_error;
+use crate::connection::Connection;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
+use windlass_records::sqlite_row;
 
 /// The tables whose rows are looked at by their `check_at`, with the column of their session.
 const QUEUE: &str = "UPDATE queue SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
@@ -28,11 +28,12 @@ const LIVE: &str = "UPDATE live SET check_at = ?3 WHERE session_id = ?1 AND chec
 const REVIEW: &str = "UPDATE review SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
 const SESSION: &str = "UPDATE session SET check_at = ?3 WHERE id = ?1 AND check_at <= ?2";
 
-/// A row whose `check_at` has passed: a run's, or, without one, a session's own.
-#[derive(FromRow)]
-struct DueRow {
-    session_id: Id,
-    run_id: Option<Id>,
+sqlite_row! {
+    /// A row whose `check_at` has passed: a run's, or, without one, a session's own.
+    struct DueRow {
+        session_id: Id,
+        run_id: Option<Id>,
+    }
 }
 
 pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
@@ -42,15 +43,22 @@ pub(super) async fn sweep(store: &SqliteStore, limit: u32) -> Result<Swept, Stor
 }
 
 async fn clocks(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
-    let mut reader = store.reader().await?;
+    let now = store.now();
     // Most of the time nothing is due, and looking takes no lock.
-    if due(&mut reader, store.now(), 1).await?.is_empty() {
+    let is_any_due = store
+        .read(move |connection| due(connection, now, 1))
+        .await?;
+    if is_any_due.is_empty() {
         return Ok(Swept::default());
     }
-    drop(reader);
-    let mut transaction = store.begin(None).await?;
+    store
+        .change(None, move |transaction| sweep_due(transaction, limit))
+        .await
+}
+
+fn sweep_due(transaction: &mut Transaction<'_>, limit: u32) -> Result<Swept, StoreError> {
     let now = transaction.at();
-    let rows = due(transaction.connection().await?, now, limit).await?;
+    let rows = due(transaction, now, limit)?;
     let is_full = u32::try_from(rows.len()).is_ok_and(|count| count >= limit);
     let mut swept = Swept {
         more: is_full,
@@ -65,24 +73,19 @@ async fn clocks(store: &SqliteStore, limit: u32) -> Result<Swept, StoreError> {
             break;
         }
         if !postponed.contains(&session_id)
-            && !sweep_row(&mut transaction, session_id, run_id, limit, &mut swept).await?
+            && !sweep_row(transaction, session_id, run_id, limit, &mut swept)?
         {
-            postpone(&mut transaction, session_id).await?;
+            postpone(transaction, session_id)?;
             postponed.insert(session_id);
         }
     }
-    transaction.commit().await?;
     Ok(swept)
 }
 
 /// The sessions and runs of which a clock may have run out, the earliest first. Over all
 /// organizations: a scene is of one.
-async fn due(
-    connection: &mut SqliteConnection,
-    now: Timestamp,
-    limit: u32,
-) -> Result<Vec<DueRow>, StoreError> {
-    sqlx::query_as(
+fn due(connection: &Connection, now: Timestamp, limit: u32) -> Result<Vec<DueRow>, StoreError> {
+    connection.rows(
         "SELECT session_id, run_id
          FROM (
              SELECT * FROM (
@@ -112,18 +115,14 @@ async fn due(
          )
          ORDER BY check_at
          LIMIT ?2 + 0",
+        params![At(now), limit],
     )
-    .bind(At(now))
-    .bind(limit)
-    .fetch_all(connection)
-    .await
-    .map_err(store_error)
 }
 
 /// Acts on the clocks of a run and its session that have run out, one after the other, and sets when
 /// the others are looked at. Whether that could be done.
-async fn sweep_row(
-    transaction: &mut Transaction,
+fn sweep_row(
+    transaction: &mut Transaction<'_>,
     session_id: SessionId,
     run_id: Option<RunId>,
     limit: u32,
@@ -131,7 +130,7 @@ async fn sweep_row(
 ) -> Result<bool, StoreError> {
     let now = transaction.at();
     loop {
-        let mut loaded = match Loaded::load(transaction, session_id, run_id).await {
+        let mut loaded = match Loaded::load(transaction, session_id, run_id) {
             Ok(Some(loaded)) => loaded,
             Ok(None) => return Ok(false),
             // One broken row must not stop all clocks.
@@ -142,14 +141,14 @@ async fn sweep_row(
             Err(error) => return Err(error),
         };
         let Some(command) = loaded.due(now) else {
-            rearm(transaction, &loaded).await?;
+            rearm(transaction, &loaded)?;
             return Ok(true);
         };
         if swept.acted >= limit {
             swept.more = true;
             return Ok(true);
         }
-        let changes = match loaded.decide(transaction, command).await {
+        let changes = match loaded.decide(transaction, &command) {
             Ok(changes) => changes,
             // A session that ends reads who waits for it. Nothing is written yet.
             Err(WriteError::Store(error @ StoreError::Corrupt { .. })) => {
@@ -162,7 +161,7 @@ async fn sweep_row(
                 return Ok(false);
             }
         };
-        let changes = loaded.save(transaction, changes).await?;
+        let changes = loaded.save(transaction, changes)?;
         swept.acted += 1;
         swept.signals.extend(changes.signals);
         info!(session.id = %session_id, "a clock of {session_id} ran out");
@@ -170,41 +169,38 @@ async fn sweep_row(
 }
 
 /// Sets when each of the scene is looked at again: renewals and activity have moved its deadlines.
-async fn rearm(transaction: &mut Transaction, loaded: &Loaded) -> Result<(), StoreError> {
+fn rearm(transaction: &mut Transaction<'_>, loaded: &Loaded) -> Result<(), StoreError> {
     let now = transaction.at();
     for run in &loaded.scene.runs {
         let check_at = lifecycle::check_at(run);
-        place::rearm(transaction, run, check_at, now);
+        place::rearm(transaction, run, check_at, now)?;
     }
     if let Some(session) = &loaded.scene.session {
         let check_at = session::check_at(session);
-        set_check_at(transaction, SESSION, session.id, check_at).await?;
+        set_check_at(transaction, SESSION, session.id, check_at)?;
     }
     Ok(())
 }
 
 /// Leaves a session and its runs alone for a while.
-async fn postpone(transaction: &mut Transaction, session_id: SessionId) -> Result<(), StoreError> {
+fn postpone(transaction: &mut Transaction<'_>, session_id: SessionId) -> Result<(), StoreError> {
     let later = Some(transaction.at() + SWEPT_AGAIN_AFTER);
     for statement in [QUEUE, PARKED, LIVE, REVIEW, SESSION] {
-        set_check_at(transaction, statement, session_id, later).await?;
+        set_check_at(transaction, statement, session_id, later)?;
     }
     Ok(())
 }
 
-async fn set_check_at(
-    transaction: &mut Transaction,
+fn set_check_at(
+    transaction: &mut Transaction<'_>,
     statement: &'static str,
     session_id: SessionId,
     check_at: Option<Timestamp>,
 ) -> Result<(), StoreError> {
     let now = transaction.at();
-    sqlx::query(statement)
-        .bind(Id(session_id.uuid()))
-        .bind(At(now))
-        .bind(check_at.map(At))
-        .execute(transaction.connection().await?)
-        .await
-        .map_err(store_error)?;
+    transaction.change(
+        statement,
+        params![Id(session_id.uuid()), At(now), check_at.map(At)],
+    )?;
     Ok(())
 }

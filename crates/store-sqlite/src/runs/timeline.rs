@@ -1,5 +1,6 @@
 //! `Runs::timeline`: the events of a run, its files, and what its agent said, in one order.
 
+use rusqlite::params;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::TimelineEntry;
@@ -7,7 +8,7 @@ use windlass_domain::id::RunId;
 use windlass_records::columns::Id;
 use windlass_records::rows::{LineRow, MAX_LINES};
 
-use crate::error::{read, store_error};
+use crate::error::read;
 use crate::store::SqliteStore;
 
 /// Of what happened at one moment, the status that was entered comes first. The event of a file
@@ -18,8 +19,10 @@ pub(super) async fn timeline(
     organization: OrganizationContext,
     run_id: RunId,
 ) -> Result<Vec<TimelineEntry>, StoreError> {
-    let rows: Vec<LineRow> = sqlx::query_as(
-        "SELECT at, kind, message, step
+    let rows: Vec<LineRow> = store
+        .read(move |connection| {
+            connection.rows(
+                "SELECT at, kind, message, step
          FROM (
              SELECT event.created_at AS at, 'event' AS kind, event.type AS message,
                     NULL AS step, 1 AS rank, event.sequence AS place
@@ -42,12 +45,13 @@ pub(super) async fn timeline(
          )
          ORDER BY at, rank, place
          LIMIT ?3 + 0",
-    )
-    .bind(Id(run_id.uuid()))
-    .bind(Id(organization.organization_id().uuid()))
-    .bind(MAX_LINES)
-    .fetch_all(&mut *store.reader().await?)
-    .await
-    .map_err(store_error)?;
+                params![
+                    Id(run_id.uuid()),
+                    Id(organization.organization_id().uuid()),
+                    MAX_LINES
+                ],
+            )
+        })
+        .await?;
     rows.into_iter().map(read).collect()
 }

@@ -1,11 +1,11 @@
 //! How many runs that are not final hold what a caller wants to delete.
 
-use sqlx::sqlite::SqliteConnection;
+use rusqlite::params;
 use windlass_application::ports::StoreError;
 use windlass_domain::id::{OrganizationId, SourceId, TaskId};
 use windlass_records::columns::Id;
 
-use crate::error::store_error;
+use crate::connection::Connection;
 
 /// The count of an organization's runs that stand somewhere and meet one condition more. Finds
 /// where they stand by stepping over the turns of `queue` and the workers of `live`: nobody can
@@ -72,33 +72,28 @@ pub(crate) const OF_TASK: &str = count_unfinished!("run.task_id = ?2");
 const OF_SOURCE: &str = count_unfinished!("run.source_id = ?2");
 
 /// How many runs of a task are not final.
-pub(crate) async fn of_task(
-    connection: &mut SqliteConnection,
+pub(crate) fn of_task(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &TaskId,
 ) -> Result<i64, StoreError> {
-    count(connection, OF_TASK, organization_id, id.as_str()).await
+    count(connection, OF_TASK, organization_id, id.as_str())
 }
 
 /// How many runs at a source are not final.
-pub(crate) async fn of_source(
-    connection: &mut SqliteConnection,
+pub(crate) fn of_source(
+    connection: &Connection,
     organization_id: OrganizationId,
     id: &SourceId,
 ) -> Result<i64, StoreError> {
-    count(connection, OF_SOURCE, organization_id, id.as_str()).await
+    count(connection, OF_SOURCE, organization_id, id.as_str())
 }
 
-async fn count(
-    connection: &mut SqliteConnection,
+fn count(
+    connection: &Connection,
     statement: &'static str,
     organization_id: OrganizationId,
     id: &str,
 ) -> Result<i64, StoreError> {
-    sqlx::query_scalar(statement)
-        .bind(Id(organization_id.uuid()))
-        .bind(id)
-        .fetch_one(connection)
-        .await
-        .map_err(store_error)
+    connection.only_value(statement, params![Id(organization_id.uuid()), id])
 }

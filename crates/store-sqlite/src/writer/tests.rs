@@ -1,126 +1,101 @@
 //! What becomes of changes that share a commit.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
+use std::sync::mpsc;
 use std::task::Poll;
-
-use sqlx::Row;
 
 use super::*;
 
-async fn writer() -> (Arc<Writer>, tempfile::TempDir) {
+type Changed = Result<(), StoreError>;
+type Changing<'writer> = Pin<Box<dyn Future<Output = Changed> + Send + 'writer>>;
+
+fn writer() -> (Writer, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(folder.path().join("file"))
-        .create_if_missing(true);
-    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    let path = folder.path().join("file");
+    std::fs::File::create(&path).unwrap();
+    let connection = Connection::open(&path).unwrap();
     connection
-        .execute("CREATE TABLE kept (number INTEGER UNIQUE)")
-        .await
+        .run("CREATE TABLE kept (number INTEGER UNIQUE)")
         .unwrap();
-    (Arc::new(Writer::new(connection)), folder)
+    (Writer::new(connection).unwrap(), folder)
 }
 
-async fn insert(lent: &mut Lent, number: i64) {
-    let statement = sqlx::query("INSERT INTO kept VALUES (?)").bind(number);
-    let connection = lent.connection().await.unwrap();
-    statement.execute(connection).await.unwrap();
-}
-
-async fn poll_once<Out>(mut future: Pin<&mut impl Future<Output = Out>>) -> Poll<Out> {
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+fn insert(connection: &Connection, number: i64) -> Changed {
+    let inserted = connection.change("INSERT INTO kept VALUES (?)", [number]);
+    inserted.map(drop)
 }
 
 async fn kept(writer: &Writer) -> Vec<i64> {
-    let mut lent = writer.turn().await.unwrap();
-    let all = sqlx::query_scalar("SELECT number FROM kept ORDER BY number");
-    all.fetch_all(lent.connection().await.unwrap())
-        .await
-        .unwrap()
-}
-
-/// Keeps 1, while somebody has waited for the next turn since before that, who says what is done
-/// with it once this is known. Answers what became of 1, and of who waits until it is settled.
-async fn share(writer: &Arc<Writer>, spoil: Option<&'static str>) -> Result<(), StoreError> {
-    let mut first = writer.turn().await.unwrap();
-    insert(&mut first, 1).await;
-    let (begun, has_begun) = oneshot::channel();
-    let (end, may_end) = oneshot::channel::<()>();
-    let second = tokio::spawn({
-        let writer = Arc::clone(writer);
-        async move {
-            let mut second = writer.turn().await.unwrap();
-            insert(&mut second, 2).await;
-            begun.send(()).unwrap();
-            may_end.await.unwrap();
-            if let Some(spoil) = spoil {
-                let connection = second.connection().await.unwrap();
-                connection.execute(spoil).await.unwrap();
-            }
-        }
+    let kept = writer.change(|connection| {
+        let kept = connection.values("SELECT number FROM kept ORDER BY number", ());
+        kept.map(done)
     });
-    // It asks for its turn.
-    tokio::task::yield_now().await;
-
-    let kept = tokio::spawn(first.keep());
-    let settled = tokio::spawn({
-        let writer = Arc::clone(writer);
-        async move { writer.settled().await }
-    });
-    has_begun.await.unwrap();
-    assert!(!kept.is_finished(), "it is on the disk with the second");
-    assert!(!settled.is_finished(), "nothing is settled before");
-    end.send(()).unwrap();
-
-    second.await.unwrap();
-    settled.await.unwrap();
     kept.await.unwrap()
 }
 
-#[tokio::test]
-async fn a_change_that_is_undone_costs_those_of_the_same_commit_nothing() {
-    let (writer, _folder) = writer().await;
+fn done<T>(value: T) -> Done<T> {
+    Done { value, wakes: None }
+}
 
-    share(&writer, None).await.unwrap();
+/// Makes a change that wakes nobody.
+async fn change(
+    writer: &Writer,
+    change: impl FnOnce(&Connection) -> Changed + Send + 'static,
+) -> Changed {
+    writer
+        .change(move |connection| change(connection).map(done))
+        .await
+}
 
-    assert_eq!(kept(&writer).await, [1]);
+/// Lets a change ask for its turn, and not wait for it yet.
+async fn ask(changing: &mut Changing<'_>) {
+    let asked = poll_fn(|context| Poll::Ready(changing.as_mut().poll(context))).await;
+    assert!(asked.is_pending(), "it waits for those before it");
+}
+
+/// Keeps 1, and makes a second change that has waited for its turn since before that was done: so both
+/// are of one transaction. Answers what became of each.
+async fn share(
+    writer: &Writer,
+    second: impl FnOnce(&Connection) -> Changed + Send + 'static,
+) -> [Changed; 2] {
+    let (go_on, may_go_on) = mpsc::channel();
+    let mut first: Changing<'_> = Box::pin(change(writer, move |connection| {
+        may_go_on.recv().unwrap();
+        insert(connection, 1)
+    }));
+    ask(&mut first).await;
+    let mut second: Changing<'_> = Box::pin(change(writer, second));
+    ask(&mut second).await;
+    go_on.send(()).unwrap();
+    [first.await, second.await]
 }
 
 #[tokio::test]
-async fn what_is_undone_with_another_is_not_said_to_be_kept() {
-    let (writer, _folder) = writer().await;
+async fn changes_that_wait_are_kept_together() {
+    let (writer, _folder) = writer();
 
-    let kept_first = share(&writer, Some("ROLLBACK")).await;
+    let [first, second] = share(&writer, |connection| {
+        assert!(connection.is_in_transaction(), "that of the first");
+        insert(connection, 2)
+    })
+    .await;
 
-    assert!(matches!(kept_first, Err(StoreError::Unavailable(_))));
-    assert!(kept(&writer).await.is_empty());
-}
-
-/// Keeps 1 and 2 in one commit, the latter with statements of which one fails. Answers what became
-/// of each.
-async fn share_with_failing(writer: &Arc<Writer>) -> [Result<(), StoreError>; 2] {
-    let mut first = writer.turn().await.unwrap();
-    first.then("INSERT INTO kept VALUES (?)").bind(1_i64);
-    let second = tokio::spawn({
-        let writer = Arc::clone(writer);
-        async move {
-            let mut second = writer.turn().await.unwrap();
-            for number in [2_i64, 1, 3] {
-                second.then("INSERT INTO kept VALUES (?)").bind(number);
-            }
-            second.keep().await
-        }
-    });
-    // It asks for its turn.
-    tokio::task::yield_now().await;
-    [first.keep().await, second.await.unwrap()]
+    first.unwrap();
+    second.unwrap();
+    assert_eq!(kept(&writer).await, [1, 2]);
 }
 
 #[tokio::test]
-async fn a_change_of_which_one_statement_fails_is_undone_and_no_other() {
-    let (writer, _folder) = writer().await;
+async fn a_change_that_fails_half_way_costs_those_of_the_same_commit_nothing() {
+    let (writer, _folder) = writer();
 
-    let [first, second] = share_with_failing(&writer).await;
+    let [first, second] = share(&writer, |connection| {
+        insert(connection, 2)?;
+        insert(connection, 1)
+    })
+    .await;
 
     first.unwrap();
     assert!(matches!(second, Err(StoreError::Failed(_))));
@@ -128,82 +103,167 @@ async fn a_change_of_which_one_statement_fails_is_undone_and_no_other() {
 }
 
 #[tokio::test]
-async fn what_is_read_fails_with_what_was_to_be_written_before() {
-    let (writer, _folder) = writer().await;
-    let mut lent = writer.turn().await.unwrap();
-    for number in [1_i64, 1] {
-        lent.then("INSERT INTO kept VALUES (?)").bind(number);
-    }
-    lent.ask("SELECT number FROM kept");
+async fn a_change_that_panics_costs_nobody_else_anything() {
+    let (writer, _folder) = writer();
+    let writer = Arc::new(writer);
+    let panicking = Arc::clone(&writer);
 
-    assert!(lent.read(1).await.is_err());
+    let panicked = tokio::spawn(async move {
+        let change = change(&panicking, |connection| {
+            insert(connection, 1)?;
+            panic!("in the midst of it")
+        });
+        change.await as Changed
+    });
 
-    drop(lent);
+    assert!(panicked.await.unwrap_err().is_panic(), "who asked panics");
     assert!(kept(&writer).await.is_empty());
 }
 
 #[tokio::test]
-async fn statements_are_done_in_their_order_however_many_are_alike() {
-    let (writer, _folder) = writer().await;
-    let mut lent = writer.turn().await.unwrap();
-    lent.ask("SELECT count(*) FROM kept");
-    for number in 1..=5_i64 {
-        lent.then("INSERT INTO kept VALUES (?)").bind(number);
+async fn what_is_undone_with_another_is_not_said_to_be_kept() {
+    let (writer, _folder) = writer();
+
+    let both = share(&writer, |connection| {
+        // As SQLite does by itself after some failures.
+        connection.step("ROLLBACK").map_err(store_error)
+    });
+
+    for told in both.await {
+        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
     }
-    lent.then("UPDATE kept SET number = number + ?")
-        .bind(10_i64);
-    lent.ask("SELECT number FROM kept WHERE number > ? ORDER BY number")
-        .bind(13_i64);
-    lent.ask("SELECT count(*) FROM kept");
-
-    let rows = lent.read(2).await.unwrap();
-
-    let numbers: Vec<Vec<i64>> = rows
-        .iter()
-        .map(|rows| rows.iter().map(|row| row.get(0)).collect())
-        .collect();
-    assert_eq!(numbers, [vec![14, 15], vec![5]]);
-    drop(lent);
-    assert!(kept(&writer).await.is_empty(), "it was not kept");
+    assert!(kept(&writer).await.is_empty());
 }
 
 #[tokio::test]
-async fn a_change_that_is_broken_off_while_it_is_sent_costs_the_others_nothing() {
-    let (writer, _folder) = writer().await;
-    let mut first = writer.turn().await.unwrap();
-    insert(&mut first, 1).await;
-    let second = tokio::spawn({
-        let writer = Arc::clone(&writer);
-        async move {
-            let mut second = writer.turn().await.unwrap();
-            second.ask("SELECT number FROM kept");
-            second.then("INSERT INTO kept VALUES (?)").bind(2_i64);
-            let mut sent = pin!(second.read(1));
-            // It goes to the thread of the file, and nobody waits for its answer.
-            drop(poll_once(sent.as_mut()).await);
-        }
-    });
-    tokio::task::yield_now().await;
+async fn who_is_refused_over_another_change_is_told_so_once_that_is_kept() {
+    let (writer, _folder) = writer();
 
-    first.keep().await.unwrap();
+    let [_, second] = share(&writer, |connection| {
+        let seen: Vec<i64> = connection.values("SELECT number FROM kept", ())?;
+        assert_eq!(seen, [1]);
+        Err(StoreError::Failed("a number that is there".into()))
+    })
+    .await;
 
-    second.await.unwrap();
+    assert!(matches!(second, Err(StoreError::Failed(_))));
     assert_eq!(kept(&writer).await, [1]);
 }
 
 #[tokio::test]
-async fn who_comes_alone_is_kept_at_once_and_after_the_end_nobody() {
-    let (writer, _folder) = writer().await;
-    let mut lent = writer.turn().await.unwrap();
-    insert(&mut lent, 1).await;
+async fn who_undoes_others_is_told_its_own_failure() {
+    let (writer, _folder) = writer();
 
-    lent.keep().await.unwrap();
-    drop(writer.turn().await.unwrap());
+    let [first, second] = share(&writer, |connection| {
+        connection.step("ROLLBACK").map_err(store_error)?;
+        insert(connection, 2).and_then(|()| insert(connection, 2))
+    })
+    .await;
+
+    assert!(matches!(first, Err(StoreError::Unavailable(_))));
+    assert!(matches!(second, Err(StoreError::Failed(_))));
+}
+
+#[tokio::test]
+async fn what_cannot_be_committed_is_told_to_all_and_costs_the_next_nothing() {
+    let (writer, _folder) = writer();
+    change(&writer, |connection| {
+        connection
+            .run(
+                "PRAGMA defer_foreign_keys = ON;
+                 CREATE TABLE child (number INTEGER REFERENCES kept (number)
+                     DEFERRABLE INITIALLY DEFERRED)",
+            )
+            .map_err(store_error)
+    })
+    .await
+    .unwrap();
+
+    let both = share(&writer, |connection| {
+        let inserted = connection.change("INSERT INTO child VALUES (7)", ());
+        inserted.map(drop)
+    });
+
+    for told in both.await {
+        assert!(matches!(told, Err(StoreError::Unavailable(_))), "{told:?}");
+    }
+    let next = change(&writer, |connection| insert(connection, 3)).await;
+    next.unwrap();
+    assert_eq!(kept(&writer).await, [3]);
+}
+
+#[tokio::test]
+async fn who_is_to_be_woken_is_woken_though_its_caller_went_away() {
+    let (writer, _folder) = writer();
+    let (go_on, may_go_on) = mpsc::channel();
+    let (begun, has_begun) = oneshot::channel();
+    let wakes = Arc::new(Notify::new());
+    let woken = Arc::clone(&wakes);
+    let mut changing: Changing<'_> = Box::pin(writer.change(move |_| {
+        begun.send(()).unwrap();
+        may_go_on.recv().unwrap();
+        Ok(Done {
+            value: (),
+            wakes: Some(wakes),
+        })
+    }));
+    ask(&mut changing).await;
+    has_begun.await.unwrap();
+
+    drop(changing);
+    go_on.send(()).unwrap();
+
+    woken.notified().await;
+}
+
+#[tokio::test]
+async fn a_change_that_nobody_waits_for_any_more_is_not_made() {
+    let (writer, _folder) = writer();
+    let (go_on, may_go_on) = mpsc::channel();
+    let mut first: Changing<'_> = Box::pin(change(&writer, move |connection| {
+        may_go_on.recv().unwrap();
+        insert(connection, 1)
+    }));
+    ask(&mut first).await;
+    let mut second: Changing<'_> = Box::pin(change(&writer, |connection| insert(connection, 2)));
+    ask(&mut second).await;
+
+    drop(second);
+    go_on.send(()).unwrap();
+
+    first.await.unwrap();
+    assert_eq!(kept(&writer).await, [1]);
+}
+
+#[tokio::test]
+async fn a_change_whose_caller_goes_away_in_its_midst_is_made_whole() {
+    let (writer, _folder) = writer();
+    let (go_on, may_go_on) = mpsc::channel();
+    let (begun, has_begun) = oneshot::channel();
+    let mut changing: Changing<'_> = Box::pin(change(&writer, move |connection| {
+        insert(connection, 1)?;
+        begun.send(()).unwrap();
+        may_go_on.recv().unwrap();
+        insert(connection, 2)
+    }));
+    ask(&mut changing).await;
+    has_begun.await.unwrap();
+
+    drop(changing);
+    go_on.send(()).unwrap();
+
+    assert_eq!(kept(&writer).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn after_the_end_nobody_is_kept() {
+    let (writer, _folder) = writer();
+    let alone = change(&writer, |connection| insert(connection, 1));
+    alone.await.unwrap();
+
+    writer.close().await;
     writer.close().await;
 
-    assert!(matches!(
-        writer.turn().await,
-        Err(StoreError::Unavailable(_))
-    ));
-    writer.settled().await;
+    let late = change(&writer, |connection| insert(connection, 2)).await;
+    assert!(matches!(late, Err(StoreError::Unavailable(_))));
 }
