@@ -2,9 +2,10 @@
 
 use windlass_application::ports::runs::{LeaseRequest, LeasedRun};
 use windlass_domain::id::RunId;
-use windlass_domain::run::{Epoch, Run, RunState, WorkerCommand};
+use windlass_domain::run::{Epoch, Run, RunState, Status, WorkerCommand};
+use windlass_domain::session::SessionStatus;
 
-use crate::stage::{LEASE, Stage, output, seconds, success};
+use crate::stage::{LEASE, Stage, cancel, output, seconds, success};
 use crate::store::Fixture;
 
 /// A call of a worker whose last answer was of so many calls that brought runs.
@@ -56,6 +57,29 @@ pub async fn what_is_lost_again_comes_again(fixture: &Fixture) {
 
     let leases = stage.run(run.id).await.epoch;
     assert_eq!(leases, Epoch(1), "it is one lease");
+}
+
+/// A run that was canceled meanwhile comes again, too: its worker ends it, and keeps the session.
+pub async fn what_was_canceled_meanwhile_comes_again(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let first = stage.begun().await;
+    stage.say(&first, success(output())).await;
+    let next = stage.start(stage.new_run_in(first.session_id)).await;
+    stage.lease(call(&stage, 1)).await;
+    let canceled = stage.command(next.id, cancel()).await;
+    canceled.expect("it is running");
+
+    let again = stage.lease(call(&stage, 1)).await;
+
+    let [again] = again.runs.as_slice() else {
+        panic!("{again:?}");
+    };
+    assert_eq!((again.run.id, again.run.epoch), (next.id, Epoch(1)));
+    assert_eq!(again.run.status(), Status::Canceling);
+    stage.say(&again.run, success(output())).await;
+    assert_eq!(stage.status(next.id).await, Status::Canceled);
+    let session = stage.session(next.session_id).await;
+    assert_eq!(session.status(), SessionStatus::Idle);
 }
 
 /// A run that the worker holds, one that it has begun, and one that another start holds do not come again.

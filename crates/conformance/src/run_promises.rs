@@ -58,6 +58,7 @@ macro_rules! run_promises {
             [
                 what_was_not_heard_comes_again,
                 what_is_lost_again_comes_again,
+                what_was_canceled_meanwhile_comes_again,
                 what_is_held_or_has_begun_does_not_come_again,
                 a_call_that_has_not_heard_the_last_answer_leases_nothing_new,
                 a_call_that_comes_twice_at_once_brings_the_same,

@@ -504,7 +504,7 @@ pub(crate) async fn bring(
     connection: &mut PgConnection,
     worker: &Worker,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE worker SET brought = brought + 1 WHERE id = $1")
+    sqlx::query("UPDATE worker SET brought = (brought + 1) % 4294967296 WHERE id = $1")
         .bind(Id(worker.id.uuid()))
         .execute(connection)
         .await

@@ -41,8 +41,7 @@ impl DataKeys for SqliteStore {
                 ],
             )?;
             let at = transaction.at();
-            let kept = versions(transaction, organization_id, at)?;
-            Ok(kept)
+            versions(transaction, organization_id, at)
         })
         .await
     }
@@ -70,8 +69,7 @@ impl DataKeys for SqliteStore {
                 return Ok(false);
             }
             let audited = Audited::new("vault.rotate_data_key", &organization_id);
-            let committed = transaction.keep_by_operator(&operator, organization_id, audited);
-            committed?;
+            transaction.keep_by_operator(&operator, organization_id, audited)?;
             Ok(true)
         })
         .await
@@ -115,8 +113,7 @@ impl DataKeys for SqliteStore {
                 return Ok(false);
             }
             let audited = Audited::new("vault.rotate_master", &organization_id);
-            let committed = transaction.keep_by_operator(&operator, organization_id, audited);
-            committed?;
+            transaction.keep_by_operator(&operator, organization_id, audited)?;
             Ok(true)
         })
         .await

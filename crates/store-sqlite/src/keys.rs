@@ -41,8 +41,7 @@ impl Keys for SqliteStore {
                 return Err(WriteError::IdTaken);
             }
             let audited = Audited::new("key.create", &key.id);
-            let committed = transaction.keep_by_operator(&operator, key.organization_id, audited);
-            Ok(committed?)
+            Ok(transaction.keep_by_operator(&operator, key.organization_id, audited)?)
         })
         .await
     }
@@ -104,8 +103,7 @@ impl Keys for SqliteStore {
             )?;
             let organization_id = OrganizationId::from_uuid(organization_id.0);
             let audited = Audited::new("key.revoke", &id);
-            let committed = transaction.keep_by_operator(&operator, organization_id, audited);
-            Ok(committed?)
+            Ok(transaction.keep_by_operator(&operator, organization_id, audited)?)
         })
         .await
     }

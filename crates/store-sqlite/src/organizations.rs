@@ -38,8 +38,7 @@ impl Organizations for SqliteStore {
                 return Err(WriteError::IdTaken);
             }
             let audited = Audited::new("organization.create", &organization.id);
-            let committed = transaction.keep_by_operator(&operator, organization.id, audited);
-            Ok(committed?)
+            Ok(transaction.keep_by_operator(&operator, organization.id, audited)?)
         })
         .await
     }
@@ -67,8 +66,7 @@ impl Organizations for SqliteStore {
                 false => "organization.resume",
             };
             let audited = Audited::new(action, &id);
-            let committed = transaction.keep_by_operator(&operator, id, audited);
-            Ok(committed?)
+            Ok(transaction.keep_by_operator(&operator, id, audited)?)
         })
         .await
     }

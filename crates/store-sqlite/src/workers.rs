@@ -430,7 +430,7 @@ pub(crate) fn seen(
 /// Notes that a lease call brings a worker runs.
 pub(crate) fn bring(transaction: &mut Transaction<'_>, worker: &Worker) -> Result<(), StoreError> {
     transaction.change(
-        "UPDATE worker SET brought = brought + 1 WHERE id = ?",
+        "UPDATE worker SET brought = (brought + 1) % 4294967296 WHERE id = ?",
         params![Id(worker.id.uuid())],
     )?;
     Ok(())

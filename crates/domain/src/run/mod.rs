@@ -245,10 +245,11 @@ impl Run {
         }
     }
 
-    /// Whether this start of a worker has a lease of it under which nothing was done.
+    /// Whether this start of a worker has a lease of it under which nothing was done. It may have been
+    /// canceled meanwhile.
     pub fn is_untouched_by(&self, holder: Holder) -> bool {
         let lease = self.state.lease();
-        self.status() == Status::Running
+        matches!(self.status(), Status::Running | Status::Canceling)
             && lease.is_some_and(|lease| lease.holder == holder && !lease.begun)
     }
 

@@ -54,7 +54,7 @@ impl State {
             }
         }
         if !leased.runs.is_empty() {
-            leased.brought += 1;
+            leased.brought = leased.brought.wrapping_add(1);
             if let Some(worker) = self.workers.get_mut(&request.holder.worker_id) {
                 worker.brought = leased.brought;
             }

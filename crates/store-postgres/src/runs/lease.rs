@@ -92,7 +92,7 @@ async fn what_there_is(
         }
         if !leased.runs.is_empty() {
             workers::bring(transaction.connection(), &worker).await?;
-            leased.brought += 1;
+            leased.brought = leased.brought.wrapping_add(1);
         }
     }
     transaction.commit().await?;

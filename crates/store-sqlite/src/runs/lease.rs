@@ -13,7 +13,7 @@ use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
 use windlass_records::columns::{HeldBy, Id};
 use windlass_records::rows::Worker;
-use windlass_records::{Told, capacity, lease_again};
+use windlass_records::{Told, Turns, capacity, lease_again};
 
 use super::leased::{LastEquipped, equipment};
 use super::pick::{Picked, Picks};
@@ -37,20 +37,11 @@ pub(super) async fn lease(
         leased.brought = worker.brought;
         return Ok(leased);
     }
-    let turns: Vec<_> = request
-        .pools
-        .iter()
-        .map(|pool| store.turns().last(pool))
-        .collect();
-    let picks = request.pools.iter().zip(turns);
-    let picks: Vec<Picks> = picks
-        .map(|(pool, last)| picks_of(&request, pool, last))
-        .collect();
-    let (leased, turns) = store
-        .change(None, move |transaction| {
-            lease_in(transaction, &request, picks, leased)
-        })
-        .await?;
+    let turns = Arc::clone(store.turns());
+    let leasing = store.change(None, move |transaction| {
+        lease_in(transaction, &request, &turns, leased)
+    });
+    let (leased, turns) = leasing.await?;
     // A turn is over once its lease is committed.
     for (pool, organization_id) in turns {
         store.turns().took(&pool, organization_id);
@@ -62,7 +53,7 @@ pub(super) async fn lease(
 fn lease_in(
     transaction: &mut Transaction<'_>,
     request: &LeaseRequest,
-    picks: Vec<Picks>,
+    taken: &Turns,
     mut leased: Leased,
 ) -> Result<(Leased, Vec<(Pool, OrganizationId)>), WriteError> {
     let at = transaction.at();
@@ -74,12 +65,13 @@ fn lease_in(
     if !worker.draining && is_behind(request.heard, worker.brought) {
         again(transaction, request, &mut leased)?;
     } else if !worker.draining {
-        for picks in picks {
+        for pool in &request.pools {
+            let picks = picks_of(request, pool, taken.last(pool));
             turns.extend(from_pool(transaction, request, picks, &mut leased)?);
         }
         if !leased.runs.is_empty() {
             workers::bring(transaction, &worker)?;
-            leased.brought += 1;
+            leased.brought = leased.brought.wrapping_add(1);
         }
     }
     Ok((leased, turns))
@@ -161,11 +153,7 @@ fn from_pool(
     let capacity = capacity(request);
     let mut equipped = None;
     while leased.runs.len() < capacity {
-        let picked = match picks.next_read() {
-            Some(read) => Some(read),
-            None => picks.next(transaction)?,
-        };
-        let Some(picked) = picked else {
+        let Some(picked) = picks.next(transaction)? else {
             break;
         };
         take(

@@ -146,7 +146,7 @@ impl Picks {
     }
 
     /// The next run, where it was read with another.
-    pub(super) fn next_read(&mut self) -> Option<Picked> {
+    fn next_read(&mut self) -> Option<Picked> {
         let turns = self.turns.as_mut()?;
         loop {
             let turn = turns.front_mut()?;
