@@ -21,22 +21,25 @@ const REMEMBERED_SECONDS: u64 = 600;
 /// Which codes this process has used.
 #[derive(Debug, Default)]
 pub(crate) struct Codes {
-    /// By credential: the last period whose code was taken, and when, in seconds since 1970.
+    /// By credential: when the period of the last code that was taken ends, and when it was taken, in
+    /// seconds since 1970.
     taken: Mutex<HashMap<CredentialId, (u64, u64)>>,
 }
 
 impl Codes {
-    /// Takes the code of a period; false where it, or a later one, was taken.
-    fn take(&self, credential_id: CredentialId, period: u64, now: u64) -> bool {
+    /// Takes the code of a period; false where it, or one that ends later, was taken. Periods may have
+    /// another length since, and the clock may have been set back: what ends long after this one is not
+    /// waited for.
+    fn take(&self, credential_id: CredentialId, ends_at: u64, now: u64) -> bool {
         // It is set whole, so that a panic elsewhere leaves nothing half done.
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.len() >= MAX_CREDENTIALS {
             taken.retain(|_, (_, at)| now.saturating_sub(*at) < REMEMBERED_SECONDS);
         }
         match taken.get(&credential_id) {
-            Some((last, _)) if *last >= period => false,
+            Some((last, _)) if *last >= ends_at && *last < ends_at + REMEMBERED_SECONDS => false,
             _ => {
-                taken.insert(credential_id, (period, now));
+                taken.insert(credential_id, (ends_at, now));
                 true
             }
         }
@@ -69,13 +72,10 @@ impl Player<'_> {
         let credential_id = self.context.run.credential_id?;
         let now = since_1970();
         let period = authenticator.period_at(now.as_secs());
-        if !self
-            .network
-            .codes
-            .take(credential_id, period, now.as_secs())
-        {
-            let next = Duration::from_secs(authenticator.start_of(period + 1));
-            return Some(next.saturating_sub(now));
+        let ends_at = authenticator.start_of(period + 1);
+        let codes = &self.network.codes;
+        if !codes.take(credential_id, ends_at, now.as_secs()) {
+            return Some(Duration::from_secs(ends_at).saturating_sub(now));
         }
         let code = authenticator.code(period);
         self.values_mut().totp = code;
@@ -110,9 +110,17 @@ mod tests {
     fn a_code_is_taken_once_by_each_credential() {
         let codes = Codes::default();
         let taken = [(1, 7), (1, 7), (2, 7), (1, 6), (1, 8)]
-            .map(|(number, period)| codes.take(credential(number), period, 100));
+            .map(|(number, ends_at)| codes.take(credential(number), ends_at, 100));
 
         assert_eq!(taken, [true, false, true, false, true]);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_keeps_nobody_waiting() {
+        let codes = Codes::default();
+
+        assert!(codes.take(credential(1), 100_000, 99_990));
+        assert!(codes.take(credential(1), 50_000, 49_990));
     }
 
     #[test]

@@ -23,6 +23,7 @@ use crate::click::Click;
 use crate::download::promise::{Promise, is_page_name};
 use crate::fetch::{Answer, Request, host};
 use crate::file_name::{file_name, is_attachment};
+use crate::form::FormBody;
 use crate::player::Player;
 use crate::trouble::Trouble;
 use crate::unpack::Unreadable;
@@ -35,6 +36,9 @@ const MAX_TYPE_BYTES: usize = 255;
 
 /// The most files of one step.
 const MAX_FILES: usize = 1000;
+
+/// How much of requests is made before the first of them is sent.
+const MAX_REQUESTS_BYTES: usize = 1024 * 1024;
 
 impl Player<'_> {
     pub(crate) async fn download(&mut self, download: &Download) -> Result<(), Trouble> {
@@ -51,11 +55,15 @@ impl Player<'_> {
                     "there are more than {MAX_FILES} files"
                 )));
             }
-            let requests: Vec<_> = found.into_iter().map(|id| self.file_request(id)).collect();
-            self.session.page_sleeps();
-            for request in requests {
-                self.context.check()?;
-                self.keep_file(request?, download.html).await?;
+            let mut found = found.into_iter();
+            while let requests = self.file_requests(&mut found)?
+                && !requests.is_empty()
+            {
+                self.session.page_sleeps();
+                for request in requests {
+                    self.context.check()?;
+                    self.keep_file(request, download.html).await?;
+                }
             }
             if !self.next_page(&download.pages, &mut seen).await? {
                 break;
@@ -65,6 +73,23 @@ impl Player<'_> {
             true => Err(self.absent(format!("the page has no element {}", download.selector))),
             false => Ok(()),
         }
+    }
+
+    /// What clicks ask the source for, of so many that a form that each of them sends takes no more memory
+    /// than a page.
+    fn file_requests(
+        &mut self,
+        ids: &mut impl Iterator<Item = NodeId>,
+    ) -> Result<Vec<Request>, Trouble> {
+        let (mut requests, mut bytes) = (Vec::new(), 0);
+        while bytes < MAX_REQUESTS_BYTES
+            && let Some(id) = ids.next()
+        {
+            let request = self.file_request(id)?;
+            bytes += request.body.as_ref().map_or(0, FormBody::len) + request.url.as_str().len();
+            requests.push(request);
+        }
+        Ok(requests)
     }
 
     /// What a click asks the source for.

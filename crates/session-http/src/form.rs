@@ -317,6 +317,20 @@ fn is_disabled_option(option: &ElementRef) -> bool {
         || around.any(|group| is(&group, "optgroup") && group.attr("disabled").is_some())
 }
 
+/// How many nodes before a legend are looked at: it is the first one of its set, and written there.
+const MAX_BEFORE_LEGEND: usize = 100;
+
+/// Whether it is the first legend of the set around it.
+fn is_first_legend(element: &ElementRef) -> bool {
+    let mut before = element
+        .prev_siblings()
+        .take(MAX_BEFORE_LEGEND + 1)
+        .enumerate();
+    let is_legend = |node| ElementRef::wrap(node).is_some_and(|element| is(&element, "legend"));
+    is(element, "legend")
+        && before.all(|(place, node)| place < MAX_BEFORE_LEGEND && !is_legend(node))
+}
+
 /// Whether the field can neither be changed nor is sent. What stands in the first legend of a disabled
 /// set is not disabled by it.
 pub(crate) fn is_disabled(field: &ElementRef) -> bool {
@@ -325,11 +339,9 @@ pub(crate) fn is_disabled(field: &ElementRef) -> bool {
     }
     let mut inner = *field;
     for around in field.ancestors().filter_map(ElementRef::wrap) {
-        if is(&around, "fieldset") && around.attr("disabled").is_some() {
-            let legend = around.child_elements().find(|child| is(child, "legend"));
-            if legend != Some(inner) {
-                return true;
-            }
+        let is_set = is(&around, "fieldset") && around.attr("disabled").is_some();
+        if is_set && !is_first_legend(&inner) {
+            return true;
         }
         inner = around;
     }

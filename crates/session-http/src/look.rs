@@ -126,7 +126,7 @@ impl Page {
                 self.find(scope.map(|_| root), &css)
             }
             SelectorKind::Aria => aria::find(self, &root, text),
-            SelectorKind::Text => self.in_order(root, text::find(&root, text)),
+            SelectorKind::Text => self.in_order(root, text::find(self, &root, text)?),
             SelectorKind::XPath => xpath::find(self, scope, text),
         }
     }

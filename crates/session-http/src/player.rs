@@ -293,7 +293,8 @@ impl<'run> Player<'run> {
             return Ok(false);
         };
         self.open(request).await?;
-        Ok(true)
+        // A file that comes is kept, and leaves the page as it is.
+        Ok(self.moved)
     }
 
     fn fail(&mut self, fail: &Fail) -> Result<(), Trouble> {

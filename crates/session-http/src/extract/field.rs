@@ -165,7 +165,10 @@ pub(super) fn read(
     let found = field.elements(scope, page)?;
     let mut elements: Elements = match &field.rule.place {
         Place::Term { term, .. } => Box::new(found.filter_map(|list| match list {
-            Ok(list) => Some(Ok(page.element(beside(&list, term)?)?)),
+            Ok(list) => match beside(page, &list, term) {
+                Ok(value) => Some(Ok(page.element(value?)?)),
+                Err(problem) => Some(Err(problem)),
+            },
             Err(problem) => Some(Err(problem)),
         })),
         Place::Element(_) | Place::Column { .. } => found,

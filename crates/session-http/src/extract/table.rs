@@ -4,13 +4,18 @@
 use ego_tree::NodeId;
 use scraper::ElementRef;
 
-use crate::page::{Page, is, text_of};
+use crate::look::Unlookable;
+use crate::page::{Page, is};
+use crate::reading::normalize;
 
 /// How many columns a table may have.
 const MAX_COLUMNS: usize = 1000;
 
 /// How many cells, those that reach over several counted as often, one table may have.
 const MAX_CELLS: usize = 1_000_000;
+
+/// How long a text may be that names a column or a value. A longer one names nothing.
+const MAX_NAME_BYTES: usize = 4096;
 
 /// A table as a grid: a cell that reaches over several rows or columns stands in each.
 #[derive(Debug)]
@@ -38,12 +43,8 @@ impl Table {
             let around = row.parent().and_then(ElementRef::wrap);
             around.is_some_and(|around| is(&around, part))
         };
-        let text = |cell: &Option<NodeId>| {
-            let cell = cell.and_then(|id| page.element(id));
-            cell.map(|cell| text_of(&cell)).unwrap_or_default()
-        };
         let headers = header.and_then(|header| grid.get(header));
-        let headers = headers.map(|cells| cells.iter().map(text).collect());
+        let headers = headers.map(|cells| names(page, cells));
         let with_values = rows
             .iter()
             .zip(grid)
@@ -69,6 +70,32 @@ impl Table {
     pub(super) fn column(&self, header: &str) -> Option<usize> {
         self.headers.iter().position(|text| alike(text, header))
     }
+}
+
+/// What these cells are called. A cell that reaches over many columns is read once.
+fn names(page: &Page, cells: &[Option<NodeId>]) -> Vec<String> {
+    let mut last = (None, String::new());
+    let names = cells.iter().map(|cell| {
+        if last.0 != *cell {
+            let element = cell.and_then(|id| page.element(id));
+            last = (
+                *cell,
+                element.map(|element| name_of(&element)).unwrap_or_default(),
+            );
+        }
+        last.1.clone()
+    });
+    names.collect()
+}
+
+/// The text of a name, as far as one is long.
+fn name_of(element: &ElementRef) -> String {
+    let mut bytes = 0;
+    let pieces = element.text().take_while(|piece| {
+        bytes += piece.len();
+        bytes <= MAX_NAME_BYTES
+    });
+    normalize(pieces)
 }
 
 impl Row {
@@ -148,22 +175,42 @@ fn span(cell: &ElementRef, attribute: &str) -> usize {
 }
 
 /// The element with the value beside a name: the `dd` of a `dt`, or the cell after a cell.
-pub(super) fn beside(list: &ElementRef, term: &str) -> Option<NodeId> {
-    let elements = list.descendants().filter_map(ElementRef::wrap);
-    let mut names = elements.filter(|name| {
-        matches!(name.value().name(), "dt" | "th" | "td") && alike(&text_of(name), term)
-    });
-    names.find_map(|name| {
-        let wanted: &[&str] = match name.value().name() {
-            "dt" => &["dd"],
-            _ => &["td", "th"],
-        };
-        let mut after = name.next_siblings().filter_map(ElementRef::wrap);
-        let value = after.find(|next| !is(&name, "dt") || !is(next, "dt"));
-        value
-            .filter(|value| wanted.contains(&value.value().name()))
-            .map(|value| value.id())
-    })
+///
+/// # Errors
+/// There is too much to read: names may stand in names.
+pub(super) fn beside(
+    page: &Page,
+    list: &ElementRef,
+    term: &str,
+) -> Result<Option<NodeId>, Unlookable> {
+    let mut visits = page.visits();
+    for name in list.descendants().filter_map(ElementRef::wrap) {
+        visits.add(1)?;
+        if !matches!(name.value().name(), "dt" | "th" | "td") {
+            continue;
+        }
+        for node in name.descendants() {
+            visits.read(node)?;
+        }
+        if alike(&name_of(&name), term)
+            && let Some(value) = value_beside(&name)
+        {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+fn value_beside(name: &ElementRef) -> Option<NodeId> {
+    let wanted: &[&str] = match name.value().name() {
+        "dt" => &["dd"],
+        _ => &["td", "th"],
+    };
+    let mut after = name.next_siblings().filter_map(ElementRef::wrap);
+    let value = after.find(|next| !is(name, "dt") || !is(next, "dt"));
+    value
+        .filter(|value| wanted.contains(&value.value().name()))
+        .map(|value| value.id())
 }
 
 /// Whether two names are the same to who reads the page: case and a colon at the end do not count.
@@ -179,6 +226,7 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::page::text_of;
 
     fn page(text: &str) -> Page {
         let url = Url::parse("https://x.example/").unwrap();
@@ -231,6 +279,37 @@ mod tests {
     }
 
     #[test]
+    fn a_long_header_over_all_columns_is_read_once_and_cut() {
+        let long = "long ".repeat(1_000_000);
+        let text = format!("<table><tr><th colspan=1000>{long}<tr><td>1");
+        let page = page(&text);
+
+        let table = Table::of(&page, &first(&page, "table")).unwrap();
+
+        assert_eq!(table.headers.len(), MAX_COLUMNS);
+        assert!(
+            table
+                .headers
+                .iter()
+                .all(|name| name.len() <= MAX_NAME_BYTES)
+        );
+    }
+
+    #[test]
+    fn names_in_names_are_no_endless_work() {
+        let deep = "<dl><dt>".repeat(200);
+        let page = page(&format!("{deep}{}", "word ".repeat(1_000_000)));
+        let lists = page.css("dl");
+
+        let found: Result<Vec<_>, _> = lists
+            .iter()
+            .map(|list| beside(&page, &page.element(*list).unwrap(), "Due"))
+            .collect();
+
+        assert_eq!(found, Err(Unlookable::TooMuch));
+    }
+
+    #[test]
     fn a_cell_beyond_the_last_column_takes_no_room() {
         let text = format!(
             "<table><tr>{}<td rowspan=50000>{}",
@@ -257,7 +336,7 @@ mod tests {
     fn a_value_stands_beside_its_name(#[case] text: &str, #[case] expected: Option<&str>) {
         let page = page(text);
 
-        let found = beside(&first(&page, "dl, table"), "Due");
+        let found = beside(&page, &first(&page, "dl, table"), "Due").unwrap();
 
         let found = found.map(|id| text_of(&page.element(id).unwrap()));
         assert_eq!(found.as_deref(), expected);

@@ -39,6 +39,11 @@ impl FormBody {
         }
     }
 
+    /// How many bytes it has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes().len()
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         self.content.expose_secret()
     }

@@ -25,7 +25,8 @@ struct Entries<'page> {
     page: &'page Page,
     submitter: Option<ElementRef<'page>>,
     encoding: &'static Encoding,
-    found: Vec<Entry>,
+    /// None where another radio button of the same name came after.
+    found: Vec<Option<Entry>>,
     /// Where in them each radio button is that is checked, by its name.
     radios: HashMap<String, usize>,
 }
@@ -51,7 +52,7 @@ pub(super) fn of<'page>(
             entries.add_field(&field);
         }
     }
-    Ok(entries.found)
+    Ok(entries.found.into_iter().flatten().collect())
 }
 
 impl<'page> Entries<'page> {
@@ -94,13 +95,10 @@ impl<'page> Entries<'page> {
             "checkbox" if self.page.is_checked(field) => self.add(name, value.unwrap_or("on")),
             "radio" if self.page.is_checked(field) => {
                 // Of several that the page checks, the last one stays checked.
-                if let Some(before) = self.radios.remove(name) {
-                    self.found.remove(before);
-                    for place in self.radios.values_mut().filter(|place| **place > before) {
-                        *place -= 1;
-                    }
+                let before = self.radios.insert(name.to_owned(), self.found.len());
+                if let Some(before) = before.and_then(|place| self.found.get_mut(place)) {
+                    *before = None;
                 }
-                self.radios.insert(name.to_owned(), self.found.len());
                 self.add(name, value.unwrap_or("on"));
             }
             "submit" if clicked => self.add(name, value.unwrap_or("Submit")),
@@ -110,10 +108,10 @@ impl<'page> Entries<'page> {
                 let file = typed
                     .and_then(|typed| upload::read(&typed))
                     .unwrap_or_default();
-                self.found.push(Entry {
+                self.found.push(Some(Entry {
                     name: name.to_owned(),
                     value: Value::File(file),
-                });
+                }));
             }
             "hidden" if name.eq_ignore_ascii_case("_charset_") => {
                 self.add(name, self.encoding.name());
@@ -135,10 +133,10 @@ impl<'page> Entries<'page> {
     }
 
     fn add(&mut self, name: &str, value: &str) {
-        self.found.push(Entry {
+        self.found.push(Some(Entry {
             name: name.to_owned(),
             value: Value::Text(value.to_owned()),
-        });
+        }));
     }
 
     fn add_direction(&mut self, field: &ElementRef) {

@@ -6,7 +6,9 @@ use scraper::ElementRef;
 
 use crate::form::input_type;
 use crate::look::hidden::is_hidden;
-use crate::look::normal;
+use crate::look::visits::Visits;
+use crate::look::{Unlookable, normal};
+use crate::page::Page;
 
 /// What shows inside the root, with white space as one space, and where each element stands in it.
 #[derive(Default)]
@@ -16,12 +18,14 @@ struct Shown {
     elements: Vec<(NodeId, usize, usize)>,
 }
 
-pub(super) fn find(root: &ElementRef, text: &str) -> Vec<NodeId> {
+/// # Errors
+/// There is too much to read.
+pub(super) fn find(page: &Page, root: &ElementRef, text: &str) -> Result<Vec<NodeId>, Unlookable> {
     let wanted = normal(text);
     if wanted.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let shown = Shown::of(root);
+    let shown = Shown::of(root, &mut page.visits())?;
     let places: Vec<usize> = shown
         .text
         .match_indices(wanted.as_str())
@@ -47,17 +51,18 @@ pub(super) fn find(root: &ElementRef, text: &str) -> Vec<NodeId> {
         last_found_at = Some(*start);
     }
     found.retain(|id| *id != root.id());
-    found
+    Ok(found)
 }
 
 impl Shown {
-    fn of(root: &ElementRef) -> Self {
+    fn of(root: &ElementRef, visits: &mut Visits) -> Result<Self, Unlookable> {
         let mut shown = Self::default();
         let mut open: Vec<(NodeId, usize)> = Vec::new();
         let mut hidden = None;
         for edge in root.traverse() {
             match edge {
                 Edge::Open(node) => {
+                    visits.read(node)?;
                     if hidden.is_some() {
                         continue;
                     }
@@ -86,7 +91,7 @@ impl Shown {
                 }
             }
         }
-        shown
+        Ok(shown)
     }
 
     fn add(&mut self, text: &str) {

@@ -73,7 +73,7 @@ impl<'page> Visits<'page> {
     ///
     /// # Errors
     /// There were too many, or what is in them is too long.
-    pub(super) fn read(&mut self, node: NodeRef<Node>) -> Result<(), Unlookable> {
+    pub(crate) fn read(&mut self, node: NodeRef<Node>) -> Result<(), Unlookable> {
         let bytes: usize = match node.value() {
             Node::Text(text) => text.len(),
             Node::Element(element) => element
