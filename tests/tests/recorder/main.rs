@@ -24,15 +24,22 @@ const GUIDE: &str = include_str!("../../../docs/guides/write-a-playbook.md");
 
 /// The playbooks of this repository, by name.
 fn examples() -> Vec<(String, Value)> {
-    let (_, in_guide) = GUIDE.split_once("```json\n").unwrap();
-    let (in_guide, _) = in_guide.split_once("```").unwrap();
     let read = |text: &str| serde_json::from_str(text).unwrap();
     let mut examples = vec![
         ("chrome".to_owned(), read(CHROME)),
         ("exported".to_owned(), read(EXPORTED)),
-        ("guide".to_owned(), read(in_guide)),
         ("demo".to_owned(), windlass_demo_site::playbook()),
     ];
+    let in_guide = GUIDE.split("```json\n").skip(1).map(|text| {
+        let (text, _) = text.split_once("```").unwrap();
+        read(text)
+    });
+    let in_guide = in_guide.filter(|block: &Value| block.get("steps").is_some());
+    examples.extend(
+        in_guide
+            .enumerate()
+            .map(|(place, flow)| (format!("guide {place}"), flow)),
+    );
     let sites = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sites");
     for entry in std::fs::read_dir(sites).unwrap() {
         let path = entry.unwrap().path();
