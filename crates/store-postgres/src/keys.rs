@@ -7,9 +7,9 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::{KeyId, OrganizationId};
 use windlass_domain::key::ApiKey;
 use windlass_domain::organization::Organization;
-use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{KeyRow, minute_of_use};
+use windlass_records::{Audited, select_keys};
 
 use crate::error::{read, store_error};
 use crate::store::PostgresStore;
@@ -47,38 +47,20 @@ impl Keys for PostgresStore {
 
     async fn find(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, Organization)>, StoreError> {
         // Nothing but the hash says yet whose it is: this is what authentication asks.
-        let row: Option<KeyRow> = sqlx::query_as(
-            "SELECT api_key.id, api_key.organization_id, api_key.scope, api_key.hash,
-                    api_key.hint, api_key.created_at, api_key.last_used_at, api_key.expires_at,
-                    api_key.revoked_at, organization.name, organization.environment,
-                    organization.suspended,
-                    organization.created_at AS organization_created_at
-             FROM api_key
-             JOIN organization ON organization.id = api_key.organization_id
-             WHERE api_key.hash = $1",
-        )
-        .bind(&hash[..])
-        .fetch_optional(self.pool())
-        .await
-        .map_err(store_error)?;
+        let row: Option<KeyRow> = sqlx::query_as(select_keys!("WHERE api_key.hash = $1"))
+            .bind(&hash[..])
+            .fetch_optional(self.pool())
+            .await
+            .map_err(store_error)?;
         row.map(read).transpose()
     }
 
     async fn list(&self) -> Result<Vec<(ApiKey, Organization)>, StoreError> {
         // For an operator: over all organizations.
-        let rows: Vec<KeyRow> = sqlx::query_as(
-            "SELECT api_key.id, api_key.organization_id, api_key.scope, api_key.hash,
-                    api_key.hint, api_key.created_at, api_key.last_used_at, api_key.expires_at,
-                    api_key.revoked_at, organization.name, organization.environment,
-                    organization.suspended,
-                    organization.created_at AS organization_created_at
-             FROM api_key
-             JOIN organization ON organization.id = api_key.organization_id
-             ORDER BY api_key.id",
-        )
-        .fetch_all(self.pool())
-        .await
-        .map_err(store_error)?;
+        let rows: Vec<KeyRow> = sqlx::query_as(select_keys!("ORDER BY api_key.id"))
+            .fetch_all(self.pool())
+            .await
+            .map_err(store_error)?;
         rows.into_iter().map(read).collect()
     }
 

@@ -13,14 +13,13 @@ use windlass_records::{chain_end, linked, newest_of, position};
 use crate::connection::Connection;
 use crate::error::read;
 use crate::store::SqliteStore;
-use crate::transaction::Transaction;
 
 #[async_trait]
 impl Audit for SqliteStore {
     async fn unlinked(&self) -> Result<Vec<OrganizationId>, StoreError> {
         // For the chainer: over all organizations.
         let ids: Vec<Id> = self
-            .read(move |connection| {
+            .read(|connection| {
                 connection.values("SELECT DISTINCT organization_id FROM unlinked_audit", ())
             })
             .await?;
@@ -37,14 +36,14 @@ impl Audit for SqliteStore {
         seal: HeadSeal,
     ) -> Result<u32, StoreError> {
         self.change(None, move |transaction| {
-            let connection: &Connection = transaction;
-            let (sealed, has_links): (Option<Vec<u8>>, bool) = connection.only_row(
-                "SELECT (SELECT sealed FROM audit_head WHERE organization_id = ?),
-                 EXISTS (SELECT 1 FROM audit WHERE organization_id = ?)",
-                params![Id(organization_id.uuid()), Id(organization_id.uuid())],
+            let owner = Id(organization_id.uuid());
+            let sealed = sealed_head(transaction, owner)?;
+            let has_links = transaction.only_value(
+                "SELECT EXISTS (SELECT 1 FROM audit WHERE organization_id = ?)",
+                [owner],
             )?;
             let end = chain_end(organization_id, sealed, has_links, &seal)?;
-            let entries = take(connection, organization_id, limit)?;
+            let entries = take(transaction, organization_id, limit)?;
             if entries.is_empty() {
                 return Ok(0);
             }
@@ -53,7 +52,7 @@ impl Audit for SqliteStore {
             transaction.change(
                 "INSERT INTO audit_head (organization_id, sealed) VALUES (?, ?)
                  ON CONFLICT (organization_id) DO UPDATE SET sealed = excluded.sealed",
-                params![Id(organization_id.uuid()), seal.seal(end).as_bytes()],
+                params![owner, seal.seal(end).as_bytes()],
             )?;
             Ok(u32::try_from(links.len()).unwrap_or(limit))
         })
@@ -61,19 +60,19 @@ impl Audit for SqliteStore {
     }
 
     async fn head(&self, organization_id: OrganizationId) -> Result<ChainHead, StoreError> {
-        let (sealed, unlinked): (Option<Vec<u8>>, i64) = self
-            .read(move |connection| {
-                connection.only_row(
-                    "SELECT (SELECT sealed FROM audit_head WHERE organization_id = ?),
-                     (SELECT count(*) FROM unlinked_audit WHERE organization_id = ?)",
-                    params![Id(organization_id.uuid()), Id(organization_id.uuid())],
-                )
+        let owner = Id(organization_id.uuid());
+        self.read(move |connection| {
+            let sealed = sealed_head(connection, owner)?;
+            let unlinked: i64 = connection.only_value(
+                "SELECT count(*) FROM unlinked_audit WHERE organization_id = ?",
+                [owner],
+            )?;
+            Ok(ChainHead {
+                sealed: sealed.map(Sealed::from_bytes),
+                unlinked: u64::try_from(unlinked).unwrap_or_default(),
             })
-            .await?;
-        Ok(ChainHead {
-            sealed: sealed.map(Sealed::from_bytes),
-            unlinked: u64::try_from(unlinked).unwrap_or_default(),
         })
+        .await
     }
 
     async fn chain(
@@ -82,20 +81,18 @@ impl Audit for SqliteStore {
         after: u64,
         limit: u32,
     ) -> Result<Vec<LinkedEntry>, StoreError> {
+        let after = i64::try_from(after).unwrap_or(i64::MAX);
         let rows: Vec<AuditRow> = self
             .read(move |connection| {
                 connection.rows(
-"SELECT organization_id, position, hash, at, actor, request_id, address, action,
-        subject
- FROM audit
- WHERE organization_id = ? AND position > ?
- ORDER BY position
- LIMIT ? + 0",
-params![
-Id(organization_id.uuid()),
-i64::try_from(after).unwrap_or(i64::MAX),
-i64::from(limit),
-])
+                    "SELECT organization_id, position, hash, at, actor, request_id, address,
+                            action, subject
+                     FROM audit
+                     WHERE organization_id = ? AND position > ?
+                     ORDER BY position
+                     LIMIT ? + 0",
+                    params![Id(organization_id.uuid()), after, limit],
+                )
             })
             .await?;
         rows.into_iter().map(read).collect()
@@ -128,6 +125,17 @@ i64::from(limit),
         });
         reading.await
     }
+}
+
+/// The sealed end of an organization's chain, where it has one.
+pub(crate) fn sealed_head(
+    connection: &Connection,
+    owner: Id,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    connection.value(
+        "SELECT sealed FROM audit_head WHERE organization_id = ?",
+        [owner],
+    )
 }
 
 /// Keeps an entry, which is linked later: nothing but this transaction waits for it.
@@ -171,13 +179,13 @@ fn take(
 
 /// Writes links, all of one organization.
 fn insert(
-    transaction: &mut Transaction<'_>,
+    connection: &Connection,
     organization_id: OrganizationId,
     links: &[LinkedEntry],
 ) -> Result<(), StoreError> {
     for linked in links {
         let entry = &linked.entry;
-        transaction.change(
+        connection.change(
             "INSERT INTO audit
                  (organization_id, position, hash, at, actor, request_id, address, action, subject)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",

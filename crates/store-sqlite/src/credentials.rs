@@ -33,13 +33,12 @@ impl Credentials for SqliteStore {
         self.write(write, move |transaction| {
             let organization_id = transaction.organization_id();
             let credential = &view.credential;
-            let connection: &Connection = transaction;
-            sources::load(connection, organization_id, &credential.source_id)?.ok_or(
+            sources::load(transaction, organization_id, &credential.source_id)?.ok_or(
                 WriteError::ReferenceGone {
                     what: Resource::Source,
                 },
             )?;
-            let inserted = connection.change(
+            let inserted = transaction.change(
                 "INSERT INTO credential
                      (id, organization_id, source_id, auth_method, external_id, status, summary,
                       secret, secrets_version, created_at, updated_at)

@@ -6,7 +6,7 @@ use windlass_application::ports::files::{FileFilter, Likeness};
 use windlass_application::ports::{Files, StoreError};
 use windlass_application::{OrganizationContext, Page, PageRequest};
 use windlass_domain::file::{Extraction, StoredFile};
-use windlass_domain::id::{OrganizationId, StorageId};
+use windlass_domain::id::{OrganizationId, SourceId, StorageId, TaskId};
 use windlass_domain::run::Run;
 use windlass_records::columns::{At, Id};
 use windlass_records::page::{self, First};
@@ -22,9 +22,9 @@ macro_rules! captured_before {
     ($digest:literal) => {
         concat!(
             "SELECT EXISTS (
-             SELECT 1 FROM file
-             JOIN run ON run.id = file.run_id
-             WHERE file.organization_id = ? AND file.task_id = ? AND file.",
+                 SELECT 1 FROM file
+                 JOIN run ON run.id = file.run_id
+                 WHERE file.organization_id = ? AND file.task_id = ? AND file.",
             $digest,
             " = ?
                    AND file.run_id < ? AND run.credential_id IS ?
@@ -70,18 +70,13 @@ impl Files for SqliteStore {
         run: &Run,
         sha256: [u8; 32],
     ) -> Result<Option<StorageId>, StoreError> {
-        let run = run.clone();
+        let (owner, task_id, run_id) = of_run(run);
         let kept: Option<Id> = self
             .read(move |connection| {
                 connection.value(
                     "SELECT id FROM file
                      WHERE organization_id = ? AND task_id = ? AND sha256 = ? AND run_id = ?",
-                    params![
-                        Id(run.organization_id.uuid()),
-                        run.task_id.as_str(),
-                        sha256.to_vec(),
-                        Id(run.id.uuid())
-                    ],
+                    params![owner, task_id.as_str(), sha256, run_id],
                 )
             })
             .await?;
@@ -89,7 +84,8 @@ impl Files for SqliteStore {
     }
 
     async fn has_captured_before(&self, run: &Run, like: Likeness) -> Result<bool, StoreError> {
-        let run = run.clone();
+        let (owner, task_id, run_id) = of_run(run);
+        let credential_id = run.credential_id.map(|id| Id(id.uuid()));
         let (statement, digest) = match like {
             Likeness::Content(digest) => (captured_before!("sha256"), digest),
             Likeness::Fields(digest) => (captured_before!("fields_sha256"), digest),
@@ -97,13 +93,7 @@ impl Files for SqliteStore {
         self.read(move |connection| {
             connection.only_value(
                 statement,
-                params![
-                    Id(run.organization_id.uuid()),
-                    run.task_id.as_str(),
-                    digest.to_vec(),
-                    Id(run.id.uuid()),
-                    run.credential_id.map(|id| Id(id.uuid()))
-                ],
+                params![owner, task_id.as_str(), digest, run_id, credential_id],
             )
         })
         .await
@@ -154,6 +144,15 @@ impl Files for SqliteStore {
     }
 }
 
+/// What files of a run are found by: whose it is, its task, and its id.
+fn of_run(run: &Run) -> (Id, TaskId, Id) {
+    (
+        Id(run.organization_id.uuid()),
+        run.task_id.clone(),
+        Id(run.id.uuid()),
+    )
+}
+
 /// Keeps a file of a run, unless it or its content is kept already; says whether it is new. The run is
 /// locked, so that of two calls with one content the second finds the first.
 pub(crate) fn insert(
@@ -179,15 +178,15 @@ pub(crate) fn insert(
             Id(run.organization_id.uuid()),
             Id(run.id.uuid()),
             run.task_id.as_str(),
-            run.source_id.as_ref().map(|id| id.as_str().to_owned()),
+            run.source_id.as_ref().map(SourceId::as_str),
             &file.file_name,
             &file.file_type,
             file_size,
-            file.sha256.to_vec(),
+            file.sha256,
             file.metadata.as_ref().map(windlass_records::write),
             file.extraction.data().map(windlass_records::write),
             file.extraction == Extraction::Failed,
-            file.fields_sha256.map(|digest| digest.to_vec()),
+            file.fields_sha256,
             At(file.created_at),
             file.expired_at.map(At)
         ],

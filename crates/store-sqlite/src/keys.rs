@@ -8,9 +8,9 @@ use windlass_domain::Timestamp;
 use windlass_domain::id::{KeyId, OrganizationId};
 use windlass_domain::key::ApiKey;
 use windlass_domain::organization::Organization;
-use windlass_records::Audited;
 use windlass_records::columns::{At, Id};
 use windlass_records::rows::{KeyRow, minute_of_use};
+use windlass_records::{Audited, select_keys};
 
 use crate::error::read;
 use crate::store::SqliteStore;
@@ -50,17 +50,7 @@ impl Keys for SqliteStore {
         // Nothing but the hash says yet whose it is: this is what authentication asks.
         let row: Option<KeyRow> = self
             .read(move |connection| {
-                connection.row(
-                    "SELECT api_key.id, api_key.organization_id, api_key.scope, api_key.hash,
-                            api_key.hint, api_key.created_at, api_key.last_used_at, api_key.expires_at,
-                            api_key.revoked_at, organization.name, organization.environment,
-                            organization.suspended,
-                            organization.created_at AS organization_created_at
-                     FROM api_key
-                     JOIN organization ON organization.id = api_key.organization_id
-                     WHERE api_key.hash = ?",
-                    params![&hash[..]],
-                )
+                connection.row(select_keys!("WHERE api_key.hash = ?"), params![&hash[..]])
             })
             .await?;
         row.map(read).transpose()
@@ -69,19 +59,7 @@ impl Keys for SqliteStore {
     async fn list(&self) -> Result<Vec<(ApiKey, Organization)>, StoreError> {
         // For an operator: over all organizations.
         let rows: Vec<KeyRow> = self
-            .read(move |connection| {
-                connection.rows(
-                    "SELECT api_key.id, api_key.organization_id, api_key.scope, api_key.hash,
-                            api_key.hint, api_key.created_at, api_key.last_used_at, api_key.expires_at,
-                            api_key.revoked_at, organization.name, organization.environment,
-                            organization.suspended,
-                            organization.created_at AS organization_created_at
-                     FROM api_key
-                     JOIN organization ON organization.id = api_key.organization_id
-                     ORDER BY api_key.id",
-                    (),
-                )
-            })
+            .read(move |connection| connection.rows(select_keys!("ORDER BY api_key.id"), ()))
             .await?;
         rows.into_iter().map(read).collect()
     }

@@ -41,13 +41,10 @@ impl From<StoreError> for MigrateError {
 pub(crate) fn migrate(connection: &Connection) -> Result<(), MigrateError> {
     connection.step("BEGIN IMMEDIATE").map_err(store_error)?;
     let migrated = migrate_within(connection);
-    let end = if migrated.is_ok() {
-        "COMMIT"
-    } else {
-        "ROLLBACK"
-    };
-    connection.step(end).map_err(store_error)?;
-    migrated
+    // One that failed ends with its connection.
+    migrated?;
+    connection.step("COMMIT").map_err(store_error)?;
+    Ok(())
 }
 
 fn migrate_within(connection: &Connection) -> Result<(), MigrateError> {

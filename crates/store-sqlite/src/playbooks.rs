@@ -33,24 +33,23 @@ impl Playbooks for SqliteStore {
         self.write(write, move |transaction| {
             let organization_id = transaction.organization_id();
             let at = transaction.at();
-            let connection: &Connection = transaction;
             let task =
-                tasks::load(connection, organization_id, &task_id)?.ok_or(WriteError::NotFound)?;
-            sources::load(connection, organization_id, &source_id)?.ok_or(
+                tasks::load(transaction, organization_id, &task_id)?.ok_or(WriteError::NotFound)?;
+            sources::load(transaction, organization_id, &source_id)?.ok_or(
                 WriteError::ReferenceGone {
                     what: Resource::Source,
                 },
             )?;
-            let before = load(connection, organization_id, &task_id, &source_id)?;
+            let before = load(transaction, organization_id, &task_id, &source_id)?;
             let playbook = Playbook {
                 task_id: task_id.clone(),
                 source_id: source_id.clone(),
-                version: next_version(connection, organization_id, &task_id, &source_id)?,
+                version: next_version(transaction, organization_id, &task_id, &source_id)?,
                 document,
                 created_at: before.as_ref().map_or(at, |before| before.created_at),
                 updated_at: before.map_or(at, |before| at.following(before.updated_at)),
             };
-            insert(connection, organization_id, &playbook)?;
+            insert(transaction, organization_id, &playbook)?;
             tasks::keep_change(transaction, task.with_playbook(at).as_ref())?;
             let audited = Audited::new("playbook.put", &playbook_name(&task_id, &source_id));
             transaction.keep(Outcome::Playbook(&playbook), Some(audited))?;
@@ -106,10 +105,10 @@ impl Playbooks for SqliteStore {
         let source_id = source_id.clone();
         self.write(write, move |transaction| {
             let organization_id = transaction.organization_id();
-            let connection: &Connection = transaction;
-            load(connection, organization_id, &task_id, &source_id)?.ok_or(WriteError::NotFound)?;
+            load(transaction, organization_id, &task_id, &source_id)?
+                .ok_or(WriteError::NotFound)?;
             drop_playbook(
-                connection,
+                transaction,
                 organization_id,
                 task_id.as_str(),
                 source_id.as_str(),
@@ -157,8 +156,7 @@ pub(crate) fn drop_of_source(
     organization_id: OrganizationId,
     source_id: &SourceId,
 ) -> Result<(), StoreError> {
-    let connection: &Connection = transaction;
-    let task_ids: Vec<String> = connection.values(
+    let task_ids: Vec<String> = transaction.values(
         "SELECT task_id
          FROM playbook
          WHERE organization_id = ? AND source_id = ?
@@ -166,8 +164,7 @@ pub(crate) fn drop_of_source(
         params![Id(organization_id.uuid()), source_id.as_str()],
     )?;
     for task_id in &task_ids {
-        let connection: &Connection = transaction;
-        drop_playbook(connection, organization_id, task_id, source_id.as_str())?;
+        drop_playbook(transaction, organization_id, task_id, source_id.as_str())?;
         let task_id = TaskId::parse(task_id)
             .map_err(|error| corrupt("playbook", &playbook_name(task_id, source_id), &error))?;
         leave_task(transaction, organization_id, &task_id)?;
@@ -182,15 +179,14 @@ fn leave_task(
     task_id: &TaskId,
 ) -> Result<(), StoreError> {
     let at = transaction.at();
-    let connection: &Connection = transaction;
-    let has_more: bool = connection.only_value(
+    let has_more: bool = transaction.only_value(
         "SELECT EXISTS (SELECT 1 FROM playbook WHERE organization_id = ? AND task_id = ?)",
         params![Id(organization_id.uuid()), task_id.as_str()],
     )?;
     if has_more {
         return Ok(());
     }
-    let task = tasks::load(connection, organization_id, task_id)?;
+    let task = tasks::load(transaction, organization_id, task_id)?;
     let learning = task.and_then(|task| task.without_playbooks(at));
     tasks::keep_change(transaction, learning.as_ref())
 }

@@ -34,6 +34,20 @@ pub(crate) const EXPIRE_SCREENSHOTS: &str = "UPDATE screenshot SET expired_at = 
      )
      RETURNING organization_id, id";
 
+/// Runs by their age, between two ids.
+const AGED_RUNS: &str = "SELECT id, organization_id, status, updated_at
+     FROM run
+     WHERE id > ? AND id < ?
+     ORDER BY id
+     LIMIT ? + 0";
+
+/// Sessions by their age, between two ids.
+const AGED_SESSIONS: &str = "SELECT id, organization_id, status, updated_at
+     FROM session
+     WHERE id > ? AND id < ?
+     ORDER BY id
+     LIMIT ? + 0";
+
 /// The oldest deliveries.
 pub(crate) const OLD_DELIVERIES: &str =
     "SELECT id FROM delivery WHERE id < ? ORDER BY id LIMIT ? + 0";
@@ -86,39 +100,24 @@ impl Retention for SqliteStore {
         before: Timestamp,
         limit: u32,
     ) -> Result<Step<RunId>, StoreError> {
-        let rows: Vec<AgedRow> = self
-            .read(move |connection| {
-                connection.rows(
-                    "SELECT id, organization_id, status, updated_at
-                     FROM run
-                     WHERE id > ? AND id < ?
-                     ORDER BY id
-                     LIMIT ? + 0",
-                    params![
-                        Id(after.map_or(Uuid::nil(), RunId::uuid)),
-                        Id(RunId::first_of(before).uuid()),
-                        limit
-                    ],
-                )
-            })
-            .await?;
-        let aged: Vec<Aged> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
-        let (over, next) = over(&aged, before, limit);
+        let first = after.map_or(Uuid::nil(), RunId::uuid);
+        let end = RunId::first_of(before).uuid();
+        let (over, next) = self.over(AGED_RUNS, (first, end), before, limit).await?;
         let mut step = Step {
             dropped: 0,
             contents: Vec::new(),
             next: next.map(|id| RunId::from_uuid(id.0)),
         };
-        if !over.is_empty() {
-            let dropping = self.change(None, move |transaction| {
-                for aged in over {
-                    drop_run(transaction, aged, &mut step)?;
-                }
-                Ok::<_, StoreError>(step)
-            });
-            return dropping.await;
+        if over.is_empty() {
+            return Ok(step);
         }
-        Ok(step)
+        let dropping = self.change(None, move |transaction| {
+            for aged in over {
+                drop_run(transaction, aged, &mut step)?;
+            }
+            Ok(step)
+        });
+        dropping.await
     }
 
     async fn drop_sessions(
@@ -127,24 +126,11 @@ impl Retention for SqliteStore {
         before: Timestamp,
         limit: u32,
     ) -> Result<Step<SessionId>, StoreError> {
-        let rows: Vec<AgedRow> = self
-            .read(move |connection| {
-                connection.rows(
-                    "SELECT id, organization_id, status, updated_at
-                     FROM session
-                     WHERE id > ? AND id < ?
-                     ORDER BY id
-                     LIMIT ? + 0",
-                    params![
-                        Id(after.map_or(Uuid::nil(), SessionId::uuid)),
-                        Id(SessionId::first_of(before).uuid()),
-                        limit
-                    ],
-                )
-            })
+        let first = after.map_or(Uuid::nil(), SessionId::uuid);
+        let end = SessionId::first_of(before).uuid();
+        let (over, next) = self
+            .over(AGED_SESSIONS, (first, end), before, limit)
             .await?;
-        let aged: Vec<Aged> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
-        let (over, next) = over(&aged, before, limit);
         let dropped = if over.is_empty() {
             0
         } else {
@@ -220,36 +206,51 @@ impl Retention for SqliteStore {
     }
 
     async fn orphans(&self, contents: Vec<OwnedBlob>) -> Result<Vec<OwnedBlob>, StoreError> {
-        let mut orphans = Vec::new();
-        for (owner, id) in contents {
-            let statement = match id {
-                BlobId::File(_) => {
-                    "SELECT EXISTS (
-                         SELECT 1 FROM file
-                         WHERE id = ? AND organization_id = ? AND expired_at IS NULL
-                     )"
+        self.read(move |connection| {
+            let mut orphans = Vec::new();
+            for (owner, id) in contents {
+                let statement = match id {
+                    BlobId::File(_) => {
+                        "SELECT EXISTS (
+                             SELECT 1 FROM file
+                             WHERE id = ? AND organization_id = ? AND expired_at IS NULL
+                         )"
+                    }
+                    BlobId::Screenshot(_) => {
+                        "SELECT EXISTS (
+                             SELECT 1 FROM screenshot
+                             WHERE id = ? AND organization_id = ? AND expired_at IS NULL
+                         )"
+                    }
+                };
+                let values = params![content_number(id), Id(owner.uuid())];
+                if !connection.only_value::<bool>(statement, values)? {
+                    orphans.push((owner, id));
                 }
-                BlobId::Screenshot(_) => {
-                    "SELECT EXISTS (
-                         SELECT 1 FROM screenshot
-                         WHERE id = ? AND organization_id = ? AND expired_at IS NULL
-                     )"
-                }
-            };
-            let is_kept: bool = self
-                .read(move |connection| {
-                    connection.only_value(statement, params![content_number(id), Id(owner.uuid())])
-                })
-                .await?;
-            if !is_kept {
-                orphans.push((owner, id));
             }
-        }
-        Ok(orphans)
+            Ok(orphans)
+        })
+        .await
     }
 }
 
 impl SqliteStore {
+    /// Those between two ids that `find` finds and that had ended before then, and where the next step
+    /// goes on.
+    async fn over(
+        &self,
+        find: &'static str,
+        (first, end): (Uuid, Uuid),
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<(Vec<Aged>, Option<Id>), StoreError> {
+        let rows: Vec<AgedRow> = self
+            .read(move |connection| connection.rows(find, params![Id(first), Id(end), limit]))
+            .await?;
+        let aged: Vec<Aged> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
+        Ok(over(&aged, before, limit))
+    }
+
     /// Drops the oldest rows that `find` finds, by statements that take an id each.
     async fn drop_old(
         &self,

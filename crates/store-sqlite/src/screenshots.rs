@@ -119,12 +119,12 @@ pub(crate) fn insert(
             screenshot.height.map(Count),
             &screenshot.reasoning,
             screenshot.step.map(Count),
-            screenshot.sha256.to_vec(),
+            screenshot.sha256,
             At(screenshot.created_at),
             screenshot.expired_at.map(At),
             Id(run.id.uuid()),
             Id(run.organization_id.uuid()),
-            screenshot.sha256.to_vec()
+            screenshot.sha256
         ],
     )?;
     Ok(())

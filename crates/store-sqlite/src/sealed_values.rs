@@ -12,6 +12,7 @@ use windlass_records::{
     sealed_in_state, sealed_row_number, sealed_row_texts, sealed_text, version_bytes,
 };
 
+use crate::audit;
 use crate::error::corrupt;
 use crate::store::SqliteStore;
 
@@ -273,14 +274,9 @@ impl SqliteStore {
         organization_id: OrganizationId,
         version: u32,
     ) -> Result<Found, StoreError> {
-        let head: Option<Vec<u8>> = self
-            .read(move |connection| {
-                connection.value(
-                    "SELECT sealed FROM audit_head WHERE organization_id = ?",
-                    params![Id(organization_id.uuid())],
-                )
-            })
-            .await?;
+        let owner = Id(organization_id.uuid());
+        let head = self.read(move |connection| audit::sealed_head(connection, owner));
+        let head = head.await?;
         Ok(found_in_head(organization_id, head, version))
     }
 }

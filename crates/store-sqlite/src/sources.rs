@@ -122,10 +122,9 @@ impl Sources for SqliteStore {
         let id = id.clone();
         self.write(write, move |transaction| {
             let organization_id = transaction.organization_id();
-            let connection: &Connection = transaction;
-            let source = load(connection, organization_id, &id)?.ok_or(WriteError::NotFound)?;
-            let credentials = credentials(connection, organization_id, &id)?;
-            let runs = unfinished::of_source(connection, organization_id, &id)?;
+            let source = load(transaction, organization_id, &id)?.ok_or(WriteError::NotFound)?;
+            let credentials = credentials(transaction, organization_id, &id)?;
+            let runs = unfinished::of_source(transaction, organization_id, &id)?;
             refuse_in_use(&[(credentials, "credential"), (runs, "task run")])?;
             playbooks::drop_of_source(transaction, organization_id, &id)?;
             transaction.change(

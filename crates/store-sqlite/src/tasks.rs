@@ -28,18 +28,17 @@ impl Tasks for SqliteStore {
     async fn create(&self, write: Write, mut task: Task) -> Result<Written<Task>, WriteError> {
         self.write(write, move |transaction| {
             let organization_id = transaction.organization_id();
-            let connection: &Connection = transaction;
-            if load(connection, organization_id, &task.id)?.is_some() {
+            if load(transaction, organization_id, &task.id)?.is_some() {
                 return Err(WriteError::IdTaken);
             }
-            agents::load(connection, organization_id, &task.agent_id)?.ok_or(
+            agents::load(transaction, organization_id, &task.agent_id)?.ok_or(
                 WriteError::ReferenceGone {
                     what: Resource::Agent,
                 },
             )?;
-            let kept = kept(connection, organization_id, &task.id)?;
+            let kept = kept(transaction, organization_id, &task.id)?;
             task = task.made_after(kept);
-            insert(connection, organization_id, &task)?;
+            insert(transaction, organization_id, &task)?;
             let event = EventData::Task(TaskEventSummary::from(&task));
             transaction.tell(EventType::TaskCreated, task.created_at, event);
             let audited = Audited::new("task.create", &task.id);
@@ -145,12 +144,11 @@ impl Tasks for SqliteStore {
         let id = id.clone();
         self.write(write, move |transaction| {
             let organization_id = transaction.organization_id();
-            let connection: &Connection = transaction;
-            let task = load(connection, organization_id, &id)?.ok_or(WriteError::NotFound)?;
-            let runs = unfinished::of_task(connection, organization_id, &id)?;
+            let task = load(transaction, organization_id, &id)?.ok_or(WriteError::NotFound)?;
+            let runs = unfinished::of_task(transaction, organization_id, &id)?;
             refuse_in_use(&[(runs, "task run")])?;
-            playbooks::drop_of_task(connection, organization_id, &id)?;
-            drop_task(connection, organization_id, &id)?;
+            playbooks::drop_of_task(transaction, organization_id, &id)?;
+            drop_task(transaction, organization_id, &id)?;
             if !task.is_of_this_moment(transaction.at()) {
                 drop_versions(transaction, organization_id, &id)?;
             }

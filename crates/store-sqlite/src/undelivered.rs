@@ -36,19 +36,18 @@ pub(crate) async fn sweep(store: &SqliteStore, limit: u32) -> Result<bool, Store
     };
     store
         .change(None, move |transaction| {
-            let connection: &Connection = transaction;
-            let mut ids = find(connection, PENDING, destination_id, limit)?;
+            let mut ids = find(transaction, PENDING, destination_id, limit)?;
             if ids.is_empty() {
-                ids = find(connection, PARKED, destination_id, limit)?;
+                ids = find(transaction, PARKED, destination_id, limit)?;
             }
             if ids.is_empty() {
                 // None was made since it was deleted, and so none comes.
-                connection.change(
+                transaction.change(
                     "DELETE FROM deleted_destination WHERE id = ?",
                     params![destination_id],
                 )?;
             } else {
-                drop_deliveries(connection, &ids)?;
+                drop_deliveries(transaction, &ids)?;
             }
             Ok(true)
         })

@@ -20,7 +20,6 @@ use crate::error::corrupt;
 use crate::runs::Loaded;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-use windlass_records::sqlite_row;
 
 #[async_trait]
 impl Workers for SqliteStore {
@@ -62,7 +61,7 @@ impl Workers for SqliteStore {
         name: &str,
     ) -> Result<Option<Holder>, StoreError> {
         let name = name.to_owned();
-        let row: Option<StartRow> = self
+        let start: Option<(Id, u32)> = self
             .read(move |connection| {
                 connection.row(
                     "SELECT id, incarnation
@@ -72,7 +71,7 @@ impl Workers for SqliteStore {
                 )
             })
             .await?;
-        Ok(row.map(Holder::from))
+        Ok(start.map(started))
     }
 
     async fn drain(&self, holder: Holder) -> Result<(u32, Vec<Signal>), WriteError> {
@@ -131,29 +130,6 @@ struct Held {
     holder: Holder,
 }
 
-sqlite_row! {
-    struct HeldRow {
-        run_id: Id,
-        session_id: Id,
-        incarnation: u32,
-    }
-}
-
-sqlite_row! {
-    struct GoneRow {
-        id: Id,
-        worker_id: Id,
-        incarnation: u32,
-    }
-}
-
-sqlite_row! {
-    struct KeptRow {
-        id: Id,
-        incarnation: u32,
-    }
-}
-
 impl SqliteStore {
     /// The number of a start, in a transaction of its own: once it is a new one, the earlier starts
     /// lease nothing, so that what they hold only gets less.
@@ -168,7 +144,7 @@ impl SqliteStore {
             let at = transaction.at();
             let organization_id = organization.map(OrganizationContext::organization_id);
             let organization_id = organization_id.map(|id| Id(id.uuid()));
-            let new: Option<StartRow> = transaction.row(
+            let new: Option<(Id, u32)> = transaction.row(
                 // A start that has no name is always a new one.
                 "INSERT INTO worker
                      (id, organization_id, name, incarnation, draining, last_seen_at, brought, starts)
@@ -199,9 +175,9 @@ impl SqliteStore {
                 ],
             )?;
             match new {
-                Some(row) => Ok(row),
+                Some(new) => Ok(new),
                 None => transaction.only_row(
-                    "SELECT worker.id AS id, CAST(known.value AS INTEGER) AS incarnation
+                    "SELECT worker.id, CAST(known.value AS INTEGER)
                      FROM worker, json_each(worker.starts) AS known
                      WHERE ifnull(worker.organization_id, x'') = ifnull(?1, x'') AND worker.name = ?2
                        AND known.key = ?3",
@@ -209,13 +185,12 @@ impl SqliteStore {
                 ),
             }
         });
-        let row: StartRow = starting.await?;
-        Ok(row.into())
+        Ok(started(starting.await?))
     }
 
     /// The runs that earlier starts of the worker hold.
     async fn held_before(&self, holder: Holder) -> Result<Vec<Held>, StoreError> {
-        let rows: Vec<HeldRow> = self
+        let rows: Vec<(Id, Id, u32)> = self
             .read(move |connection| {
                 connection.rows(
                     "SELECT run_id, session_id, incarnation
@@ -226,20 +201,22 @@ impl SqliteStore {
                 )
             })
             .await?;
-        let held = rows.into_iter().map(|row| Held {
-            run_id: RunId::from_uuid(row.run_id.0),
-            session_id: SessionId::from_uuid(row.session_id.0),
-            holder: Holder {
-                incarnation: row.incarnation,
-                ..holder
-            },
-        });
+        let held = rows
+            .into_iter()
+            .map(|(run_id, session_id, incarnation)| Held {
+                run_id: RunId::from_uuid(run_id.0),
+                session_id: SessionId::from_uuid(session_id.0),
+                holder: Holder {
+                    incarnation,
+                    ..holder
+                },
+            });
         Ok(held.collect())
     }
 
     /// The sessions that earlier starts of the worker have, each with the start.
     async fn kept_before(&self, holder: Holder) -> Result<Vec<(SessionId, Holder)>, StoreError> {
-        let rows: Vec<KeptRow> = self
+        let rows: Vec<(Id, u32)> = self
             .read(move |connection| {
                 connection.rows(
                     "SELECT id, incarnation
@@ -250,13 +227,12 @@ impl SqliteStore {
                 )
             })
             .await?;
-        let kept = rows.into_iter().map(|row| {
-            let incarnation = row.incarnation;
+        let kept = rows.into_iter().map(|(id, incarnation)| {
             let holder = Holder {
                 incarnation,
                 ..holder
             };
-            (SessionId::from_uuid(row.id.0), holder)
+            (SessionId::from_uuid(id.0), holder)
         });
         Ok(kept.collect())
     }
@@ -281,12 +257,12 @@ impl SqliteStore {
     /// or are not the latest; each with the start. Over all organizations.
     async fn kept_by_leaving(&self, limit: u32) -> Result<Vec<(SessionId, Holder)>, StoreError> {
         let seen_last = At(self.now() - GONE_AFTER);
-        let rows: Vec<GoneRow> = self
+        let rows: Vec<(Id, Id, u32)> = self
             .read(move |connection| {
                 connection.rows(
-                    // Worker by worker, and of each only what it must give up: what the others keep is not read.
-                    "SELECT session.id AS id, session.worker_id AS worker_id,
-                            session.incarnation AS incarnation
+                    // Worker by worker, and of each only what it must give up: what the others keep is
+                    // not read.
+                    "SELECT session.id, session.worker_id, session.incarnation
                      FROM worker
                      CROSS JOIN session
                          ON session.worker_id = worker.id
@@ -298,12 +274,9 @@ impl SqliteStore {
                 )
             })
             .await?;
-        let kept = rows.into_iter().map(|row| {
-            let holder = Holder {
-                worker_id: WorkerId::from_uuid(row.worker_id.0),
-                incarnation: row.incarnation,
-            };
-            (SessionId::from_uuid(row.id.0), holder)
+        let kept = rows.into_iter().map(|(id, worker_id, incarnation)| {
+            let id = SessionId::from_uuid(id.0);
+            (id, started((worker_id, incarnation)))
         });
         Ok(kept.collect())
     }
@@ -355,19 +328,11 @@ impl SqliteStore {
     }
 }
 
-sqlite_row! {
-    struct StartRow {
-        id: Id,
-        incarnation: u32,
-    }
-}
-
-impl From<StartRow> for Holder {
-    fn from(row: StartRow) -> Self {
-        Self {
-            worker_id: WorkerId::from_uuid(row.id.0),
-            incarnation: row.incarnation,
-        }
+/// The start of this number of the worker of this id.
+fn started((id, incarnation): (Id, u32)) -> Holder {
+    Holder {
+        worker_id: WorkerId::from_uuid(id.0),
+        incarnation,
     }
 }
 

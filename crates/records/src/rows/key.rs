@@ -10,11 +10,27 @@ use super::{Row, known, sha256};
 use crate::Impossible;
 use crate::columns::{At, Id};
 
+/// Selects keys as [`KeyRow`] has them. A macro, since a query's text is a constant.
+#[macro_export]
+macro_rules! select_keys {
+    ($rest:literal) => {
+        concat!(
+            "SELECT api_key.id, api_key.organization_id, api_key.scope, api_key.hash,
+                    api_key.hint, api_key.created_at, api_key.last_used_at, api_key.expires_at,
+                    api_key.revoked_at, organization.name, organization.environment,
+                    organization.suspended,
+                    organization.created_at AS organization_created_at
+             FROM api_key
+             JOIN organization ON organization.id = api_key.organization_id ",
+            $rest
+        )
+    };
+}
+
 const MINUTE_MILLIS: i64 = 60_000;
 
 row! {
-    /// A row of `api_key`, joined with its organization's, of which it has the name, the environment,
-    /// whether it is suspended, and `organization_created_at`.
+    /// What [`select_keys!`](crate::select_keys) brings: a row of `api_key`, with its organization.
     #[derive(Debug)]
     pub struct KeyRow {
         id: Id,

@@ -31,25 +31,24 @@ pub(super) async fn replay(
         .write(write, move |transaction| {
             let organization_id = transaction.organization_id();
             let at = transaction.at();
-            let connection: &Connection = transaction;
             let destination =
-                destinations::load(connection, organization_id, replay.destination_id)?
+                destinations::load(transaction, organization_id, replay.destination_id)?
                     .ok_or(WriteError::NotFound)?;
             let types = replay.types(&destination.events);
-            let mut events = of_period(connection, organization_id, &replay, &types)?;
+            let mut events = of_period(transaction, organization_id, &replay, &types)?;
             if events.len() > usize::try_from(MAX_REPLAYED).unwrap_or(usize::MAX) {
                 return Err(WriteError::TooMuch { most: MAX_REPLAYED });
             }
             events.retain(|event| !is_of_its_parking(&event.data, destination.id));
             // Read after the events, so that no delivery is made a second time.
-            let mut known = known(connection, organization_id, &replay)?;
+            let mut known = known(transaction, organization_id, &replay)?;
             let mut sent = 0;
             for event in events {
                 match known.remove(&event.id) {
                     Some(delivery) => match delivery.state {
                         DeliveryState::Pending { .. } => continue,
                         DeliveryState::Success { .. } | DeliveryState::Parked { .. } => {
-                            update(connection, organization_id, &delivery.again(at))?;
+                            update(transaction, organization_id, &delivery.again(at))?;
                         }
                     },
                     None => {
@@ -64,7 +63,7 @@ pub(super) async fn replay(
                             attempts: 0,
                             created_at: event.created_at,
                         };
-                        insert(connection, organization_id, &delivery)?;
+                        insert(transaction, organization_id, &delivery)?;
                     }
                 }
                 sent += 1;
@@ -86,19 +85,18 @@ pub(super) async fn redeliver(
         .write(write, move |transaction| {
             let organization_id = transaction.organization_id();
             let at = transaction.at();
-            let connection: &Connection = transaction;
-            let (owner, delivery) = load(connection, id)?.ok_or(WriteError::NotFound)?;
+            let (owner, delivery) = load(transaction, id)?.ok_or(WriteError::NotFound)?;
             if owner != organization_id {
                 return Err(WriteError::NotFound);
             }
-            destinations::load(connection, organization_id, delivery.destination_id)?.ok_or(
+            destinations::load(transaction, organization_id, delivery.destination_id)?.ok_or(
                 WriteError::ReferenceGone {
                     what: Resource::EventDestination,
                 },
             )?;
             let delivery = delivery.again(at);
-            update(connection, organization_id, &delivery)?;
-            let mut views = load_attempts(connection, vec![delivery])?;
+            update(transaction, organization_id, &delivery)?;
+            let mut views = load_attempts(transaction, vec![delivery])?;
             let view = views.pop().ok_or(WriteError::NotFound)?;
             let audited = Audited::new("event_delivery.redeliver", &id);
             transaction.keep(Outcome::Delivery(&view), Some(audited))?;

@@ -109,8 +109,7 @@ fn of_destination(
     room: u32,
 ) -> Result<Vec<DueDelivery>, StoreError> {
     let at = transaction.at();
-    let connection: &Connection = transaction;
-    let rows: Vec<DeliveryRow> = connection.rows(
+    let rows: Vec<DeliveryRow> = transaction.rows(
         select_deliveries!(
             "WHERE destination_id = ? AND next_attempt_at <= ?
              ORDER BY next_attempt_at, id
@@ -120,7 +119,7 @@ fn of_destination(
     )?;
     let mut due = Vec::with_capacity(rows.len());
     for row in rows {
-        match equip(connection, organization_id, destination_id, row) {
+        match equip(transaction, organization_id, destination_id, row) {
             Ok(delivery) => due.extend(delivery),
             // One broken row must not keep all others from being sent.
             Err(error @ StoreError::Corrupt { .. }) => {

@@ -156,8 +156,7 @@ fn deactivate_destination(
     organization_id: OrganizationId,
     destination_id: DestinationId,
 ) -> Result<(), StoreError> {
-    let connection: &Connection = transaction;
-    let destination = destinations::load(connection, organization_id, destination_id)?;
+    let destination = destinations::load(transaction, organization_id, destination_id)?;
     let destination = destination.filter(|it| it.status == DestinationStatus::Active);
     let Some(mut destination) = destination else {
         return Ok(());

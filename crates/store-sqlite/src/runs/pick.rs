@@ -13,9 +13,9 @@ use windlass_domain::pool::Pool;
 use windlass_domain::run::Holder;
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::{HeldBy, Id};
+use windlass_records::sqlite_row;
 
 use crate::connection::Connection;
-use windlass_records::sqlite_row;
 
 /// Above every priority: where a look at an organization's runs begins.
 const FIRST: (i64, Uuid) = (10, Uuid::nil());

@@ -160,7 +160,7 @@ fn update_row(connection: &Connection, run: &Run) -> Result<(), StoreError> {
             run.losses,
             millis(run.runtime),
             run.finished.map(|finished| finished.epoch.0),
-            run.finished.map(|finished| finished.digest.to_vec()),
+            run.finished.map(|finished| finished.digest),
             At(run.updated_at),
             Id(run.id.uuid()),
             Id(run.organization_id.uuid())

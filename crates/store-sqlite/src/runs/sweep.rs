@@ -12,6 +12,7 @@ use windlass_domain::lifecycle;
 use windlass_domain::session;
 use windlass_records::SWEPT_AGAIN_AFTER;
 use windlass_records::columns::{At, Id};
+use windlass_records::sqlite_row;
 
 use super::let_in;
 use super::place;
@@ -19,7 +20,6 @@ use super::scene::Loaded;
 use crate::connection::Connection;
 use crate::store::SqliteStore;
 use crate::transaction::Transaction;
-use windlass_records::sqlite_row;
 
 /// The tables whose rows are looked at by their `check_at`, with the column of their session.
 const QUEUE: &str = "UPDATE queue SET check_at = ?3 WHERE session_id = ?1 AND check_at <= ?2";
