@@ -114,6 +114,7 @@ macro_rules! run_promises {
                 runs_are_listed_by_what_they_are,
                 a_list_shows_what_a_run_shows,
                 runs_of_a_status_are_found_at_once,
+                a_start_of_a_worker_has_its_runs_by_their_statuses,
                 a_run_says_whose_it_is,
                 a_timeline_tells_what_happened_in_its_order,
             ]

@@ -3,7 +3,7 @@
 use windlass_application::ports::runs::{Attachment, ProgressLine, RunFilter, TimelineKind};
 use windlass_application::{Created, Key, PageRequest, Position};
 use windlass_domain::id::RunId;
-use windlass_domain::run::{Outcome, Run, Status, WorkerCommand};
+use windlass_domain::run::{Holder, Outcome, Run, Status, WorkerCommand};
 
 use crate::run_activities::new_file;
 use crate::stage::{Stage, cancel, output, question, seconds, success};
@@ -167,6 +167,50 @@ pub async fn runs_of_a_status_are_found_at_once(fixture: &Fixture) {
     assert_eq!(of(theirs, &[Status::Queued]).await, [], "another's");
     let none = runs.of_status(None, &[], &Status::ALL).await;
     assert_eq!(none.expect("the store reads"), []);
+}
+
+/// A worker that does not say what it holds is told by what the store knows: of this start alone, and of
+/// what it still holds.
+pub async fn a_start_of_a_worker_has_its_runs_by_their_statuses(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let running = stage.begun().await;
+    let asking = stage.asking(None).await;
+    let canceling = stage.begun().await;
+    let canceled = stage.command(canceling.id, cancel()).await;
+    canceled.expect("the run is canceled");
+    let completed = stage.begun().await;
+    stage.say(&completed, success(output())).await;
+    stage.started().await;
+
+    let runs = &fixture.ports.runs;
+    let of = async |organization, holder, statuses: &[Status]| {
+        let found = runs.held_by(organization, holder, statuses).await;
+        let mut found = found.expect("the store reads");
+        found.sort();
+        found
+    };
+    let (ours, theirs) = (Some(fixture.organization), Some(fixture.stranger));
+    let mut going_on = [running.id, asking.id];
+    going_on.sort();
+    let both = [Status::Running, Status::InteractionRequired];
+    assert_eq!(of(None, stage.worker, &both).await, going_on);
+    assert_eq!(of(ours, stage.worker, &both).await, going_on);
+    assert_eq!(
+        of(ours, stage.worker, &[Status::Canceling]).await,
+        [canceling.id]
+    );
+    let over = [Status::Queued, Status::Completed];
+    assert_eq!(of(None, stage.worker, &over).await, []);
+    assert_eq!(
+        of(theirs, stage.worker, &Status::ALL).await,
+        [],
+        "another's"
+    );
+    let other = Holder {
+        incarnation: stage.worker.incarnation + 1,
+        ..stage.worker
+    };
+    assert_eq!(of(None, other, &Status::ALL).await, [], "another start's");
 }
 
 /// The embedded worker learns whose a run is.

@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 
 use crate::events::NEWS;
-use crate::runs::{OF_SESSIONS, WAITED_AT, unfinished};
+use crate::runs::{HELD_BY, OF_SESSIONS, WAITED_AT, unfinished};
 use crate::{retention, undelivered};
 
 #[test]
@@ -88,6 +88,20 @@ fn the_runs_of_sessions_are_found_session_by_session() {
     assert!(
         run.starts_with("SEARCH run USING") && run.contains("id=?"),
         "{run}"
+    );
+}
+
+#[test]
+fn what_a_worker_holds_is_found_beside_what_others_do() {
+    let plan = plan(HELD_BY);
+
+    assert_eq!(
+        plan[0],
+        "SEARCH live USING INDEX live_by_worker (worker_id=?)"
+    );
+    assert!(
+        plan[1].starts_with("SEARCH run USING") && plan[1].contains("id=?"),
+        "{plan:#?}"
     );
 }
 

@@ -148,15 +148,15 @@ impl Protocol for HttpProtocol {
 
     async fn lease(&self, request: LeaseRequest) -> Result<Leases, ProtocolError> {
         let wait = request.wait.min(MAX_WAIT);
-        let few = |ids: Vec<String>| Some(ids).filter(|ids| !ids.is_empty());
+        let sessions = texts(&request.sessions);
         let body = LeaseRunsBody {
             worker: request.worker,
             incarnation: request.incarnation,
             pools: Some(request.pools.iter().map(ToString::to_string).collect()),
             capacity: Some(request.capacity.min(MAX_CAPACITY)),
             // What is left out is told another time, or heard at the next renewal.
-            sessions: few(texts(&request.sessions)),
-            held: few(texts(&request.held)),
+            sessions: Some(sessions).filter(|ids| !ids.is_empty()),
+            held: Some(texts(&request.held)),
             heard: Some(request.heard),
             begin: Some(BeginName::Explicit),
             wait: Some(u32::try_from(wait.as_secs()).unwrap_or_default()),

@@ -117,7 +117,7 @@ struct Asked {
     sessions: Vec<SessionId>,
     /// What is called a session and is none: as good as ended.
     no_sessions: Vec<String>,
-    held: Vec<RunId>,
+    held: Option<Vec<RunId>>,
 }
 
 impl Asked {
@@ -141,7 +141,7 @@ impl Asked {
             pools,
             sessions,
             no_sessions,
-            held: held.collect(),
+            held: body.held.as_ref().map(|_| held.collect()),
         };
         if findings.is_empty() {
             Ok(asked)

@@ -272,6 +272,15 @@ pub trait Runs: Send + Sync {
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError>;
 
+    /// Those of the runs that this start of a worker holds that are in one of these statuses, as far as they
+    /// are the organization's; None is for the server's own embedded worker, over all organizations.
+    async fn held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError>;
+
     /// Runs, newest first.
     async fn list(
         &self,

@@ -1,5 +1,6 @@
 //! Leases runs to a worker.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,8 +54,9 @@ pub struct LeaseWish {
     pub explicit_begin: bool,
     /// The sessions that the worker says it keeps.
     pub sessions: Vec<SessionId>,
-    /// The runs that the worker holds and that nobody told it to stop.
-    pub held: Vec<RunId>,
+    /// The runs that the worker holds and that nobody told it to stop; None where it does not say: then
+    /// those that it holds and that were to go on when the call came.
+    pub held: Option<Vec<RunId>>,
     /// [`RunsLeased::brought`] of the last answer that it has heard; None where it does not say.
     pub heard: Option<u32>,
     /// How long to wait for the first run.
@@ -136,10 +138,11 @@ impl LeaseRuns {
         stop: &CancellationToken,
     ) -> Result<RunsLeased, CallError> {
         let ends_at = Instant::now() + wish.wait;
+        let held = self.held(wish).await?;
         // Before the first try: what comes after that is heard.
         let mut ready = self.queue.listen(&wish.pools);
         let mut told = self.signals.listen(&[Topic::Worker(wish.holder.worker_id)]);
-        let mut stopping = self.stopping(wish).await?;
+        let mut stopping = self.stopping(wish, &held).await?;
         // Looked at once a call, since there may be thousands: an agent that hears late of an end
         // only keeps what nobody asks for.
         let mut sessions = wish.sessions.clone();
@@ -161,7 +164,7 @@ impl LeaseRuns {
                 () = sleep_until(ends_at) => Vec::new(),
                 () = stop.cancelled() => return Ok(answer),
                 () = ready.heard() => Vec::new(),
-                () = told.heard() => self.stopping(wish).await?,
+                () = told.heard() => self.stopping(wish, &held).await?,
                 // A signal may be lost.
                 () = sleep(LOOK) => Vec::new(),
             };
@@ -176,7 +179,7 @@ impl LeaseRuns {
             capacity: wish.capacity,
             explicit_begin: wish.explicit_begin,
             sessions,
-            held: wish.held.clone(),
+            held: wish.held.clone().unwrap_or_default(),
             heard: wish.heard,
             length: self.length,
         };
@@ -186,15 +189,29 @@ impl LeaseRuns {
         Ok(leased)
     }
 
+    /// The runs whose end is waited for. What was to stop before is none of them where the worker does not
+    /// say what it knows: each of its calls would be answered at once until it has stopped.
+    async fn held<'a>(&self, wish: &'a LeaseWish) -> Result<Cow<'a, [RunId]>, CallError> {
+        if let Some(held) = &wish.held {
+            return Ok(Cow::Borrowed(held));
+        }
+        if wish.wait.is_zero() {
+            return Ok(Cow::Borrowed(&[]));
+        }
+        let going_on: Vec<Status> = Status::ALL.into_iter().filter(|it| !stops(*it)).collect();
+        let runs = &self.held.runs;
+        let held = runs.held_by(wish.organization, wish.holder, &going_on);
+        Ok(Cow::Owned(held.await?))
+    }
+
     /// Those of the held runs that no agent should do any more.
-    async fn stopping(&self, wish: &LeaseWish) -> Result<Vec<RunId>, CallError> {
-        if wish.held.is_empty() {
+    async fn stopping(&self, wish: &LeaseWish, held: &[RunId]) -> Result<Vec<RunId>, CallError> {
+        if held.is_empty() {
             return Ok(Vec::new());
         }
         let stopped: Vec<Status> = Status::ALL.into_iter().filter(|it| stops(*it)).collect();
         let runs = &self.held.runs;
-        let stopping = runs.of_status(wish.organization, &wish.held, &stopped);
-        Ok(stopping.await?)
+        Ok(runs.of_status(wish.organization, held, &stopped).await?)
     }
 
     /// The runs that can be done. One that does not open does not keep the others from it.

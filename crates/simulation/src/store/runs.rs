@@ -12,7 +12,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{OrganizationId, RunId};
 use windlass_domain::lifecycle::{Command, Scene};
-use windlass_domain::run::{Refusal, Run, RunCommand, Status};
+use windlass_domain::run::{Holder, Refusal, Run, RunCommand, Status};
 use windlass_domain::sealed::Sealed;
 
 use super::page;
@@ -88,6 +88,24 @@ impl Runs for MemoryStore {
             let runs = run_ids.iter().filter_map(|id| state.runs.get(id));
             let runs = runs.map(KeptRun::run);
             runs.filter(|run| owner.is_none_or(|owner| run.organization_id == owner))
+                .filter(|run| statuses.contains(&run.status()))
+                .map(|run| run.id)
+                .collect()
+        })
+        .await
+    }
+
+    async fn held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
+        let owner = organization.map(OrganizationContext::organization_id);
+        self.read("Runs::held_by", |state| {
+            let runs = state.runs.values().map(KeptRun::run);
+            runs.filter(|run| owner.is_none_or(|owner| run.organization_id == owner))
+                .filter(|run| run.state.lease().is_some_and(|it| it.holder == holder))
                 .filter(|run| statuses.contains(&run.status()))
                 .map(|run| run.id)
                 .collect()

@@ -180,7 +180,7 @@ async fn lease(
         capacity: u32::try_from(CAPACITY - held.len()).unwrap_or(0),
         explicit_begin: draws(world, 800),
         sessions: kept.iter().map(|(_, id)| *id).collect(),
-        held: held.iter().map(|it| it.call.run_id).collect(),
+        held: Some(held.iter().map(|it| it.call.run_id).collect()),
         heard: Some(*heard),
         wait: Duration::ZERO,
     };

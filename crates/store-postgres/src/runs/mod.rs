@@ -27,7 +27,7 @@ use windlass_application::ports::runs::{
 use windlass_application::ports::{Runs, StoreError, WriteError};
 use windlass_application::{OrganizationContext, Page, PageRequest, Write, Written};
 use windlass_domain::id::{OrganizationId, RunId};
-use windlass_domain::run::{RunCommand, Status};
+use windlass_domain::run::{Holder, RunCommand, Status};
 use windlass_domain::sealed::Sealed;
 
 pub(crate) use self::read::{of_session, of_sessions};
@@ -91,6 +91,15 @@ impl Runs for PostgresStore {
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError> {
         read::of_status(self, organization, run_ids, statuses).await
+    }
+
+    async fn held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
+        read::held_by(self, organization, holder, statuses).await
     }
 
     async fn list(

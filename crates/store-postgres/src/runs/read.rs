@@ -9,9 +9,9 @@ use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::RunView;
 use windlass_application::ports::sessions::SHOWN_RUNS;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
-use windlass_domain::run::{Run, Status};
+use windlass_domain::run::{Holder, Run, Status};
 use windlass_domain::sealed::Sealed;
-use windlass_records::columns::Id;
+use windlass_records::columns::{Count, Id};
 use windlass_records::rows::{RunRow, ViewRow};
 use windlass_records::{select_runs, select_views};
 
@@ -76,6 +76,36 @@ pub(super) async fn of_status(
     .bind(ids)
     .bind(statuses)
     .bind(organization_id.map(|id| Id(id.uuid())))
+    .fetch_all(store.pool())
+    .await
+    .map_err(store_error)?;
+    Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
+}
+
+/// It is read from what the worker holds, however many runs of such a status there are.
+pub(super) async fn held_by(
+    store: &PostgresStore,
+    organization: Option<OrganizationContext>,
+    holder: Holder,
+    statuses: &[Status],
+) -> Result<Vec<RunId>, StoreError> {
+    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
+    let organization_id = organization.map(OrganizationContext::organization_id);
+    let found: Vec<Id> = sqlx::query_scalar(
+        "SELECT id
+         FROM run
+         WHERE id = ANY(ARRAY(
+                   SELECT run_id
+                   FROM live
+                   WHERE worker_id = $1 AND incarnation = $2
+                     AND ($3 IS NULL OR organization_id = $3)
+               ))
+           AND status = ANY($4)",
+    )
+    .bind(Id(holder.worker_id.uuid()))
+    .bind(Count(holder.incarnation))
+    .bind(organization_id.map(|id| Id(id.uuid())))
+    .bind(statuses)
     .fetch_all(store.pool())
     .await
     .map_err(store_error)?;

@@ -14,7 +14,7 @@ use windlass_application::{PageRequest, Position};
 use windlass_conformance::stage::{Stage, output, success};
 use windlass_conformance::store::{Fixture, Ports};
 use windlass_domain::delivery::{Attempt, Next};
-use windlass_domain::run::Run;
+use windlass_domain::run::{Run, Status};
 use windlass_domain::slot::Caps;
 use windlass_domain::task::Review;
 use windlass_store_postgres::PostgresStore;
@@ -306,6 +306,39 @@ async fn a_workers_calls_read_its_row_once_in_a_while() {
         .await
         .expect("the row");
     assert_eq!(seen_at, fixture.now().millis());
+}
+
+#[tokio::test]
+async fn what_a_worker_holds_is_read_whatever_others_hold() {
+    let (fixture, database) = open().await;
+    let stage = Stage::new(&fixture).await;
+    let run = stage.begun().await;
+    let run_id = run.id.uuid();
+    let others = format!(
+        "CREATE TABLE copy AS
+             SELECT gen_random_uuid() AS run_id, gen_random_uuid() AS worker_id
+             FROM generate_series(1, {BACKLOG});
+         INSERT INTO run
+             SELECT (jsonb_populate_record(run, jsonb_build_object('id', copy.run_id))).*
+             FROM run, copy
+             WHERE run.id = '{run_id}';
+         INSERT INTO live
+             SELECT (jsonb_populate_record(live, jsonb_build_object(
+                 'run_id', copy.run_id, 'worker_id', copy.worker_id))).*
+             FROM live, copy
+             WHERE live.run_id = '{run_id}';
+         ANALYZE run; ANALYZE live;"
+    );
+    execute(&database, &others).await;
+
+    let read = reads_of(&database, &fixture, async |fixture| {
+        let runs = &fixture.ports.runs;
+        let held = runs.held_by(None, stage.worker, &[Status::Running]).await;
+        assert_eq!(held.expect("the store reads"), [run.id]);
+    })
+    .await;
+
+    few(&read);
 }
 
 #[tokio::test]

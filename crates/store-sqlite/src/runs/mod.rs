@@ -26,13 +26,13 @@ use windlass_application::ports::runs::{
 use windlass_application::ports::{Runs, StoreError, WriteError};
 use windlass_application::{OrganizationContext, Page, PageRequest, Write, Written};
 use windlass_domain::id::{OrganizationId, RunId};
-use windlass_domain::run::{RunCommand, Status};
+use windlass_domain::run::{Holder, RunCommand, Status};
 use windlass_domain::sealed::Sealed;
 
 #[cfg(test)]
 pub(crate) use self::let_in::WAITED_AT;
 #[cfg(test)]
-pub(crate) use self::read::OF_SESSIONS;
+pub(crate) use self::read::{HELD_BY, OF_SESSIONS};
 pub(crate) use self::read::{of_session, of_sessions};
 pub(crate) use self::scene::Loaded;
 use crate::store::SqliteStore;
@@ -84,6 +84,15 @@ impl Runs for SqliteStore {
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError> {
         read::of_status(self, organization, run_ids, statuses).await
+    }
+
+    async fn held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
+        read::held_by(self, organization, holder, statuses).await
     }
 
     async fn list(

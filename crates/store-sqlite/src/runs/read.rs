@@ -8,7 +8,7 @@ use windlass_application::ports::StoreError;
 use windlass_application::ports::runs::RunView;
 use windlass_application::ports::sessions::SHOWN_RUNS;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
-use windlass_domain::run::{Run, Status};
+use windlass_domain::run::{Holder, Run, Status};
 use windlass_domain::sealed::Sealed;
 use windlass_records::columns::Id;
 use windlass_records::rows::{RunRow, ViewRow};
@@ -36,6 +36,15 @@ pub(crate) const OF_SESSIONS: &str = select_runs!(
      )
      ORDER BY run.id DESC"
 );
+
+/// Runs that a start of a worker holds, by their statuses. It is read from what the worker holds, however
+/// many runs of such a status there are.
+pub(crate) const HELD_BY: &str = "SELECT run.id
+     FROM live
+     CROSS JOIN run ON run.id = live.run_id
+     WHERE live.worker_id = ?1 AND live.incarnation = ?2
+       AND (?3 IS NULL OR live.organization_id = ?3)
+       AND run.status IN (SELECT value FROM json_each(?4))";
 
 pub(super) async fn get(
     store: &SqliteStore,
@@ -101,6 +110,30 @@ pub(super) async fn of_status(
                     windlass_records::write(&wanted),
                     windlass_records::write(&statuses),
                     organization_id.map(|id| Id(id.uuid()))
+                ],
+            )
+        })
+        .await?;
+    Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
+}
+
+pub(super) async fn held_by(
+    store: &SqliteStore,
+    organization: Option<OrganizationContext>,
+    holder: Holder,
+    statuses: &[Status],
+) -> Result<Vec<RunId>, StoreError> {
+    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
+    let organization_id = organization.map(OrganizationContext::organization_id);
+    let found: Vec<Id> = store
+        .read(move |connection| {
+            connection.values(
+                HELD_BY,
+                params![
+                    Id(holder.worker_id.uuid()),
+                    holder.incarnation,
+                    organization_id.map(|id| Id(id.uuid())),
+                    windlass_records::write(&statuses)
                 ],
             )
         })

@@ -157,7 +157,7 @@ impl Protocol for InProcess {
             capacity: request.capacity,
             explicit_begin: true,
             sessions: request.sessions,
-            held: request.held,
+            held: Some(request.held),
             heard: Some(request.heard),
             wait: request.wait,
         };

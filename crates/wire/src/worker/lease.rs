@@ -29,8 +29,9 @@ pub struct LeaseRunsBody {
     /// The sessions that the worker keeps, at most 10,000. Leaving one out gives up nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sessions: Option<Vec<String>>,
-    /// The runs that the worker holds, at most 10,000: the call returns at once when one of them
-    /// should stop.
+    /// The runs that the worker holds and has not been told to stop, at most 10,000: the call returns at
+    /// once when one of them should. Left out, it returns when one should that it holds by the server's
+    /// books, unless that should already when the call came.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held: Option<Vec<String>>,
     /// `brought` of the last answer that the worker has heard, and 0 in its first call. What was leased
@@ -90,7 +91,8 @@ pub struct LeasesBody {
     /// Those of the call's `sessions` that this start of the worker no longer has: what it keeps for
     /// them can go.
     pub ended_sessions: Vec<String>,
-    /// Those of the call's `held` runs that should stop: the next renewal of each says how.
+    /// Those of the worker's runs that should stop: the next renewal of each says how. Of a call that
+    /// leaves `held` out, those that should since it came.
     pub stopping: Vec<String>,
     /// How many lease calls have brought this start of the worker runs: say it in the next as `heard`.
     pub brought: u32,

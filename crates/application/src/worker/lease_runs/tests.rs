@@ -27,7 +27,7 @@ fn wish(wait: Duration) -> LeaseWish {
         capacity: 2,
         explicit_begin: true,
         sessions: vec![],
-        held: vec![],
+        held: Some(vec![]),
         heard: None,
         wait,
     }
@@ -149,13 +149,61 @@ async fn a_held_run_that_is_canceled_ends_the_wait() {
         Ok(found.map(|(run_id, _)| *run_id).collect())
     });
     let wish = LeaseWish {
-        held: vec![run_id(), other],
+        held: Some(vec![run_id(), other]),
         ..wish(LONG)
     };
 
     let leased = lease(runs, Ear::Never, Ear::AtOnce, &wish).await.unwrap();
 
     assert_eq!(leased.stopping, [run_id()]);
+}
+
+/// Runs of which a start of a worker holds one, that stands so.
+fn holding(status: Status) -> MockRuns {
+    let mut runs = MockRuns::new();
+    runs.expect_held_by()
+        .once()
+        .returning(move |organization, of, statuses| {
+            assert_eq!((organization, of), (None, holder()));
+            let held = [run_id()].into_iter();
+            Ok(held.filter(|_| statuses.contains(&status)).collect())
+        });
+    runs.expect_of_status().returning(|_, run_ids, statuses| {
+        let canceled = run_ids.iter().copied();
+        Ok(canceled
+            .filter(|_| statuses.contains(&Status::Canceling))
+            .collect())
+    });
+    runs
+}
+
+#[tokio::test]
+async fn a_worker_that_does_not_say_what_it_holds_is_told_of_a_cancel_while_it_waits() {
+    let mut runs = holding(Status::InteractionRequired);
+    leases(&mut runs, vec![]);
+    let wish = LeaseWish {
+        held: None,
+        ..wish(LONG)
+    };
+
+    let leased = lease(runs, Ear::Never, Ear::AtOnce, &wish).await.unwrap();
+
+    assert_eq!(leased.stopping, [run_id()]);
+}
+
+#[tokio::test]
+async fn what_was_to_stop_before_a_call_keeps_it_from_no_wait() {
+    let mut runs = holding(Status::Canceling);
+    leases(&mut runs, vec![vec![], vec![], vec![ready(run_id())]]);
+    let wish = LeaseWish {
+        held: None,
+        ..wish(LONG)
+    };
+
+    let leased = lease(runs, Ear::Never, Ear::AtOnce, &wish).await.unwrap();
+
+    assert_eq!(leased.stopping, []);
+    assert_eq!(leased.runs.len(), 1, "it has waited for one");
 }
 
 #[tokio::test]
