@@ -187,7 +187,7 @@ impl Protocol for Yes {
         not_made()
     }
 
-    async fn release_asking(&self, _: LeaseKey) -> Result<Status, ProtocolError> {
+    async fn release_asking(&self, _: LeaseKey, _: u32) -> Result<Status, ProtocolError> {
         not_made()
     }
 

@@ -273,7 +273,7 @@ impl World<'_> {
             }
             7 => WorkerCommand::Withdraw { attempt: None },
             8 => WorkerCommand::Release,
-            12 => WorkerCommand::ReleaseAsking,
+            12 => WorkerCommand::ReleaseAsking { attempt: None },
             9 => failure(ErrorCode::AuthInvalid),
             10 => WorkerCommand::Finish(Finish {
                 digest: [3; 32],

@@ -110,7 +110,12 @@ pub async fn of_an_answer_and_a_handing_over_at_once_one_is_heard(fixture: &Fixt
 
         let (answered, released) = tokio::join!(
             stage.command(run.id, answer(&run)),
-            stage.try_say(run.id, run.epoch, WorkerCommand::ReleaseAsking, None)
+            stage.try_say(
+                run.id,
+                run.epoch,
+                WorkerCommand::ReleaseAsking { attempt: None },
+                None
+            )
         );
 
         let after = stage.run(run.id).await;

@@ -54,8 +54,8 @@ pub struct RunContext {
     attempts: AtomicU32,
     /// The question that is neither answered nor taken back yet.
     asked: Mutex<Option<Asked>>,
-    /// Whether a person is asked, and another worker can go on from there.
-    resting: watch::Sender<bool>,
+    /// The attempt of the question that waits, where another worker can go on from there.
+    resting: watch::Sender<Option<u32>>,
     said: Said,
 }
 
@@ -75,7 +75,7 @@ impl RunContext {
             lost,
             attempts: AtomicU32::new(0),
             asked: Mutex::default(),
-            resting: watch::Sender::new(false),
+            resting: watch::Sender::new(None),
             said: Said::default(),
         }
     }
@@ -108,17 +108,22 @@ impl RunContext {
         }
     }
 
-    /// Waits until a person is asked and another worker can go on from there.
-    pub(crate) async fn rests(&self) {
+    /// Waits until a person is asked and another worker can go on from there; which attempt that is.
+    pub(crate) async fn rests(&self) -> u32 {
         let mut resting = self.resting.subscribe();
-        // The sender is this context's own.
-        drop(resting.wait_for(|resting| *resting).await);
+        loop {
+            if let Some(attempt) = *resting.borrow_and_update() {
+                return attempt;
+            }
+            // The sender is this context's own.
+            drop(resting.changed().await);
+        }
     }
 
     /// Waits until that is over.
     pub(crate) async fn rested(&self) {
         let mut resting = self.resting.subscribe();
-        drop(resting.wait_for(|resting| !*resting).await);
+        drop(resting.wait_for(Option::is_none).await);
     }
 
     /// Does `work` unless the run is to be stopped before it is done.

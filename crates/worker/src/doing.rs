@@ -45,13 +45,9 @@ impl Doing<'_> {
     async fn hand_over(&self) {
         self.start.leaving.cancelled().await;
         loop {
-            self.context.rests().await;
-            match self
-                .start
-                .protocol
-                .release_asking(self.context.lease())
-                .await
-            {
+            let attempt = self.context.rests().await;
+            let (protocol, lease) = (&self.start.protocol, self.context.lease());
+            match protocol.release_asking(lease, attempt).await {
                 Ok(_) => return,
                 // The answer has come: the agent goes on. Else the end of the drain says it again.
                 Err(error) => {

@@ -340,10 +340,11 @@ impl Protocol for HttpProtocol {
         status(&released.status)
     }
 
-    async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
+    async fn release_asking(&self, lease: LeaseKey, attempt: u32) -> Result<Status, ProtocolError> {
         let body = ReleaseRunBody {
             epoch: lease.epoch.0,
             asking: Some(true),
+            attempt: Some(attempt),
         };
         let request = self.server.of_run(Method::POST, lease, "release");
         let released: RunEndedBody = answered(request.json(&body)).await?;

@@ -89,13 +89,13 @@ pub trait Protocol: Send + Sync {
     /// and fails else. Answers the run's status.
     async fn release(&self, lease: LeaseKey) -> Result<Status, ProtocolError>;
 
-    /// The same for a run that waits for a person, before its agent has stopped: another worker goes
-    /// on from the checkpoint and asks again.
+    /// The same for a run that waits for the answer to this attempt, before its agent has stopped: another
+    /// worker goes on from the checkpoint and asks again.
     ///
     /// # Errors
-    /// [`ProtocolError::Refused`] where the run does not wait, as when the answer has come
+    /// [`ProtocolError::Refused`] where the run does not wait for that, as when the answer has come
     /// meanwhile, or where it left no checkpoint: it is still this worker's.
-    async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError>;
+    async fn release_asking(&self, lease: LeaseKey, attempt: u32) -> Result<Status, ProtocolError>;
 
     /// Gives an idle session up: it ends at the server. One that has ended there already is given
     /// up all the same.

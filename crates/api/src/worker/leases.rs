@@ -380,7 +380,7 @@ async fn release_run(
     let call = speaker.lease(run_id, body.epoch);
     let release = &api.worker_calls.release_run;
     let status: Result<_, CallError> = if body.asking.unwrap_or(false) {
-        release.while_asking(&call).await
+        release.while_asking(&call, body.attempt).await
     } else {
         release.execute(&call).await
     };

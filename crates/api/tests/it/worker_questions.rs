@@ -81,6 +81,38 @@ async fn a_withdrawal_is_of_its_own_question() {
 }
 
 #[tokio::test]
+async fn a_release_while_asking_is_of_its_own_question() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let ask = |attempt: u32| {
+        json!({"attempt": attempt, "type": "approval", "message": "Pay?",
+            "checkpoint": "cGFnZSAz"})
+    };
+    let release = async |attempt: u32| {
+        let asking = json!({"asking": true, "attempt": attempt});
+        worker.says(&leased, "release", asking).await
+    };
+
+    worker.says(&leased, "interaction", ask(1)).await;
+    let first = json!({"attempt": 1});
+    worker.says(&leased, "interaction/withdraw", first).await;
+    let meanwhile = release(1).await;
+    worker.says(&leased, "interaction", ask(2)).await;
+    let late = release(1).await;
+
+    let run = format!("/v2/task-runs/{}", leased.run_id);
+    let asked = fixture.get(&run).await.body();
+    assert_eq!(asked["interaction"]["attempt"], 2, "{asked}");
+    for refused in [meanwhile, late] {
+        assert_eq!(refused.error(), (409, "run_not_running".to_owned()));
+    }
+    assert_eq!(release(2).await.body()["status"], "queued");
+    assert_eq!(fixture.get(&run).await.body()["status"], "queued");
+}
+
+#[tokio::test]
 async fn an_option_may_be_a_text() {
     let fixture = Fixture::new().await;
     fixture.run().await;

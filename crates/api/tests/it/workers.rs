@@ -339,6 +339,7 @@ async fn a_cancel_reaches_every_open_call_and_the_run_ends_with_its_finish() {
             "interaction",
             json!({"attempt": 1, "type": "mfa", "message": "Code?"}),
         ),
+        ("interaction/withdraw", json!({"attempt": 1})),
     ] {
         canceled.push(worker.says(&leased, call, more).await);
     }

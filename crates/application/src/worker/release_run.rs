@@ -24,9 +24,13 @@ impl ReleaseRun {
     ///
     /// # Errors
     /// `NotFound`; `Refused(LeaseLost)`; `Refused(RunNotRunning)` where it waits for none, as when
-    /// the answer has come meanwhile.
-    pub async fn while_asking(&self, call: &LeaseCall) -> Result<Status, CallError> {
-        let command = WorkerCommand::ReleaseAsking;
+    /// the answer has come meanwhile, or asks something else by now than this `attempt`.
+    pub async fn while_asking(
+        &self,
+        call: &LeaseCall,
+        attempt: Option<u32>,
+    ) -> Result<Status, CallError> {
+        let command = WorkerCommand::ReleaseAsking { attempt };
         let run = self.held.say(call, command, None).await?;
         Ok(run.status())
     }

@@ -107,7 +107,11 @@ pub enum WorkerCommand {
     Release,
     /// It gives the run back for as long as that waits for a person and left a checkpoint: what was
     /// answered meanwhile goes on.
-    ReleaseAsking,
+    ReleaseAsking {
+        /// Which question waits: one that comes late gives no run back that asks the next. None is the
+        /// present one.
+        attempt: Option<u32>,
+    },
 }
 
 /// How execution ended.

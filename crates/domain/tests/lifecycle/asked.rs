@@ -30,6 +30,7 @@ pub(crate) enum Asked {
     FinishAgain,
     Released,
     ReleasedAsking,
+    ReleasedAskingEarlier,
     Answer,
     AnswerToAnother,
     Decline,
@@ -48,7 +49,7 @@ pub(crate) enum Asked {
 }
 
 impl Asked {
-    pub(crate) const ALL: [Self; 31] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::Lease,
         Self::Cancel,
         Self::Renew,
@@ -65,6 +66,7 @@ impl Asked {
         Self::FinishAgain,
         Self::Released,
         Self::ReleasedAsking,
+        Self::ReleasedAskingEarlier,
         Self::Answer,
         Self::AnswerToAnother,
         Self::Decline,
@@ -100,6 +102,7 @@ impl Asked {
             Self::FinishAgain => "finish again",
             Self::Released => "released",
             Self::ReleasedAsking => "released while asking",
+            Self::ReleasedAskingEarlier => "released while asking an earlier question",
             Self::Answer => "answer",
             Self::AnswerToAnother => "answer to another question",
             Self::Decline => "decline",
@@ -173,7 +176,10 @@ impl Asked {
             Self::FinishFailure => another(failure(ErrorCode::SourceError)),
             Self::FinishAgain => worker(WorkerCommand::Finish(finish(success()))),
             Self::Released => worker(WorkerCommand::Release),
-            Self::ReleasedAsking => worker(WorkerCommand::ReleaseAsking),
+            Self::ReleasedAsking => worker(WorkerCommand::ReleaseAsking { attempt: Some(1) }),
+            Self::ReleasedAskingEarlier => {
+                worker(WorkerCommand::ReleaseAsking { attempt: Some(0) })
+            }
             Self::Answer => answer_to(interaction().id),
             Self::AnswerToAnother => answer_to(another_question()),
             Self::Decline => RunCommand::Decline,

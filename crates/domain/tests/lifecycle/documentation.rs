@@ -167,6 +167,8 @@ fn commands(row: &run_table::Row) -> Vec<&'static str> {
         Asked::InteractAgain => {
             row.then == Then::Unchanged && !row.asked.contains(&Asked::Interact)
         }
+        Asked::WithdrawEarlier => !row.asked.contains(&Asked::Withdraw),
+        Asked::ReleasedAskingEarlier => !row.asked.contains(&Asked::ReleasedAsking),
         _ => true,
     };
     row.asked

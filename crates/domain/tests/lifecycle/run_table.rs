@@ -173,14 +173,14 @@ pub(crate) const ROWS: &[Row] = rows! {
         "`task/review_rejected`, with the reason";
     REVIEW, [ReviewTimedOut] => Enters(&[S::Failed]), Nothing,
         "`task/review_timeout`, where a limit is set";
-    CANCELING, [Begin, Touch, Interact, InteractAgain] => Unchanged, Nothing,
+    CANCELING, [Begin, Touch, Interact, InteractAgain, Withdraw, WithdrawEarlier] => Unchanged, Nothing,
         "nothing is saved; the worker is told to stop";
     CANCELING, [Renew] => Saves, Nothing,
         "the worker is told to stop";
     CANCELING, [FinishSuccess, FinishForReview, FinishOutputInvalid, FinishFailure, FinishAgain]
         => Enters(&[S::Canceled]), RunOver,
         "whatever it says: after an accepted cancel nothing completes";
-    CANCELING, [Released, ReleasedAsking] => Enters(&[S::Canceled]), RunOverAndEnds,
+    CANCELING, [Released, ReleasedAsking, ReleasedAskingEarlier] => Enters(&[S::Canceled]), RunOverAndEnds,
         "the worker leaves, and its session with it";
     CANCELING, [CancelGraceOver, LeaseLost, WorkerGone] => Enters(&[S::Canceled]), RunForced,
         "by force";
@@ -215,9 +215,21 @@ fn refusal(status: Status, asked: Asked) -> Refusal {
         Answer | AnswerToAnother | Decline => Refusal::InteractionNotPending { status },
         Approve | Reject => Refusal::NotReviewable { status },
         Lease => Refusal::RunNotRunning { status },
-        Renew | Begin | Touch | Interact | InteractAgain | Withdraw | WithdrawEarlier
-        | FinishSuccess | FinishForReview | FinishOutputInvalid | FinishFailure | FinishAgain
-        | Released | ReleasedAsking => {
+        Renew
+        | Begin
+        | Touch
+        | Interact
+        | InteractAgain
+        | Withdraw
+        | WithdrawEarlier
+        | FinishSuccess
+        | FinishForReview
+        | FinishOutputInvalid
+        | FinishFailure
+        | FinishAgain
+        | Released
+        | ReleasedAsking
+        | ReleasedAskingEarlier => {
             if status.is_leased() {
                 Refusal::RunNotRunning { status }
             } else {

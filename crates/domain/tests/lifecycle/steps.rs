@@ -66,7 +66,7 @@ fn worker_command() -> impl Strategy<Value = WorkerCommand> {
         }),
         Just(WorkerCommand::Withdraw { attempt: None }),
         Just(WorkerCommand::Release),
-        Just(WorkerCommand::ReleaseAsking),
+        Just(WorkerCommand::ReleaseAsking { attempt: None }),
         any::<bool>().prop_map(move |ended| {
             let session = if ended { AfterRun::End } else { AfterRun::Keep };
             ends(success(), 1, session)

@@ -242,7 +242,7 @@ impl Protocol for Server {
         unused()
     }
 
-    async fn release_asking(&self, _: LeaseKey) -> Result<Status, ProtocolError> {
+    async fn release_asking(&self, _: LeaseKey, _: u32) -> Result<Status, ProtocolError> {
         unused()
     }
 

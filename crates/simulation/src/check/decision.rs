@@ -140,7 +140,7 @@ fn answers_stay(decided: &Decided, before: Option<&Run>, run: &Run) -> Result<()
             WorkerCommand::Interact { .. }
             | WorkerCommand::Finish(_)
             | WorkerCommand::Release
-            | WorkerCommand::ReleaseAsking => false,
+            | WorkerCommand::ReleaseAsking { .. } => false,
         },
         RunCommand::Lease { .. }
         | RunCommand::Cancel { .. }

@@ -23,12 +23,17 @@ pub(super) enum Action {
     Begin,
     Progress,
     File(u8),
-    Ask { attempt: u32, checkpoint: bool },
+    Ask {
+        attempt: u32,
+        checkpoint: bool,
+    },
     Read,
-    Withdraw,
+    /// The question of this number.
+    Withdraw(u32),
     Finish(FinishReport),
     Release,
-    ReleaseAsking,
+    /// While it asks the question of this number.
+    ReleaseAsking(u32),
 }
 
 /// What it hears.
@@ -67,10 +72,10 @@ pub(super) fn next(chance: &mut Chance, held: &Held) -> Action {
     if held.asking {
         return match drawn {
             0..75 => Action::Read,
-            75..85 => Action::Withdraw,
+            75..85 => Action::Withdraw(held.attempt),
             85..88 => failure(),
             88..89 => Action::Release,
-            89..92 => Action::ReleaseAsking,
+            89..92 => Action::ReleaseAsking(held.attempt),
             92..94 => success(chance),
             _ => Action::Progress,
         };
@@ -86,7 +91,7 @@ pub(super) fn next(chance: &mut Chance, held: &Held) -> Action {
         60..92 => success(chance),
         92..97 => failure(),
         97..99 => Action::Release,
-        _ => Action::Withdraw,
+        _ => Action::Withdraw(held.attempt),
     }
 }
 
@@ -156,7 +161,10 @@ pub(super) async fn say(
             let question = question(attempt, checkpoint);
             calls.ask_person.execute(call, question).await?.cancel
         }
-        Action::Withdraw => calls.withdraw_question.execute(call, None).await?.cancel,
+        Action::Withdraw(attempt) => {
+            let withdraw = &calls.withdraw_question;
+            withdraw.execute(call, Some(attempt)).await?.cancel
+        }
         Action::Read => {
             let answer = calls.read_answer.execute(call, Duration::ZERO).await?;
             return Ok(Heard {
@@ -173,8 +181,9 @@ pub(super) async fn say(
             calls.release_run.execute(call).await?;
             return Ok(over());
         }
-        Action::ReleaseAsking => {
-            calls.release_run.while_asking(call).await?;
+        Action::ReleaseAsking(attempt) => {
+            let release = &calls.release_run;
+            release.while_asking(call, Some(attempt)).await?;
             return Ok(over());
         }
     };

@@ -256,7 +256,7 @@ async fn tell(world: &Rc<World>, held: &mut Vec<Held>, index: usize, action: Act
                     it.attempt = it.attempt.max(attempt);
                     it.asking = true;
                 }
-                Action::Withdraw => it.asking = false,
+                Action::Withdraw(_) => it.asking = false,
                 Action::Read if heard.answered => it.asking = false,
                 Action::Ask { .. }
                 | Action::Read
@@ -265,7 +265,7 @@ async fn tell(world: &Rc<World>, held: &mut Vec<Held>, index: usize, action: Act
                 | Action::File(_)
                 | Action::Finish(_)
                 | Action::Release
-                | Action::ReleaseAsking => {}
+                | Action::ReleaseAsking(_) => {}
             }
             it.begun |= !matches!(action, Action::Renew | Action::Read);
             if heard.over {

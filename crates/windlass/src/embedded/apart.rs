@@ -159,8 +159,8 @@ impl Protocol for OnServer {
         self.call(|it| async move { it.release(lease).await }).await
     }
 
-    async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
-        self.call(|it| async move { it.release_asking(lease).await })
+    async fn release_asking(&self, lease: LeaseKey, attempt: u32) -> Result<Status, ProtocolError> {
+        self.call(|it| async move { it.release_asking(lease, attempt).await })
             .await
     }
 

@@ -317,9 +317,10 @@ impl Protocol for InProcess {
         Ok(status)
     }
 
-    async fn release_asking(&self, lease: LeaseKey) -> Result<Status, ProtocolError> {
+    async fn release_asking(&self, lease: LeaseKey, attempt: u32) -> Result<Status, ProtocolError> {
         let call = self.call(lease).await?;
-        let status = self.calls.release_run.while_asking(&call).await;
+        let release = &self.calls.release_run;
+        let status = release.while_asking(&call, Some(attempt)).await;
         let status = self.heard(lease, status)?;
         self.held().remove(&lease);
         Ok(status)

@@ -231,4 +231,9 @@ pub struct ReleaseRunBody {
     /// nothing changes, and it is still this worker's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asking: Option<bool>,
+    /// With `asking`: the attempt of the question that waits. A call that comes late then gives no run back
+    /// that asks the next; the present one where left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(maximum = 4_294_967_295_u32)]
+    pub attempt: Option<u32>,
 }

@@ -24,11 +24,11 @@ pub(super) struct Asked {
 }
 
 /// While it lives the run rests; then its agent acts, also where the question was dropped.
-struct Resting<'context>(&'context watch::Sender<bool>);
+struct Resting<'context>(&'context watch::Sender<Option<u32>>);
 
 impl Drop for Resting<'_> {
     fn drop(&mut self) {
-        self.0.send_replace(false);
+        self.0.send_replace(None);
     }
 }
 
@@ -75,7 +75,8 @@ impl RunContext {
         // The question comes behind what led to it.
         self.send_said().await?;
         self.raise(&question).await?;
-        self.resting.send_replace(question.checkpoint.is_some());
+        let rests = question.checkpoint.is_some();
+        self.resting.send_replace(rests.then_some(question.attempt));
         let _resting = Resting(&self.resting);
         self.answers().await
     }

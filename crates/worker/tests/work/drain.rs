@@ -24,7 +24,7 @@ fn refused() -> ProtocolError {
 }
 
 fn is_handed_over(call: &Call) -> bool {
-    matches!(call, Call::ReleaseAsking)
+    matches!(call, Call::ReleaseAsking(1))
 }
 
 /// A worker whose run asks a person, with a long time to drain.

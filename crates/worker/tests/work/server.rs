@@ -35,7 +35,7 @@ pub(crate) enum Call {
     Screenshot(CapturedScreenshot),
     Finish(FinishReport),
     Release(LeaseKey),
-    ReleaseAsking,
+    ReleaseAsking(u32),
     Evict(SessionId),
     Drain,
 }
@@ -320,8 +320,8 @@ impl Protocol for Server {
         Ok(Status::Queued)
     }
 
-    async fn release_asking(&self, _: LeaseKey) -> Result<Status, ProtocolError> {
-        self.hear(Call::ReleaseAsking);
+    async fn release_asking(&self, _: LeaseKey, attempt: u32) -> Result<Status, ProtocolError> {
+        self.hear(Call::ReleaseAsking(attempt));
         if self.answers.lock().unwrap().answered {
             return Err(ProtocolError::Refused {
                 message: "the answer has come".to_owned(),

@@ -49,16 +49,21 @@ pub(super) fn released(run: &Run, now: Timestamp) -> Result<Transition, Refusal>
 
 /// The same for a run that waits for a person, and that another worker asks again. Once the person
 /// has answered it is nobody else's any more: the answer is its worker's alone.
-pub(super) fn released_asking(run: &Run, now: Timestamp) -> Result<Transition, Refusal> {
+///
+/// So is one that asks something else by now: its worker takes it for its own, and may be about to go on.
+pub(super) fn released_asking(
+    run: &Run,
+    attempt: Option<u32>,
+    now: Timestamp,
+) -> Result<Transition, Refusal> {
     match &run.state {
         RunState::InteractionRequired {
+            interaction,
             checkpoint: Some(_),
             ..
-        }
-        | RunState::Canceling { .. } => released(run, now),
-        RunState::InteractionRequired {
-            checkpoint: None, ..
-        }
+        } if attempt.is_none_or(|it| it == interaction.attempt) => released(run, now),
+        RunState::Canceling { .. } => released(run, now),
+        RunState::InteractionRequired { .. }
         | RunState::Running { .. }
         | RunState::Queued { .. }
         | RunState::ReviewRequired { .. }

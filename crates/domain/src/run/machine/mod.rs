@@ -95,7 +95,7 @@ fn worker(
         WorkerCommand::Withdraw { attempt } => withdraw::apply(run, attempt, now),
         WorkerCommand::Finish(finish) => finish::apply(run, epoch, finish, now),
         WorkerCommand::Release => lost::released(run, now),
-        WorkerCommand::ReleaseAsking => lost::released_asking(run, now),
+        WorkerCommand::ReleaseAsking { attempt } => lost::released_asking(run, attempt, now),
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) fn apply(
             answered: Some(Answered { interaction, .. }),
             ..
         } if attempt.is_none_or(|it| it <= interaction.attempt) => Ok(Transition::unchanged(run)),
+        // Nobody is asked any more: the answer says that the run is being canceled.
+        RunState::Canceling { .. } => Ok(Transition::unchanged(run)),
         // Of a question that was not heard yet its worker must know.
         RunState::Running { .. }
         | RunState::InteractionRequired { .. }
@@ -30,7 +32,6 @@ pub(super) fn apply(
         | RunState::ReviewRequired { .. }
         | RunState::Completed
         | RunState::Failed { .. }
-        | RunState::Canceling { .. }
         | RunState::Canceled => Err(Refusal::RunNotRunning {
             status: run.status(),
         }),

@@ -139,7 +139,7 @@ impl Bounds {
             WorkerCommand::Touch,
             WorkerCommand::Withdraw { attempt: None },
             WorkerCommand::Release,
-            WorkerCommand::ReleaseAsking,
+            WorkerCommand::ReleaseAsking { attempt: None },
             ends(success(), 1, AfterRun::Keep),
             ends(success(), 1, AfterRun::End),
             ends(failure(ErrorCode::TaskFailed), 2, AfterRun::Keep),

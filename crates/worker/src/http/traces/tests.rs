@@ -188,7 +188,7 @@ async fn every_call_about_a_run_is_a_part_of_its_trace() {
         protocol.interact(run, question).await.unwrap();
         protocol.answer(run, Duration::ZERO).await.unwrap();
         protocol.withdraw(run, 1).await.unwrap();
-        protocol.release_asking(run).await.unwrap();
+        protocol.release_asking(run, 1).await.unwrap();
         protocol.release(run).await.unwrap();
         protocol.finish(run, finish()).await.unwrap();
         protocol.forget(run);
