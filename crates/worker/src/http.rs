@@ -8,6 +8,7 @@ mod leased;
 mod traces;
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,6 @@ use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
 use tracing::error;
 use windlass_domain::Timestamp;
 use windlass_domain::file::Extraction;
@@ -69,8 +69,8 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// How long a content may be on its way.
 const SENDING: Duration = Duration::from_secs(15 * 60);
 
-/// How long a file is sent again where it does not arrive: long enough for a server to start anew. Where
-/// the lease is lost before, its agent is stopped, and this with it.
+/// How long a file is sent, and sent again, without getting further than before: long enough for a server
+/// to start anew. Where the lease is lost before, its agent is stopped, and this with it.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// What a header's text may not hold as it is: what is no ASCII, neither.
@@ -82,6 +82,8 @@ const HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 pub struct HttpProtocol {
     server: Arc<Server>,
     finishes: Finishes,
+    /// How long a file may get no further.
+    again: Duration,
 }
 
 impl HttpProtocol {
@@ -94,6 +96,7 @@ impl HttpProtocol {
         Ok(Self {
             finishes: Finishes::new(Arc::clone(&server)),
             server,
+            again: AGAIN,
         })
     }
 
@@ -236,7 +239,7 @@ impl Protocol for HttpProtocol {
         let metadata = file.metadata.map(|it| Value::Object(it).to_string());
         let content = Content::keep(data.unwrap_or_default(), file.content).await;
         let content = content.map_err(|error| not_whole(&error))?;
-        let again_until = Instant::now() + AGAIN;
+        let mut stalls = pin!(content.stalls_for(self.again));
         let mut backoff = Backoff::default();
         let kept = loop {
             let mut request = self.sends(lease, "files", &file.file_name, &file.file_type);
@@ -248,10 +251,18 @@ impl Protocol for HttpProtocol {
             }
             let request = request.header(SHA256, content.sha256());
             let body = content.body().map_err(|error| not_whole(&error))?;
-            match answered::<ContentKeptBody>(request.body(body)).await {
-                Err(ProtocolError::Unavailable { .. }) if Instant::now() < again_until => {
-                    tokio::time::sleep(backoff.next()).await;
+            let said = tokio::select! {
+                said = answered::<ContentKeptBody>(request.body(body)) => said,
+                () = &mut stalls => {
+                    let message = format!("no answer came within {} s", self.again.as_secs());
+                    return Err(ProtocolError::Unavailable { message });
                 }
+            };
+            match said {
+                Err(error @ ProtocolError::Unavailable { .. }) => tokio::select! {
+                    () = tokio::time::sleep(backoff.next()) => {}
+                    () = &mut stalls => return Err(error),
+                },
                 said => break said?,
             }
         };

@@ -2,6 +2,7 @@
 //! a network may want it twice.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::{self, BoxStream};
@@ -11,7 +12,9 @@ use http_body_util::StreamBody;
 use reqwest::Body;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
 /// The longest content that is kept in memory, in bytes. The rest of a longer one lies in a temporary
@@ -26,6 +29,8 @@ pub(super) struct Content {
     start: Bytes,
     rest: Option<NamedTempFile>,
     sha256: String,
+    /// How many bytes of the rest were taken from here, in the try that has come furthest.
+    taken: watch::Sender<u64>,
 }
 
 impl Content {
@@ -51,12 +56,20 @@ impl Content {
             start: start.freeze(),
             rest,
             sha256: hexadecimal(&hash.finalize()),
+            taken: watch::Sender::default(),
         })
     }
 
     /// What its bytes are told from others by, in hexadecimal digits.
     pub(super) fn sha256(&self) -> &str {
         &self.sha256
+    }
+
+    /// Returns once no try has got further for so long.
+    pub(super) async fn stalls_for(&self, time: Duration) {
+        let mut taken = self.taken.subscribe();
+        // The sender is this content's own.
+        while let Ok(Ok(())) = timeout(time, taken.changed()).await {}
     }
 
     /// All that is to be sent.
@@ -69,8 +82,17 @@ impl Content {
         };
         // With a place of its own in the file: an earlier try may still be reading.
         let rest = tokio::fs::File::from_std(rest.reopen()?);
+        let (taken, mut length) = (self.taken.clone(), 0);
+        let rest = ReaderStream::new(rest).inspect_ok(move |bytes| {
+            length += bytes.len() as u64;
+            taken.send_if_modified(|furthest| {
+                let is_further = length > *furthest;
+                *furthest = length.max(*furthest);
+                is_further
+            });
+        });
         let parts = stream::iter([Ok(self.before.clone()), Ok(self.start.clone())])
-            .chain(ReaderStream::new(rest))
+            .chain(rest)
             .map_ok(Frame::data);
         Ok(Body::wrap(StreamBody::new(parts)))
     }
@@ -103,8 +125,8 @@ mod tests {
     use windlass_domain::run::Epoch;
 
     use super::*;
-    use crate::http::HttpProtocol;
-    use crate::protocol::{CapturedFile, LeaseKey, Protocol};
+    use crate::http::{HttpProtocol, SENDING};
+    use crate::protocol::{CapturedFile, LeaseKey, Protocol, ProtocolError};
 
     #[tokio::test]
     async fn a_long_content_can_be_sent_as_often_as_it_takes() {
@@ -115,12 +137,15 @@ mod tests {
 
         let kept = kept.unwrap();
         let content = part.repeat(5);
+        assert_eq!(*kept.taken.borrow(), 0);
         assert_eq!(kept.sha256(), hexadecimal(&Sha256::digest(&content)));
         for _ in 0..2 {
             let sent = kept.body().unwrap().collect().await.unwrap().to_bytes();
             assert_eq!(sent.len(), content.len() + 4);
             assert!(sent.starts_with(b"data") && sent.ends_with(&content));
         }
+        let rest = content.len() - part.len();
+        assert_eq!(*kept.taken.borrow(), rest as u64, "of the first try");
     }
 
     /// Reads a request of a short body whole.
@@ -130,6 +155,48 @@ mod tests {
             received.push(char::from(stream.read_u8().await.unwrap()));
         }
         received
+    }
+
+    fn file() -> CapturedFile {
+        CapturedFile {
+            file_name: "a b.pdf".to_owned(),
+            file_type: "application/pdf".to_owned(),
+            metadata: None,
+            extraction: Extraction::Failed,
+            content: stream::iter([Ok("abc".into())]).boxed(),
+        }
+    }
+
+    fn lease() -> LeaseKey {
+        LeaseKey {
+            run_id: RunId::new(Timestamp::EPOCH, Random([1; 10])),
+            epoch: Epoch(3),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_a_file_and_says_nothing_is_not_waited_for_as_long_as_one_that_takes_it()
+     {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            request(&mut stream).await;
+            // Until the other side has had enough.
+            stream.read_u8().await
+        });
+        let mut protocol = HttpProtocol::new(&url, SecretString::from("sk_test_1")).unwrap();
+        protocol.again = Duration::from_millis(300);
+
+        let kept = timeout(SENDING / 2, protocol.store_file(lease(), file())).await;
+
+        let refused = kept.expect("it ends").map(|_| ());
+        assert!(
+            matches!(refused, Err(ProtocolError::Unavailable { .. })),
+            "{refused:?}"
+        );
+        drop(protocol);
+        assert!(server.await.unwrap().is_err(), "the call is broken off");
     }
 
     #[tokio::test]
@@ -152,19 +219,8 @@ mod tests {
             [first, second]
         });
         let protocol = HttpProtocol::new(&url, SecretString::from("sk_test_1")).unwrap();
-        let file = CapturedFile {
-            file_name: "a b.pdf".to_owned(),
-            file_type: "application/pdf".to_owned(),
-            metadata: None,
-            extraction: Extraction::Failed,
-            content: stream::iter([Ok("abc".into())]).boxed(),
-        };
-        let lease = LeaseKey {
-            run_id: RunId::new(Timestamp::EPOCH, Random([1; 10])),
-            epoch: Epoch(3),
-        };
 
-        protocol.store_file(lease, file).await.unwrap();
+        protocol.store_file(lease(), file()).await.unwrap();
 
         for received in server.await.unwrap() {
             for part in [
