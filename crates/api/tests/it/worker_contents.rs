@@ -1,5 +1,7 @@
 //! Files and screenshots that workers send. Source: docs/workers.md.
 
+use std::convert::Infallible;
+
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 use http::{HeaderMap, Method};
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 
 use crate::fixture::Fixture;
 use crate::serving::served;
@@ -260,6 +263,38 @@ async fn a_content_of_an_old_lease_or_a_canceled_run_is_not_kept() {
     assert_eq!(canceled.body()["cancel"], true);
     assert_eq!(seen.body()["cancel"], true);
     assert_eq!(kept(&fixture, &new, "storage").await, [Value::Null; 0]);
+}
+
+#[rstest]
+#[case("files")]
+#[case("screenshots")]
+#[tokio::test]
+async fn a_content_that_came_while_its_run_was_canceled_is_told_and_not_kept(#[case] call: &str) {
+    let fixture = Fixture::new().await;
+    let (worker, leased) = leased(&fixture).await;
+    let (asked, begins) = oneshot::channel();
+    let (canceled, comes) = oneshot::channel();
+    let content = stream::once(async move {
+        asked.send(()).expect("the test waits");
+        comes.await.expect("the test goes on");
+        Ok::<_, Infallible>(Bytes::from_static(BILL))
+    });
+
+    let sending = worker.sends(&leased, call, Body::from_stream(content));
+    let canceling = async {
+        begins.await.expect("the content is read");
+        let path = format!("/v2/task-runs/{}/cancel", leased.run_id);
+        fixture.call(Method::POST, &path).send().await;
+        canceled.send(()).expect("the content waits");
+    };
+    let (told, ()) = tokio::join!(sending.send(), canceling);
+
+    let told = told.body();
+    assert_eq!((&told["cancel"], &told["id"]), (&json!(true), &Value::Null));
+    assert_eq!(told["sha256"], sha256(BILL));
+    for what in ["storage", "screenshots"] {
+        assert_eq!(kept(&fixture, &leased, what).await, [Value::Null; 0]);
+    }
 }
 
 /// Nobody wants what they send; they may send the rest, and go on with the connection.

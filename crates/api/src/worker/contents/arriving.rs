@@ -101,9 +101,12 @@ impl Content {
         };
         // Who sends for longer finds the connection closed.
         drop(timeout(UNWANTED_TIME, rest).await);
-        arriving
-            .is_over
-            .then(|| arriving.hash.clone().finalize().into())
+        arriving.arrived()
+    }
+
+    /// The SHA-256 of what arrived, where that was all of it.
+    pub(super) async fn arrived(&self) -> Option<[u8; 32]> {
+        self.0.lock().await.arrived()
     }
 
     /// The same behind the answer: who sends it need not come to its end to be heard.
@@ -115,6 +118,10 @@ impl Content {
 }
 
 impl Arriving {
+    fn arrived(&self) -> Option<[u8; 32]> {
+        self.is_over.then(|| self.hash.clone().finalize().into())
+    }
+
     async fn checked(&mut self) -> io::Result<Option<Bytes>> {
         if let Some(bytes) = self.frame().await? {
             self.hash.update(&bytes);

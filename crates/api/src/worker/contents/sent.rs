@@ -110,8 +110,9 @@ impl Sent {
         let sha256 = if kept.as_ref().is_ok_and(|kept| !kept.cancel) {
             self.content.drop_rest().await
         } else {
+            let arrived = self.content.arrived().await;
             self.content.drop_rest_meanwhile(&api.config.drain);
-            None
+            arrived
         };
         let Kept { id, object, cancel } = kept?;
         let request_id = self.speaker.request_id();
