@@ -46,7 +46,10 @@ class NotTheServer(http.client.HTTPException):
 
 
 class Unanswered(Exception):
-    """A call that is made once was not answered: it may have been heard."""
+    """A call was not answered, and is not made again: it may have been heard."""
+
+    def __init__(self):
+        super().__init__("no answer came")
 
 
 class Backoff:

@@ -110,25 +110,27 @@ class Run:
 
     def screenshot(self, content, name="screenshot.png", content_type="image/png", reasoning="", step=None):
         """What you saw and what you did then: an image or a document, at most 2 MiB, without secrets.
-        Answers its id; None where the server cannot keep it for a minute, since the run matters more."""
+        Answers its id; None where the server does not take it, or cannot keep it for a minute, since the run
+        matters more."""
         headers = {"Windlass-Reasoning": quote(reasoning)} if reasoning else {}
         if step is not None:
             headers["Windlass-Step"] = str(step)
         try:
             return self._send("/screenshots", content, name, content_type, headers, MOST_SCREENSHOT_BYTES)
-        except Unanswered:
-            log.warning("%s: a screenshot is left out: %s", self.id, name)
+        except (Unanswered, Refused, Failure) as error:
+            log.warning("%s: a screenshot is left out: %s %s", self.id, name, error)
             return None
 
     def file(self, content, name, content_type="application/octet-stream", metadata=None):
         """What you downloaded: bytes, or the path of a file of at most 100 MiB. Answers its id; None where
-        the task keeps no files, or has it from an earlier run. The run fails where the server cannot keep it
-        for a minute."""
+        the task keeps no files, or has it from an earlier run. The run fails where the server does not take
+        it, or cannot keep it for a minute."""
         headers = {} if metadata is None else {"Windlass-Metadata": quote(json.dumps(metadata))}
         try:
             return self._send("/files", content, name, content_type, headers, MOST_FILE_BYTES)
-        except Unanswered:
-            raise Failure("storage", "storage_error", f"The server could not keep {name}.") from None
+        except (Unanswered, Refused) as error:
+            message = f"The server could not keep {name}: {error}"
+            raise Failure("storage", "storage_error", message) from None
 
     def ask(self, kind, message, fields=(), checkpoint=None):
         """Asks the person that the run works for and waits for the answers, by their fields; None where it is
@@ -157,8 +159,11 @@ class Run:
             self._asks_with_checkpoint = None
 
     def withdraw(self):
-        """Takes the question back, where the website went on by itself. From another thread than `ask`."""
+        """Takes the question back, where the website went on by itself. From another thread than `ask`. Where
+        nothing was asked this is nothing."""
         attempt = self._attempt
+        if attempt == 0:
+            return self.check()
         # The server can take back only what it has heard.
         while self._raised < attempt:
             self.check()
@@ -271,8 +276,11 @@ class Run:
     def _hand_over(self, deadline):
         """Gives it back while it only asks: another worker asks again."""
         attempt = self._asks_with_checkpoint
+        if attempt is None:
+            return  # The answer has come in this moment.
         try:
-            self._server.call("POST", self._path + "/release", {"epoch": self.epoch, "asking": True},
+            asking = {"epoch": self.epoch, "asking": True, "attempt": attempt}
+            self._server.call("POST", self._path + "/release", asking,
                               give_up=lambda: self._is_over() or time.monotonic() > deadline,
                               has=("status",), headers=self._trace)
         except Refused as error:
@@ -460,7 +468,7 @@ class Worker:
         for session_id in many:
             try:
                 self._server.call("POST", f"/sessions/{session_id}/evict", self._start,
-                                  give_up=self._leaving.is_set)
+                                  give_up=self._leaving.is_set, has=("evicted",))
             except (Refused, Stopped):
                 continue  # A run is queued for it, or it has ended: the next lease call says so.
             with self._lock:
@@ -472,7 +480,7 @@ class Worker:
         try:
             self._server.call("POST", f"/workers/{quote(self._name, safe='')}/drain",
                               {"incarnation": self._start["incarnation"]},
-                              give_up=lambda: time.monotonic() > deadline)
+                              give_up=lambda: time.monotonic() > deadline, has=("draining",))
         except (Refused, Stopped) as error:
             log.warning("the server was not told: %s", error)
         # No run is given any more. Whatever was given before that has been sent: let it arrive, then

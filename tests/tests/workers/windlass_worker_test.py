@@ -125,6 +125,10 @@ class Server:
             return 200, {"cancel": False, "credential": None, "id": "kept_1"}
         if what == "release" and body.get("asking") and self.is_answered:
             return 409, {"errors": [{"type": "request", "code": "run_not_running", "message": "It asks nobody."}]}
+        if what == "evict":
+            return 200, {"session_id": parts[1], "evicted": True}
+        if what == "drain":
+            return 200, {"worker": parts[1], "draining": True}
         return 200, {"status": "queued"}
 
     def _started(self, body):
@@ -457,7 +461,7 @@ class WorkerTest(unittest.TestCase):
 
         # Once while it asks; then the time is over, and it does not wait for the person any longer.
         given_back = [body for what, _, body in server.calls if what == "release"]
-        self.assertEqual(given_back, [{"epoch": 1, "asking": True}, {"epoch": 1}])
+        self.assertEqual(given_back, [{"epoch": 1, "asking": True, "attempt": 1}, {"epoch": 1}])
         self.assertEqual(agent.at_work, [])
 
     def test_a_question_that_is_withdrawn_is_answered_by_nothing_and_the_agent_goes_on(self):
@@ -560,6 +564,66 @@ class WorkerTest(unittest.TestCase):
         finish = [body for what, _, body in server.calls if what == "finish"][0]
         self.assertEqual((kept, finish["errors"][0]["code"]), ([None], "storage_error"))
         self.assertEqual((server.count("screenshots"), server.count("files")), (1, 1))
+
+    def test_a_screenshot_that_the_server_refuses_is_left_out_and_a_file_fails_the_run(self):
+        server, kept = Server(), []
+        answers = server._answer
+        long = {"type": "request", "code": "body_too_large", "message": "The content is too long."}
+
+        def answer(path, body):
+            answered = answers(path, body)
+            return (413, {"errors": [long]}) if path.endswith(("/screenshots", "/files")) else answered
+
+        server._answer = answer
+
+        def agent(run):
+            kept.append(run.screenshot(b"page"))
+            kept.append(run.screenshot(bytes(windlass_worker.MOST_SCREENSHOT_BYTES + 1)))
+            run.file(b"bill", "bill.pdf")
+
+        agent.lets = threading.Event()
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("finish") == 1)
+
+        finish = [body for what, _, body in server.calls if what == "finish"][0]
+        self.assertEqual((kept, server.count("screenshots")), ([None, None], 1))
+        self.assertEqual((finish["errors"][0]["code"], server.count("files")), ("storage_error", 1))
+        self.assertIn("The content is too long.", finish["errors"][0]["message"])
+
+    def test_where_nothing_was_asked_nothing_is_taken_back(self):
+        server = Server()
+
+        def agent(run):
+            run.withdraw()
+            return {}
+
+        agent.lets = threading.Event()
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+
+        server.told(lambda _: server.count("finish") == 1)
+
+        self.assertEqual(server.count("withdraw"), 0)
+
+    def test_an_answer_to_a_drain_or_an_eviction_that_says_nothing_of_it_is_none(self):
+        self.set(windlass_server, "LONGEST_PAUSE_SECONDS", 0.05)
+        self.set(windlass_worker, "KEPT_SESSIONS", 0)
+        server, agent = Server(), Agent()
+        answers, no_answer = server._answer, (200, {"ok": True})
+
+        def answer(path, body):
+            answered = answers(path, body)
+            what = path.split("/")[-1]
+            return no_answer if what in ("drain", "evict") and server.count(what) == 1 else answered
+
+        server._answer = answer
+        leave = self.start(server, agent)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("evict") == 2)
+        leave()
+
+        self.assertEqual(server.count("drain"), 2)
 
     def test_a_start_whose_answer_is_lost_is_the_same_start_when_it_is_said_again(self):
         server, agent = Server(), Agent()
