@@ -240,8 +240,8 @@ async fn what_is_taken_back_over_a_bad_network_is_taken_back_once(
     Ok(())
 }
 
-/// The session of each has ended; each that nobody canceled is completed with what its agent kept, once, and
-/// its session well. How many those are.
+/// Each has a session that has ended, and each that nobody canceled is completed with what its agent kept,
+/// once, and its session well. How many those are.
 async fn each_is_whole(client: &Client, ended: &[Value]) -> anyhow::Result<u64> {
     let mut completed = 0;
     for run in ended {
@@ -249,8 +249,8 @@ async fn each_is_whole(client: &Client, ended: &[Value]) -> anyhow::Result<u64> 
         let ends = ["completed", "failed"];
         let session = client.session_in(session_id, &ends).await?;
         if run["status"] == "canceled" {
-            // One that is canceled before its worker has heard of it ends by force with its lease, and its
-            // session with it.
+            // Its worker may have drained before it heard of the lease, and asks for it no more: a run that
+            // is canceled then ends by force with its lease, and its session fails with it.
             continue;
         }
         ensure!(session["status"] == "completed", "{session} of {run}");
