@@ -112,6 +112,8 @@ pub struct FinishRunsBody {
 }
 
 /// How execution of one of several runs ended.
+// Not a `FinishBody` with more in it: flattened, it could not say which field is wrong, and with members
+// that may be left out neither call could say what it must have.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunFinishBody {
