@@ -12,7 +12,8 @@ use windlass_playbook::{Authenticator, CredentialPart, Placeholder, Step};
 use crate::player::Player;
 use crate::trouble::Trouble;
 
-/// Of how many credentials the last code is remembered before those that are over are forgotten.
+/// Of how many credentials the last code is remembered before those that are over are forgotten; of
+/// twice as many as are left then, before that is done again.
 const MAX_CREDENTIALS: usize = 4096;
 
 /// How long the last code of a credential that nobody uses is remembered: longer than any is good.
@@ -20,10 +21,27 @@ const REMEMBERED_SECONDS: u64 = 600;
 
 /// Which codes this process has used.
 #[derive(Debug, Default)]
-pub(crate) struct Codes {
+pub(crate) struct Codes(Mutex<Taken>);
+
+#[derive(Debug, Default)]
+struct Taken {
     /// By credential: when the period of the last code that was taken ends, and when it was taken, in
     /// seconds since 1970.
-    taken: Mutex<HashMap<CredentialId, (u64, u64)>>,
+    last: HashMap<CredentialId, (u64, u64)>,
+    /// Of how many credentials there must be one before those that are over are looked for again.
+    look_at: usize,
+}
+
+impl Taken {
+    /// Forgets those that are over. However many are not, each use pays for one or two.
+    fn forget(&mut self, now: u64) {
+        if self.last.len() < self.look_at.max(MAX_CREDENTIALS) {
+            return;
+        }
+        self.last
+            .retain(|_, (_, at)| now.saturating_sub(*at) < REMEMBERED_SECONDS);
+        self.look_at = 2 * self.last.len();
+    }
 }
 
 impl Codes {
@@ -32,14 +50,12 @@ impl Codes {
     /// waited for.
     fn take(&self, credential_id: CredentialId, ends_at: u64, now: u64) -> bool {
         // It is set whole, so that a panic elsewhere leaves nothing half done.
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.len() >= MAX_CREDENTIALS {
-            taken.retain(|_, (_, at)| now.saturating_sub(*at) < REMEMBERED_SECONDS);
-        }
-        match taken.get(&credential_id) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.forget(now);
+        match taken.last.get(&credential_id) {
             Some((last, _)) if *last >= ends_at && *last < ends_at + REMEMBERED_SECONDS => false,
             _ => {
-                taken.insert(credential_id, (ends_at, now));
+                taken.last.insert(credential_id, (ends_at, now));
                 true
             }
         }
@@ -97,6 +113,8 @@ pub(crate) fn code_now(authenticator: &Authenticator) -> Option<SecretString> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use windlass_domain::Timestamp;
     use windlass_domain::id::Random;
 
@@ -104,6 +122,11 @@ mod tests {
 
     fn credential(number: u8) -> CredentialId {
         CredentialId::new(Timestamp::from_millis(1), Random([number; 10]))
+    }
+
+    fn numbered(number: u64) -> CredentialId {
+        let at = Timestamp::from_millis(i64::try_from(number).unwrap());
+        CredentialId::new(at, Random([0; 10]))
     }
 
     #[test]
@@ -126,14 +149,23 @@ mod tests {
     #[test]
     fn credentials_that_nobody_uses_are_forgotten() {
         let codes = Codes::default();
-        for number in 0..10_000_u64 {
-            let id = CredentialId::new(
-                Timestamp::from_millis(i64::try_from(number).unwrap()),
-                Random([0; 10]),
-            );
-            assert!(codes.take(id, number, number));
+        for number in 0..10_000 {
+            assert!(codes.take(numbered(number), number, number));
         }
 
-        assert!(codes.taken.lock().unwrap().len() <= MAX_CREDENTIALS);
+        assert!(codes.0.lock().unwrap().last.len() <= MAX_CREDENTIALS);
+    }
+
+    #[test]
+    fn credentials_that_all_are_in_use_are_looked_through_seldom() {
+        let codes = Codes::default();
+        let looked_at: BTreeSet<usize> = (0..40_000)
+            .map(|number| {
+                assert!(codes.take(numbered(number), number, 100));
+                codes.0.lock().unwrap().look_at
+            })
+            .collect();
+
+        assert_eq!(Vec::from_iter(looked_at), [0, 8192, 16_384, 32_768, 65_536]);
     }
 }
