@@ -37,7 +37,7 @@ pub(crate) fn destination(address: &Template) -> Result<Destination, String> {
             Ok(Destination::Website)
         }
         "http" | "https" => Err("must not hold a user name or password".to_owned()),
-        "about" | "chrome" if is_new_tab(&url) => Ok(Destination::NewTab),
+        "about" | "chrome" | "edge" if is_new_tab(&url) => Ok(Destination::NewTab),
         scheme => {
             let scheme: String = scheme.chars().take(MAX_SCHEME_CHARACTERS).collect();
             Err(format!(
@@ -51,7 +51,7 @@ fn is_new_tab(url: &Url) -> bool {
     let address = url.as_str().trim_end_matches('/');
     matches!(
         address,
-        "about:blank" | "chrome://newtab" | "chrome://new-tab-page"
+        "about:blank" | "chrome://newtab" | "chrome://new-tab-page" | "edge://newtab"
     )
 }
 
@@ -82,6 +82,7 @@ mod tests {
     #[case("about:blank")]
     #[case("chrome://newtab/")]
     #[case("chrome://new-tab-page/")]
+    #[case("edge://newtab/")]
     fn a_recording_may_start_on_an_empty_page(#[case] address: &str) {
         assert_eq!(of(address), Ok(Destination::NewTab));
     }

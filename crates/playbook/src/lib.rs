@@ -6,6 +6,7 @@
 mod address;
 mod custom;
 mod extraction;
+mod note;
 mod parse;
 mod placeholder;
 mod problem;
@@ -23,6 +24,7 @@ pub mod xpath;
 pub use extraction::{
     DateOrder, Decimal, Extract, Extraction, JsonPlace, Pages, Place, Reading, Rows, Rule,
 };
+pub use note::Note;
 pub use parse::parse;
 pub use placeholder::{CredentialPart, Placeholder, Template};
 pub use problem::{Problem, ProblemKind, StepName};
@@ -30,9 +32,10 @@ pub use question::{Interact, PageOptions, Question, QuestionOption, QuestionOpti
 pub use schema::SCHEMA;
 pub use selector::{AriaQuery, Selector, SelectorKind, Selectors};
 pub use step::{
-    Action, Count, CountOperator, Download, Fail, HttpCredential, Operation, Playbook, Step, Wait,
+    Action, Count, CountOperator, Download, Fail, HttpCredential, Operation, OtherButton, Playbook,
+    Step, Wait,
 };
-pub use tier::{Note, OverHttp, Tier};
+pub use tier::{OverHttp, Tier};
 pub use totp::{Authenticator, totp_code};
 pub use values::{MissingValue, Values};
 

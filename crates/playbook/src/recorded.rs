@@ -10,7 +10,7 @@ use crate::placeholder::Template;
 use crate::problem::{ProblemKind, inside};
 use crate::reader::{Object, Problems, kind_of, list, text};
 use crate::selector::{Selector, Selectors};
-use crate::step::{Action, Count, CountOperator, Step, Wait};
+use crate::step::{Action, Count, CountOperator, OtherButton, Step, Wait};
 use crate::{MAX_ALTERNATIVES, MAX_FRAMES, MAX_TEXT_CHARACTERS, MAX_TIMEOUT_MS, custom};
 
 const STEP_TYPES: &str = "setViewport, emulateNetworkConditions, navigate, click, doubleClick, \
@@ -86,7 +86,21 @@ fn action(operation: &str, object: &Object, problems: &mut Problems) -> Option<A
             Some(Action::EmulateNetworkConditions)
         }
         "navigate" => navigate(object, problems),
-        "click" => clicked(object, problems).map(Action::Click),
+        "click" => {
+            let selectors = clicked(object, problems)?;
+            Some(match object.optional("button").and_then(Value::as_str) {
+                Some("secondary") => Action::OtherClick {
+                    selectors,
+                    button: OtherButton::Secondary,
+                },
+                Some("back" | "forward") => Action::OtherClick {
+                    selectors,
+                    button: OtherButton::History,
+                },
+                // What the wheel opens in a window of its own is opened in the only one.
+                _ => Action::Click(selectors),
+            })
+        }
         "doubleClick" => clicked(object, problems).map(Action::DoubleClick),
         "hover" => selectors(object, problems).map(Action::Hover),
         "change" => change(object, problems),

@@ -72,6 +72,13 @@ pub enum Action {
     },
     /// `click`
     Click(Selectors),
+    /// `click` with a button of the mouse that follows no link.
+    OtherClick {
+        /// What is clicked.
+        selectors: Selectors,
+        /// Which button.
+        button: OtherButton,
+    },
     /// `doubleClick`
     DoubleClick(Selectors),
     /// `hover`
@@ -142,6 +149,15 @@ pub enum Action {
     Fail(Fail),
     /// `windlass.authenticate`: answers HTTP authentication from here on.
     Authenticate(HttpCredential),
+}
+
+/// A button of the mouse that follows no link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OtherButton {
+    /// `secondary`: opens a menu.
+    Secondary,
+    /// `back` and `forward`: lead to pages that were there before.
+    History,
 }
 
 /// What HTTP authentication is answered with: the run's credential.
@@ -254,7 +270,7 @@ impl Action {
         Operation(match self {
             Self::SetViewport => "setViewport",
             Self::Navigate { .. } => "navigate",
-            Self::Click(_) => "click",
+            Self::Click(_) | Self::OtherClick { .. } => "click",
             Self::DoubleClick(_) => "doubleClick",
             Self::Hover(_) => "hover",
             Self::Change { .. } => "change",
@@ -315,6 +331,7 @@ impl Action {
             | Self::EmulateNetworkConditions
             | Self::Navigate { .. }
             | Self::Click(_)
+            | Self::OtherClick { .. }
             | Self::DoubleClick(_)
             | Self::Hover(_)
             | Self::Change { .. }
@@ -333,6 +350,7 @@ impl Action {
     pub(crate) fn selectors(&self) -> Option<&Selectors> {
         match self {
             Self::Click(selectors)
+            | Self::OtherClick { selectors, .. }
             | Self::DoubleClick(selectors)
             | Self::Hover(selectors)
             | Self::Change { selectors, .. } => Some(selectors),

@@ -1,14 +1,13 @@
 //! What a playbook needs of the engine that plays it: whether its steps can be done over plain HTTP,
-//! and what is left out there.
+//! or are left out there.
 
 use std::fmt;
 
 use serde_json::Value;
 
 use crate::address::{Destination, destination};
-use crate::problem::{StepName, inside};
 use crate::selector::Selectors;
-use crate::step::{Action, Playbook, Step, Wait};
+use crate::step::{Action, OtherButton, Playbook, Step, Wait};
 
 /// What becomes of a step over plain HTTP.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,26 +38,6 @@ impl fmt::Display for Tier {
     }
 }
 
-/// Something that the author of a playbook should know, and that is no fault.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
-    /// In which step, where it is in one.
-    pub step: Option<StepName>,
-    /// Where, as a JSON Pointer.
-    pub pointer: String,
-    /// What.
-    pub message: String,
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(step) = &self.step {
-            write!(formatter, "{step}, ")?;
-        }
-        write!(formatter, "{}: {}", self.pointer, self.message)
-    }
-}
-
 impl Playbook {
     /// The tier that it needs: that of its most demanding step.
     pub fn tier(&self) -> Tier {
@@ -70,46 +49,109 @@ impl Playbook {
 
     /// The first step that plain HTTP cannot do, counted from 1, and why.
     pub fn first_for_browser(&self) -> Option<(u32, &Step, &'static str)> {
-        let mut steps = (1..).zip(&self.steps);
-        steps.find_map(|(number, step)| match step.over_http() {
-            OverHttp::NeedsBrowser(reason) => Some((number, step, reason)),
-            OverHttp::Plays | OverHttp::LeftOut(_) => None,
+        let mut steps = (1..).zip(self.steps.iter().enumerate());
+        steps.find_map(
+            |(number, (position, step))| match self.over_http(position) {
+                OverHttp::NeedsBrowser(reason) => Some((number, step, reason)),
+                OverHttp::Plays | OverHttp::LeftOut(_) => None,
+            },
+        )
+    }
+
+    /// What becomes of the step at this position, counted from 0, over plain HTTP.
+    pub fn over_http(&self, position: usize) -> OverHttp {
+        let Some(step) = self.steps.get(position) else {
+            return OverHttp::LeftOut("there is no such step");
+        };
+        let next = self.steps.get(position + 1);
+        let alone = step.over_http();
+        match &step.action {
+            Action::DoubleClick(selectors) if marks_for(next, step, selectors) => {
+                OverHttp::LeftOut("it marks the text that the next step writes anew")
+            }
+            Action::KeyDown { .. } if self.holds_modifier(position) && alone != OverHttp::Plays => {
+                OverHttp::LeftOut("with Control, Alt or Meta the key types nothing")
+            }
+            _ if step.navigates && self.leads_nowhere(position, step) => OverHttp::NeedsBrowser(
+                "another page came here when it was recorded, and none comes without script",
+            ),
+            _ => alone,
+        }
+    }
+
+    /// Whether no page can come with this step, without script.
+    fn leads_nowhere(&self, position: usize, step: &Step) -> bool {
+        match &step.action {
+            Action::Hover(_) | Action::Scroll | Action::KeyUp { .. } => {
+                !self.page_comes_late(position, step)
+            }
+            Action::KeyDown { .. } => !step.enters() && !self.page_comes_late(position, step),
+            // What Enter leads to may be noted with the text before it.
+            Action::Change { .. } => !self.steps.get(position + 1).is_some_and(Step::enters),
+            _ => false,
+        }
+    }
+
+    /// Whether the page that came when this was recorded may be that of the step that was done before:
+    /// a hand is faster than a page.
+    fn page_comes_late(&self, position: usize, step: &Step) -> bool {
+        let mut before = self.steps.iter().take(position).rev();
+        let done = before.find(|step| !matches!(step.over_http(), OverHttp::LeftOut(_)));
+        done.is_some_and(|done| match &done.action {
+            Action::Click(_) => !done.navigates,
+            Action::KeyDown { .. } => {
+                !done.navigates || matches!(step.action, Action::KeyUp { .. })
+            }
+            _ => false,
         })
     }
 
-    /// What plain HTTP leaves out of it or cannot do, and which of its fields nobody reads.
-    pub fn notes(&self) -> Vec<Note> {
-        let steps = self.steps.iter().enumerate();
-        let of_steps = steps.filter_map(|(position, step)| {
-            let message = match step.over_http() {
-                OverHttp::Plays if step.target.is_some() => "was recorded in another window; \
-                    the http tier has one and goes on in it"
-                    .to_owned(),
-                OverHttp::Plays => return None,
-                OverHttp::LeftOut(reason) => format!("is left out by the http tier: {reason}"),
-                OverHttp::NeedsBrowser(reason) => format!("needs a browser: {reason}"),
-            };
-            Some(Note {
-                step: Some(StepName {
-                    number: position + 1,
-                    operation: Some(step.action.operation().to_string()),
-                }),
-                pointer: inside("/steps", position),
-                message,
-            })
+    /// Whether a key is held that makes a command of the next one: a paste, a selection. The text that
+    /// there is then is recorded by itself.
+    fn holds_modifier(&self, position: usize) -> bool {
+        let mut before = self.steps.iter().take(position).rev();
+        let last = before.find_map(|step| match &step.action {
+            Action::KeyDown { key } if MODIFIERS.contains(&key.as_str()) => Some(true),
+            Action::KeyUp { key } if MODIFIERS.contains(&key.as_str()) => Some(false),
+            Action::KeyDown { .. } | Action::KeyUp { .. } => None,
+            _ => Some(false),
         });
-        let unread = self.unread.iter().map(|pointer| Note {
-            step: None,
-            pointer: pointer.clone(),
-            message: "means nothing here and is not read".to_owned(),
-        });
-        of_steps.chain(unread).collect()
+        last == Some(true)
     }
 }
 
+/// Keys that make a command of what is pressed with them.
+const MODIFIERS: [&str; 9] = [
+    "Control",
+    "ControlLeft",
+    "ControlRight",
+    "Alt",
+    "AltLeft",
+    "AltRight",
+    "Meta",
+    "MetaLeft",
+    "MetaRight",
+];
+
+/// Whether the next step writes into the field that this one clicks twice.
+fn marks_for(next: Option<&Step>, step: &Step, selectors: &Selectors) -> bool {
+    next.is_some_and(|next| {
+        let field = match &next.action {
+            Action::Change { selectors, .. } => Some(selectors),
+            _ => None,
+        };
+        field == Some(selectors) && next.frame == step.frame && !step.navigates
+    })
+}
+
 impl Step {
-    /// What becomes of it over plain HTTP.
-    pub fn over_http(&self) -> OverHttp {
+    /// Whether it presses Enter.
+    pub(crate) fn enters(&self) -> bool {
+        matches!(self.action, Action::KeyDown { .. }) && self.over_http() == OverHttp::Plays
+    }
+
+    /// What becomes of it by itself.
+    fn over_http(&self) -> OverHttp {
         let of_action = self.action.over_http();
         if of_action != OverHttp::Plays {
             return of_action;
@@ -136,6 +178,14 @@ impl Action {
             Self::Close => OverHttp::LeftOut("there is no window"),
             Self::KeyUp { .. } => OverHttp::LeftOut("only a script hears a key let go"),
             Self::KeyDown { key } => key_down(key),
+            Self::OtherClick { button, .. } => match button {
+                OtherButton::Secondary => {
+                    OverHttp::LeftOut("its button opens a menu of the browser")
+                }
+                OtherButton::History => {
+                    OverHttp::NeedsBrowser("only a browser has pages that were there before")
+                }
+            },
             Self::Navigate { url } if destination(url) == Ok(Destination::NewTab) => {
                 OverHttp::LeftOut("it leads to no website yet")
             }
@@ -247,6 +297,65 @@ mod tests {
         assert!(playbook.notes()[0].message.contains("needs a browser"));
     }
 
+    fn navigation() -> Value {
+        json!([{"type": "navigation", "url": "https://x.example/", "title": ""}])
+    }
+
+    fn start() -> Value {
+        json!({"type": "navigate", "url": "{{source.url}}", "assertedEvents": navigation()})
+    }
+
+    /// Another page came with this step when it was recorded.
+    fn noted(mut step: Value) -> Value {
+        step["assertedEvents"] = navigation();
+        step
+    }
+
+    fn key(kind: &str, key: &str) -> Value {
+        json!({"type": kind, "key": key})
+    }
+
+    fn click() -> Value {
+        json!({"type": "click", "selectors": ["a"]})
+    }
+
+    #[rstest]
+    #[case::the_pointer_opens_a_menu(json!([start(), noted(json!({"type": "hover", "selectors": ["a"]}))]))]
+    #[case::scrolled(json!([start(), noted(json!({"type": "scroll"}))]))]
+    #[case::chosen(json!([start(), noted(json!({"type": "change", "selectors": ["a"], "value": "x"}))]))]
+    #[case::a_key_that_moves(json!([start(), noted(key("keyDown", "ArrowDown"))]))]
+    #[case::a_key_let_go(json!([start(), key("keyDown", "Tab"), noted(key("keyUp", "Tab"))]))]
+    #[case::a_second_page(json!([start(), noted(click()), noted(json!({"type": "scroll"}))]))]
+    #[case::back_in_the_history(json!([start(), {"type": "click", "selectors": ["a"], "button": "back"}]))]
+    #[case::another_field(json!([start(), {"type": "doubleClick", "selectors": ["a"]},
+        {"type": "change", "selectors": ["b"], "value": "x"}]))]
+    #[case::a_key_after_a_command(json!([start(), key("keyDown", "Meta"), key("keyUp", "Meta"), key("keyDown", "v")]))]
+    fn what_can_only_come_of_a_script_needs_a_browser(#[case] steps: Value) {
+        let playbook = of(&steps);
+
+        assert_eq!(playbook.tier(), Tier::Browser);
+        let (number, ..) = playbook.first_for_browser().unwrap();
+        let mut said = playbook.notes().into_iter().map(|note| note.to_string());
+        let place = format!("/steps/{}: needs a browser", number - 1);
+        assert!(said.any(|said| said.contains(&place)), "{place}");
+    }
+
+    #[rstest]
+    #[case::late_after_a_click(json!([start(), click(), noted(json!({"type": "scroll"}))]))]
+    #[case::late_after_enter(json!([start(), key("keyDown", "Enter"), key("keyUp", "Enter"),
+        noted(json!({"type": "hover", "selectors": ["a"]}))]))]
+    #[case::with_the_key_let_go(json!([start(), noted(key("keyDown", "Enter")), noted(key("keyUp", "Enter"))]))]
+    #[case::with_the_text(json!([start(), noted(json!({"type": "change", "selectors": ["a"], "value": "x"})),
+        key("keyDown", "Enter")]))]
+    #[case::a_word_is_marked(json!([start(), {"type": "doubleClick", "selectors": ["a"]},
+        {"type": "change", "selectors": ["a"], "value": "x"}]))]
+    #[case::a_paste(json!([start(), key("keyDown", "Control"), key("keyDown", "v"), key("keyUp", "v")]))]
+    #[case::the_second_button(json!([start(), {"type": "click", "selectors": ["a"], "button": "secondary"}]))]
+    #[case::the_wheel(json!([start(), {"type": "click", "selectors": ["a"], "button": "auxiliary"}]))]
+    fn what_a_hand_does_beside_needs_none(#[case] steps: Value) {
+        assert_eq!(of(&steps).tier(), Tier::Http, "{:?}", of(&steps).notes());
+    }
+
     #[rstest]
     #[case(json!({"type": "navigate", "url": "{{source.url}}"}))]
     #[case(json!({"type": "keyDown", "key": "Enter"}))]
@@ -254,24 +363,11 @@ mod tests {
     #[case(json!({"type": "click", "selectors": ["a:hover", "text/Next"]}))]
     #[case(json!({"type": "waitForElement", "selectors": ["a"], "properties": {"textContent": "x"}}))]
     fn the_rest_is_played_without_a_word(#[case] step: Value) {
-        let playbook = of(&json!([step]));
+        let playbook = of(&json!([start(), step]));
 
         assert_eq!(
             (playbook.tier(), playbook.notes()),
             (Tier::Http, Vec::new())
         );
-    }
-
-    #[test]
-    fn another_window_and_what_is_not_read_are_said() {
-        let notes =
-            of(&json!([{"type": "click", "selectors": ["a"], "target": "popup", "x": 1}])).notes();
-
-        let said: Vec<_> = notes.iter().map(ToString::to_string).collect();
-        assert!(
-            said[0].starts_with("step 1 (click), /steps/0: was recorded in another window"),
-            "{said:?}"
-        );
-        assert_eq!(said[1], "/steps/0/x: means nothing here and is not read");
     }
 }

@@ -10,6 +10,7 @@ use crate::asserted::no_page_came;
 use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::is_submitter;
+use crate::go::Went;
 use crate::page::{is, text_of};
 use crate::player::Player;
 use crate::refresh::MAX_REFRESHES;
@@ -27,12 +28,16 @@ impl Player<'_> {
             let mut around = element.ancestors().filter_map(ElementRef::wrap);
             is(&element, "a") || around.any(|around| is(&around, "a"))
         });
-        let went = self.click_on(id).await?;
+        let led = self.click_on(id).await?;
         // A link may lead to a place on its own page.
-        if navigates && !went && !is_link {
-            return Err(no_page_came());
+        let leads_nowhere = match led {
+            Some(went) => went == Went::Nowhere,
+            None => !is_link,
+        };
+        match navigates && leads_nowhere {
+            true => Err(no_page_came()),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Presses Enter where the last step acted: in a field, that submits its form, and elsewhere it
@@ -55,11 +60,11 @@ impl Player<'_> {
             ));
         };
         let from = Some(page.url.clone());
-        self.open(Request::submit(submission, from)).await
+        self.open(Request::submit(submission, from)).await.map(drop)
     }
 
-    /// Clicks, and goes where that leads; whether it leads anywhere.
-    pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<bool, Trouble> {
+    /// Clicks, and goes where that leads; None where it asks for nothing.
+    pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<Option<Went>, Trouble> {
         self.focus = Some(id);
         self.note_target(id).await?;
         let click = self
@@ -67,12 +72,12 @@ impl Player<'_> {
             .click(id)
             .map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
         let from = Some(self.page()?.url.clone());
-        match click {
-            Click::Nothing => return Ok(false),
-            Click::Follow(url) => self.open(Request::get(url, from)).await?,
-            Click::Submit(submission) => self.open(Request::submit(submission, from)).await?,
-        }
-        Ok(true)
+        let request = match click {
+            Click::Nothing => return Ok(None),
+            Click::Follow(url) => Request::get(url, from),
+            Click::Submit(submission) => Request::submit(submission, from),
+        };
+        self.open(request).await.map(Some)
     }
 
     pub(crate) async fn change(

@@ -14,6 +14,7 @@ use windlass_playbook::{Action, HttpCredential, Interact, Playbook, Step};
 
 use self::page::KeptPage;
 use crate::cookies::{Cookies, KeptCookie};
+use crate::extract::AllMissing;
 use crate::player::Player;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
@@ -40,6 +41,11 @@ pub(crate) struct Checkpoint {
     /// How often steps were done again, by the number of the step that says it.
     #[serde(default)]
     repeated: BTreeMap<u32, u32>,
+    #[serde(default)]
+    rounds: u32,
+    /// What was looked for in vain.
+    #[serde(default)]
+    missing: AllMissing,
 }
 
 /// A checkpoint of another version, or of another playbook.
@@ -63,6 +69,8 @@ impl Checkpoint {
             started: player.started,
             authenticates: player.session.login.is_some(),
             repeated: player.repeated.clone(),
+            rounds: player.rounds,
+            missing: player.missing.clone(),
         }
     }
 
@@ -126,6 +134,8 @@ impl Checkpoint {
     /// Where what was typed from the credential cannot be typed again.
     pub(crate) fn bring(self, player: &mut Player) -> Result<(), Trouble> {
         player.repeated = self.repeated;
+        player.rounds = self.rounds;
+        player.missing = self.missing;
         player.output = self.output;
         player.used_credential = self.used_credential;
         player.started = self.started;

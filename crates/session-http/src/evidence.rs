@@ -75,36 +75,36 @@ impl Player<'_> {
     ) -> Result<(), Stopped> {
         // Also of a step that leaves no evidence: the next page may show the code that was asked for.
         self.learn_secrets();
+        let (frame, described) = (&step.frame, described(step));
         if failed {
-            let reasoning = format!("failed: {}", described(step));
-            return self.keep_page(number, reasoning, true).await;
+            let reasoning = format!("failed: {described}");
+            return self.keep_page(number, frame, reasoning, true).await;
         }
-        let changes = match &step.action {
-            Action::Navigate { .. }
-            | Action::Click(_)
-            | Action::Change { .. }
-            | Action::KeyDown { .. } => true,
-            Action::Screenshot { reasoning } => {
-                let reasoning = reasoning.clone().unwrap_or_else(|| described(step));
-                return self.keep_page(number, reasoning, true).await;
-            }
-            _ => false,
-        };
-        match changes && self.evidence.is_whole {
-            true => self.keep_page(number, described(step), false).await,
+        if let Action::Screenshot { reasoning } = &step.action {
+            let reasoning = reasoning.clone().unwrap_or(described);
+            return self.keep_page(number, frame, reasoning, true).await;
+        }
+        match looks(&step.action) && self.evidence.is_whole {
+            true => self.keep_page(number, frame, described, false).await,
             false => Ok(()),
         }
     }
 
-    /// Keeps the page, if it is another than the last that was kept, or in any case.
+    /// Keeps the page, if it is another than the last that was kept, or in any case: that of a frame
+    /// where the step acted in one that is still there, else the one around all frames.
     pub(crate) async fn keep_page(
         &mut self,
         number: u32,
+        frame: &[u32],
         reasoning: String,
         in_any_case: bool,
     ) -> Result<(), Stopped> {
         self.learn_secrets();
-        let Some(page) = &mut self.session.page else {
+        let page = match self.frames.page(frame) {
+            Some(page) => Some(page),
+            None => self.session.page.as_mut(),
+        };
+        let Some(page) = page else {
             return Ok(());
         };
         if page.wake().await.is_err() {
@@ -115,7 +115,12 @@ impl Player<'_> {
         let mut hasher = DefaultHasher::new();
         document.hash(&mut hasher);
         let hash = hasher.finish();
-        if self.evidence.last.replace(hash) == Some(hash) && !in_any_case {
+        let is_kept = self.evidence.last.replace(hash) != Some(hash) || in_any_case;
+        // Its elements take more memory than what is sent now; and no step acts in a frame now.
+        if is_kept || !frame.is_empty() {
+            page.sleep();
+        }
+        if !is_kept {
             return Ok(());
         }
         // The same page at another step is another screenshot.
@@ -134,7 +139,7 @@ impl Player<'_> {
     /// Keeps the page that a run ends on with an error of no step.
     pub(crate) async fn keep_end(&mut self, playbook: &Playbook) -> Result<(), Stopped> {
         let last = u32::try_from(playbook.steps.len()).unwrap_or(u32::MAX);
-        self.keep_page(last, "end with an error".to_owned(), false)
+        self.keep_page(last, &[], "end with an error".to_owned(), false)
             .await
     }
 
@@ -142,6 +147,36 @@ impl Player<'_> {
         let mut evidence = std::mem::take(&mut self.evidence);
         evidence.secrets.learn(self.values());
         self.evidence = evidence;
+    }
+}
+
+/// Whether the step looks at the page. One that asks has its page kept before; it and the others say
+/// nothing of a page.
+fn looks(action: &Action) -> bool {
+    match action {
+        Action::Navigate { .. }
+        | Action::Click(_)
+        | Action::Change { .. }
+        | Action::KeyDown { .. }
+        | Action::WaitForElement(_)
+        | Action::Extract(_)
+        | Action::Skip { .. }
+        | Action::Repeat { .. }
+        | Action::Download(_)
+        | Action::Expect { .. }
+        | Action::Fail(_) => true,
+        Action::SetViewport
+        | Action::EmulateNetworkConditions
+        | Action::OtherClick { .. }
+        | Action::DoubleClick(_)
+        | Action::Hover(_)
+        | Action::KeyUp { .. }
+        | Action::Scroll
+        | Action::WaitForExpression { .. }
+        | Action::Close
+        | Action::Interact(_)
+        | Action::Screenshot { .. }
+        | Action::Authenticate(_) => false,
     }
 }
 

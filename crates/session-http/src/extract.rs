@@ -19,6 +19,7 @@ use self::table::Table;
 use self::typed::Schema;
 use crate::click::Click;
 use crate::fetch::Request;
+use crate::go::Went;
 #[cfg(any(test, feature = "fuzzing"))]
 use crate::page::Page;
 use crate::player::Player;
@@ -226,14 +227,18 @@ impl Player<'_> {
         let from = self.page()?.url.clone();
         seen.push(from.clone());
         let click = self.page_mut()?.click(next);
-        match click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")))? {
+        let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
+        let request = match click? {
             Click::Nothing => return Ok(false),
             Click::Follow(url) if seen.contains(&url) => return Ok(false),
-            Click::Follow(url) => self.open(Request::get(url, Some(from))).await?,
-            Click::Submit(submission) => self.open(Request::submit(submission, Some(from))).await?,
-        }
-        if !self.moved {
-            return Err(Trouble::task("what leads on is a file and no page"));
+            Click::Follow(url) => Request::get(url, Some(from)),
+            Click::Submit(submission) => Request::submit(submission, Some(from)),
+        };
+        match self.open(request).await? {
+            Went::ToPage => {}
+            Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
+            // The same page again, which was read.
+            Went::Nowhere => return Ok(false),
         }
         match self.page()?.status.is_success() {
             true => Ok(true),

@@ -98,7 +98,10 @@ impl HttpSession {
             let login = self.login.as_mut();
             let login = login.and_then(|login| login.header(&request.method, &request.url));
             let login_sent = login.is_some();
-            let place = network.gates.enter(&request.url, &network.manners).await;
+            let entering = network
+                .gates
+                .enter(&request.url, &network.manners, &self.turn);
+            let place = entering.await;
             let (from, top) = (request.from.as_ref(), request.top.as_ref());
             let method = &request.method;
             let cookies = self.cookies.header(method, &request.url, from, top);

@@ -48,6 +48,11 @@ impl Frames {
         !self.around.is_empty()
     }
 
+    /// The page of this frame, where it is loaded.
+    pub(crate) fn page(&mut self, frame: &[u32]) -> Option<&mut Page> {
+        self.loaded.get(frame)
+    }
+
     /// Another page comes where the step acts.
     pub(crate) fn moved(&mut self) {
         self.moved = true;
@@ -134,6 +139,15 @@ impl Player<'_> {
                     "the frame at position {position} has no address of its own; it needs a browser"
                 ))
             })
+    }
+
+    /// Stands on the page around all frames again, where a step was dropped inside one of them.
+    pub(crate) fn step_out(&mut self) {
+        let broke_out = self.frames.broke_out && self.frames.moved;
+        let outermost = self.frames.around.drain(..).next();
+        if let Some(outermost) = outermost.filter(|_| !broke_out) {
+            self.session.page = Some(outermost);
+        }
     }
 
     /// Puts the pages back where they were, unless the step left all frames behind.

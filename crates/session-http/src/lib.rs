@@ -20,6 +20,7 @@ mod form;
 mod frame;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod go;
 mod http_login;
 mod login;
 mod look;
@@ -36,6 +37,7 @@ mod retry_after;
 mod session;
 mod site;
 mod trouble;
+mod turn;
 mod unpack;
 
 pub use agent::{HttpAgent, KEPT_SESSIONS};

@@ -156,24 +156,27 @@ impl Page {
         Ok(found.unwrap_or_default())
     }
 
-    /// What elements are called: the name that assistive software reads, else their text.
+    /// What elements are called, one after the other: the name that assistive software reads, else their
+    /// text.
     ///
     /// # Errors
     /// There is too much to read.
-    pub(crate) fn called(&self, ids: &[NodeId]) -> Result<Vec<String>, Unlookable> {
+    pub(crate) fn called(
+        &self,
+        ids: Vec<NodeId>,
+    ) -> Result<impl Iterator<Item = Result<(NodeId, String), Unlookable>>, Unlookable> {
         let mut names = name::Names::of(self)?;
-        let elements = ids.iter().filter_map(|id| self.element(*id));
-        let called = elements.map(|element| {
+        let elements = ids.into_iter().filter_map(|id| self.element(id));
+        Ok(elements.map(move |element| {
             let name = names.name(&element, &role::role(&element))?;
             if !name.is_empty() {
-                return Ok(name);
+                return Ok((element.id(), name));
             }
             for node in element.descendants() {
                 names.visits.read(node)?;
             }
-            Ok(text_of(&element))
-        });
-        called.collect()
+            Ok((element.id(), text_of(&element)))
+        }))
     }
 
     /// The name that assistive software reads for an element, and its role.

@@ -9,6 +9,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use url::Url;
 
+use crate::turn::Turn;
+
 /// How many hosts are remembered before those that nobody visits are forgotten.
 const MAX_GATES: usize = 4096;
 
@@ -69,32 +71,52 @@ struct Gate {
 
 #[derive(Debug, Clone, Copy)]
 struct Times {
-    /// When the next request may start, a gap after the one before.
+    /// When the next request may start: a gap after the one before, and after a pause.
     next_at: Instant,
     /// Until when the host wants none.
     paused_until: Instant,
 }
 
+/// When a request starts.
+struct Start {
+    at: Instant,
+    /// Until when the host's own pause is why.
+    paused_until: Instant,
+}
+
 impl Gates {
-    /// Waits until a request may start. The place is free again when what is returned is dropped.
-    pub(crate) async fn enter(&self, url: &Url, manners: &Manners) -> Option<OwnedSemaphorePermit> {
+    /// Waits until a request may start. The place is free again when what is returned is dropped. What
+    /// the others are waited for is noted as such; a pause is the host's own doing.
+    pub(crate) async fn enter(
+        &self,
+        url: &Url,
+        manners: &Manners,
+        turn: &Turn,
+    ) -> Option<OwnedSemaphorePermit> {
         let gate = self.gate(url, manners);
-        let place = Arc::clone(&gate.places).acquire_owned().await.ok();
-        let mut at = gate.reserve(Instant::now(), manners.request_gap);
-        while at > Instant::now() {
-            tokio::time::sleep_until(at).await;
-            at = gate.times().paused_until;
+        let places = Arc::clone(&gate.places);
+        let place = match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => Some(place),
+            Err(_) => turn.wait(places.acquire_owned()).await.ok(),
+        };
+        let mut start = gate.reserve(Instant::now(), manners.request_gap);
+        loop {
+            if start.at > Instant::now() {
+                tokio::time::sleep_until(start.paused_until).await;
+                turn.wait(tokio::time::sleep_until(start.at)).await;
+            }
+            match gate.postponed(Instant::now(), manners.request_gap) {
+                Some(later) => start = later,
+                None => return place,
+            }
         }
-        place
     }
 
     /// Lets no request to this host start until the time is over: the host has asked for it, and means
     /// all of them.
     pub(crate) fn pause(&self, url: &Url, manners: &Manners, wait: Duration) {
         let gate = self.gate(url, manners);
-        let until = Instant::now() + wait;
-        let mut times = gate.times();
-        times.paused_until = times.paused_until.max(until);
+        gate.pause(Instant::now() + wait);
     }
 
     fn gate(&self, url: &Url, manners: &Manners) -> Arc<Gate> {
@@ -128,16 +150,32 @@ impl Gate {
     }
 
     /// When this request may start; the next one may a gap later.
-    fn reserve(&self, now: Instant, gap: Duration) -> Instant {
+    fn reserve(&self, now: Instant, gap: Duration) -> Start {
         let mut times = self.times();
         let at = times.next_at.max(now);
         times.next_at = at + gap;
-        at.max(times.paused_until)
+        Start {
+            at,
+            paused_until: times.paused_until,
+        }
+    }
+
+    /// Whether the host wants a pause meanwhile: when a request that was to start now does so, a gap
+    /// apart from the others after it.
+    fn postponed(&self, now: Instant, gap: Duration) -> Option<Start> {
+        let is_paused = self.times().paused_until > now;
+        is_paused.then(|| self.reserve(now, gap))
+    }
+
+    fn pause(&self, until: Instant) {
+        let mut times = self.times();
+        times.paused_until = times.paused_until.max(until);
+        times.next_at = times.next_at.max(until);
     }
 
     fn is_closed(&self, now: Instant) -> bool {
         let times = self.times();
-        times.next_at.max(times.paused_until) > now || Arc::strong_count(&self.places) > 1
+        times.next_at > now || Arc::strong_count(&self.places) > 1
     }
 }
 
@@ -158,7 +196,7 @@ mod tests {
         let (now, gap) = (Instant::now(), Duration::from_secs(2));
         let later = now + Duration::from_secs(60);
 
-        let starts = [now, now, now, later].map(|at| gate.reserve(at, gap));
+        let starts = [now, now, now, later].map(|at| gate.reserve(at, gap).at);
 
         assert_eq!(starts, [now, now + gap, now + 2 * gap, later]);
     }
@@ -171,15 +209,34 @@ mod tests {
             ..Manners::default()
         };
         let address = url("https://x.example/");
-        let first = gates.enter(&address, &manners).await;
-        let _second = gates.enter(&address, &manners).await;
-        assert!(gates.enter(&address, &manners).now_or_never().is_none());
+        let turn = Turn::default();
+        let enter = |address| gates.enter(address, &manners, &turn);
+        let first = enter(&address).await;
+        let _second = enter(&address).await;
+        assert!(enter(&address).now_or_never().is_none());
         let other = url("https://y.example/");
-        assert!(gates.enter(&other, &manners).now_or_never().is_some());
+        assert!(enter(&other).now_or_never().is_some());
 
         drop(first);
 
-        assert!(gates.enter(&address, &manners).now_or_never().is_some());
+        assert!(enter(&address).now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_pause_leaves_requests_a_gap_apart() {
+        let gates = Gates::default();
+        let gate = gates.gate(&url("https://x.example/"), &Manners::default());
+        let (now, gap) = (Instant::now(), Duration::from_secs(2));
+        let after = |seconds| now + Duration::from_secs(seconds);
+        let [_, second, third] = [now; 3].map(|at| gate.reserve(at, gap).at);
+
+        gate.pause(after(60));
+        let next = gate.reserve(after(1), gap).at;
+        let postponed = [second, third].map(|at| gate.postponed(at, gap).unwrap().at);
+
+        assert_eq!(next, after(60));
+        assert_eq!(postponed, [after(62), after(64)]);
+        assert!(gate.postponed(after(62), gap).is_none());
     }
 
     #[tokio::test]
@@ -191,10 +248,12 @@ mod tests {
         gates.pause(&address, &manners, Duration::from_secs(60));
         gates.pause(&address, &manners, Duration::from_secs(1));
 
-        assert!(gates.enter(&address, &manners).now_or_never().is_none());
-        assert!(gates.enter(&other, &manners).now_or_never().is_some());
+        let turn = Turn::default();
+        let enter = |address| gates.enter(address, &manners, &turn);
+        assert!(enter(&address).now_or_never().is_none());
+        assert!(enter(&other).now_or_never().is_some());
         let gate = gates.gate(&address, &manners);
-        let at = gate.reserve(Instant::now(), Duration::ZERO);
+        let at = gate.reserve(Instant::now(), Duration::ZERO).at;
         assert!(
             at > Instant::now() + Duration::from_secs(50),
             "the longer one"

@@ -1,12 +1,13 @@
 //! Plays the steps of a playbook, one after the other.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
 
 use ego_tree::NodeId;
 use percent_encoding::percent_decode_str;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value};
-use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_playbook::{
@@ -14,10 +15,10 @@ use windlass_playbook::{
 };
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
-use crate::asserted::{asserts_page, lets_go_of_key, no_page_came};
+use crate::asserted::{asserts_page, no_page_came};
 use crate::evidence::Evidence;
 use crate::extract::AllMissing;
-use crate::fetch::{Request, host};
+use crate::fetch::host;
 use crate::frame::Frames;
 use crate::login;
 use crate::network::Network;
@@ -27,6 +28,10 @@ use crate::trouble::Trouble;
 
 /// The longest part of a step's own words in progress and errors, in characters.
 const MAX_STEP_CHARACTERS: usize = 160;
+
+/// How often steps may be done again in one run: where what is repeated repeats others, their numbers
+/// multiply.
+const MAX_ROUNDS: u32 = 1000;
 
 /// One run under way.
 pub(crate) struct Player<'run> {
@@ -44,16 +49,16 @@ pub(crate) struct Player<'run> {
     pub(crate) started: bool,
     /// The step under way, counted from 1.
     pub(crate) number: u32,
-    /// Whether another page came in this step, or a file.
+    /// Whether another page came in the step that was done last, or a file.
     pub(crate) came: bool,
-    /// Whether what was opened last is a page.
-    pub(crate) moved: bool,
     /// How many of the next steps are left out.
     skipped: usize,
     /// How many of the steps before are done again.
     goes_back: Option<usize>,
     /// How often that was so, by the number of the step that says it.
     pub(crate) repeated: BTreeMap<u32, u32>,
+    /// How often that was so in the whole run.
+    pub(crate) rounds: u32,
     /// The element of the page that was acted on last: where Enter is pressed.
     pub(crate) focus: Option<NodeId>,
     /// The frame that it is in.
@@ -83,10 +88,10 @@ impl<'run> Player<'run> {
             started: false,
             number: 0,
             came: false,
-            moved: false,
             skipped: 0,
             goes_back: None,
             repeated: BTreeMap::new(),
+            rounds: 0,
             focus: None,
             focus_frame: Vec::new(),
             frames: Frames::default(),
@@ -118,9 +123,8 @@ impl<'run> Player<'run> {
                 Action::Download(_) if !self.context.run.task.files_kept => {
                     OverHttp::LeftOut("the task keeps no files (`storage.enabled`)")
                 }
-                _ => step.over_http(),
+                _ => playbook.over_http(played - 1),
             };
-            let came_before = std::mem::take(&mut self.came);
             if let OverHttp::LeftOut(reason) = over_http {
                 described.push_str(&format!(": left out, {reason}"));
             }
@@ -129,15 +133,19 @@ impl<'run> Player<'run> {
                 OverHttp::LeftOut(_) => Ok(()),
                 OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),
                 OverHttp::Plays => {
+                    self.came = false;
                     let context = self.context;
                     match context.unless_stopped(self.prepare_code(step)).await? {
-                        Ok(()) => context.unless_stopped(self.in_time(number, step)).await?,
+                        Ok(()) => {
+                            let played = context.unless_stopped(self.in_time(number, step)).await;
+                            self.step_out();
+                            played?
+                        }
                         Err(trouble) => Err(trouble),
                     }
                 }
             };
-            let came = self.came || came_before && lets_go_of_key(playbook, number);
-            let result = match asserts_page(playbook, number) && !came {
+            let result = match asserts_page(step) && !self.came {
                 true => result.and(Err(no_page_came())),
                 false => result,
             };
@@ -192,7 +200,9 @@ impl<'run> Player<'run> {
         let most = self.network.manners.step_timeout;
         let own = step.timeout.filter(|own| *own <= most);
         let limit = own.unwrap_or(most);
-        let played = tokio::time::timeout(limit, self.in_frame(number, step)).await;
+        let turn = Arc::clone(&self.session.turn);
+        let playing = pin!(self.in_frame(number, step));
+        let played = turn.within(limit, playing).await;
         played.unwrap_or_else(|_| {
             let message = match own {
                 Some(own) => format!("it took longer than its {} ms", own.as_millis()),
@@ -223,20 +233,17 @@ impl<'run> Player<'run> {
                 }
                 Ok(())
             }
-            Action::Repeat { when, steps, times } => {
-                let repeated = self.repeated.get(&number).copied().unwrap_or(0);
-                if repeated < *times && self.shows(when)? {
-                    self.repeated.insert(number, repeated + 1);
-                    self.goes_back = Some(*steps);
-                }
-                Ok(())
-            }
+            Action::Repeat { when, steps, times } => match self.shows(when)? {
+                true => self.go_back(number, *steps, *times),
+                false => Ok(()),
+            },
             Action::Download(download) => self.download(download).await,
             Action::Expect { selector } => self.expect(selector).await,
             Action::Fail(fail) => self.fail(fail),
             Action::Authenticate(credential) => self.authenticate(credential),
-            // `Step::over_http` leaves them out, or to a browser.
+            // `Playbook::over_http` leaves them out, or to a browser.
             Action::SetViewport
+            | Action::OtherClick { .. }
             | Action::EmulateNetworkConditions
             | Action::Scroll
             | Action::Hover(_)
@@ -248,53 +255,24 @@ impl<'run> Player<'run> {
         }
     }
 
-    async fn navigate(&mut self, url: &Template) -> Result<(), Trouble> {
-        let address = self.fill(url)?;
-        let address = address.expose_secret().trim();
-        let url = Url::options()
-            .base_url(self.session.address())
-            .parse(address)
-            .map_err(|_| Trouble::task("its url is no address of a website"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(Trouble::task("its url leads to no website"));
+    /// Does the steps before this one again, unless that was done as often as it may be.
+    fn go_back(&mut self, number: u32, steps: usize, times: u32) -> Result<(), Trouble> {
+        let repeated = self.repeated.entry(number).or_default();
+        if *repeated >= times {
+            return Ok(());
         }
-        self.open(Request::get(url, None)).await
-    }
-
-    /// Goes to another page. The first one of a run must exist. A file that comes in its place is kept,
-    /// and the page stays.
-    pub(crate) async fn open(&mut self, request: Request) -> Result<(), Trouble> {
-        self.moved = false;
-        let requested = request.url.clone();
-        let request = request.in_frame_of(self.frames.top());
-        let opened = self.session.open(self.network, request).await?;
-        self.came = true;
-        if let Some(file) = opened {
-            return self.keep_clicked(&requested, file).await;
+        *repeated += 1;
+        self.rounds += 1;
+        if self.rounds > MAX_ROUNDS {
+            let message = format!("steps were done again more than {MAX_ROUNDS} times");
+            return Err(Trouble::task(message));
         }
-        self.moved = true;
-        self.focus = None;
-        self.frames.moved();
-        let Ok(page) = self.page() else {
-            return Err(Trouble::task("it leads to nothing that shows"));
-        };
-        let (status, host) = (page.status.as_u16(), host(&page.url));
-        let first = !std::mem::replace(&mut self.started, true);
-        if first && matches!(status, 404 | 410) {
-            let message = format!("the start page at {host} does not exist: status {status}");
-            return Err(Trouble::new(ErrorCode::SourceNotFound, message));
-        }
+        // What is repeated among them begins anew.
+        let first = number.saturating_sub(u32::try_from(steps).unwrap_or(u32::MAX));
+        self.repeated
+            .retain(|inner, _| !(first..number).contains(inner));
+        self.goes_back = Some(steps);
         Ok(())
-    }
-
-    /// Waits until the page leads on by itself; whether it does.
-    pub(crate) async fn lead_on(&mut self) -> Result<bool, Trouble> {
-        let Some(request) = self.session.leads_on().await else {
-            return Ok(false);
-        };
-        self.open(request).await?;
-        // A file that comes is kept, and leaves the page as it is.
-        Ok(self.moved)
     }
 
     fn fail(&mut self, fail: &Fail) -> Result<(), Trouble> {

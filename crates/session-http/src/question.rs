@@ -7,8 +7,8 @@ use ego_tree::NodeId;
 use secrecy::{ExposeSecret, SecretString};
 use windlass_domain::run::{Field, FieldOption};
 use windlass_playbook::{
-    Interact, MAX_NAME_CHARACTERS, MAX_OPTIONS, PageOptions, Question, QuestionOption,
-    QuestionOptions, Values,
+    Interact, MAX_NAME_CHARACTERS, MAX_OPTIONS, MAX_TEXT_CHARACTERS, PageOptions, Question,
+    QuestionOption, QuestionOptions, Values,
 };
 
 use crate::checkpoint::Checkpoint;
@@ -29,14 +29,14 @@ impl Player<'_> {
             return Ok(());
         }
         let fields = fields(interact, self.session.page.as_ref(), self.values())?;
-        let reasoning = format!("ask the person: {}", interact.kind);
-        self.keep_page(number, reasoning, false).await?;
         // One of a frame's page would be taken for the page around it.
         let inside = self.frames.is_inside();
         let checkpoint = match inside {
             true => None,
             false => Checkpoint::of(self, number).to_bytes(),
         };
+        let reasoning = format!("ask the person: {}", interact.kind);
+        self.keep_page(number, &[], reasoning, false).await?;
         self.session.page_sleeps();
         let (kind, message) = (&interact.kind, &interact.message);
         let answers = self.context.ask(kind, message, fields, checkpoint).await?;
@@ -108,13 +108,19 @@ fn options_on(
     let unlookable = |problem| Trouble::task(format!("{selector} {problem}"));
     let found = page.look(None, selector.kind, filled.expose_secret());
     let found = found.map_err(unlookable)?;
-    let called = page.called(&found).map_err(unlookable)?;
     let mut options: Vec<FieldOption> = Vec::new();
     let mut known = HashSet::new();
-    for (id, called) in found.into_iter().zip(called) {
+    for called in page.called(found).map_err(unlookable)? {
+        let (id, called) = called.map_err(unlookable)?;
         let Some(value) = answered(page, id, &called, on_page) else {
             continue;
         };
+        if value.chars().nth(MAX_TEXT_CHARACTERS).is_some() {
+            return Err(Trouble::task(format!(
+                "a choice that {selector} finds has more than {MAX_TEXT_CHARACTERS} characters; an \
+                 `attribute` may say it in fewer"
+            )));
+        }
         // The same answer twice leads to the same place.
         if known.insert(value.clone()) {
             let label: String = called.chars().take(MAX_NAME_CHARACTERS).collect();

@@ -1,5 +1,8 @@
 //! What is kept of a session: its cookies, where it is, and within a run the page that it is on.
 
+use std::pin::pin;
+use std::sync::Arc;
+
 use url::Url;
 use windlass_domain::run::ErrorCode;
 
@@ -11,6 +14,7 @@ use crate::network::Network;
 use crate::page::Page;
 use crate::refresh::{AT_ONCE, MAX_REFRESHES, MAX_WAIT, Refresh};
 use crate::trouble::Trouble;
+use crate::turn::Turn;
 
 /// One session's state.
 #[derive(Default)]
@@ -21,6 +25,18 @@ pub(crate) struct HttpSession {
     pub(crate) login: Option<HttpLogin>,
     /// Where the run before this one ended.
     left_at: Option<Url>,
+    /// How long it waited for its turn at hosts.
+    pub(crate) turn: Arc<Turn>,
+}
+
+/// What going to another page led to. Neither is an answer without content: as in a browser, the page
+/// stays as it is. Source: the HTML standard, "Navigation response".
+#[derive(Default)]
+pub(crate) struct Opened {
+    /// Whether another page came.
+    pub(crate) page: bool,
+    /// A file, in the page's place or where the page leads by itself. Its body is still to come.
+    pub(crate) file: Option<Box<Answer>>,
 }
 
 impl HttpSession {
@@ -33,16 +49,17 @@ impl HttpSession {
         }
     }
 
-    /// Goes to another page, and on where that leads by itself at once. A file that comes instead is
-    /// given back, and the page stays.
+    /// Goes to another page, and on where that leads by itself at once.
     pub(crate) async fn open(
         &mut self,
         network: &Network,
         request: Request,
-    ) -> Result<Option<Answer>, Trouble> {
+    ) -> Result<Opened, Trouble> {
         let to = host(&request.url);
         let limit = network.manners.load_timeout;
-        match tokio::time::timeout(limit, self.go(network, request)).await {
+        let turn = Arc::clone(&self.turn);
+        let going = pin!(self.go(network, request));
+        match turn.within(limit, going).await {
             Ok(gone) => gone,
             Err(_) => {
                 let message = format!(
@@ -54,22 +71,23 @@ impl HttpSession {
         }
     }
 
-    async fn go(
-        &mut self,
-        network: &Network,
-        mut request: Request,
-    ) -> Result<Option<Answer>, Trouble> {
+    async fn go(&mut self, network: &Network, mut request: Request) -> Result<Opened, Trouble> {
+        let mut opened = Opened::default();
         for _ in 0..=MAX_REFRESHES {
             self.page_sleeps();
             let top = request.top.clone();
             let answer = self.fetch(network, request).await?;
             let page = match read(network, answer).await? {
                 Arrival::Page(page) => *page,
-                Arrival::File(file) => return Ok(Some(*file)),
-                Arrival::Nothing => return Ok(None),
+                Arrival::File(file) => {
+                    opened.file = Some(file);
+                    return Ok(opened);
+                }
+                Arrival::Nothing => return Ok(opened),
             };
             let (from, refresh) = (page.url.clone(), page.refresh.clone());
             self.page = Some(page);
+            opened.page = true;
             match refresh {
                 // One that loads itself again waits for something: the step that looks for it waits.
                 Some(Refresh { after, url }) if after <= AT_ONCE && url != from => {
@@ -77,7 +95,7 @@ impl HttpSession {
                     tokio::time::sleep(after).await;
                     request = Request::get(url, Some(from)).in_frame_of(top);
                 }
-                _ => return Ok(None),
+                _ => return Ok(opened),
             }
         }
         let at = self.address().map_or_else(String::new, host);

@@ -2,6 +2,7 @@
 //! output schema requires it shows only at the end, and then its reader wants to know where it was
 //! looked for.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use windlass_domain::run::{ErrorCode, RunError};
 
@@ -11,7 +12,7 @@ use super::typed::Schema;
 const MAX_MISSING: usize = 10;
 
 /// A value that was looked for and not found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Missing {
     /// The list, and the place of the row in it.
     pub(super) row: Option<(String, usize)>,
@@ -25,7 +26,7 @@ pub(crate) struct Missing {
 }
 
 /// What was not found, as far as it is remembered.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(crate) struct AllMissing(Vec<Missing>);
 
 impl AllMissing {

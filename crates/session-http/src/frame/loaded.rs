@@ -18,6 +18,11 @@ impl Loaded {
         Some(self.pages.remove(place).1)
     }
 
+    pub(super) fn get(&mut self, path: &[u32]) -> Option<&mut Page> {
+        let found = self.pages.iter_mut().find(|(other, _)| other == path);
+        found.map(|(_, page)| page)
+    }
+
     /// Keeps a frame that a step left. Where there are too many, those that were left longest ago go,
     /// and are as their address has them once a step acts in them again.
     pub(super) fn keep(&mut self, path: Vec<u32>, mut page: Page) {

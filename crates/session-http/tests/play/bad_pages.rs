@@ -21,13 +21,14 @@ use crate::server::{Run, Server};
 const MIB: usize = 1024 * 1024;
 
 /// The most memory that the whole table may take; one page alone has 8 MiB.
-const MOST_MEMORY_MIB: u64 = 400;
+pub(crate) const MOST_MEMORY_MIB: u64 = 400;
 
+/// Waits as long as a server in this very process may take on a machine with much to do.
 fn hasty() -> HttpAgent {
     let dialer = Dialer::new("127.0.0.1".parse().unwrap(), Timeouts::default()).unwrap();
     let manners = Manners {
-        head_timeout: Duration::from_millis(400),
-        page_timeout: Duration::from_millis(900),
+        head_timeout: Duration::from_millis(2000),
+        page_timeout: Duration::from_millis(2500),
         ..Manners::default()
     };
     HttpAgent::new(dialer, manners)
@@ -141,7 +142,7 @@ fn sizes_and_ends() -> Vec<Case> {
             "slow",
             Reply::cut(ok, "<p>", Then::Hold),
             SourceNotAvailable,
-            "took more than 0.9 s",
+            "took more than 2.5 s",
         ),
         (
             "silent",
@@ -542,7 +543,7 @@ async fn a_list_whose_rows_cost_much_ends_in_its_time() {
 }
 
 /// The most memory that this process has had; None where the system does not say.
-fn peak_memory_mib() -> Option<u64> {
+pub(crate) fn peak_memory_mib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

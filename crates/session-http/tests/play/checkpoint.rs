@@ -13,7 +13,7 @@ use windlass_worker::{Agent, RunFailure, Stopped};
 use crate::playbook::custom;
 use crate::server::{Run, Server};
 use crate::site::{CODE, PASSWORD, Site};
-use crate::{agent, server};
+use crate::{agent, errors, server};
 
 /// As a worker ends whose server answers no question any more.
 const LOST: RunFailure = RunFailure::Stopped(Stopped::Canceled);
@@ -101,6 +101,33 @@ async fn what_was_typed_read_and_answered_is_there_again_and_no_password_was_kep
         let text = String::from_utf8_lossy(checkpoint.expose_secret()).into_owned();
         assert!(!text.contains(PASSWORD), "{text}");
     }
+}
+
+#[tokio::test]
+async fn what_was_looked_for_in_vain_is_told_by_whoever_goes_on() {
+    let site = Site::start().await;
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("extract", &json!({"fields": {"total": {"selector": "#total"}}})),
+        custom("interact", &json!({"type": "mfa", "message": "Code?"})),
+    ]);
+    let run = || Run {
+        output_schema: Some(json!({"required": ["total"]})),
+        ..Run::new(site.url("/login"), &steps)
+    };
+    let first = server(&site, None, &[]);
+    let second = server(&site, Some(PASSWORD), &[CODE]);
+
+    let asked = agent("127.0.0.1").run(&run().context(&first)).await;
+    assert_eq!(asked, Err(LOST));
+    let context = run().from(&first).context(&second);
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::OutputInvalid);
+    assert!(
+        message.contains("step 2, #total found nothing"),
+        "{message}"
+    );
 }
 
 #[tokio::test]

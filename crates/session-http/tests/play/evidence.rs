@@ -1,10 +1,14 @@
 //! What is kept of the pages that a run came to.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use windlass_worker::Agent;
 use windlass_worker::protocol::CapturedScreenshot;
 
+use crate::bad_pages::html;
 use crate::playbook::{custom, whole_way};
+use crate::raw::serve;
 use crate::server::{Run, Server};
 use crate::site::{CODE, PASSWORD, Site};
 use crate::{agent, server};
@@ -28,8 +32,8 @@ async fn each_step_that_changes_the_page_leaves_it_without_its_secrets() {
 
     let seen = seen(&server);
     let steps: Vec<_> = seen.iter().map(|(step, ..)| *step).collect();
-    // The click on a label and the questions change nothing.
-    assert_eq!(steps, [2, 5, 6, 7, 10, 11, 14, 15]);
+    // The click on a label, the questions and the download change nothing; the list ends on another page.
+    assert_eq!(steps, [2, 5, 6, 7, 10, 11, 14, 15, 18]);
     for (step, screenshot, content) in &seen {
         assert_eq!(screenshot.file_name, format!("step-{step:02}.html"));
         assert_eq!(screenshot.file_type, "text/html; charset=utf-8");
@@ -51,6 +55,43 @@ async fn each_step_that_changes_the_page_leaves_it_without_its_secrets() {
     let typed = "<input id=\"user\" type=\"text\" value=\"••••\">";
     assert!(seen[1].2.contains(typed), "{}", seen[1].2);
     assert!(seen[7].2.contains("January 2026"), "{}", seen[7].2);
+    assert!(seen[8].2.contains("November 2025"), "{}", seen[8].2);
+}
+
+#[tokio::test]
+async fn a_step_in_a_frame_leaves_the_frame_as_it_was() {
+    let url = serve(|head| match head.starts_with("GET /frame ") {
+        true => html("<h1>Inside</h1><input id=q>"),
+        false => html("<h1>Outside</h1><iframe src=/frame></iframe>"),
+    })
+    .await;
+    let change = json!({"type": "change", "selectors": ["#q"], "value": "typed", "frame": [0]});
+    let mut failing = custom("expect", &json!({"selector": "#elsewhere"}));
+    failing["frame"] = json!([0]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        change,
+        custom("expect", &json!({"selector": "h1"})),
+        failing,
+    ]);
+    let server = Arc::new(Server::default());
+    let context = Run::new(url, &steps).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap_err();
+
+    let seen = seen(&server);
+    let shown = |step: u32, part: &str| {
+        let mut of_step = seen.iter().filter(|(other, ..)| *other == step);
+        assert!(
+            of_step.any(|(.., content)| content.contains(part)),
+            "{part}"
+        );
+    };
+    shown(1, "Outside");
+    shown(2, "value=\"typed\"");
+    shown(3, "Outside");
+    shown(4, "value=\"typed\"");
+    assert_eq!(seen.len(), 4);
 }
 
 #[tokio::test]

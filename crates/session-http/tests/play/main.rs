@@ -8,6 +8,7 @@
 mod bad_pages;
 mod captures;
 mod checkpoint;
+mod costly_pages;
 mod evidence;
 mod extract;
 mod files;
@@ -17,8 +18,10 @@ mod playbook;
 mod private_hosts;
 mod raw;
 mod recorded;
+mod rounds;
 mod server;
 mod site;
+mod stays;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -41,6 +44,12 @@ use crate::site::{CODE, PASSWORD, Site};
 fn agent(allowed: &str) -> HttpAgent {
     let dialer = Dialer::new(allowed.parse().unwrap(), Timeouts::default()).unwrap();
     HttpAgent::new(dialer, Manners::default())
+}
+
+/// One that treats sources so.
+fn agent_with(manners: Manners) -> HttpAgent {
+    let dialer = Dialer::new("127.0.0.1".parse().unwrap(), Timeouts::default()).unwrap();
+    HttpAgent::new(dialer, manners)
 }
 
 fn server(site: &Site, password: Option<&'static str>, codes: &[&'static str]) -> Arc<Server> {
@@ -320,10 +329,8 @@ async fn a_playbook_that_needs_a_browser_in_its_middle_does_not_begin() {
 async fn a_step_has_no_more_time_than_any_step_with_all_its_pages() {
     let site = Site::start().await;
     let server = server(&site, None, &[]);
-    let dialer = Dialer::new("127.0.0.1".parse().unwrap(), Timeouts::default()).unwrap();
     let manners = Manners {
         step_timeout: Duration::from_millis(900),
-        request_gap: Duration::from_millis(100),
         ..Manners::default()
     };
     let steps = json!([
@@ -331,9 +338,9 @@ async fn a_step_has_no_more_time_than_any_step_with_all_its_pages() {
         custom("extract", &json!({"fields": {
             "numbers": {"rows": "li", "next": "a.next", "fields": {"number": {"selector": ":scope"}}}}})),
     ]);
-    let context = Run::new(site.url("/pages"), &steps).context(&server);
+    let context = Run::new(site.url("/list-of-one"), &steps).context(&server);
 
-    let played = HttpAgent::new(dialer, manners).run(&context).await;
+    let played = agent_with(manners).run(&context).await;
 
     let (code, message, _) = errors(played);
     assert_eq!(code, ErrorCode::SourceNotAvailable);
@@ -341,6 +348,26 @@ async fn a_step_has_no_more_time_than_any_step_with_all_its_pages() {
         message,
         "Step 2 (windlass.extract numbers): it took longer than the 0.9 s of a step."
     );
+}
+
+#[tokio::test]
+async fn what_a_run_waits_for_its_turn_is_not_the_sources_time() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let manners = Manners {
+        load_timeout: Duration::from_millis(900),
+        step_timeout: Duration::from_millis(900),
+        request_gap: Duration::from_millis(400),
+        ..Manners::default()
+    };
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}", "timeout": 900}]);
+    let agent = agent_with(manners);
+    let runs = [0; 5].map(|_| Run::new(site.url("/login"), &steps).context(&server));
+
+    let played = futures_util::future::join_all(runs.iter().map(|run| agent.run(run))).await;
+
+    // The last one waits for longer than any of these times.
+    assert!(played.iter().all(Result::is_ok), "{played:?}");
 }
 
 #[tokio::test]
@@ -442,9 +469,10 @@ async fn the_egress_policy_stands_before_the_first_request() {
 #[case(json!({"type": "keyDown", "key": "Enter"}), "no step acted on an element of this page")]
 #[case(json!({"type": "click", "selectors": ["#go"], "frame": [0]}), "the page has no frame at position 0")]
 #[case(json!({"type": "click", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "none comes without script")]
-#[case(json!({"type": "change", "selectors": ["#user"], "value": "x", "assertedEvents": [{"type": "navigation"}]}), "Step 2 (change #user): another page came here")]
-#[case(json!({"type": "hover", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "Step 2 (hover #user): another page came here")]
-#[case(json!({"type": "keyUp", "key": "Enter", "assertedEvents": [{"type": "navigation"}]}), "Step 2 (keyUp Enter): another page came here")]
+#[case(json!({"type": "change", "selectors": ["#user"], "value": "x", "assertedEvents": [{"type": "navigation"}]}), "Step 2 (change #user): change needs script or a browser, which the http tier does not have: another page came here")]
+#[case(json!({"type": "hover", "selectors": ["#user"], "assertedEvents": [{"type": "navigation"}]}), "Step 2 (hover #user): hover needs script or a browser, which the http tier does not have: another page came here")]
+#[case(json!({"type": "keyUp", "key": "Enter", "assertedEvents": [{"type": "navigation"}]}), "Step 2 (keyUp Enter): keyUp needs script or a browser, which the http tier does not have: another page came here")]
+#[case(json!({"type": "click", "selectors": ["#go"], "button": "back"}), "click needs script or a browser")]
 #[case(json!({"type": "waitForElement", "selectors": ["#user"], "attributes": {"name": "x"}}), "have other attributes")]
 #[case(json!({"type": "waitForElement", "selectors": ["#user"], "visible": false}), "still has 1 elements")]
 #[case(json!({"type": "waitForExpression", "expression": "ready"}), "waitForExpression needs script")]

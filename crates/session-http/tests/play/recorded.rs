@@ -82,6 +82,56 @@ async fn what_enter_leads_to_may_be_noted_beside_it(#[case] noted: usize) {
     assert!(played.is_ok(), "{played:?}");
 }
 
+#[tokio::test]
+async fn what_a_hand_does_beside_its_steps_is_left_out() {
+    let site = Site::start().await;
+    let server = server(&site, Some(PASSWORD), &[]);
+    let mut steps = login();
+    let user = steps[5]["selectors"].clone();
+    // The page came when the hand was at the wheel already.
+    steps[9]["assertedEvents"] = Value::Null;
+    steps.push(json!({"type": "scroll", "x": 0, "y": 100, "assertedEvents": navigation()}));
+    steps.push(json!({"type": "waitForElement", "selectors": ["#code"]}));
+    let key = |kind: &str, key: &str| json!({"type": kind, "target": "main", "key": key});
+    let paste = [
+        key("keyDown", "Control"),
+        key("keyDown", "v"),
+        key("keyUp", "v"),
+        key("keyUp", "Control"),
+    ];
+    steps.splice(8..8, paste);
+    let clicks = [
+        json!({"type": "click", "button": "secondary", "selectors": [["#go"]], "offsetX": 1, "offsetY": 1}),
+        json!({"type": "doubleClick", "selectors": user, "offsetX": 1, "offsetY": 1}),
+    ];
+    steps.splice(5..5, clicks);
+    let context = Run::new(site.url("/login"), &Value::Array(steps)).context(&server);
+
+    let played = agent("127.0.0.1").run(&context).await;
+
+    assert!(played.is_ok(), "{played:?}");
+}
+
+#[tokio::test]
+async fn a_page_that_came_late_must_come_now() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "click", "selectors": ["#user"]},
+        {"type": "scroll", "assertedEvents": navigation()},
+    ]);
+    let context = Run::new(site.url("/login"), &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(
+        message.starts_with("Step 3 (scroll): another page came here"),
+        "{message}"
+    );
+}
+
 /// What Chrome exports of a recording on the demonstration's website.
 const EXPORTED: &str = include_str!("../../../../tests/tests/recorder/exported.json");
 

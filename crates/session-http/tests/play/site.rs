@@ -49,7 +49,10 @@ impl Site {
             .route("/bills/{name}", get(file))
             .route("/endless-file", get(endless_file))
             .route("/list", get(list))
-            .route("/pages", get(list))
+            .route(
+                "/list-of-one",
+                get(async || page("<ul><li>1</ul><a class=next href='/never'>Next</a>")),
+            )
             .route(
                 "/files",
                 get(async || page("<a href=/endless-file>All</a>")),
@@ -229,7 +232,7 @@ async fn bills(headers: HeaderMap, OriginalUri(uri): OriginalUri) -> Response {
     page(&content).into_response()
 }
 
-/// Pages without end; the fourth of `/list` is refused.
+/// Pages without end; the fourth is refused.
 async fn list(OriginalUri(uri): OriginalUri) -> Response {
     let number: u32 = uri
         .query()
@@ -240,9 +243,7 @@ async fn list(OriginalUri(uri): OriginalUri) -> Response {
         "<ul><li>{number}</ul><a class=next href='?{next}'>Next</a>"
     ));
     match number {
-        4 if uri.path() == "/list" => {
-            (StatusCode::TOO_MANY_REQUESTS, page("Slow down")).into_response()
-        }
+        4 => (StatusCode::TOO_MANY_REQUESTS, page("Slow down")).into_response(),
         _ => content.into_response(),
     }
 }
