@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretSlice;
 use serde_json::Value;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 use windlass_domain::id::{RequestId, RunId, SessionId};
@@ -146,6 +146,7 @@ impl LeaseRuns {
         // Looked at once a call, since there may be thousands: an agent that hears late of an end
         // only keeps what nobody asks for.
         let mut sessions = wish.sessions.clone();
+        let mut looks_at = Instant::now() + LOOK;
         loop {
             let leased = self.lease(wish, std::mem::take(&mut sessions)).await?;
             let answer = RunsLeased {
@@ -165,8 +166,12 @@ impl LeaseRuns {
                 () = stop.cancelled() => return Ok(answer),
                 () = ready.heard() => Vec::new(),
                 () = told.heard() => self.stopping(wish, &held).await?,
-                // A signal may be lost.
-                () = sleep(LOOK) => Vec::new(),
+                // A signal may be lost, or have no way from where the run was canceled. What is over may
+                // be so by the worker's own word.
+                () = sleep_until(looks_at) => {
+                    looks_at = Instant::now() + LOOK;
+                    self.those_in(wish, &held, &[Status::Canceling]).await?
+                }
             };
         }
     }
@@ -206,12 +211,21 @@ impl LeaseRuns {
 
     /// Those of the held runs that no agent should do any more.
     async fn stopping(&self, wish: &LeaseWish, held: &[RunId]) -> Result<Vec<RunId>, CallError> {
+        let stopped: Vec<Status> = Status::ALL.into_iter().filter(|it| stops(*it)).collect();
+        self.those_in(wish, held, &stopped).await
+    }
+
+    async fn those_in(
+        &self,
+        wish: &LeaseWish,
+        held: &[RunId],
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, CallError> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
-        let stopped: Vec<Status> = Status::ALL.into_iter().filter(|it| stops(*it)).collect();
         let runs = &self.held.runs;
-        Ok(runs.of_status(wish.organization, held, &stopped).await?)
+        Ok(runs.of_status(wish.organization, held, statuses).await?)
     }
 
     /// The runs that can be done. One that does not open does not keep the others from it.

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use rstest::rstest;
 use serde_json::json;
 use windlass_domain::id::Random;
 use windlass_domain::run::{Epoch, Refusal, RunCommand};
@@ -136,8 +137,11 @@ async fn a_wait_that_is_over_brings_nothing() {
     assert!(leased.unwrap().is_nothing());
 }
 
+#[rstest]
+#[case(Ear::AtOnce)]
+#[case::though_its_signal_was_lost(Ear::Never)]
 #[tokio::test]
-async fn a_held_run_that_is_canceled_ends_the_wait() {
+async fn a_held_run_that_is_canceled_ends_the_wait(#[case] signals: Ear) {
     let mut runs = MockRuns::new();
     leases(&mut runs, vec![]);
     let other = RunId::new(now(), Random([9; 10]));
@@ -153,7 +157,7 @@ async fn a_held_run_that_is_canceled_ends_the_wait() {
         ..wish(LONG)
     };
 
-    let leased = lease(runs, Ear::Never, Ear::AtOnce, &wish).await.unwrap();
+    let leased = lease(runs, Ear::Never, signals, &wish).await.unwrap();
 
     assert_eq!(leased.stopping, [run_id()]);
 }
