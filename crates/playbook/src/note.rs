@@ -36,7 +36,8 @@ impl Playbook {
             let mut said = Vec::new();
             match self.over_http(position) {
                 OverHttp::Plays if step.target.is_some() => said.push(
-                    "was recorded in another window; the http tier has one and goes on in it"
+                    "was recorded in another window, or in a frame of another website; the http \
+                     tier goes on in the frame of that address, or else in its one window"
                         .to_owned(),
                 ),
                 OverHttp::Plays => {}

@@ -4,14 +4,14 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use windlass_playbook::{Placeholder, Selector, Selectors, Template, Wait};
+use windlass_playbook::{Placeholder, Selector, Selectors, Template, Values, Wait};
 
 use crate::asserted::no_page_came;
 use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::is_submitter;
 use crate::go::Went;
-use crate::page::{is, text_of};
+use crate::page::{Page, is, text_of};
 use crate::player::Player;
 use crate::refresh::MAX_REFRESHES;
 use crate::trouble::Trouble;
@@ -153,11 +153,7 @@ impl Player<'_> {
 
     /// The elements that a custom step's selector finds on the page.
     pub(crate) fn find(&self, selector: &Selector) -> Result<Vec<NodeId>, Trouble> {
-        let filled = self.filled(selector)?;
-        let looked = self
-            .page()?
-            .look(None, selector.kind, filled.expose_secret());
-        looked.map_err(|problem| Trouble::task(format!("{selector} {problem}")))
+        found_on(self.page()?, selector, self.values())
     }
 
     /// The first that is found, on this page or on those that it leads on to by itself.
@@ -199,11 +195,26 @@ impl Player<'_> {
         }
     }
 
-    /// A selector's text without its prefix, filled in.
-    pub(crate) fn filled(&self, selector: &Selector) -> Result<SecretString, Trouble> {
-        let filled = self.values().fill_selector(selector);
-        filled.map_err(|missing| Trouble::task(missing.to_string()))
+    fn filled(&self, selector: &Selector) -> Result<SecretString, Trouble> {
+        filled(selector, self.values())
     }
+}
+
+/// The elements of a page that a custom step's selector finds.
+pub(crate) fn found_on(
+    page: &Page,
+    selector: &Selector,
+    values: &Values,
+) -> Result<Vec<NodeId>, Trouble> {
+    let filled = filled(selector, values)?;
+    let looked = page.look(None, selector.kind, filled.expose_secret());
+    looked.map_err(|problem| Trouble::task(format!("{selector} {problem}")))
+}
+
+/// A selector's text without its prefix, filled in.
+pub(crate) fn filled(selector: &Selector, values: &Values) -> Result<SecretString, Trouble> {
+    let filled = values.fill_selector(selector);
+    filled.map_err(|missing| Trouble::task(missing.to_string()))
 }
 
 /// Whether an element has the attributes and properties that are waited for.

@@ -110,7 +110,7 @@ impl Player<'_> {
     async fn keep_file(&mut self, request: Request, takes_page: bool) -> Result<(), Trouble> {
         let requested = request.url.clone();
         let request = request.in_frame_of(self.frames.top());
-        let answer = self.session.fetch(self.network, request).await?;
+        let answer = self.session.ask_for_file(self.network, request).await?;
         check(&answer)?;
         self.keep(&requested, answer, takes_page).await
     }
@@ -233,7 +233,8 @@ fn check(answer: &Answer) -> Result<(), Trouble> {
         let message = format!("{host} refuses the file with status {number}");
         return Err(Trouble::new(ErrorCode::SourceBlocked, message));
     }
-    if !status.is_success() {
+    // Nothing is no file, and not an empty one.
+    if !status.is_success() || matches!(number, 204 | 205) {
         return Err(Trouble::task(format!(
             "{host} has no such file: status {number}"
         )));

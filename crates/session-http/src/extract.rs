@@ -10,17 +10,16 @@ use ego_tree::NodeId;
 use serde_json::{Map, Value};
 use url::Url;
 use windlass_domain::run::ErrorCode;
-use windlass_playbook::{Extract, Extraction, Pages, Rows, Rule, Selector};
-#[cfg(any(test, feature = "fuzzing"))]
-use {secrecy::ExposeSecret, windlass_playbook::Values};
+use windlass_playbook::{Extract, Extraction, Pages, Rows, Rule, Selector, Values};
 
 use self::field::{Field, Scope, read};
 use self::table::Table;
 use self::typed::Schema;
+#[cfg(any(test, feature = "fuzzing"))]
+use crate::act::found_on;
 use crate::click::Click;
 use crate::fetch::Request;
 use crate::go::Went;
-#[cfg(any(test, feature = "fuzzing"))]
 use crate::page::Page;
 use crate::player::Player;
 use crate::trouble::Trouble;
@@ -68,7 +67,7 @@ impl Player<'_> {
                     pages,
                 } => {
                     let items = schema.field(name).items();
-                    let list = self.list(name, fields, items)?;
+                    let list = List::of(name, fields, items, self.values())?;
                     let read = self.rows(rows, list, pages, number).await?;
                     Some(Value::Array(read))
                 }
@@ -94,23 +93,6 @@ impl Player<'_> {
             step,
         };
         self.missing.add(missing);
-    }
-
-    fn list<'step>(
-        &self,
-        name: &'step str,
-        fields: &'step [(String, Rule)],
-        schema: Schema<'step>,
-    ) -> Result<List<'step>, Trouble> {
-        let fields = fields
-            .iter()
-            .map(|(name, rule)| Field::of(name, rule, schema.field(name), self.values()));
-        Ok(List {
-            name,
-            fields: fields.collect::<Result<_, _>>()?,
-            read: Vec::new(),
-            bytes: 0,
-        })
     }
 
     async fn rows(
@@ -148,27 +130,14 @@ impl Player<'_> {
         list: &mut List<'_>,
         number: u32,
     ) -> Result<(), Trouble> {
-        let Some(table) = self.read_table(id, selector)? else {
+        let Some(table) = list.table(self.page()?, id, selector)? else {
             return Ok(());
         };
-        for field in &mut list.fields {
-            field.find_column(&table, selector)?;
-        }
         for row in &table.rows {
             self.row(&Scope::TableRow(row), list, number)?;
             self.let_others_go_on().await?;
         }
         Ok(())
-    }
-
-    fn read_table(&self, id: NodeId, selector: &Selector) -> Result<Option<Table>, Trouble> {
-        let page = self.page()?;
-        let Some(element) = page.element(id) else {
-            return Ok(None);
-        };
-        let table = Table::of(page, &element);
-        let too_many = || Trouble::task(format!("the table {selector} has too many cells"));
-        table.map(Some).ok_or_else(too_many)
     }
 
     /// Between the rows of a list whose selectors cost much: the other runs of this thread go on, and
@@ -183,24 +152,9 @@ impl Player<'_> {
     }
 
     fn row(&mut self, scope: &Scope, list: &mut List, number: u32) -> Result<(), Trouble> {
-        let mut values = Map::new();
-        for field in &list.fields {
-            match read(field, scope, self.page()?)? {
-                Ok(value) => {
-                    list.bytes += size(&value);
-                    values.insert(field.name.to_owned(), value);
-                }
-                Err(sought) => {
-                    let row = Some((list.name.to_owned(), list.read.len()));
-                    self.not_found(row, field.name, sought, number);
-                }
-            }
-        }
-        list.read.push(Value::Object(values));
-        if list.read.len() > MAX_ROWS || list.bytes > MAX_LIST_BYTES {
-            let megabytes = MAX_LIST_BYTES / (1024 * 1024);
-            let message = format!("the list has more than {MAX_ROWS} rows or {megabytes} MiB");
-            return Err(Trouble::task(message));
+        let place = list.read.len();
+        for (field, sought) in list.row(self.page()?, scope)? {
+            self.not_found(Some((list.name.to_owned(), place)), field, sought, number);
         }
         Ok(())
     }
@@ -259,6 +213,64 @@ impl Player<'_> {
     }
 }
 
+impl<'step> List<'step> {
+    fn of(
+        name: &'step str,
+        fields: &'step [(String, Rule)],
+        schema: Schema<'step>,
+        values: &Values,
+    ) -> Result<Self, Trouble> {
+        let fields = fields
+            .iter()
+            .map(|(name, rule)| Field::of(name, rule, schema.field(name), values));
+        Ok(Self {
+            name,
+            fields: fields.collect::<Result<_, _>>()?,
+            read: Vec::new(),
+            bytes: 0,
+        })
+    }
+
+    /// A table with the columns that are read; None where the page has no such element.
+    fn table(
+        &mut self,
+        page: &Page,
+        id: NodeId,
+        selector: &Selector,
+    ) -> Result<Option<Table>, Trouble> {
+        let Some(element) = page.element(id) else {
+            return Ok(None);
+        };
+        let too_many = || Trouble::task(format!("the table {selector} has too many cells"));
+        let table = Table::of(page, &element).ok_or_else(too_many)?;
+        for field in &mut self.fields {
+            field.find_column(&table, selector)?;
+        }
+        Ok(Some(table))
+    }
+
+    /// Reads one row more. What it lacks is told by name, with what was looked for.
+    fn row(&mut self, page: &Page, scope: &Scope) -> Result<Vec<(&'step str, String)>, Trouble> {
+        let (mut values, mut missing) = (Map::new(), Vec::new());
+        for field in &self.fields {
+            match read(field, scope, page)? {
+                Ok(value) => {
+                    self.bytes += size(&value);
+                    values.insert(field.name.to_owned(), value);
+                }
+                Err(sought) => missing.push((field.name, sought)),
+            }
+        }
+        self.read.push(Value::Object(values));
+        if self.read.len() > MAX_ROWS || self.bytes > MAX_LIST_BYTES {
+            let megabytes = MAX_LIST_BYTES / (1024 * 1024);
+            let message = format!("the list has more than {MAX_ROWS} rows or {megabytes} MiB");
+            return Err(Trouble::task(message));
+        }
+        Ok(missing)
+    }
+}
+
 /// Reads what an extraction finds on this page, for whoever feeds it with noise.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn read_on(
@@ -269,41 +281,24 @@ pub(crate) fn read_on(
 ) -> Result<(), Trouble> {
     let anything = Value::Bool(true);
     let schema = Schema::of(&anything);
-    let (rows, rules) = match extraction {
+    let (rows, fields) = match extraction {
         Extraction::Value(rule) => {
             let field = Field::of("value", rule, schema, values)?;
             return read(&field, &Scope::Page, page).map(drop);
         }
         Extraction::Rows { rows, fields, .. } => (rows, fields),
     };
-    let fields = rules.iter();
-    let fields = fields.map(|(name, rule)| Field::of(name, rule, schema, values));
-    let mut fields = fields.collect::<Result<Vec<_>, _>>()?;
+    let mut list = List::of("list", fields, schema, values)?;
     let (Rows::Each(selector) | Rows::OfTable(selector)) = rows;
-    let filled = values.fill_selector(selector);
-    let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
-    let found = page.look(None, selector.kind, filled.expose_secret());
-    let found = found.map_err(|problem| Trouble::task(problem.to_string()))?;
-    for id in found.into_iter().take(most_rows) {
-        let table = match (rows, page.element(id)) {
-            (Rows::OfTable(_), Some(element)) => Table::of(page, &element),
-            _ => None,
-        };
-        let scopes = match &table {
-            None => vec![Scope::Row(id)],
-            Some(table) => table
-                .rows
-                .iter()
-                .take(most_rows)
-                .map(Scope::TableRow)
-                .collect(),
-        };
-        for field in &mut fields {
-            if let Some(table) = &table {
-                field.find_column(table, selector)?;
-            }
-            for scope in &scopes {
-                drop(read(field, scope, page)?);
+    for id in found_on(page, selector, values)?
+        .into_iter()
+        .take(most_rows)
+    {
+        if let Rows::Each(_) = rows {
+            list.row(page, &Scope::Row(id))?;
+        } else if let Some(table) = list.table(page, id, selector)? {
+            for row in table.rows.iter().take(most_rows) {
+                list.row(page, &Scope::TableRow(row))?;
             }
         }
     }

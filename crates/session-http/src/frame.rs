@@ -65,21 +65,42 @@ impl Frames {
 impl Player<'_> {
     /// Plays a step in its frame.
     pub(crate) async fn in_frame(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
-        if self.focus_frame != step.frame {
+        let frame = self.frame_of(step).await?;
+        if self.focus_frame != frame {
             self.focus = None;
-            self.focus_frame.clone_from(&step.frame);
+            self.focus_frame.clone_from(&frame);
         }
-        if step.frame.is_empty() {
+        if frame.is_empty() {
             return self.step(number, step).await;
         }
-        let entered = self.enter_frame(&step.frame).await;
+        let entered = self.enter_frame(&frame).await;
         self.frames.moved = false;
         let played = match entered {
             Ok(()) => self.step(number, step).await,
             Err(trouble) => Err(trouble),
         };
-        self.leave_frame(&step.frame);
+        self.leave_frame(&frame);
         played
+    }
+
+    /// The frame that a step acts in. One of another website is recorded by its address, as a window is
+    /// (`target`), and the frames within it by their positions.
+    async fn frame_of(&mut self, step: &Step) -> Result<Vec<u32>, Trouble> {
+        let address = step.target.as_ref().and_then(|url| Url::parse(url).ok());
+        let (Some(address), Some(page)) = (address, &mut self.session.page) else {
+            return Ok(step.frame.clone());
+        };
+        page.wake().await?;
+        let mut frames = page
+            .elements()
+            .filter(|one| is(one, "iframe") || is(one, "frame"));
+        let leads_there = |one: ElementRef| {
+            let source = one.attr("src").and_then(|source| page.resolve(source));
+            source.is_some_and(|source| is_alike(&source, &address))
+        };
+        let position = frames.position(leads_there);
+        let position = position.and_then(|position| u32::try_from(position).ok());
+        Ok(position.into_iter().chain(step.frame.clone()).collect())
     }
 
     /// Puts the frame's page in the place of the page around it, one after the other.
@@ -221,6 +242,11 @@ impl Player<'_> {
             });
         path.filter(|path| *path != self.focus_frame)
     }
+}
+
+/// Whether two addresses are the same but for what changes from visit to visit.
+fn is_alike(one: &Url, other: &Url) -> bool {
+    one.origin() == other.origin() && one.path() == other.path()
 }
 
 /// Whether it names a place beside or around the frame, and no frame by its name.

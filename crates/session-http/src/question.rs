@@ -4,13 +4,14 @@
 use std::collections::HashSet;
 
 use ego_tree::NodeId;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use windlass_domain::run::{Field, FieldOption};
 use windlass_playbook::{
     Interact, MAX_NAME_CHARACTERS, MAX_OPTIONS, MAX_TEXT_CHARACTERS, PageOptions, Question,
     QuestionOption, QuestionOptions, Values,
 };
 
+use crate::act::found_on;
 use crate::checkpoint::Checkpoint;
 use crate::page::Page;
 use crate::player::{Player, no_page};
@@ -103,11 +104,8 @@ fn options_on(
     values: &Values,
 ) -> Result<Vec<FieldOption>, Trouble> {
     let selector = &on_page.selector;
-    let filled = values.fill_selector(selector);
-    let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
+    let found = found_on(page, selector, values)?;
     let unlookable = |problem| Trouble::task(format!("{selector} {problem}"));
-    let found = page.look(None, selector.kind, filled.expose_secret());
-    let found = found.map_err(unlookable)?;
     let mut options: Vec<FieldOption> = Vec::new();
     let mut known = HashSet::new();
     for called in page.called(found).map_err(unlookable)? {

@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use url::Url;
 use windlass_domain::run::ErrorCode;
@@ -55,20 +56,24 @@ impl HttpSession {
         network: &Network,
         request: Request,
     ) -> Result<Opened, Trouble> {
-        let to = host(&request.url);
-        let limit = network.manners.load_timeout;
+        let (to, limit) = (host(&request.url), network.manners.load_timeout);
         let turn = Arc::clone(&self.turn);
         let going = pin!(self.go(network, request));
-        match turn.within(limit, going).await {
-            Ok(gone) => gone,
-            Err(_) => {
-                let message = format!(
-                    "{to} took more than {} s for all that leads to a page",
-                    limit.as_secs_f32()
-                );
-                Err(Trouble::new(ErrorCode::SourceNotAvailable, message))
-            }
-        }
+        let gone = turn.within(limit, going).await;
+        gone.unwrap_or_else(|_| Err(late(&to, limit, "page")))
+    }
+
+    /// Asks for a file, whose body is still to come; the page stays.
+    pub(crate) async fn ask_for_file(
+        &mut self,
+        network: &Network,
+        request: Request,
+    ) -> Result<Answer, Trouble> {
+        let (to, limit) = (host(&request.url), network.manners.load_timeout);
+        let turn = Arc::clone(&self.turn);
+        let asking = pin!(self.fetch(network, request));
+        let asked = turn.within(limit, asking).await;
+        asked.unwrap_or_else(|_| Err(late(&to, limit, "file")))
     }
 
     async fn go(&mut self, network: &Network, mut request: Request) -> Result<Opened, Trouble> {
@@ -134,6 +139,12 @@ impl HttpSession {
         self.page = None;
         self.login = None;
     }
+}
+
+fn late(host: &str, limit: Duration, to: &str) -> Trouble {
+    let seconds = limit.as_secs_f32();
+    let message = format!("{host} took more than {seconds} s for all that leads to a {to}");
+    Trouble::new(ErrorCode::SourceNotAvailable, message)
 }
 
 #[cfg(test)]

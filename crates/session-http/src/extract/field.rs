@@ -11,6 +11,7 @@ use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind, Values};
 use super::json;
 use super::table::{Row, Table, beside};
 use super::typed::{Schema, said, said_in_json};
+use crate::act::filled;
 use crate::look::{Css, Unlookable};
 use crate::page::{Page, text_of};
 use crate::trouble::Trouble;
@@ -136,8 +137,7 @@ impl<'step> Field<'step> {
 
 impl LooksFor {
     fn of(selector: &Selector, values: &Values) -> Result<Self, Trouble> {
-        let filled = values.fill_selector(selector);
-        let filled = filled.map_err(|missing| Trouble::task(missing.to_string()))?;
+        let filled = filled(selector, values)?;
         let text = filled.expose_secret();
         match selector.kind {
             SelectorKind::Css | SelectorKind::Pierce if text.trim() == ":scope" => Ok(Self::Scope),

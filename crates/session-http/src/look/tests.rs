@@ -321,7 +321,7 @@ fn looked_within_time(
         // Nobody waits any more where it took too long.
         let _ = send.send(page.look(None, kind, &wanted));
     });
-    let looked = receive.recv_timeout(std::time::Duration::from_secs(30));
+    let looked = receive.recv_timeout(std::time::Duration::from_secs(300));
     looked.expect("it is looked for within the time")
 }
 

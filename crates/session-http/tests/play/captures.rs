@@ -1,13 +1,16 @@
 //! What is read and kept: lists, values, files.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use windlass_domain::run::ErrorCode;
+use windlass_session_http::Manners;
 use windlass_worker::Agent;
 
 use crate::playbook::custom;
 use crate::server::Run;
 use crate::site::Site;
-use crate::{agent, errors, server};
+use crate::{agent, agent_with, errors, server};
 
 fn list_of(limit: u32) -> Value {
     json!([
@@ -56,6 +59,29 @@ async fn a_text_that_is_no_number_fails_instead_of_giving_a_wrong_one() {
     assert_eq!(code, ErrorCode::TaskFailed);
     assert!(
         message.contains("the text of total (label) is no number"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_never_comes_is_given_up() {
+    let site = Site::start().await;
+    let server = server(&site, None, &[]);
+    let manners = Manners {
+        load_timeout: Duration::from_millis(400),
+        ..Manners::default()
+    };
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("download", &json!({"selector": ".next"})),
+    ]);
+    let context = Run::new(site.url("/list-of-one"), &steps).context(&server);
+
+    let (code, message, _) = errors(agent_with(manners).run(&context).await);
+
+    assert_eq!(code, ErrorCode::SourceNotAvailable);
+    assert!(
+        message.contains("more than 0.4 s for all that leads to a file"),
         "{message}"
     );
 }

@@ -310,6 +310,32 @@ async fn steps_act_in_the_frame_that_they_were_recorded_in() {
 }
 
 #[tokio::test]
+async fn a_frame_of_another_website_is_found_by_its_address() {
+    let url = framed().await;
+    let recorded_in = |name: &str, target: &str, frame: &[u32]| {
+        let mut step = place(name, frame);
+        step["target"] = json!(target);
+        step
+    };
+    let middle = format!("{url}middle?visit=17");
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        recorded_in("middle", &middle, &[]),
+        recorded_in("inner", &middle, &[0]),
+        recorded_in("window", "https://recorded.example/", &[]),
+        recorded_in("page", "main", &[]),
+    ]);
+    let server = Arc::new(Server::default());
+    let context = Run::new(url, &steps).context(&server);
+
+    let outcome = agent("127.0.0.1").run(&context).await.unwrap();
+
+    let expected =
+        json!({"middle": "middle", "inner": "inner", "window": "outer", "page": "outer"});
+    assert_eq!(outcome.output, expected);
+}
+
+#[tokio::test]
 async fn a_frame_whose_content_stands_in_its_page_is_read_from_there() {
     let content = "<base href=/in/><p id=place>written <iframe srcdoc='<p id=place>inner <a id=on href=next>On</a>'></iframe>";
     let escaped = content.replace('&', "&amp;").replace('"', "&quot;");
