@@ -75,17 +75,17 @@ impl Player<'_> {
     ) -> Result<(), Stopped> {
         // Also of a step that leaves no evidence: the next page may show the code that was asked for.
         self.learn_secrets();
-        let (frame, described) = (self.focus_frame.clone(), described(step));
+        let frame = self.focus_frame.clone();
         if failed {
-            let reasoning = format!("failed: {described}");
+            let reasoning = format!("failed: {}", described(step));
             return self.keep_page(number, &frame, reasoning, true).await;
         }
         if let Action::Screenshot { reasoning } = &step.action {
-            let reasoning = reasoning.clone().unwrap_or(described);
+            let reasoning = reasoning.clone().unwrap_or_else(|| described(step));
             return self.keep_page(number, &frame, reasoning, true).await;
         }
         match looks(&step.action) && self.evidence.is_whole {
-            true => self.keep_page(number, &frame, described, false).await,
+            true => self.keep_page(number, &frame, described(step), false).await,
             false => Ok(()),
         }
     }
