@@ -1,8 +1,8 @@
 //! The protocol of the embedded worker: the calls of workers, made in the server's own process.
 
 mod answers;
-mod apart;
 mod lease;
+mod threads;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,13 +29,11 @@ use windlass_worker::protocol::{
 use windlass_worker::{Login, OpenedCredential, Protocol, ProtocolError};
 
 use self::answers::of_call;
-use self::apart::OnServer;
-pub(crate) use self::apart::Threads;
+pub(crate) use self::threads::Threads;
 
-/// What the embedded worker speaks with the server that it is part of, on the threads of whoever calls
-/// this.
+/// What the embedded worker speaks with the server that it is part of.
 pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
-    Arc::new(OnServer::new(Arc::new(InProcess {
+    Arc::new(InProcess {
         calls: WorkerCalls::new(application),
         runs: Arc::clone(&application.ports.runs),
         sessions: Arc::clone(&application.ports.sessions),
@@ -43,7 +41,7 @@ pub(crate) fn protocol(application: &Application) -> Arc<dyn Protocol> {
         holder: Mutex::default(),
         never: CancellationToken::new(),
         held: Mutex::default(),
-    })))
+    })
 }
 
 /// The calls of one worker, which belongs to no organization and does everybody's runs.
