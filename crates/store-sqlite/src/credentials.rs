@@ -75,7 +75,7 @@ impl Credentials for SqliteStore {
         organization: OrganizationContext,
         id: CredentialId,
     ) -> Result<Option<Credential>, StoreError> {
-        self.read(move |connection| load(connection, organization.organization_id(), id))
+        self.look(|connection| load(connection, organization.organization_id(), id))
             .await
     }
 
@@ -85,7 +85,7 @@ impl Credentials for SqliteStore {
         id: CredentialId,
     ) -> Result<Option<Sealed>, StoreError> {
         let login: Option<Option<Vec<u8>>> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.value(
                     "SELECT login FROM credential WHERE organization_id = ? AND id = ?",
                     params![Id(organization.organization_id().uuid()), Id(id.uuid())],

@@ -20,7 +20,7 @@ use crate::store::SqliteStore;
 impl DataKeys for SqliteStore {
     async fn list(&self, organization_id: OrganizationId) -> Result<Vec<WrappedKey>, StoreError> {
         let now = self.now();
-        self.read(move |connection| versions(connection, organization_id, now))
+        self.look(|connection| versions(connection, organization_id, now))
             .await
     }
 

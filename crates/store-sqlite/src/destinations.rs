@@ -63,7 +63,7 @@ impl Destinations for SqliteStore {
         organization: OrganizationContext,
         id: DestinationId,
     ) -> Result<Option<Destination>, StoreError> {
-        self.read(move |connection| load(connection, organization.organization_id(), id))
+        self.look(|connection| load(connection, organization.organization_id(), id))
             .await
     }
 

@@ -24,7 +24,7 @@ impl Events for SqliteStore {
         organization: OrganizationContext,
         id: EventId,
     ) -> Result<Option<Event>, StoreError> {
-        self.read(move |connection| load(connection, organization.organization_id(), id))
+        self.look(|connection| load(connection, organization.organization_id(), id))
             .await
     }
 
@@ -55,7 +55,7 @@ impl Events for SqliteStore {
         organization: OrganizationContext,
     ) -> Result<EventPlace, StoreError> {
         let newest: Option<EventPlaceRow> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.row(
                     "SELECT id, sequence
                      FROM event

@@ -51,7 +51,7 @@ impl Files for SqliteStore {
         id: StorageId,
     ) -> Result<Option<(OrganizationId, StoredFile)>, StoreError> {
         let row: Option<FileRow> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.row(
                     "SELECT id, organization_id, run_id, file_name, file_type, file_size, sha256,
                             metadata, extraction, extraction_failed, fields_sha256, created_at,
@@ -72,7 +72,7 @@ impl Files for SqliteStore {
     ) -> Result<Option<StorageId>, StoreError> {
         let (owner, task_id, run_id) = of_run(run);
         let kept: Option<Id> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.value(
                     "SELECT id FROM file
                      WHERE organization_id = ? AND task_id = ? AND sha256 = ? AND run_id = ?",
@@ -90,7 +90,7 @@ impl Files for SqliteStore {
             Likeness::Content(digest) => (captured_before!("sha256"), digest),
             Likeness::Fields(digest) => (captured_before!("fields_sha256"), digest),
         };
-        self.read(move |connection| {
+        self.look(|connection| {
             connection.only_value(
                 statement,
                 params![owner, task_id.as_str(), digest, run_id, credential_id],

@@ -49,7 +49,7 @@ impl Keys for SqliteStore {
     async fn find(&self, hash: [u8; 32]) -> Result<Option<(ApiKey, Organization)>, StoreError> {
         // Nothing but the hash says yet whose it is: this is what authentication asks.
         let row: Option<KeyRow> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.row(select_keys!("WHERE api_key.hash = ?"), params![&hash[..]])
             })
             .await?;
@@ -89,7 +89,7 @@ impl Keys for SqliteStore {
     async fn used(&self, id: KeyId, at: Timestamp) -> Result<(), StoreError> {
         let minute = minute_of_use(at);
         let known: Option<At> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.value(
                     "SELECT last_used_at FROM api_key WHERE id = ?",
                     params![Id(id.uuid())],

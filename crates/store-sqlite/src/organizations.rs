@@ -72,9 +72,8 @@ impl Organizations for SqliteStore {
     }
 
     async fn find(&self, name: &str) -> Result<Option<Organization>, StoreError> {
-        let name = name.to_owned();
         let row: Option<OrganizationRow> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.row(
                     "SELECT id, name, environment, suspended, created_at
                      FROM organization

@@ -64,11 +64,9 @@ impl Playbooks for SqliteStore {
         task_id: &TaskId,
         source_id: &SourceId,
     ) -> Result<Option<Playbook>, StoreError> {
-        let task_id = task_id.clone();
-        let source_id = source_id.clone();
-        self.read(move |connection| {
+        self.look(|connection| {
             let organization_id = organization.organization_id();
-            load(connection, organization_id, &task_id, &source_id)
+            load(connection, organization_id, task_id, source_id)
         })
         .await
     }

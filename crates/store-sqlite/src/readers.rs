@@ -1,12 +1,12 @@
 //! The connections that read. Each sees what was committed before it began, and none waits for the
-//! writer.
+//! writer. Source: docs/decisions/0003-sqlite-with-one-writer.md.
 
 use std::panic::resume_unwind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{Span, warn};
 use windlass_application::ports::StoreError;
 
@@ -19,9 +19,9 @@ const MOST: u32 = 4;
 /// How long a read waits for its turn until the store cannot answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Reads by a few connections, each on a thread that may wait for the disk.
+/// Reads by a few connections.
 pub(crate) struct Readers {
-    path: PathBuf,
+    path: Arc<Path>,
     turns: Arc<Semaphore>,
     idle: Arc<Idle>,
 }
@@ -36,19 +36,53 @@ impl Idle {
         // Nothing can panic between two states of it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Reads by one of them, or by a new one to this file.
+    fn lend<T, E: From<StoreError>>(
+        &self,
+        path: &Path,
+        read: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let last = self.lock().pop();
+        let connection = match last {
+            Some(connection) => connection,
+            None => Connection::open_to_read(path).map_err(store_error)?,
+        };
+        // All that is read is of one moment.
+        connection.step("BEGIN").map_err(store_error)?;
+        let read = read(&connection);
+        let ended = connection.step("COMMIT");
+        // One in whose midst there was a panic, or which cannot end, is not lent again.
+        if ended.is_ok() {
+            self.lock().push(connection);
+        }
+        let read = read?;
+        ended.map_err(store_error)?;
+        Ok(read)
+    }
 }
 
 impl Readers {
     /// Connects to this file when somebody reads.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self {
-            path,
+            path: path.into(),
             turns: Arc::new(Semaphore::new(MOST as usize)),
             idle: Arc::default(),
         }
     }
 
-    /// Reads.
+    /// Reads a row or a few by their keys, on the thread of whoever asks: it takes less time than the
+    /// way to another thread and back.
+    pub(crate) async fn look<T, E: From<StoreError>>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _turn = self.turn().await?;
+        self.idle.lend(&self.path, read)
+    }
+
+    /// Reads what may be much, on a thread that may take its time.
     pub(crate) async fn read<T, E>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
@@ -57,31 +91,12 @@ impl Readers {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        let turn = Arc::clone(&self.turns).acquire_owned();
-        let turn = tokio::time::timeout(PATIENCE, turn)
-            .await
-            .map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))?
-            .map_err(|_| StoreError::Unavailable(Box::new(Closed)))?;
-        let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
+        let turn = self.turn().await?;
+        let (idle, path) = (Arc::clone(&self.idle), Arc::clone(&self.path));
         let span = Span::current();
         let reading = tokio::task::spawn_blocking(move || {
-            let last = idle.lock().pop();
-            let connection = match last {
-                Some(connection) => connection,
-                None => Connection::open_to_read(&path).map_err(store_error)?,
-            };
-            // All that is read is of one moment.
-            connection.step("BEGIN").map_err(store_error)?;
-            let read = span.in_scope(|| read(&connection));
-            let ended = connection.step("COMMIT");
-            // One in whose midst there was a panic, or which cannot end, is not lent again.
-            if ended.is_ok() {
-                idle.lock().push(connection);
-            }
-            drop(turn);
-            let read = read?;
-            ended.map_err(store_error)?;
-            Ok(read)
+            let _turn = turn;
+            span.in_scope(|| idle.lend(&path, read))
         });
         match reading.await {
             Ok(read) => read,
@@ -90,6 +105,14 @@ impl Readers {
                 Err(_) => Err(StoreError::Unavailable(Box::new(Closed)).into()),
             },
         }
+    }
+
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        tokio::time::timeout(PATIENCE, turn)
+            .await
+            .map_err(|elapsed| StoreError::Unavailable(Box::new(elapsed)))?
+            .map_err(|_| StoreError::Unavailable(Box::new(Closed)))
     }
 
     /// Waits for what is under way, and closes all.

@@ -25,7 +25,7 @@ impl Screenshots for SqliteStore {
     ) -> Result<Option<(OrganizationId, Screenshot)>, StoreError> {
         // Nothing but the id says whose it is: whoever asks shows a signature over it.
         let row: Option<ScreenshotRow> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.row(
                     "SELECT id, organization_id, run_id, file_name, file_type, file_size, width,
                             height, reasoning, step, sha256, created_at, expired_at

@@ -38,7 +38,7 @@ impl Sessions for SqliteStore {
         organization: OrganizationContext,
         id: SessionId,
     ) -> Result<Option<Session>, StoreError> {
-        self.read(move |connection| {
+        self.look(|connection| {
             let session = load(connection, id)?;
             Ok(session.filter(|session| session.organization_id == organization.organization_id()))
         })
@@ -50,7 +50,7 @@ impl Sessions for SqliteStore {
         organization: OrganizationContext,
         id: SessionId,
     ) -> Result<Option<SessionView>, StoreError> {
-        self.read(move |connection| {
+        self.look(|connection| {
             let view = view(connection, id)?;
             let organization_id = organization.organization_id();
             Ok(view.filter(|view| view.session.organization_id == organization_id))
@@ -93,7 +93,7 @@ impl Sessions for SqliteStore {
 
     async fn organization_of(&self, id: SessionId) -> Result<Option<OrganizationId>, StoreError> {
         let organization_id: Option<Id> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.value(
                     "SELECT organization_id FROM session WHERE id = ?",
                     params![Id(id.uuid())],

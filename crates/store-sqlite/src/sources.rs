@@ -55,8 +55,7 @@ impl Sources for SqliteStore {
         organization: OrganizationContext,
         id: &SourceId,
     ) -> Result<Option<Source>, StoreError> {
-        let id = id.clone();
-        self.read(move |connection| load(connection, organization.organization_id(), &id))
+        self.look(|connection| load(connection, organization.organization_id(), id))
             .await
     }
 

@@ -119,7 +119,15 @@ impl SqliteStore {
         self.caps
     }
 
-    /// Reads what was committed before.
+    /// Reads a row or a few by their keys, of what was committed before.
+    pub(crate) async fn look<T, E: From<StoreError>>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.readers.look(read).await
+    }
+
+    /// Reads what may be much, of what was committed before.
     pub(crate) async fn read<T, E>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,

@@ -53,8 +53,7 @@ impl Tasks for SqliteStore {
         organization: OrganizationContext,
         id: &TaskId,
     ) -> Result<Option<Task>, StoreError> {
-        let id = id.clone();
-        self.read(move |connection| load(connection, organization.organization_id(), &id))
+        self.look(|connection| load(connection, organization.organization_id(), id))
             .await
     }
 
@@ -64,10 +63,9 @@ impl Tasks for SqliteStore {
         id: &TaskId,
         version: u32,
     ) -> Result<Option<Task>, StoreError> {
-        let id = id.clone();
-        self.read(move |connection| {
+        self.look(|connection| {
             let organization_id = organization.organization_id();
-            load_version(connection, organization_id, &id, version)
+            load_version(connection, organization_id, id, version)
         })
         .await
     }

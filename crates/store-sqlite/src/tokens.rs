@@ -57,7 +57,7 @@ impl Tokens for SqliteStore {
     ) -> Result<Option<(Token, ApiKey, Organization)>, StoreError> {
         // Nothing but the hash says yet whose it is: this is what authentication asks.
         let row: Option<TokenRow> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.row(select_token!("WHERE token.hash = ?"), params![&hash[..]])
             })
             .await?;

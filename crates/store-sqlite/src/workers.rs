@@ -60,9 +60,8 @@ impl Workers for SqliteStore {
         organization: OrganizationContext,
         name: &str,
     ) -> Result<Option<Holder>, StoreError> {
-        let name = name.to_owned();
         let start: Option<(Id, u32)> = self
-            .read(move |connection| {
+            .look(|connection| {
                 connection.row(
                     "SELECT id, incarnation
                      FROM worker

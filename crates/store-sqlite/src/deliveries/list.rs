@@ -58,7 +58,7 @@ pub(super) async fn get(
     id: DeliveryId,
 ) -> Result<Option<DeliveryView>, StoreError> {
     store
-        .read(move |connection| {
+        .look(|connection| {
             let row: Option<DeliveryRow> = connection.row(
                 select_deliveries!("WHERE delivery.organization_id = ? AND delivery.id = ?"),
                 params![Id(organization.organization_id().uuid()), Id(id.uuid())],

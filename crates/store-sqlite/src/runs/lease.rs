@@ -80,10 +80,10 @@ fn lease_in(
 /// The worker, where there is nothing to lease and nothing to note.
 async fn brings_nothing(
     store: &SqliteStore,
-    request: &Arc<LeaseRequest>,
+    request: &LeaseRequest,
 ) -> Result<Option<Worker>, WriteError> {
-    let (request, now) = (Arc::clone(request), store.now());
-    let looked = store.read(move |connection| {
+    let now = store.now();
+    let looked = store.look(|connection| {
         let worker = workers::latest(connection, request.holder, request.organization)?;
         if worker.is_to_be_noted(now) {
             return Ok(None);
@@ -96,7 +96,7 @@ async fn brings_nothing(
         }
         if request.capacity > 0 {
             for pool in &request.pools {
-                if somebody_waits(connection, &request, pool)? {
+                if somebody_waits(connection, request, pool)? {
                     return Ok(None);
                 }
             }

@@ -52,7 +52,7 @@ pub(super) async fn get(
     run_id: RunId,
 ) -> Result<Option<RunView>, StoreError> {
     let row: Option<ViewRow> = store
-        .read(move |connection| {
+        .look(|connection| {
             connection.row(
                 select_views!("WHERE run.id = ? AND run.organization_id = ?"),
                 params![Id(run_id.uuid()), Id(organization.organization_id().uuid())],
@@ -68,7 +68,7 @@ pub(super) async fn input(
     run_id: RunId,
 ) -> Result<Option<Sealed>, StoreError> {
     let input: Option<Vec<u8>> = store
-        .read(move |connection| {
+        .look(|connection| {
             connection.value(
                 "SELECT run_input.input
                  FROM run
@@ -99,7 +99,7 @@ pub(super) async fn of_status(
     let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
     let organization_id = organization.map(OrganizationContext::organization_id);
     let found: Vec<Id> = store
-        .read(move |connection| {
+        .look(|connection| {
             connection.values(
                 "SELECT run.id
                  FROM json_each(?1) AS wanted
@@ -146,7 +146,7 @@ pub(super) async fn organization_of(
     run_id: RunId,
 ) -> Result<Option<OrganizationId>, StoreError> {
     let id: Option<Id> = store
-        .read(move |connection| {
+        .look(|connection| {
             connection.value(
                 "SELECT organization_id FROM run WHERE id = ?",
                 params![Id(run_id.uuid())],
