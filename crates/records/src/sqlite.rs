@@ -35,7 +35,7 @@ impl<'row, 'statement> Columns<'row, 'statement> {
     /// Where there is none, or it has another type.
     pub fn get<T: FromSql>(&mut self, name: &str) -> rusqlite::Result<T> {
         // Of a field whose name is a word of Rust's.
-        let name = name.trim_start_matches("r#");
+        let name = name.strip_prefix("r#").unwrap_or(name);
         let statement = self.row.as_ref();
         let is_next = self.next < statement.column_count()
             && statement.column_name(self.next)?.eq_ignore_ascii_case(name);
