@@ -27,7 +27,8 @@ pub(crate) fn append(
     for (organization_id, events) in by_organization(events) {
         let queued = queued.get(&organization_id).copied().unwrap_or(0);
         let destinations = transaction.destinations(organization_id)?;
-        let mut sequence = last(transaction, organization_id)?;
+        let counted = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let mut sequence = count(transaction, organization_id, counted, queued)? - counted;
         for event in events {
             sequence += 1;
             let event_id = insert(transaction, sequence, &event)?;
@@ -38,18 +39,8 @@ pub(crate) fn append(
                 }
             }
         }
-        count(transaction, organization_id, sequence, queued)?;
     }
     Ok(())
-}
-
-/// The number of an organization's latest event.
-fn last(connection: &Connection, organization_id: OrganizationId) -> Result<i64, StoreError> {
-    let last = connection.value(
-        "SELECT event_sequence FROM organization WHERE id = ?",
-        params![Id(organization_id.uuid())],
-    )?;
-    last.ok_or_else(|| corrupt("organization", &organization_id, &"events belong to a row"))
 }
 
 /// An organization's destinations that take events.
@@ -67,18 +58,22 @@ pub(crate) fn destinations(
     rows.into_iter().map(read).collect()
 }
 
-/// Counts an organization's events, and its queued runs, which change with events alone.
+/// Counts so many more events of an organization, and its queued runs, which change with events alone.
+/// The number of its latest event.
 fn count(
     transaction: &Transaction<'_>,
     organization_id: OrganizationId,
-    sequence: i64,
+    events: i64,
     queued: i64,
-) -> Result<(), StoreError> {
-    transaction.change(
-        "UPDATE organization SET event_sequence = ?, queued = queued + ? WHERE id = ?",
-        params![sequence, queued, Id(organization_id.uuid())],
+) -> Result<i64, StoreError> {
+    let latest = transaction.value(
+        "UPDATE organization
+         SET event_sequence = event_sequence + ?, queued = queued + ?
+         WHERE id = ?
+         RETURNING event_sequence",
+        params![events, queued, Id(organization_id.uuid())],
     )?;
-    Ok(())
+    latest.ok_or_else(|| corrupt("organization", &organization_id, &"events belong to a row"))
 }
 
 /// Writes an event of this number; under which id.
