@@ -65,8 +65,8 @@ fn start(command: Command) -> anyhow::Result<()> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_| anyhow!("another crypto provider is installed than ring"))?;
-    // One core less than there are: a thread more than those that have work to do is woken and put to
-    // sleep for each statement of the store, which on two cores costs a fifth of all.
+    // One core less than there are, for the thread of the store that writes: one more that has nothing to
+    // do would only be woken and put to sleep.
     let runtime = Builder::new_multi_thread()
         .worker_threads(cores().saturating_sub(1).max(1))
         .enable_all()

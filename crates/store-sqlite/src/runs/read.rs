@@ -126,7 +126,7 @@ pub(super) async fn held_by(
     let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
     let organization_id = organization.map(OrganizationContext::organization_id);
     let found: Vec<Id> = store
-        .read(move |connection| {
+        .look(|connection| {
             connection.values(
                 HELD_BY,
                 params![
