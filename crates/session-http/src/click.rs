@@ -4,7 +4,8 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
 
-use crate::form::{Hindrance, Submission, input_type, is_control, is_disabled, is_submitter};
+use crate::form::{Hindrance, Submission, input_type, is_disabled, is_submitter};
+use crate::look::is_labelable;
 use crate::page::{Page, is};
 
 /// What a click leads to.
@@ -118,7 +119,10 @@ fn labeled(page: &Page, label: &ElementRef) -> Result<Option<NodeId>, Hindrance>
     let mut visits = page.visits();
     for element in within.descendants().filter_map(ElementRef::wrap) {
         visits.add(1)?;
-        if is_control(&element) && (id.is_none() || element.attr("id") == id) {
+        if id.is_some_and(|id| element.attr("id") == Some(id)) {
+            return Ok(Some(element.id()).filter(|_| is_labelable(&element)));
+        }
+        if id.is_none() && is_labelable(&element) {
             return Ok(Some(element.id()));
         }
     }

@@ -188,7 +188,10 @@ impl Player<'_> {
             Click::Follow(url) => Request::get(url, Some(from)),
             Click::Submit(submission) => Request::submit(submission, Some(from)),
         };
+        let is_sent = request.has_fields;
         match self.open(request).await? {
+            // Behind the last page, led back to one that was read. A form has all pages at one address.
+            Went::ToPage if !is_sent && seen.contains(&self.page()?.url) => return Ok(false),
             Went::ToPage => {}
             Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
             // The same page again, which was read.

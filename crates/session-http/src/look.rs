@@ -8,6 +8,7 @@ mod hidden;
 mod labels;
 mod name;
 mod role;
+mod shown;
 mod text;
 mod visits;
 mod xpath;
@@ -27,6 +28,8 @@ use crate::page::{Page, text_of};
 use crate::reading::normalize;
 
 pub(crate) use self::css::Css;
+pub(crate) use self::labels::is_labelable;
+pub(crate) use self::shown::shown;
 pub(crate) use self::visits::Visits;
 
 /// Why nothing can be looked for.

@@ -15,7 +15,7 @@ use windlass_playbook::Template;
 
 use self::tree::Tree;
 use crate::charset::encoder;
-use crate::look::Looked;
+use crate::look::{Looked, shown};
 use crate::reading::normalize;
 use crate::refresh::Refresh;
 
@@ -188,9 +188,9 @@ pub(crate) fn is(element: &ElementRef, name: &str) -> bool {
     element.value().name() == name
 }
 
-/// The element's text, with white space as it is shown.
+/// The element's text as it is shown.
 pub(crate) fn text_of(element: &ElementRef) -> String {
-    normalize(element.text())
+    normalize(shown(element))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use ego_tree::NodeId;
 use scraper::ElementRef;
 
-use crate::look::Unlookable;
+use crate::look::{Unlookable, shown};
 use crate::page::{Page, is};
 use crate::reading::normalize;
 
@@ -91,7 +91,7 @@ fn names(page: &Page, cells: &[Option<NodeId>]) -> Vec<String> {
 /// The text of a name, as far as one is long.
 fn name_of(element: &ElementRef) -> String {
     let mut bytes = 0;
-    let pieces = element.text().take_while(|piece| {
+    let pieces = shown(element).take_while(|piece| {
         bytes += piece.len();
         bytes <= MAX_NAME_BYTES
     });
@@ -120,13 +120,21 @@ fn children<'page>(element: &ElementRef<'page>) -> impl Iterator<Item = ElementR
     element.children().filter_map(ElementRef::wrap)
 }
 
-/// The last row of its `thead`; else the first, where it has a header cell; else there is none.
+/// The last row of its `thead`; else the first, where all its cells are header cells but the one in the
+/// corner; else there is none.
 fn header(rows: &[ElementRef]) -> Option<usize> {
     let in_head = |row: &ElementRef| {
         let around = row.parent().and_then(ElementRef::wrap);
         around.is_some_and(|around| is(&around, "thead"))
     };
-    let with_header = |row: &&ElementRef| children(row).all(|cell| is(&cell, "th"));
+    let with_header = |row: &&ElementRef| {
+        let mut cells = children(row);
+        let corner = cells.next();
+        let mut others = cells.peekable();
+        let is_first = others.peek().is_none();
+        let corner = corner.is_some_and(|corner| !is_first || is(&corner, "th"));
+        corner && others.all(|cell| is(&cell, "th"))
+    };
     rows.iter()
         .rposition(in_head)
         .or_else(|| rows.first().filter(with_header).map(|_| 0))

@@ -9,14 +9,18 @@ const NEVER_SHOWN: [&str; 9] = [
     "script", "style", "template", "head", "noscript", "datalist", "title", "meta", "link",
 ];
 
-/// Whether this very element is hidden, with all in it.
+/// Whether this very element is hidden from who hears the page, with all in it.
 pub(super) fn is_hidden(element: &ElementRef) -> bool {
+    is_invisible(element) || element.attr("aria-hidden") == Some("true")
+}
+
+/// Whether this very element is not to be seen, with all in it.
+pub(super) fn is_invisible(element: &ElementRef) -> bool {
     let name = element.value().name();
     // The title of a drawing is its name.
     let never = NEVER_SHOWN.contains(&name) && !(name == "title" && in_drawing(element));
     never
         || element.attr("hidden").is_some()
-        || element.attr("aria-hidden") == Some("true")
         || (name == "input"
             && element
                 .attr("type")

@@ -61,7 +61,8 @@ fn field_in(label: &ElementRef, visits: &mut Visits) -> Result<Option<NodeId>, U
     Ok(None)
 }
 
-fn is_labelable(element: &ElementRef) -> bool {
+/// Whether a label may be for it. Source: HTML standard, "Labelable elements".
+pub(crate) fn is_labelable(element: &ElementRef) -> bool {
     match element.value().name() {
         "input" => input_type(element) != "hidden",
         "button" | "meter" | "output" | "progress" | "select" | "textarea" => true,

@@ -346,7 +346,7 @@ fn tooltip<'page>(element: &ElementRef<'page>) -> Option<&'page str> {
 }
 
 /// Whether the element's text stands apart from what is around it.
-fn stands_apart(element: &ElementRef) -> bool {
+pub(super) fn stands_apart(element: &ElementRef) -> bool {
     matches!(
         element.value().name(),
         "address"

@@ -8,16 +8,15 @@ use windlass_playbook::Decimal;
 /// The decimal separator is the given one. Without one: of two kinds of separators the last is the decimal one. A separator that stands alone is a decimal
 /// one, unless exactly three digits follow and one to three digits other than a lone zero stand before
 /// it: `1,249` and `1.249` are 1249, since prices have no thousandths. A minus, or parentheses around
-/// all of it, make it negative. A text with two numbers has no number.
+/// all of it, make it negative; a dash between the number and a word does not. A text with two numbers has
+/// no number.
 pub(crate) fn number(text: &str, decimal: Option<Decimal>) -> Option<Value> {
     let first = text.find(|letter: char| letter.is_ascii_digit())?;
     let (before, from_first) = text.split_at(first);
     let last = from_first.rfind(|letter: char| letter.is_ascii_digit())?;
     let (written, after) = from_first.split_at(last + 1);
     let plain = plain(written, decimal)?;
-    let negative = is_minus(before)
-        || in_parentheses(before, after)
-        || after.trim_start().starts_with(['-', '−']);
+    let negative = is_minus(before) || in_parentheses(before, after) || ends_in_minus(after);
     let signed = if negative { format!("-{plain}") } else { plain };
     match signed.parse::<i64>() {
         Ok(whole) => Some(Value::from(whole)),
@@ -25,13 +24,24 @@ pub(crate) fn number(text: &str, decimal: Option<Decimal>) -> Option<Value> {
     }
 }
 
-/// Whether the text before a number ends in a minus that is a sign: `-$`, but not `A-`.
+/// Whether the text before a number ends in a minus that is a sign: `-$` or `- kr`, but not `A-` nor
+/// `Total - $`.
 fn is_minus(before: &str) -> bool {
     let Some((head, tail)) = before.rsplit_once(['-', '−', '–']) else {
         return false;
     };
-    let is_word = |letter: char| letter.is_alphanumeric();
-    !head.ends_with(is_word) && !tail.contains(['/', ':'])
+    let is_dash = tail.starts_with(char::is_whitespace) && !head.trim().is_empty();
+    !is_dash && !head.ends_with(char::is_alphanumeric) && !tail.contains(['/', ':'])
+}
+
+/// Whether the text after a number begins with its minus: `-` or `- kr`, but not `-bed` nor ` - paid`.
+fn ends_in_minus(after: &str) -> bool {
+    let is_minus = |letter: &char| matches!(letter, '-' | '−');
+    let mut letters = after.chars();
+    match letters.next() {
+        Some(first) if is_minus(&first) => !letters.next().is_some_and(char::is_alphanumeric),
+        _ => after.trim().chars().eq(['-']) || after.trim().chars().eq(['−']),
+    }
 }
 
 fn in_parentheses(before: &str, after: &str) -> bool {
@@ -123,6 +133,14 @@ mod tests {
     #[case("(12.50)", json!(-12.5))]
     #[case("12.50-", json!(-12.5))]
     #[case("A-12", json!(12))]
+    #[case("Total - $12.50", json!(12.5))]
+    #[case("Total -$12.50", json!(-12.5))]
+    #[case("Amount due – 45,10 kr", json!(45.1))]
+    #[case("100 - overdue", json!(100))]
+    #[case("Room 3-bed", json!(3))]
+    #[case("Invoice 2026 - paid", json!(2026))]
+    #[case("12.50 -", json!(-12.5))]
+    #[case("12,50- kr", json!(-12.5))]
     #[case("Amount due: 1 249,50 kr.", json!(1249.5))]
     #[case("007", json!(7))]
     #[case("₹12,34,567.89", json!(1234567.89))]
