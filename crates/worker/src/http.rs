@@ -5,12 +5,13 @@ mod call;
 mod content;
 mod finishes;
 mod leased;
+mod patience;
 mod traces;
 
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use base64::Engine;
@@ -51,6 +52,7 @@ use self::call::{Server, answered, answered_once, segment};
 use self::content::{Content, hexadecimal};
 use self::finishes::{Finishes, status};
 use self::leased::{Leased, NotUnderstood, leased_run, opened};
+use self::patience::Patience;
 use crate::backoff::Backoff;
 use crate::protocol::{
     Answer, Begun, CapturedFile, CapturedScreenshot, FinishReport, Heard, Kept, LeaseKey,
@@ -69,8 +71,9 @@ const MAX_WAIT: Duration = Duration::from_secs(30);
 /// How long a content may be on its way.
 const SENDING: Duration = Duration::from_secs(15 * 60);
 
-/// How long a file is sent, and sent again, without getting further than before: long enough for a server
-/// to start anew. Where the lease is lost before, its agent is stopped, and this with it.
+/// How long nothing of a file may be taken, and how long it may be sent again without getting further:
+/// long enough for a server to start anew. Where the lease is lost before, its agent is stopped, and this
+/// with it.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// What a header's text may not hold as it is: what is no ASCII, neither.
@@ -82,7 +85,7 @@ const HEADER: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
 pub struct HttpProtocol {
     server: Arc<Server>,
     finishes: Finishes,
-    /// How long a file may get no further.
+    /// How long a file may stand still.
     again: Duration,
 }
 
@@ -241,6 +244,7 @@ impl Protocol for HttpProtocol {
         let content = content.map_err(|error| not_whole(&error))?;
         let mut stalls = pin!(content.stalls_for(self.again));
         let mut backoff = Backoff::default();
+        let mut patience = Patience::new(self.again, Instant::now());
         let kept = loop {
             let mut request = self.sends(lease, "files", &file.file_name, &file.file_type);
             if let Some(metadata) = &metadata {
@@ -251,6 +255,7 @@ impl Protocol for HttpProtocol {
             }
             let request = request.header(SHA256, content.sha256());
             let body = content.body().map_err(|error| not_whole(&error))?;
+            patience.try_begins(Instant::now());
             let said = tokio::select! {
                 said = answered::<ContentKeptBody>(request.body(body)) => said,
                 () = &mut stalls => {
@@ -259,6 +264,11 @@ impl Protocol for HttpProtocol {
                 }
             };
             match said {
+                Err(error @ ProtocolError::Unavailable { .. })
+                    if patience.ends(content.furthest(), Instant::now()) =>
+                {
+                    return Err(error);
+                }
                 Err(error @ ProtocolError::Unavailable { .. }) => tokio::select! {
                     () = tokio::time::sleep(backoff.next()) => {}
                     () = &mut stalls => return Err(error),

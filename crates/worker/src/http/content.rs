@@ -21,6 +21,9 @@ use tokio_util::io::ReaderStream;
 /// file, which nobody else may read.
 const IN_MEMORY: usize = 1024 * 1024;
 
+/// What is handed to the connection in one piece, in bytes: a slow network takes some seconds for it.
+const PIECE: usize = 64 * 1024;
+
 /// A content, whole.
 pub(super) struct Content {
     /// What is sent before the content and is no part of it.
@@ -29,7 +32,8 @@ pub(super) struct Content {
     start: Bytes,
     rest: Option<NamedTempFile>,
     sha256: String,
-    /// How many bytes of the rest were taken from here, in the try that has come furthest.
+    /// How many bytes were taken from here, in the try that has come furthest. Told of each piece that is
+    /// taken, in any try.
     taken: watch::Sender<u64>,
 }
 
@@ -65,7 +69,12 @@ impl Content {
         &self.sha256
     }
 
-    /// Returns once no try has got further for so long.
+    /// How far the try came that has come furthest, in bytes.
+    pub(super) fn furthest(&self) -> u64 {
+        *self.taken.borrow()
+    }
+
+    /// Returns once nothing was taken for so long.
     pub(super) async fn stalls_for(&self, time: Duration) {
         let mut taken = self.taken.subscribe();
         // The sender is this content's own.
@@ -77,25 +86,30 @@ impl Content {
     /// # Errors
     /// What was kept cannot be read.
     pub(super) fn body(&self) -> io::Result<Body> {
-        let Some(rest) = &self.rest else {
+        if self.rest.is_none() && self.before.len() + self.start.len() <= PIECE {
             return Ok(Body::from([&self.before[..], &self.start[..]].concat()));
-        };
+        }
+        let in_memory = [self.before.clone(), self.start.clone()];
+        let pieces: Vec<_> = in_memory.into_iter().flat_map(pieces).map(Ok).collect();
         // With a place of its own in the file: an earlier try may still be reading.
-        let rest = tokio::fs::File::from_std(rest.reopen()?);
+        let rest = self.rest.as_ref().map(NamedTempFile::reopen).transpose()?;
+        let rest =
+            rest.map(|rest| ReaderStream::with_capacity(tokio::fs::File::from_std(rest), PIECE));
         let (taken, mut length) = (self.taken.clone(), 0);
-        let rest = ReaderStream::new(rest).inspect_ok(move |bytes| {
-            length += bytes.len() as u64;
-            taken.send_if_modified(|furthest| {
-                let is_further = length > *furthest;
-                *furthest = length.max(*furthest);
-                is_further
-            });
-        });
-        let parts = stream::iter([Ok(self.before.clone()), Ok(self.start.clone())])
-            .chain(rest)
+        let parts = stream::iter(pieces)
+            .chain(stream::iter(rest).flatten())
+            .inspect_ok(move |piece: &Bytes| {
+                length += piece.len() as u64;
+                taken.send_modify(|furthest| *furthest = length.max(*furthest));
+            })
             .map_ok(Frame::data);
         Ok(Body::wrap(StreamBody::new(parts)))
     }
+}
+
+/// These bytes in pieces, as they are handed to the connection.
+fn pieces(mut bytes: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || (!bytes.is_empty()).then(|| bytes.split_to(bytes.len().min(PIECE))))
 }
 
 /// The file with these bytes at its end.
@@ -137,15 +151,14 @@ mod tests {
 
         let kept = kept.unwrap();
         let content = part.repeat(5);
-        assert_eq!(*kept.taken.borrow(), 0);
+        assert_eq!(kept.furthest(), 0);
         assert_eq!(kept.sha256(), hexadecimal(&Sha256::digest(&content)));
         for _ in 0..2 {
             let sent = kept.body().unwrap().collect().await.unwrap().to_bytes();
             assert_eq!(sent.len(), content.len() + 4);
             assert!(sent.starts_with(b"data") && sent.ends_with(&content));
         }
-        let rest = content.len() - part.len();
-        assert_eq!(*kept.taken.borrow(), rest as u64, "of the first try");
+        assert_eq!(kept.furthest(), content.len() as u64 + 4, "of one try");
     }
 
     /// Reads a request of a short body whole.
@@ -197,6 +210,32 @@ mod tests {
         );
         drop(protocol);
         assert!(server.await.unwrap().is_err(), "the call is broken off");
+    }
+
+    /// A file of some hundred kilobytes, over a network that takes longer for it than a silent server is
+    /// waited for.
+    #[tokio::test]
+    async fn a_file_has_the_time_that_it_takes_as_long_as_it_goes_on() {
+        let again = Duration::from_millis(300);
+        let content = Bytes::from(vec![7; 12 * PIECE]);
+        let kept = Content::keep(Vec::new(), stream::iter([Ok(content)]).boxed()).await;
+        let kept = kept.unwrap();
+
+        let mut sent = kept.body().unwrap();
+        let began = std::time::Instant::now();
+        let slowly = async {
+            while let Some(piece) = sent.frame().await {
+                piece.unwrap();
+                tokio::time::sleep(again / 6).await;
+            }
+        };
+        tokio::select! {
+            () = slowly => {}
+            () = kept.stalls_for(again) => panic!("given up after {:?}", began.elapsed()),
+        }
+
+        assert!(began.elapsed() > again, "it takes longer");
+        timeout(again * 20, kept.stalls_for(again)).await.unwrap();
     }
 
     #[tokio::test]
