@@ -215,7 +215,16 @@ impl TaskTool {
     }
 
     fn schema(&self) -> JsonObject {
-        let mut input = self.task.input_schema.clone().unwrap_or(Value::Bool(true));
+        // Some clients take no schema that is true or false.
+        let mut input = match &self.task.input_schema {
+            None | Some(Value::Bool(true)) => json!({}),
+            Some(Value::Bool(false)) => json!({"not": {}}),
+            Some(schema) => schema.clone(),
+        };
+        if let Some(schema) = input.as_object_mut() {
+            // It would be what its references start from, wherever they stand.
+            schema.remove("$id");
+        }
         rebase(&mut input);
         let needs_input = self.task.input_schema.as_ref().is_some_and(demands);
         let text = |description: &str| json!({"type": "string", "description": description});
@@ -278,6 +287,12 @@ fn rebase(schema: &mut Value) {
                 match (keyword.as_str(), value) {
                     // Values, not schemas.
                     ("const" | "enum" | "default" | "examples", _) => {}
+                    // Schemas by names that may be those of keywords.
+                    (
+                        "properties" | "patternProperties" | "dependentSchemas" | "$defs"
+                        | "definitions",
+                        Value::Object(schemas),
+                    ) => schemas.values_mut().for_each(rebase),
                     ("$ref" | "$dynamicRef", Value::String(target)) => {
                         if let Some(pointer) = target.strip_prefix('#')
                             && (pointer.is_empty() || pointer.starts_with('/'))
@@ -390,6 +405,43 @@ mod tests {
                 "enum": [{"$ref": "#/$defs/month"}],
             })
         );
+    }
+
+    #[test]
+    fn a_property_may_have_the_name_of_a_keyword() {
+        let mut schema = json!({"properties": {"default": {"$ref": "#/$defs/month"}}});
+
+        rebase(&mut schema);
+
+        let expected = "#/properties/input/$defs/month";
+        assert_eq!(schema["properties"]["default"]["$ref"], expected);
+    }
+
+    #[test]
+    fn every_property_of_a_tool_has_a_schema_that_is_an_object() {
+        for (schema, expected) in [
+            (None, json!({})),
+            (Some(json!(true)), json!({})),
+            (Some(json!(false)), json!({"not": {}})),
+            (
+                Some(
+                    json!({"$id": "https://x.example/s", "$ref": "#/$defs/m", "$defs": {"m": {}}}),
+                ),
+                json!({"$ref": "#/properties/input/$defs/m", "$defs": {"m": {}}}),
+            ),
+        ] {
+            let task = Task {
+                input_schema: schema,
+                ..task("task_a", "A")
+            };
+            let tools = named(vec![task]);
+
+            let schema = tools[0].schema();
+
+            assert_eq!(schema["properties"]["input"], expected);
+            let properties = schema["properties"].as_object().unwrap();
+            assert!(properties.values().all(serde_json::Value::is_object));
+        }
     }
 
     #[test]
