@@ -61,9 +61,10 @@ impl Agents for SqliteStore {
         organization: OrganizationContext,
         id: &AgentId,
     ) -> Result<Option<AgentWithTasks>, StoreError> {
+        let id = id.clone();
         let organization_id = organization.organization_id();
-        self.look(|connection| {
-            let Some(agent) = load(connection, organization_id, id)? else {
+        self.read(move |connection| {
+            let Some(agent) = load(connection, organization_id, &id)? else {
                 return Ok(None);
             };
             let mut agents = load_tasks(connection, organization_id, vec![agent])?;
