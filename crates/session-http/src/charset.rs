@@ -27,8 +27,17 @@ pub(crate) fn named_by(headers: &HeaderMap) -> Option<&'static Encoding> {
 /// Whether the answer is a text; nothing is looked for in a picture or a PDF.
 pub(crate) fn is_text(headers: &HeaderMap) -> bool {
     let content_type = content_type(headers);
-    let known = ["text/", "html", "xml", "json"];
-    content_type.is_empty() || known.iter().any(|kind| content_type.contains(kind))
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    match kind.split_once('/') {
+        None => true,
+        // What other programs open; a browser keeps it.
+        Some(("text", kind)) => {
+            !matches!(kind, "calendar" | "csv" | "tab-separated-values" | "vcard")
+        }
+        Some((_, kind)) => {
+            matches!(kind, "json" | "xml") || kind.ends_with("+json") || kind.ends_with("+xml")
+        }
+    }
 }
 
 /// The body as text, and the charset that it was written in; what cannot be read is replaced.
@@ -224,6 +233,25 @@ mod tests {
         #[case] encoding: &str,
     ) {
         assert_eq!(read_as(content_type, body), (text.to_owned(), encoding));
+    }
+
+    #[rstest]
+    #[case("", true)]
+    #[case("Text/HTML; charset=utf-8", true)]
+    #[case("application/xhtml+xml", true)]
+    #[case("application/problem+json", true)]
+    #[case("application/xml", true)]
+    #[case("text/csv; charset=utf-8", false)]
+    #[case("text/calendar", false)]
+    #[case("application/pdf", false)]
+    #[case(
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        false
+    )]
+    fn what_other_programs_open_is_no_text(#[case] content_type: &str, #[case] expected: bool) {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]);
+
+        assert_eq!(is_text(&headers), expected);
     }
 
     proptest! {

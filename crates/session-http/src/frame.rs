@@ -91,14 +91,20 @@ impl Player<'_> {
             return Ok(step.frame.clone());
         };
         page.wake().await?;
-        let mut frames = page
+        let frames = page
             .elements()
             .filter(|one| is(one, "iframe") || is(one, "frame"));
-        let leads_there = |one: ElementRef| {
-            let source = one.attr("src").and_then(|source| page.resolve(source));
-            source.is_some_and(|source| is_alike(&source, &address))
+        // Where each is now: a step may have led on in it.
+        let addresses = (0..).zip(frames).map(|(position, one)| {
+            let now = self.frames.loaded.address(&[position]).cloned();
+            now.or_else(|| page.resolve(one.attr("src")?))
+        });
+        let addresses: Vec<Option<Url>> = addresses.collect();
+        let place = |suits: &dyn Fn(&Url) -> bool| {
+            let mut addresses = addresses.iter();
+            addresses.position(|at| at.as_ref().is_some_and(suits))
         };
-        let position = frames.position(leads_there);
+        let position = place(&|at| *at == address).or_else(|| place(&|at| is_alike(at, &address)));
         let position = position.and_then(|position| u32::try_from(position).ok());
         Ok(position.into_iter().chain(step.frame.clone()).collect())
     }

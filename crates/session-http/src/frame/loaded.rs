@@ -1,5 +1,7 @@
 //! The frames that were loaded, as far as there is room for them. They sleep while no step acts in them.
 
+use url::Url;
+
 use crate::page::Page;
 
 /// How long the frames' texts may be together: as long as the two longest pages.
@@ -21,6 +23,12 @@ impl Loaded {
     pub(super) fn get(&mut self, path: &[u32]) -> Option<&mut Page> {
         let found = self.pages.iter_mut().find(|(other, _)| other == path);
         found.map(|(_, page)| page)
+    }
+
+    /// Where a frame is now, if it is loaded.
+    pub(super) fn address(&self, path: &[u32]) -> Option<&Url> {
+        let found = self.pages.iter().find(|(other, _)| other == path);
+        found.map(|(_, page)| &page.url)
     }
 
     /// Keeps a frame that a step left. Where there are too many, those that were left longest ago go,

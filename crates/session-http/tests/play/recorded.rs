@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::RawQuery;
 use axum::response::Html;
 use axum::routing::get;
 use rstest::rstest;
@@ -332,6 +333,43 @@ async fn a_frame_of_another_website_is_found_by_its_address() {
 
     let expected =
         json!({"middle": "middle", "inner": "inner", "window": "outer", "page": "outer"});
+    assert_eq!(outcome.output, expected);
+}
+
+#[tokio::test]
+async fn a_frame_is_found_where_a_step_has_led_it() {
+    let outer =
+        "<p id=place>outer</p><iframe src='/w?id=1'></iframe><iframe src='/w?id=2'></iframe>";
+    let within = async |RawQuery(id): RawQuery| {
+        let id = id.unwrap_or_default();
+        Html(format!("<p id=place>{id}</p><a id=on href=/code>On</a>"))
+    };
+    let router = Router::new()
+        .route("/", get(async move || Html(outer)))
+        .route("/w", get(within))
+        .route("/code", get(async || Html("<p id=place>code")));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    // It ends with the test's runtime.
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let recorded_in = |mut step: Value, path: &str| {
+        step["target"] = json!(format!("{url}{path}"));
+        step
+    };
+    let on = json!({"type": "click", "selectors": ["#on"]});
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        recorded_in(place("second", &[]), "w?id=2"),
+        recorded_in(on, "w?id=2"),
+        recorded_in(place("led", &[]), "code"),
+        recorded_in(place("first", &[]), "w?id=1"),
+    ]);
+    let server = Arc::new(Server::default());
+    let context = Run::new(url.parse().unwrap(), &steps).context(&server);
+
+    let outcome = agent("127.0.0.1").run(&context).await.unwrap();
+
+    let expected = json!({"second": "id=2", "led": "code", "first": "id=1"});
     assert_eq!(outcome.output, expected);
 }
 
