@@ -5,7 +5,7 @@ use scraper::ElementRef;
 use url::Url;
 
 use crate::form::{Hindrance, Submission, input_type, is_disabled, is_submitter};
-use crate::look::is_labelable;
+use crate::look::{field_in, is_labelable};
 use crate::page::{Page, is};
 
 /// What a click leads to.
@@ -111,19 +111,14 @@ impl Page {
 
 /// The field that a label is for.
 fn labeled(page: &Page, label: &ElementRef) -> Result<Option<NodeId>, Hindrance> {
-    let id = label.attr("for");
-    let within = match id {
-        Some(_) => page.root(),
-        None => *label,
-    };
     let mut visits = page.visits();
-    for element in within.descendants().filter_map(ElementRef::wrap) {
+    let Some(id) = label.attr("for") else {
+        return Ok(field_in(label, &mut visits)?);
+    };
+    for element in page.elements() {
         visits.add(1)?;
-        if id.is_some_and(|id| element.attr("id") == Some(id)) {
-            return Ok(Some(element.id()).filter(|_| is_labelable(&element)));
-        }
-        if id.is_none() && is_labelable(&element) {
-            return Ok(Some(element.id()));
+        if element.attr("id") == Some(id) {
+            return Ok(is_labelable(&element).then(|| element.id()));
         }
     }
     Ok(None)

@@ -91,21 +91,16 @@ impl Player<'_> {
             return Ok(step.frame.clone());
         };
         page.wake().await?;
-        let frames = page
-            .elements()
-            .filter(|one| is(one, "iframe") || is(one, "frame"));
         // Where each is now: a step may have led on in it.
-        let addresses = (0..).zip(frames).map(|(position, one)| {
+        let addresses = (0..).zip(frames(page)).filter_map(|(position, one)| {
             let now = self.frames.loaded.address(&[position]).cloned();
-            now.or_else(|| page.resolve(one.attr("src")?))
+            let now = now.or_else(|| page.resolve(one.attr("src")?))?;
+            Some((position, now))
         });
-        let addresses: Vec<Option<Url>> = addresses.collect();
-        let place = |suits: &dyn Fn(&Url) -> bool| {
-            let mut addresses = addresses.iter();
-            addresses.position(|at| at.as_ref().is_some_and(suits))
-        };
-        let position = place(&|at| *at == address).or_else(|| place(&|at| is_alike(at, &address)));
-        let position = position.and_then(|position| u32::try_from(position).ok());
+        let addresses: Vec<(u32, Url)> = addresses.collect();
+        let exact = addresses.iter().find(|(_, at)| *at == address);
+        let found = exact.or_else(|| addresses.iter().find(|(_, at)| is_alike(at, &address)));
+        let position = found.map(|(position, _)| *position);
         Ok(position.into_iter().chain(step.frame.clone()).collect())
     }
 
@@ -145,12 +140,9 @@ impl Player<'_> {
     /// What the page's frame at this position shows.
     fn frame_content(&self, position: u32) -> Result<Content, Trouble> {
         let page = self.page()?;
-        let mut frames = page
-            .elements()
-            .filter(|one| is(one, "iframe") || is(one, "frame"));
         let frame = usize::try_from(position)
             .ok()
-            .and_then(|nth| frames.nth(nth));
+            .and_then(|nth| frames(page).nth(nth));
         let frame = frame
             .ok_or_else(|| self.absent(format!("the page has no frame at position {position}")))?;
         // It goes before an address.
@@ -239,15 +231,19 @@ impl Player<'_> {
             .iter()
             .enumerate()
             .find_map(|(depth, page)| {
-                let mut frames = page
-                    .elements()
-                    .filter(|one| is(one, "iframe") || is(one, "frame"));
                 let mut path = self.focus_frame.get(..depth)?.to_vec();
-                path.push(u32::try_from(frames.position(|one| named(&one))?).ok()?);
+                let position = frames(page).position(|one| named(&one))?;
+                path.push(u32::try_from(position).ok()?);
                 Some(path)
             });
         path.filter(|path| *path != self.focus_frame)
     }
+}
+
+/// The frames of a page, as their positions count them.
+fn frames(page: &Page) -> impl Iterator<Item = ElementRef<'_>> {
+    page.elements()
+        .filter(|one| is(one, "iframe") || is(one, "frame"))
 }
 
 /// Whether two addresses are the same but for what changes from visit to visit.

@@ -128,12 +128,12 @@ fn header(rows: &[ElementRef]) -> Option<usize> {
         around.is_some_and(|around| is(&around, "thead"))
     };
     let with_header = |row: &&ElementRef| {
-        let mut cells = children(row);
-        let corner = cells.next();
-        let mut others = cells.peekable();
-        let is_first = others.peek().is_none();
-        let corner = corner.is_some_and(|corner| !is_first || is(&corner, "th"));
-        corner && others.all(|cell| is(&cell, "th"))
+        let are_headers = |cells: &[ElementRef]| cells.iter().all(|cell| is(cell, "th"));
+        match children(row).collect::<Vec<_>>().as_slice() {
+            [] => false,
+            [_corner, others @ ..] if !others.is_empty() => are_headers(others),
+            only => are_headers(only),
+        }
     };
     rows.iter()
         .rposition(in_head)

@@ -51,7 +51,14 @@ impl Labels {
     }
 }
 
-fn field_in(label: &ElementRef, visits: &mut Visits) -> Result<Option<NodeId>, Unlookable> {
+/// The field that stands in a label.
+///
+/// # Errors
+/// There is too much to read.
+pub(crate) fn field_in(
+    label: &ElementRef,
+    visits: &mut Visits,
+) -> Result<Option<NodeId>, Unlookable> {
     for node in label.descendants() {
         visits.add(1)?;
         if let Some(field) = ElementRef::wrap(node).filter(is_labelable) {

@@ -36,11 +36,9 @@ fn is_minus(before: &str) -> bool {
 
 /// Whether the text after a number begins with its minus: `-` or `- kr`, but not `-bed` nor ` - paid`.
 fn ends_in_minus(after: &str) -> bool {
-    let is_minus = |letter: &char| matches!(letter, '-' | '−');
-    let mut letters = after.chars();
-    match letters.next() {
-        Some(first) if is_minus(&first) => !letters.next().is_some_and(char::is_alphanumeric),
-        _ => after.trim().chars().eq(['-']) || after.trim().chars().eq(['−']),
+    match after.strip_prefix(['-', '−']) {
+        Some(behind) => !behind.starts_with(char::is_alphanumeric),
+        None => matches!(after.trim(), "-" | "−"),
     }
 }
 
