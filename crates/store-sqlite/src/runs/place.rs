@@ -17,16 +17,22 @@ use crate::error::corrupt;
 
 /// Takes a run out of its place, to go to another or to be over.
 pub(super) fn leave(connection: &Connection, run: &Run) -> Result<(), StoreError> {
-    const FROM_PARKED: &str = "DELETE FROM parked WHERE run_id = ?";
-    let leave = |statement| connection.change(statement, params![Id(run.id.uuid())]);
-    match Place::of(&run.state) {
+    let statements: &[&'static str] = match Place::of(&run.state) {
         // Where it waits for a slot besides its session's it is parked.
-        Place::Queue if leave("DELETE FROM queue WHERE run_id = ?")? == 0 => leave(FROM_PARKED)?,
-        Place::Parked => leave(FROM_PARKED)?,
-        Place::Live => leave("DELETE FROM live WHERE run_id = ?")?,
-        Place::Review => leave("DELETE FROM review WHERE run_id = ?")?,
-        Place::Queue | Place::Nowhere => 0,
+        Place::Queue => &[
+            "DELETE FROM queue WHERE run_id = ?",
+            "DELETE FROM parked WHERE run_id = ?",
+        ],
+        Place::Parked => &["DELETE FROM parked WHERE run_id = ?"],
+        Place::Live => &["DELETE FROM live WHERE run_id = ?"],
+        Place::Review => &["DELETE FROM review WHERE run_id = ?"],
+        Place::Nowhere => &[],
     };
+    for statement in statements {
+        if connection.change(statement, params![Id(run.id.uuid())])? > 0 {
+            break;
+        }
+    }
     Ok(())
 }
 
