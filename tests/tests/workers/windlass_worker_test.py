@@ -246,6 +246,14 @@ class WorkerTest(unittest.TestCase):
         self.addCleanup(stop)
         return leave
 
+    def finish_of(self, server, agent):
+        """What the worker says at the end of its one run, which `agent` does."""
+        agent.lets = threading.Event()
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("finish") == 1)
+        return [body for what, _, body in server.calls if what == "finish"][0]
+
     def set(self, module, name, value):
         self.addCleanup(setattr, module, name, getattr(module, name))
         setattr(module, name, value)
@@ -556,12 +564,8 @@ class WorkerTest(unittest.TestCase):
             kept.append(run.screenshot(b"page"))
             run.file(b"bill", "bill.pdf")
 
-        agent.lets = threading.Event()
-        self.start(server, agent)
-        server.leases.put(lease("run_1"))
-        server.told(lambda _: server.count("finish") == 1)
+        finish = self.finish_of(server, agent)
 
-        finish = [body for what, _, body in server.calls if what == "finish"][0]
         self.assertEqual((kept, finish["errors"][0]["code"]), ([None], "storage_error"))
         self.assertEqual((server.count("screenshots"), server.count("files")), (1, 1))
 
@@ -581,12 +585,8 @@ class WorkerTest(unittest.TestCase):
             kept.append(run.screenshot(bytes(windlass_worker.MOST_SCREENSHOT_BYTES + 1)))
             run.file(b"bill", "bill.pdf")
 
-        agent.lets = threading.Event()
-        self.start(server, agent)
-        server.leases.put(lease("run_1"))
-        server.told(lambda _: server.count("finish") == 1)
+        finish = self.finish_of(server, agent)
 
-        finish = [body for what, _, body in server.calls if what == "finish"][0]
         self.assertEqual((kept, server.count("screenshots")), ([None, None], 1))
         self.assertEqual((finish["errors"][0]["code"], server.count("files")), ("storage_error", 1))
         self.assertIn("The content is too long.", finish["errors"][0]["message"])
@@ -598,11 +598,7 @@ class WorkerTest(unittest.TestCase):
             run.withdraw()
             return {}
 
-        agent.lets = threading.Event()
-        self.start(server, agent)
-        server.leases.put(lease("run_1"))
-
-        server.told(lambda _: server.count("finish") == 1)
+        self.finish_of(server, agent)
 
         self.assertEqual(server.count("withdraw"), 0)
 
