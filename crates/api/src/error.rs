@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use tracing::error;
+use tracing::{error, info};
 use windlass_application::authenticate::NotAuthenticated;
 use windlass_application::error::chain;
 use windlass_application::ports::blobs::BlobError;
@@ -143,10 +143,15 @@ impl ApiError {
         &self.errors
     }
 
-    /// Writes the cause down, where there is one: for whoever tells the error within an answer.
+    /// Writes the cause down, where there is one: for whoever tells the error within an answer. What
+    /// the caller did, such as to hang up, is nothing that the server's operator has to mend.
     pub(crate) fn log(&self) {
-        if let Some(chain) = self.chain() {
-            error!(error = chain, "could not answer: {chain}");
+        match self.chain() {
+            Some(chain) if self.status.is_server_error() => {
+                error!(error = chain, "could not answer: {chain}");
+            }
+            Some(chain) => info!(error = chain, "refused: {chain}"),
+            None => {}
         }
     }
 

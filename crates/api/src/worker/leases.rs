@@ -32,7 +32,7 @@ use windlass_wire::worker::lease::{
 };
 
 use super::finishes::lines;
-use super::said::{MAX_BODY_BYTES, Said, Speaker, text_of};
+use super::said::{MAX_BODY_BYTES, Said, Speaker, of_start, text_of};
 use crate::error::{ApiError, Finding};
 use crate::error_code::ErrorCode;
 use crate::json::request_body;
@@ -193,6 +193,7 @@ fn few<'a>(
 /// away, and a server that stops, end the wait; what was leased for nobody is given back, unless it comes
 /// again with the worker's next call. That may be under way by now, so that it is this worker's still.
 async fn leased(api: &Api, speaker: &Speaker, wish: LeaseWish) -> Result<RunsLeased, ApiError> {
+    let holder = wish.holder;
     let stop = api.config.drain.token().child_token();
     let waiting = stop.clone().drop_guard();
     let (sender, answer) = oneshot::channel();
@@ -214,7 +215,7 @@ async fn leased(api: &Api, speaker: &Speaker, wish: LeaseWish) -> Result<RunsLea
         ApiError::plain(ErrorCode::ApiError).because("a lease call broke down")
     })?;
     drop(waiting);
-    Ok(leased?)
+    leased.map_err(|error| of_start(error, holder))
 }
 
 async fn give_back(calls: &WorkerCalls, speaker: &Speaker, leased: &RunsLeased) {

@@ -4,9 +4,9 @@ use axum::extract::{FromRequest, Request};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use windlass_application::worker::LeaseCall;
-use windlass_application::{Actor, OrganizationContext, Resource};
+use windlass_application::{Actor, CallError, OrganizationContext, Resource};
 use windlass_domain::id::RunId;
-use windlass_domain::run::{Epoch, Holder};
+use windlass_domain::run::{Epoch, Holder, Refusal};
 use windlass_domain::text::{self, NotAName};
 
 use crate::authentication::Authenticated;
@@ -143,6 +143,14 @@ pub(super) fn superseded(incarnation: u32) -> ApiError {
              `POST /v2/worker/workers`, and use the number that is answered."
         ),
     )
+}
+
+/// What is wrong with a call about a start of a worker, and no run: a newer one may have come meanwhile.
+pub(super) fn of_start(error: CallError, holder: Holder) -> ApiError {
+    match error {
+        CallError::Refused(Refusal::LeaseLost { .. }) => superseded(holder.incarnation),
+        other => other.into(),
+    }
 }
 
 /// Bytes that a body holds in base64; what is none is told as the field's fault.

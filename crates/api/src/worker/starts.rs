@@ -13,7 +13,7 @@ use windlass_wire::worker::start::{
     WorkerStartBody,
 };
 
-use super::said::{MAX_BODY_BYTES, Said, superseded};
+use super::said::{MAX_BODY_BYTES, Said, of_start, superseded};
 use crate::error::{ApiError, not_found};
 use crate::error_code::ErrorCode;
 use crate::json::request_body;
@@ -80,7 +80,8 @@ async fn drain_worker(
     if let Some(other) = body.incarnation.filter(|it| *it != holder.incarnation) {
         return Err(superseded(other));
     }
-    let leases = api.worker_calls.drain_worker.execute(holder).await?;
+    let drained = api.worker_calls.drain_worker.execute(holder).await;
+    let leases = drained.map_err(|error| of_start(error, holder))?;
     let body = WorkerDrainedBody {
         id: holder.worker_id.to_string(),
         object: "worker".to_owned(),
@@ -122,7 +123,7 @@ async fn evict_session(
                 status.as_str()
             ),
         ),
-        other => other.into(),
+        other => of_start(other, holder),
     })?;
     let body = SessionEvictedBody {
         session_id: session_id.to_string(),

@@ -98,19 +98,20 @@ pub(super) async fn of_status(
         .collect();
     let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
     let organization_id = organization.map(OrganizationContext::organization_id);
+    let organization_id = organization_id.map(|id| Id(id.uuid()));
+    let (wanted, statuses) = (
+        windlass_records::write(&wanted),
+        windlass_records::write(&statuses),
+    );
     let found: Vec<Id> = store
-        .look(|connection| {
+        .read(move |connection| {
             connection.values(
                 "SELECT run.id
                  FROM json_each(?1) AS wanted
                  JOIN run ON run.id = unhex(wanted.value)
                  WHERE run.status IN (SELECT value FROM json_each(?2))
                    AND (?3 IS NULL OR run.organization_id = ?3)",
-                params![
-                    windlass_records::write(&wanted),
-                    windlass_records::write(&statuses),
-                    organization_id.map(|id| Id(id.uuid()))
-                ],
+                params![wanted, statuses, organization_id],
             )
         })
         .await?;

@@ -140,7 +140,7 @@ pub struct LeasedRunBody {
     pub id: String,
     /// `task_run`.
     pub object: &'static str,
-    /// `running`.
+    /// `running`; `canceling` where a lease comes again whose run was canceled meanwhile.
     pub status: &'static str,
     /// Its task.
     pub task_id: String,
