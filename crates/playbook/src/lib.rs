@@ -32,8 +32,8 @@ pub use question::{Interact, PageOptions, Question, QuestionOption, QuestionOpti
 pub use schema::SCHEMA;
 pub use selector::{AriaQuery, Selector, SelectorKind, Selectors};
 pub use step::{
-    Action, Count, CountOperator, Download, Fail, HttpCredential, Operation, OtherButton, Playbook,
-    Step, Wait,
+    Action, Count, CountOperator, Download, Fail, HttpCredential, Navigation, Operation,
+    OtherButton, Playbook, Step, Wait,
 };
 pub use tier::{OverHttp, Tier};
 pub use totp::{Authenticator, totp_code};

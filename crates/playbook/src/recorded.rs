@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use url::Url;
 
 use crate::address::destination;
 use crate::placeholder::Template;
 use crate::problem::{ProblemKind, inside};
 use crate::reader::{Object, Problems, kind_of, list, text};
 use crate::selector::{Selector, Selectors};
-use crate::step::{Action, Count, CountOperator, OtherButton, Step, Wait};
+use crate::step::{Action, Count, CountOperator, Navigation, OtherButton, Step, Wait};
 use crate::{MAX_ALTERNATIVES, MAX_FRAMES, MAX_TEXT_CHARACTERS, MAX_TIMEOUT_MS, custom};
 
 const STEP_TYPES: &str = "setViewport, emulateNetworkConditions, navigate, click, doubleClick, \
@@ -31,11 +32,11 @@ pub(crate) fn step(value: &Value, path: &str, problems: &mut Problems) -> Option
     let target = object.optional_text("target", problems);
     let frame = frame(&object, problems);
     let timeout = timeout(&object, problems);
-    let navigates = navigates(&object, problems);
+    let navigation = navigation(&object, problems);
     let action = action(operation?, &object, problems)?;
     Some(Step {
         action,
-        navigates,
+        navigation,
         target: target.filter(|target| *target != "main").map(str::to_owned),
         frame: frame?,
         timeout,
@@ -147,17 +148,15 @@ pub(crate) fn timeout(object: &Object, problems: &mut Problems) -> Option<Durati
     Some(Duration::from_millis(u64::from(milliseconds)))
 }
 
-/// Whether another page came when it was recorded.
-fn navigates(object: &Object, problems: &mut Problems) -> bool {
-    let Some(events) = object.optional("assertedEvents") else {
-        return false;
-    };
+/// Where it led when it was recorded.
+fn navigation(object: &Object, problems: &mut Problems) -> Option<Navigation> {
+    let events = object.optional("assertedEvents")?;
     let path = object.place("assertedEvents");
     let Some(events) = events.as_array() else {
         let message = format!("must be a list, not {}", kind_of(events));
-        let _: Option<()> = problems.invalid(&path, message);
-        return false;
+        return problems.invalid(&path, message);
     };
+    let mut navigation = None;
     for (position, event) in events.iter().enumerate() {
         let Some(event) = Object::read(event, &inside(&path, position), problems) else {
             continue;
@@ -166,6 +165,10 @@ fn navigates(object: &Object, problems: &mut Problems) -> bool {
         if event.required("type", problems).is_some() {
             event.check_choice("type", &["navigation"], problems);
         }
+        let url = event.optional("url").and_then(Value::as_str);
+        navigation = Some(Navigation {
+            url: url.and_then(|url| Url::parse(url).ok()),
+        });
         for name in ["url", "title"] {
             if let Some(value) = event.optional(name).filter(|value| !value.is_string()) {
                 let message = format!("must be a text, not {}", kind_of(value));
@@ -173,7 +176,7 @@ fn navigates(object: &Object, problems: &mut Problems) -> bool {
             }
         }
     }
-    !events.is_empty()
+    navigation
 }
 
 fn frame(object: &Object, problems: &mut Problems) -> Option<Vec<u32>> {

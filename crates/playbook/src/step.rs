@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
+use url::Url;
 
 use crate::extraction::{Extract, Pages};
 use crate::placeholder::{CredentialPart, Placeholder, Template};
@@ -50,14 +51,32 @@ impl Playbook {
 pub struct Step {
     /// What is done.
     pub action: Action,
-    /// Whether another page came when it was recorded (`assertedEvents`).
-    pub navigates: bool,
+    /// That another page came when it was recorded (`assertedEvents`).
+    pub navigation: Option<Navigation>,
     /// The window that it was recorded in; None in the first one, `main`.
     pub target: Option<String>,
     /// The frame that it acts in, by its positions from the outermost on; empty on the page itself.
     pub frame: Vec<u32>,
     /// How long it may take, where it or the flow says so.
     pub timeout: Option<Duration>,
+}
+
+/// Another page, or another place on the same one, came with a step when it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Navigation {
+    /// Where it led, as far as the recording says so.
+    pub url: Option<Url>,
+}
+
+impl Navigation {
+    /// Whether it may have led to this place of its own page, whose address ends in `#…`. Addresses
+    /// change from run to run; what leads to a place on a page has one, too, and the same path or name.
+    pub fn may_be(&self, place: &Url) -> bool {
+        self.url.as_ref().is_none_or(|url| {
+            let is_place = url.fragment().is_some();
+            is_place && (url.fragment() == place.fragment() || url.path() == place.path())
+        })
+    }
 }
 
 /// What a step does. The comments name the Recorder's step or the custom step that it is read from.

@@ -72,9 +72,11 @@ impl Playbook {
             Action::KeyDown { .. } if self.holds_modifier(position) && alone != OverHttp::Plays => {
                 OverHttp::LeftOut("with Control, Alt or Meta the key types nothing")
             }
-            _ if step.navigates && self.leads_nowhere(position, step) => OverHttp::NeedsBrowser(
-                "another page came here when it was recorded, and none comes without script",
-            ),
+            _ if step.navigation.is_some() && self.leads_nowhere(position, step) => {
+                OverHttp::NeedsBrowser(
+                    "another page came here when it was recorded, and none comes without script",
+                )
+            }
             _ => alone,
         }
     }
@@ -98,9 +100,9 @@ impl Playbook {
         let mut before = self.steps.iter().take(position).rev();
         let done = before.find(|step| !matches!(step.over_http(), OverHttp::LeftOut(_)));
         done.is_some_and(|done| match &done.action {
-            Action::Click(_) => !done.navigates,
+            Action::Click(_) => done.navigation.is_none(),
             Action::KeyDown { .. } => {
-                !done.navigates || matches!(step.action, Action::KeyUp { .. })
+                done.navigation.is_none() || matches!(step.action, Action::KeyUp { .. })
             }
             _ => false,
         })
@@ -140,7 +142,7 @@ fn marks_for(next: Option<&Step>, step: &Step, selectors: &Selectors) -> bool {
             Action::Change { selectors, .. } => Some(selectors),
             _ => None,
         };
-        field == Some(selectors) && next.frame == step.frame && !step.navigates
+        field == Some(selectors) && next.frame == step.frame && step.navigation.is_none()
     })
 }
 

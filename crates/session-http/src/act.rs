@@ -4,7 +4,7 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use windlass_playbook::{Placeholder, Selector, Selectors, Template, Values, Wait};
+use windlass_playbook::{Navigation, Placeholder, Selector, Selectors, Template, Values, Wait};
 
 use crate::asserted::no_page_came;
 use crate::click::Click;
@@ -17,26 +17,21 @@ use crate::refresh::MAX_REFRESHES;
 use crate::trouble::Trouble;
 
 impl Player<'_> {
-    /// Clicks. `navigates` says that another page came when this was recorded.
+    /// Clicks; `asserted` is where that led when it was recorded.
     pub(crate) async fn click(
         &mut self,
         selectors: &Selectors,
-        navigates: bool,
+        asserted: Option<&Navigation>,
     ) -> Result<(), Trouble> {
         let id = self.first(selectors).await?;
-        let is_link = self.page()?.element(id).is_some_and(|element| {
-            let mut around = element.ancestors().filter_map(ElementRef::wrap);
-            is(&element, "a") || around.any(|around| is(&around, "a"))
-        });
-        let led = self.click_on(id).await?;
-        // A link may lead to a place on its own page.
-        let leads_nowhere = match led {
-            Some(went) => went == Went::Nowhere,
-            None => !is_link,
+        let came = match (self.click_on(id).await?, asserted) {
+            (_, None) | (Went::ToPage | Went::ToFile, _) => true,
+            (Went::Within(place), Some(asserted)) => asserted.may_be(&place),
+            (Went::Nowhere, Some(_)) => false,
         };
-        match navigates && leads_nowhere {
-            true => Err(no_page_came()),
-            false => Ok(()),
+        match came {
+            true => Ok(()),
+            false => Err(no_page_came()),
         }
     }
 
@@ -63,21 +58,22 @@ impl Player<'_> {
         self.open(Request::submit(submission, from)).await.map(drop)
     }
 
-    /// Clicks, and goes where that leads; None where it asks for nothing.
-    pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<Option<Went>, Trouble> {
+    /// Clicks, and goes where that leads.
+    pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<Went, Trouble> {
         self.focus = Some(id);
         self.note_target(id).await?;
         let click = self
             .page_mut()?
             .click(id)
             .map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
-        let from = Some(self.page()?.url.clone());
+        let from = self.page()?.url.clone();
         let request = match click {
-            Click::Nothing => return Ok(None),
-            Click::Follow(url) => Request::get(url, from),
-            Click::Submit(submission) => Request::submit(submission, from),
+            Click::Nothing => return Ok(Went::Nowhere),
+            Click::Jump(place) => return Ok(Went::Within(place)),
+            Click::Follow(link) => Request::follow(link, from),
+            Click::Submit(submission) => Request::submit(submission, Some(from)),
         };
-        self.open(request).await.map(Some)
+        self.open(request).await
     }
 
     pub(crate) async fn change(

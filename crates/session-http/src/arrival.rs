@@ -1,11 +1,13 @@
 //! A page arrives: its body is read within its limits, decoded and parsed.
 
-use reqwest::StatusCode;
-use reqwest::header::CONTENT_DISPOSITION;
+use bytes::Bytes;
+use futures_util::{StreamExt, future, stream};
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::{Response, StatusCode};
 use url::Url;
 use windlass_domain::run::ErrorCode;
 
-use crate::charset::{decode, is_text, named_by};
+use crate::charset::{decode, is_binary, is_text, named_by};
 use crate::fetch::{Answer, host, unreachable_source};
 use crate::file_name::is_attachment;
 use crate::network::Network;
@@ -27,7 +29,7 @@ pub(crate) enum Arrival {
 }
 
 /// Reads an answer, if it is a page.
-pub(crate) async fn read(network: &Network, answer: Answer) -> Result<Arrival, Trouble> {
+pub(crate) async fn read(network: &Network, mut answer: Answer) -> Result<Arrival, Trouble> {
     let (status, headers) = (answer.response.status(), answer.response.headers());
     let url = &answer.url;
     if status.is_server_error() {
@@ -43,8 +45,21 @@ pub(crate) async fn read(network: &Network, answer: Answer) -> Result<Arrival, T
     let disposition = headers.get(CONTENT_DISPOSITION);
     let is_attached = disposition.is_some_and(|value| is_attachment(value.as_bytes()));
     // A refusal that says that it is a picture is a refusal.
-    if is_attached || status.is_success() && !is_text(headers) {
+    let is_file = is_attached || answer.file_name.is_some();
+    if is_file || status.is_success() && !is_text(headers) {
         return Ok(Arrival::File(Box::new(answer)));
+    }
+    let says_nothing =
+        !headers.contains_key(CONTENT_TYPE) && !headers.contains_key(CONTENT_ENCODING);
+    if status.is_success() && says_nothing {
+        let starting = with_start(answer.response);
+        let started = tokio::time::timeout(network.manners.page_timeout, starting).await;
+        let started = started.map_err(|_| slow(network, &answer.url))?;
+        let (response, start) = started.map_err(|error| unreachable_source(&error, &answer.url))?;
+        answer.response = response;
+        if is_binary(&start) {
+            return Ok(Arrival::File(Box::new(answer)));
+        }
     }
     let Answer {
         response,
@@ -87,8 +102,19 @@ pub(crate) async fn read(network: &Network, answer: Answer) -> Result<Arrival, T
     Ok(Arrival::Page(Box::new(page)))
 }
 
+/// The first bytes of a body, which is whole as before.
+async fn with_start(mut response: Response) -> reqwest::Result<(Response, Bytes)> {
+    let start = response.chunk().await?.unwrap_or_default();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let pieces = stream::once(future::ready(Ok(start.clone()))).chain(response.bytes_stream());
+    let mut whole = http::Response::new(reqwest::Body::wrap_stream(pieces));
+    *whole.status_mut() = status;
+    *whole.headers_mut() = headers;
+    Ok((whole.into(), start))
+}
+
 /// The body, unpacked.
-pub(crate) fn body_of(response: reqwest::Response, url: &Url) -> Result<Body, Trouble> {
+pub(crate) fn body_of(response: Response, url: &Url) -> Result<Body, Trouble> {
     let host = host(url);
     Body::of(response).map_err(|_| {
         Trouble::source(format!(

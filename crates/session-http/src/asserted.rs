@@ -12,7 +12,7 @@ pub(crate) fn asserts_page(step: &Step) -> bool {
         step.action,
         Action::KeyDown { .. } | Action::KeyUp { .. } | Action::Hover(_) | Action::Scroll
     );
-    of_hand && step.navigates
+    of_hand && step.navigation.is_some()
 }
 
 pub(crate) fn no_page_came() -> Trouble {

@@ -10,6 +10,9 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 /// a long comment first are forgiven.
 const NAMED_WITHIN_BYTES: usize = 4096;
 
+/// How much of a body is looked at to tell what it is ("resource header").
+const SNIFFED_BYTES: usize = 1445;
+
 fn content_type(headers: &HeaderMap) -> String {
     let value = headers
         .get(CONTENT_TYPE)
@@ -38,6 +41,15 @@ pub(crate) fn is_text(headers: &HeaderMap) -> bool {
             matches!(kind, "json" | "xml") || kind.ends_with("+json") || kind.ends_with("+xml")
         }
     }
+}
+
+/// Whether bytes that nothing is said of are no text. Source: MIME Sniffing standard, "Identifying a
+/// resource with an unknown MIME type".
+pub(crate) fn is_binary(start: &[u8]) -> bool {
+    let start = &start[..start.len().min(SNIFFED_BYTES)];
+    let is_data = |byte: &u8| matches!(byte, 0..=8 | 11 | 14..=26 | 28..=31);
+    let is_marked = Encoding::for_bom(start).is_some();
+    start.starts_with(b"%PDF-") || !is_marked && start.iter().any(is_data)
 }
 
 /// The body as text, and the charset that it was written in; what cannot be read is replaced.
@@ -165,6 +177,17 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case::pdf(b"%PDF-1.7 \xe2", true)]
+    #[case::picture(b"\x89PNG\r\n\x1a\n\0", true)]
+    #[case::packed(b"PK\x03\x04", true)]
+    #[case::page(b"<p>a\tb\x0c\x1b", false)]
+    #[case::in_two_bytes(b"\xff\xfe<\0p\0", false)]
+    #[case::nothing(b"", false)]
+    fn bytes_without_a_type_are_told_by_what_they_hold(#[case] start: &[u8], #[case] is_it: bool) {
+        assert_eq!(is_binary(start), is_it);
+    }
 
     fn read_as(content_type: &str, body: &[u8]) -> (String, &'static str) {
         let mut headers = HeaderMap::new();

@@ -12,10 +12,20 @@ use crate::page::{Page, is};
 pub(crate) enum Click {
     /// Nothing that the server would see.
     Nothing,
-    /// Another page.
-    Follow(Url),
+    /// Another place on the same page.
+    Jump(Url),
+    /// Another page, or a file.
+    Follow(Link),
     /// A form is sent.
     Submit(Submission),
+}
+
+/// Where a link leads.
+pub(crate) struct Link {
+    pub(crate) url: Url,
+    /// What it names the file that it leads to (`download`), which may be nothing; None where it leads to
+    /// a page.
+    pub(crate) file_name: Option<String>,
 }
 
 impl Page {
@@ -50,8 +60,8 @@ impl Page {
         }
         match target.value().name() {
             "a" | "area" => self.link(&target).map(|url| match self.is_same_page(&url) {
-                true => Click::Nothing,
-                false => Click::Follow(url),
+                true => Click::Jump(url),
+                false => Click::Follow(self.follow(&target, url)),
             }),
             "label" => match labeled(self, &target)? {
                 Some(field) => self.click(field),
@@ -95,6 +105,15 @@ impl Page {
         match url.scheme() {
             "http" | "https" => Ok(url),
             _ => Err("is a link for script or another program; it needs a browser"),
+        }
+    }
+
+    /// As in browsers, a file of another website is named by nobody but that.
+    fn follow(&self, link: &ElementRef, url: Url) -> Link {
+        let file_name = link.attr("download").map(str::to_owned);
+        Link {
+            file_name: file_name.filter(|_| url.origin() == self.url.origin()),
+            url,
         }
     }
 

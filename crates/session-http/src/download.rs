@@ -98,11 +98,11 @@ impl Player<'_> {
             .page_mut()?
             .click(id)
             .map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
-        let from = Some(self.page()?.url.clone());
+        let from = self.page()?.url.clone();
         match click {
-            Click::Follow(url) => Ok(Request::get(url, from)),
-            Click::Submit(submission) => Ok(Request::submit(submission, from)),
-            Click::Nothing => Err(Trouble::task("it leads to no file")),
+            Click::Follow(link) => Ok(Request::follow(link, from)),
+            Click::Submit(submission) => Ok(Request::submit(submission, Some(from))),
+            Click::Nothing | Click::Jump(_) => Err(Trouble::task("it leads to no file")),
         }
     }
 
@@ -147,10 +147,12 @@ impl Player<'_> {
             .filter(|given| given.len() <= MAX_TYPE_BYTES)
             .unwrap_or(UNKNOWN_TYPE)
             .to_owned();
+        let is_asked_for =
+            is_page_name(requested.path()) || answer.file_name.as_deref().is_some_and(is_page_name);
         let promise = Promise {
             is_attached: disposition.is_some_and(is_attachment),
             is_named_page: is_page_name(&file_name),
-            takes_page: takes_page || is_page_name(requested.path()) && !answer.redirected,
+            takes_page: takes_page || is_asked_for && !answer.redirected,
         };
         let url = answer.url.clone();
         let Answer {
@@ -200,7 +202,8 @@ impl Player<'_> {
 
 fn file_name_of(answer: &Answer) -> String {
     let disposition = answer.response.headers().get(CONTENT_DISPOSITION);
-    file_name(disposition.map(HeaderValue::as_bytes), &answer.url)
+    let disposition = disposition.map(HeaderValue::as_bytes);
+    file_name(disposition, answer.file_name.as_deref(), &answer.url)
 }
 
 /// Where a file came from. A query may hold a key to it or what somebody typed, and is left out.

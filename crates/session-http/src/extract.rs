@@ -183,9 +183,9 @@ impl Player<'_> {
         let click = self.page_mut()?.click(next);
         let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
         let request = match click? {
-            Click::Nothing => return Ok(false),
-            Click::Follow(url) if seen.contains(&url) => return Ok(false),
-            Click::Follow(url) => Request::get(url, Some(from)),
+            Click::Nothing | Click::Jump(_) => return Ok(false),
+            Click::Follow(link) if seen.contains(&link.url) => return Ok(false),
+            Click::Follow(link) => Request::follow(link, from),
             Click::Submit(submission) => Request::submit(submission, Some(from)),
         };
         let is_sent = request.has_fields;
@@ -195,7 +195,7 @@ impl Player<'_> {
             Went::ToPage => {}
             Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
             // The same page again, which was read.
-            Went::Nowhere => return Ok(false),
+            Went::Nowhere | Went::Within(_) => return Ok(false),
         }
         match self.page()?.status.is_success() {
             true => Ok(true),

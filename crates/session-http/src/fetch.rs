@@ -14,6 +14,7 @@ use windlass_domain::run::{ErrorCode, RunError};
 use windlass_egress::{Blocked, blocked_cause, is_no_http};
 use windlass_worker::RunFailure;
 
+use crate::click::Link;
 use crate::form::{FormBody, Submission};
 use crate::http_login::Asked;
 use crate::network::Network;
@@ -23,7 +24,8 @@ use crate::session::HttpSession;
 use crate::trouble::Trouble;
 use crate::unpack::ACCEPTED_ENCODINGS;
 
-const ACCEPTED: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+/// Not XHTML: it would be read as HTML, and is other text there (`<script/>`).
+const ACCEPTED: &str = "text/html,application/xml;q=0.9,*/*;q=0.8";
 
 /// How often one request is made again with a login: once because it is asked for, and once because
 /// what the source gave to make it with was too old.
@@ -41,6 +43,8 @@ pub(crate) struct Request {
     pub(crate) from: Option<Url>,
     /// The page around all frames, where it is made for a frame.
     pub(crate) top: Option<Url>,
+    /// What the file is named that is asked for, where its link says that it is one.
+    pub(crate) file_name: Option<String>,
 }
 
 impl Request {
@@ -52,6 +56,14 @@ impl Request {
             has_fields: false,
             from,
             top: None,
+            file_name: None,
+        }
+    }
+
+    pub(crate) fn follow(link: Link, from: Url) -> Self {
+        Self {
+            file_name: link.file_name,
+            ..Self::get(link.url, Some(from))
         }
     }
 
@@ -63,6 +75,7 @@ impl Request {
             has_fields: submission.has_fields,
             from,
             top: None,
+            file_name: None,
         }
     }
 
@@ -78,6 +91,8 @@ pub(crate) struct Answer {
     /// Where it came from, after all redirects.
     pub(crate) url: Url,
     pub(crate) redirected: bool,
+    /// What its link names it, where that says that it is a file.
+    pub(crate) file_name: Option<String>,
     /// Its place among the requests of its host, until it is read.
     pub(crate) place: Option<OwnedSemaphorePermit>,
 }
@@ -145,6 +160,7 @@ impl HttpSession {
                 response,
                 url: request.url,
                 redirected: hops > 0,
+                file_name: request.file_name,
                 place,
             });
         }

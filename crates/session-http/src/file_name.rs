@@ -1,14 +1,19 @@
 //! The name of a downloaded file: what the server says, made harmless.
 
+mod encoded_word;
+
 use percent_encoding::percent_decode_str;
 use url::Url;
 use windlass_domain::file::harmless_name;
 
+use self::encoded_word::decoded;
+
 /// The name of a file where nobody gave it one.
 const UNNAMED: &str = "download";
 
-/// The name from a `Content-Disposition` (RFC 6266), else the last part of the URL's path.
-pub(crate) fn file_name(disposition: Option<&[u8]>, url: &Url) -> String {
+/// The name from a `Content-Disposition` (RFC 6266), else that of the link (`download`), else the last
+/// part of the URL's path.
+pub(crate) fn file_name(disposition: Option<&[u8]>, link: Option<&str>, url: &Url) -> String {
     let disposition = disposition.map(|bytes| match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         // Old servers write Latin-1, whose codes are the characters' own.
@@ -22,10 +27,11 @@ pub(crate) fn file_name(disposition: Option<&[u8]>, url: &Url) -> String {
             .unwrap_or("");
         percent_decode_str(last).decode_utf8_lossy().into_owned()
     };
+    let harmless = |name: String| Some(harmless_name(&name)).filter(|name| !name.is_empty());
     given
-        .map(|name| harmless_name(&name))
-        .filter(|name| !name.is_empty())
-        .or_else(|| Some(harmless_name(&in_url())).filter(|name| !name.is_empty()))
+        .and_then(harmless)
+        .or_else(|| harmless(link?.to_owned()))
+        .or_else(|| harmless(in_url()))
         .unwrap_or_else(|| UNNAMED.to_owned())
 }
 
@@ -48,7 +54,7 @@ fn named(disposition: &str) -> Option<String> {
     };
     value("filename*")
         .and_then(extended)
-        .or_else(|| value("filename").map(str::to_owned))
+        .or_else(|| value("filename").map(|name| decoded(name).unwrap_or_else(|| name.to_owned())))
 }
 
 /// The parameters of the header: `name=token` and `name="quoted \" text"`.
@@ -110,6 +116,7 @@ mod tests {
     fn named_by(disposition: &str) -> String {
         file_name(
             Some(disposition.as_bytes()),
+            None,
             &Url::parse("https://x.example/get").unwrap(),
         )
     }
@@ -127,6 +134,7 @@ mod tests {
         "strøm.pdf"
     )]
     #[case("attachment; filename*=iso-8859-1'en'str%F8m.pdf", "strøm.pdf")]
+    #[case("attachment; filename=\"=?UTF-8?B?c3Ryw7htLnBkZg==?=\"", "strøm.pdf")]
     #[case("attachment; filename*=koi8-r''x; filename=known.pdf", "known.pdf")]
     #[case("attachment; filename=\"../../etc/passwd\"", "passwd")]
     #[case("attachment; filename=\"..\\..\\boot.ini\"", "boot.ini")]
@@ -151,7 +159,7 @@ mod tests {
     #[case("https://x.example/bills/..%2F..%2Fpasswd", "passwd")]
     #[case("https://x.example/", "download")]
     fn without_a_header_the_url_names_the_file(#[case] url: &str, #[case] name: &str) {
-        assert_eq!(file_name(None, &Url::parse(url).unwrap()), name);
+        assert_eq!(file_name(None, None, &Url::parse(url).unwrap()), name);
     }
 
     #[test]
@@ -159,7 +167,7 @@ mod tests {
         let url = Url::parse("https://x.example/").unwrap();
 
         assert_eq!(
-            file_name(Some(b"attachment; filename=\"str\xf8m.pdf\""), &url),
+            file_name(Some(b"attachment; filename=\"str\xf8m.pdf\""), None, &url),
             "strøm.pdf"
         );
     }

@@ -84,7 +84,7 @@ fn split_headers(data: &[u8]) -> (HeaderMap, &[u8]) {
 /// Whether they can be read is not the question here.
 fn read_headers(headers: &HeaderMap, url: &Url) {
     let disposition = headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes);
-    let _ = file_name(disposition, url);
+    let _ = file_name(disposition, None, url);
     let _ = retry_after::asked(headers, std::time::SystemTime::UNIX_EPOCH);
     let target = redirect::target(StatusCode::FOUND, headers, url);
     let mut cookies = Cookies::default();

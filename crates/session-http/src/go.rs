@@ -10,9 +10,11 @@ use crate::player::Player;
 use crate::trouble::Trouble;
 
 /// What a step led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Went {
     ToPage,
+    /// To this place of the page.
+    Within(Url),
     /// The page stays.
     ToFile,
     /// The page stays.
@@ -37,16 +39,21 @@ impl Player<'_> {
     /// and the page stays, as it does where nothing comes.
     pub(crate) async fn open(&mut self, request: Request) -> Result<Went, Trouble> {
         let requested = request.url.clone();
+        let beside = self.frames.step_beside(&mut self.session);
         let request = request.in_frame_of(self.frames.top());
-        let opened = self.session.open(self.network, request).await?;
+        let opened = self.session.open(self.network, request).await;
+        let beside = beside.map(|frame| (frame, self.frames.step_back(&mut self.session)));
+        let opened = opened?;
         let went = match (opened.page, &opened.file) {
             (true, _) => Went::ToPage,
             (false, Some(_)) => Went::ToFile,
             (false, None) => Went::Nowhere,
         };
         self.came |= went != Went::Nowhere;
-        if opened.page {
-            self.arrive()?;
+        match beside {
+            Some((frame, page)) => self.frames.shows(frame, page),
+            None if opened.page => self.arrive()?,
+            None => {}
         }
         if let Some(file) = opened.file {
             self.keep_clicked(&requested, *file).await?;

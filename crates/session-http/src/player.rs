@@ -221,7 +221,7 @@ impl<'run> Player<'run> {
         }
         match &step.action {
             Action::Navigate { url } => self.navigate(url).await,
-            Action::Click(selectors) => self.click(selectors, step.navigates).await,
+            Action::Click(selectors) => self.click(selectors, step.navigation.as_ref()).await,
             Action::Change { selectors, value } => self.change(selectors, value).await,
             Action::KeyDown { .. } => self.enter().await,
             Action::WaitForElement(wait) => self.wait(wait).await,

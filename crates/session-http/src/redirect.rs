@@ -48,8 +48,7 @@ pub(crate) fn redirected(
             url: target,
             body: None,
             has_fields: false,
-            from: request.from,
-            top: request.top,
+            ..request
         });
     }
     if request.body.is_some() && !same_site(&request.url, &target) {
@@ -111,6 +110,7 @@ mod tests {
             has_fields: true,
             from: None,
             top: None,
+            file_name: None,
         }
     }
 

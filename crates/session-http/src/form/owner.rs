@@ -22,7 +22,7 @@ impl Page {
     ///
     /// # Errors
     /// The page is too large.
-    pub(super) fn owner(&self, field: &ElementRef) -> Result<Option<ElementRef<'_>>, Hindrance> {
+    pub(crate) fn owner(&self, field: &ElementRef) -> Result<Option<ElementRef<'_>>, Hindrance> {
         let owners = match self.looked.owners.get() {
             Some(owners) => owners,
             None => {

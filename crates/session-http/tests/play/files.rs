@@ -13,7 +13,9 @@ use crate::server::{Run, Server};
 use crate::{agent, errors};
 
 const LINKS: &str = "<h1>Bills</h1><a id=bill href=/get?id=1>Bill</a><a id=page href=/bill.html>Bill</a>
-    <a id=pdf href=/attached>PDF</a><a id=shown href=/shown>PDF</a><a class=next href=/attached>Next</a>";
+    <a id=pdf href=/attached>PDF</a><a id=shown href=/shown>PDF</a><a class=next href=/attached>Next</a>
+    <a id=named href=/text download='bill 1.txt'>Bill</a><a id=unnamed href=/text download>Bill</a>
+    <a id=ended href=/get?id=1 download=bill.csv>Bill</a><a id=untyped href=/untyped>PDF</a><a id=saved href=/get?id=1 download=bill.html>Bill</a>";
 
 /// What stands at these addresses: a page, files, and links to them.
 async fn website() -> String {
@@ -26,6 +28,8 @@ async fn website() -> String {
             "200 OK\r\ncontent-type: application/pdf\r\ncontent-disposition: attachment; filename=bill.pdf",
             "%PDF-1",
         ),
+        "/untyped" => Reply::of("200 OK", "%PDF-123"),
+        "/text" => Reply::of("200 OK\r\ncontent-type: text/plain", "17 kr"),
         "/shown" => Reply::of("200 OK\r\ncontent-type: application/pdf", "%PDF-12"),
         "/leads" => Reply::of(
             "200 OK\r\ncontent-type: text/html",
@@ -89,6 +93,10 @@ async fn a_page_that_is_wanted_is_kept(#[case] parameters: Value, #[case] name: 
 #[rstest]
 #[case::attached("#pdf", "bill.pdf", 6)]
 #[case::shown("#shown", "shown", 7)]
+#[case::named_by_its_link("#named", "bill 1.txt", 5)]
+#[case::said_by_its_link("#unnamed", "text", 5)]
+#[case::without_a_type("#untyped", "untyped", 8)]
+#[case::page_that_is_saved("#saved", "bill.html", 15)]
 #[tokio::test]
 async fn a_file_that_a_click_leads_to_is_kept_and_the_page_stays(
     #[case] link: &str,
@@ -102,6 +110,26 @@ async fn a_file_that_a_click_leads_to_is_kept_and_the_page_stays(
 
     assert_eq!(result.unwrap().output, json!({"title": "Bills"}));
     assert_eq!(files, [(name.to_owned(), bytes)]);
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_a_file_that_a_link_leads_to_is_an_error() {
+    let click = json!({"type": "click", "selectors": ["#ended"]});
+
+    let (result, files, _) = played("/", true, &[click]).await;
+
+    let (_, message, _) = errors(result);
+    assert!(message.contains("a page instead of a file"), "{message}");
+    assert!(files.is_empty());
+}
+
+#[tokio::test]
+async fn a_file_is_named_by_its_link_where_it_is_downloaded() {
+    let step = download(&json!({"selector": "#named"}));
+
+    let (_, files, _) = played("/", true, &[step]).await;
+
+    assert_eq!(files, [("bill 1.txt".to_owned(), 5)]);
 }
 
 #[tokio::test]

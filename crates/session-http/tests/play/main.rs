@@ -12,6 +12,7 @@ mod costly_pages;
 mod evidence;
 mod extract;
 mod files;
+mod frames;
 mod guide;
 mod pages;
 mod playbook;

@@ -256,58 +256,6 @@ async fn a_page_that_is_a_file_leaves_the_page_as_it_is() {
     assert_eq!(outcome.unwrap().output, json!({"title": "Bills"}));
 }
 
-#[tokio::test]
-async fn steps_act_in_frames_and_leave_them_where_a_link_says_so() {
-    let url = serve(|head| match head.split(' ').nth(1).unwrap() {
-        "/" => html("<h1>Outside</h1><iframe srcdoc='<p>'></iframe><iframe src=/menu></iframe>"),
-        "/menu" => html("<h1>Menu</h1><iframe src=/deep></iframe>"),
-        "/deep" => html("<form action=/found><input name=q><button>Go</button></form>"),
-        "/found?q=x" => html("<h1>Found</h1><a href=/out target=_top>Out</a>"),
-        "/out" => html("<h1>Out</h1>"),
-        _ => Reply::of("404 No", ""),
-    })
-    .await;
-    let read = |name: &str, frame: &Value| {
-        json!({"type": "customStep", "name": "windlass.extract", "frame": frame, "parameters":
-            {"fields": {name: {"selector": "h1", "as": "text"}}}})
-    };
-    let steps = [
-        navigate(),
-        read("menu", &json!([1])),
-        json!({"type": "change", "selectors": ["[name=q]"], "value": "x", "frame": [1, 0]}),
-        json!({"type": "click", "selectors": ["button"], "frame": [1, 0]}),
-        read("found", &json!([1, 0])),
-        read("page", &json!([])),
-        json!({"type": "click", "selectors": ["a"], "frame": [1, 0]}),
-        read("after", &json!([])),
-    ];
-
-    let (outcome, _) = played(&url, &steps).await;
-
-    let expected = json!({"menu": "Menu", "found": "Found", "page": "Outside", "after": "Out"});
-    assert_eq!(outcome.unwrap().output, expected);
-}
-
-#[tokio::test]
-async fn a_link_of_one_frame_leads_on_in_another() {
-    let url = serve(|head| match head.split(' ').nth(1).unwrap() {
-        "/" => {
-            html("<frameset cols='1,2'><frame src=/menu><frame name=content src=/first></frameset>")
-        }
-        "/menu" => html("<base target=content><a href=/bills>Bills</a>"),
-        "/bills" => html("<h1>Bills</h1>"),
-        _ => Reply::of("404 No", ""),
-    })
-    .await;
-    let mut read = title();
-    read["frame"] = json!([1]);
-    let click = json!({"type": "click", "selectors": ["text/Bills"], "frame": [0]});
-
-    let (outcome, _) = played(&url, &[navigate(), click.clone(), click, read]).await;
-
-    assert_eq!(outcome.unwrap().output, json!({"title": "Bills"}));
-}
-
 async fn gzip(text: &str) -> Vec<u8> {
     let mut packed = Vec::new();
     let mut encoder = GzipEncoder::new(text.as_bytes());

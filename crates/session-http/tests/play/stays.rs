@@ -32,6 +32,34 @@ async fn played(url: &str, steps: &Value) -> Result<Outcome, RunFailure> {
     agent("127.0.0.1").run(&context).await
 }
 
+#[rstest]
+#[case::same_place("#lines", "https://recorded.example/bills/17#lines", true)]
+#[case::another_bill("#line-18", "https://recorded.example/#line-17", true)]
+#[case::another_page("#", "https://recorded.example/bills/17", false)]
+#[case::place_on_another_page("#", "https://recorded.example/next#top", false)]
+#[case::unread("#", "?", true)]
+#[tokio::test]
+async fn a_place_on_the_page_is_no_other_page(
+    #[case] place: &'static str,
+    #[case] asserted: &str,
+    #[case] is_it: bool,
+) {
+    let url = serve(move |_| html(&format!("<h1>Bill</h1><a href='{place}'>Go</a>"))).await;
+    let click = json!({"type": "click", "selectors": ["a"],
+        "assertedEvents": [{"type": "navigation", "url": asserted}]});
+
+    let result = played(&url, &json!([navigate(), click, title()])).await;
+
+    match is_it {
+        true => assert_eq!(result.unwrap().output, json!({"title": "Bill"})),
+        false => {
+            let (code, message, _) = errors(result);
+            assert_eq!(code, ErrorCode::TaskFailed);
+            assert!(message.contains("it needs a browser"), "{message}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_answer_without_content_ends_a_list() {
     let url = serve(|head| match head.split(' ').nth(1) {
