@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::form::{Hindrance, Submission, input_type, is_disabled, is_submitter};
 use crate::look::{field_in, is_labelable};
-use crate::page::{Page, is};
+use crate::page::{Page, is, text_of};
 
 /// What a click leads to.
 pub(crate) enum Click {
@@ -30,8 +30,8 @@ pub(crate) struct Link {
 
 impl Page {
     /// Clicks an element: the nearest around it that reacts to clicks does what it does, and where
-    /// none does, the one that it holds. A recorded name such as `aria/Send` is a table cell's, too,
-    /// that holds nothing but the button, and a click in its middle meets that.
+    /// none does, the one that it holds and nothing else. A recorded name such as `aria/Send` is a
+    /// table cell's, too, that holds nothing but the button, and a click in its middle meets that.
     pub(crate) fn click(&mut self, id: NodeId) -> Result<Click, Hindrance> {
         let clicked = self.element(id).ok_or("is gone")?;
         let reacts = |element: &ElementRef| {
@@ -49,11 +49,7 @@ impl Page {
         };
         let around = clicked.ancestors().filter_map(ElementRef::wrap);
         let target = std::iter::once(clicked).chain(around).find(reacts);
-        let target = target.or_else(|| {
-            let within = clicked.descendants().filter_map(ElementRef::wrap);
-            let mut shown = within.filter(|one| reacts(one) && input_type(one) != "hidden");
-            shown.next().filter(|_| shown.next().is_none())
-        });
+        let target = target.or_else(|| only_within(&clicked, reacts));
         let target = target.ok_or("does nothing without script; it needs a browser")?;
         if is_disabled(&target) {
             return Err("is disabled");
@@ -126,6 +122,18 @@ impl Page {
         };
         url.fragment().is_some() && without_fragment(url) == without_fragment(&self.url)
     }
+}
+
+/// What reacts to clicks in an element that shows nothing beside it, and does nothing by itself.
+fn only_within<'page>(
+    element: &ElementRef<'page>,
+    reacts: impl Fn(&ElementRef) -> bool,
+) -> Option<ElementRef<'page>> {
+    let within = element.descendants().filter_map(ElementRef::wrap);
+    let mut reacting = within.filter(|one| reacts(one) && input_type(one) != "hidden");
+    let only = reacting.next().filter(|_| reacting.next().is_none())?;
+    let is_all = element.attr("onclick").is_none() && text_of(element) == text_of(&only);
+    is_all.then_some(only)
 }
 
 /// The field that a label is for.
