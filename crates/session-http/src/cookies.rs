@@ -1,5 +1,6 @@
 //! The cookies of a session: which are kept, and which are sent where. Source: RFC 6265bis.
 
+mod date;
 mod kept;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ impl Cookies {
                 continue;
             }
             let text = String::from_utf8_lossy(value.as_bytes());
-            if let Ok(cookie) = RawCookie::parse(text.into_owned())
+            if let Ok(cookie) = parsed(text.into_owned())
                 && let Some(cookie) = acceptable(cookie, url)
             {
                 self.add(&cookie, url);
@@ -128,6 +129,22 @@ impl Cookies {
             self.store.remove(&domain, &path, &name);
         }
     }
+}
+
+/// Reads what one header sets.
+fn parsed(header: String) -> Result<RawCookie<'static>, cookie::ParseError> {
+    let ends = header.split(';').skip(1).filter_map(|attribute| {
+        let (name, value) = attribute.split_once('=')?;
+        let is_end = name.trim().eq_ignore_ascii_case("expires");
+        is_end.then(|| date::read(value)).flatten()
+    });
+    // The last one counts.
+    let end = ends.last();
+    let mut cookie = RawCookie::parse(header)?;
+    if let Some(end) = end {
+        cookie.set_expires(end);
+    }
+    Ok(cookie)
 }
 
 fn bytes_of(cookie: &Cookie) -> usize {

@@ -1,6 +1,9 @@
 //! Where an answer leads on, and what of a request may go there. Source: RFC 9110, 15.4; the Fetch
 //! standard, "HTTP-redirect fetch".
 
+use std::borrow::Cow;
+
+use percent_encoding::{CONTROLS, percent_encode};
 use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
@@ -22,7 +25,11 @@ pub(crate) fn target(
     let Some(location) = headers.get(LOCATION).filter(|_| redirects) else {
         return Ok(None);
     };
-    let location = String::from_utf8_lossy(location.as_bytes());
+    // What is no UTF-8 is asked for in the bytes that it was written in.
+    let location = match std::str::from_utf8(location.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::from(percent_encode(location.as_bytes(), CONTROLS)),
+    };
     let Ok(mut target) = url.join(location.trim()) else {
         let message = format!("{} redirects to an address that cannot be read", host(url));
         return Err(Trouble::source(message));
@@ -225,6 +232,19 @@ mod tests {
         let target = target(status, &headers, &url("https://x.example/a#top")).unwrap();
 
         assert_eq!(target.unwrap().as_str(), expected);
+    }
+
+    #[test]
+    fn a_target_that_is_no_utf_8_is_asked_for_as_it_was_written() {
+        let location = reqwest::header::HeaderValue::from_bytes(b"/s\xf8k%20a?q=bl\xe5").unwrap();
+        let headers = HeaderMap::from_iter([(LOCATION, location)]);
+
+        let target = target(StatusCode::FOUND, &headers, &url("https://x.example/")).unwrap();
+
+        assert_eq!(
+            target.unwrap().as_str(),
+            "https://x.example/s%F8k%20a?q=bl%E5"
+        );
     }
 
     #[test]

@@ -71,6 +71,18 @@ fn sent(cookies: &Cookies, to: &str) -> String {
 #[case::path("a=1; Path=/in", "https://x.no/", "https://x.no/inside", "")]
 #[case::path_below("a=1; Path=/in", "https://x.no/", "https://x.no/in/side", "a=1")]
 #[case::expired("a=1; Max-Age=0", "https://x.no/", "https://x.no/", "")]
+#[case::past_date_in_old_words(
+    "a=1; Expires=Thursday, 01-Jan-70 0:00:00 UTC",
+    "https://x.no/",
+    "https://x.no/",
+    ""
+)]
+#[case::last_date_counts(
+    "a=1; expires=Thu, 1 Jan 1970 00:00:00 GMT; Expires=Fri, 1 Jan 2100 00:00:00 GMT",
+    "https://x.no/",
+    "https://x.no/",
+    "a=1"
+)]
 #[case::rubbish_date("a=1; Expires=tomorrow", "https://x.no/", "https://x.no/", "a=1")]
 #[case::prefix_secure("__Secure-a=1", "https://x.no/", "https://x.no/", "")]
 #[case::prefix_secure_right(
