@@ -22,16 +22,29 @@ pub(super) struct Promise {
 impl Promise {
     /// Whether a page came instead.
     pub(super) fn is_broken(&self, file_type: &str, start: &[u8]) -> bool {
+        if self.takes_page {
+            return false;
+        }
         let file_type = file_type.trim_start().to_ascii_lowercase();
         let mut types = PAGE_TYPES.iter();
         let says_page = types.any(|page| file_type.starts_with(page));
         let is_page = is_page(start);
         if self.is_attached || !says_page {
             // A page may be the file: one that says so.
-            return is_page && !says_page && !self.is_named_page;
+            return is_page && !says_page && !self.is_named_page && !is_office(&file_type);
         }
-        !self.takes_page
+        true
     }
+}
+
+/// Tables and letters that are written as pages, which the programs that open them read.
+fn is_office(file_type: &str) -> bool {
+    let types = [
+        "application/vnd.ms-",
+        "application/msexcel",
+        "application/msword",
+    ];
+    types.iter().any(|office| file_type.starts_with(office))
 }
 
 pub(super) fn is_page_name(name: &str) -> bool {
@@ -64,7 +77,16 @@ mod tests {
     #[case::page_as_xml("get", false, false, "application/xhtml+xml", "<?xml", true)]
     #[case::page_that_is_taken("get", false, true, "text/html", "<html>", false)]
     #[case::attached_page("report", true, false, "text/html", "<html>", false)]
-    #[case::page_that_says_pdf("bill.pdf", true, true, "application/pdf", "\u{feff}\n<HTML>", true)]
+    #[case::page_that_says_pdf(
+        "bill.pdf",
+        true,
+        false,
+        "application/pdf",
+        "\u{feff}\n<HTML>",
+        true
+    )]
+    #[case::any_page_that_is_taken("bill.pdf", true, true, "application/pdf", "<HTML>", false)]
+    #[case::table_for_excel("report.xls", true, false, "application/vnd.ms-excel", "<html>", false)]
     #[case::page_of_no_type(
         "report.html",
         true,
