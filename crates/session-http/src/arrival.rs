@@ -7,7 +7,7 @@ use reqwest::{Response, StatusCode};
 use url::Url;
 use windlass_domain::run::ErrorCode;
 
-use crate::charset::{decode, is_binary, is_text, named_by};
+use crate::charset::{decode, is_binary, is_plain, is_text, named_by, shown_as_page};
 use crate::fetch::{Answer, host, unreachable_source};
 use crate::file_name::is_attachment;
 use crate::network::Network;
@@ -68,7 +68,7 @@ pub(crate) async fn read(network: &Network, mut answer: Answer) -> Result<Arriva
         ..
     } = answer;
     let headers = response.headers();
-    let named = named_by(headers);
+    let (named, is_plain) = (named_by(headers), is_plain(headers));
     let refresh = headers.get("refresh");
     let refresh = refresh.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let body = match is_text(headers) {
@@ -92,7 +92,10 @@ pub(crate) async fn read(network: &Network, mut answer: Answer) -> Result<Arriva
     };
     drop(place);
     let parse = move |body| {
-        let (text, encoding) = decode(body, named);
+        let (mut text, encoding) = decode(body, named);
+        if is_plain {
+            text = shown_as_page(&text);
+        }
         Page::parse(url, status, text, encoding)
     };
     let mut page = off_thread(body.len(), move || parse(body)).await?;

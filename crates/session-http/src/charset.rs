@@ -52,6 +52,33 @@ pub(crate) fn is_binary(start: &[u8]) -> bool {
     start.starts_with(b"%PDF-") || !is_marked && start.iter().any(is_data)
 }
 
+/// A text that is no page as browsers show it: in a `pre`. Source: the HTML standard, "Loading text
+/// documents".
+pub(crate) fn shown_as_page(text: &str) -> String {
+    let mut page = String::with_capacity(text.len() + 16);
+    // A line break right behind the tag is no part of the text.
+    page.push_str("<pre>\n");
+    for letter in text.chars() {
+        match letter {
+            '<' => page.push_str("&lt;"),
+            '&' => page.push_str("&amp;"),
+            other => page.push(other),
+        }
+    }
+    page
+}
+
+/// Whether a text is none that is parsed: plain text, JSON.
+pub(crate) fn is_plain(headers: &HeaderMap) -> bool {
+    let content_type = content_type(headers);
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    match kind.split_once('/') {
+        Some(("text", kind)) => !matches!(kind, "html" | "xml"),
+        Some((_, kind)) => kind == "json" || kind.ends_with("+json"),
+        None => false,
+    }
+}
+
 /// The body as text, and the charset that it was written in; what cannot be read is replaced.
 ///
 /// A byte order mark goes before the header, the header before the page. A page that says nothing is
