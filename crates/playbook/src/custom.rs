@@ -11,10 +11,7 @@ use crate::reader::{Object, Problems};
 use crate::recorded::selector;
 use crate::selector::Selector;
 use crate::step::{Action, Download, Fail, HttpCredential};
-use crate::{
-    DEFAULT_PAGES, DEFAULT_REPEATS, MAX_FIELDS, MAX_NAME_CHARACTERS, MAX_PAGES, MAX_REPEATS,
-    MAX_STEPS,
-};
+use crate::{DEFAULT_REPEATS, MAX_FIELDS, MAX_NAME_CHARACTERS, MAX_PAGES, MAX_REPEATS, MAX_STEPS};
 
 const CUSTOM_STEPS: &str = "windlass.extract, windlass.interact, windlass.skip, windlass.repeat, \
                             windlass.download, windlass.screenshot, windlass.expect, \
@@ -164,11 +161,11 @@ fn pages(object: &Object, problems: &mut Problems) -> Option<Pages> {
     match next {
         false => Some(Pages {
             next: None,
-            limit: 1,
+            limit: None,
         }),
         true => Some(Pages {
             next: Some(required_selector(object, "next", problems)?),
-            limit: limit.unwrap_or(DEFAULT_PAGES),
+            limit,
         }),
     }
 }

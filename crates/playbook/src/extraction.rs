@@ -1,5 +1,6 @@
 //! What `windlass.extract` reads from a page.
 
+use crate::DEFAULT_PAGES;
 use crate::selector::Selector;
 
 /// What is read from the page into the output.
@@ -136,8 +137,15 @@ impl DateOrder {
 pub struct Pages {
     /// What leads to the next page; without it there is one page.
     pub next: Option<Selector>,
-    /// How many pages at most.
-    pub limit: u32,
+    /// How many pages at most, where the playbook says so.
+    pub limit: Option<u32>,
+}
+
+impl Pages {
+    /// How many pages at most. A list of more is read in part only where the playbook says so.
+    pub fn most(&self) -> u32 {
+        self.limit.unwrap_or(DEFAULT_PAGES)
+    }
 }
 
 impl Extract {

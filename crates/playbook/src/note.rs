@@ -35,9 +35,9 @@ impl Playbook {
         let of_steps = steps.flat_map(|(position, step)| {
             let mut said = Vec::new();
             match self.over_http(position) {
-                OverHttp::Plays if step.target.is_some() => said.push(
+                OverHttp::Plays if step.other_window().is_some() => said.push(
                     "was recorded in another window, or in a frame of another website; the http \
-                     tier goes on in the frame of that address, or else in its one window"
+                     tier goes on in the frame of that address, or else in the window that it is in"
                         .to_owned(),
                 ),
                 OverHttp::Plays => {}

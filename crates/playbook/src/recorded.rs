@@ -37,7 +37,7 @@ pub(crate) fn step(value: &Value, path: &str, problems: &mut Problems) -> Option
     Some(Step {
         action,
         navigation,
-        target: target.filter(|target| *target != "main").map(str::to_owned),
+        target: target.map(str::to_owned),
         frame: frame?,
         timeout,
     })

@@ -53,13 +53,31 @@ pub struct Step {
     pub action: Action,
     /// That another page came when it was recorded (`assertedEvents`).
     pub navigation: Option<Navigation>,
-    /// The window that it was recorded in; None in the first one, `main`.
+    /// The window that it was recorded in: `main`, or the address of another one, or of a frame of
+    /// another website. None where the playbook does not say.
     pub target: Option<String>,
     /// The frame that it acts in, by its positions from the outermost on; empty on the page itself.
     pub frame: Vec<u32>,
     /// How long it may take, where it or the flow says so.
     pub timeout: Option<Duration>,
 }
+
+impl Step {
+    /// Whether it was recorded in the first window.
+    pub fn is_in_first_window(&self) -> bool {
+        self.target.as_deref() == Some(FIRST_WINDOW)
+    }
+
+    /// The other window, or frame of another website, that it was recorded in.
+    pub fn other_window(&self) -> Option<&str> {
+        self.target
+            .as_deref()
+            .filter(|target| *target != FIRST_WINDOW)
+    }
+}
+
+/// What the Recorder calls the first window.
+const FIRST_WINDOW: &str = "main";
 
 /// Another page, or another place on the same one, came with a step when it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::is_submitter;
 use crate::go::Went;
+use crate::look::{Unlookable, is_there};
 use crate::page::{Page, is, text_of};
 use crate::player::Player;
 use crate::refresh::MAX_REFRESHES;
@@ -110,14 +111,20 @@ impl Player<'_> {
         self.waited(wait)
     }
 
-    fn waited(&self, wait: &Wait) -> Result<(), Trouble> {
+    fn waited(&mut self, wait: &Wait) -> Result<(), Trouble> {
         let (selectors, page) = (&wait.selectors, self.page()?);
         let found = self.all(selectors)?;
-        let number = found.len();
+        let number = match wait.holds {
+            true => found.len(),
+            // What is put away has gone.
+            false => shown_of(page, &found)
+                .map_err(|problem| Trouble::task(format!("{selectors} {problem}")))?,
+        };
         let mut elements = found.iter().filter_map(|id| page.element(*id));
         let counted = wait.count.holds(number);
         let alike = !counted || elements.all(|element| has_all(&element, wait));
         if (counted && alike) == wait.holds {
+            self.met |= number > 0;
             return Ok(());
         }
         Err(self.absent(match (wait.holds, counted) {
@@ -130,6 +137,7 @@ impl Player<'_> {
     pub(crate) async fn expect(&mut self, selector: &Selector) -> Result<(), Trouble> {
         for _ in 0..MAX_REFRESHES {
             if self.shows(selector)? {
+                self.met = true;
                 return Ok(());
             }
             if !self.lead_on().await? {
@@ -139,12 +147,14 @@ impl Player<'_> {
         Err(self.absent(format!("the page has no element {selector}")))
     }
 
-    /// Whether the page has the element; there is no page where none was loaded yet.
+    /// Whether the page shows the element; there is no page where none was loaded yet.
     pub(crate) fn shows(&self, selector: &Selector) -> Result<bool, Trouble> {
-        match &self.session.page {
-            Some(_) => Ok(!self.find(selector)?.is_empty()),
-            None => Ok(false),
-        }
+        let Some(page) = &self.session.page else {
+            return Ok(false);
+        };
+        let shown = shown_of(page, &self.find(selector)?);
+        let shown = shown.map_err(|problem| Trouble::task(format!("{selector} {problem}")))?;
+        Ok(shown > 0)
     }
 
     /// The elements that a custom step's selector finds on the page.
@@ -156,6 +166,7 @@ impl Player<'_> {
     async fn first(&mut self, selectors: &Selectors) -> Result<NodeId, Trouble> {
         for _ in 0..MAX_REFRESHES {
             if let Some(found) = self.all(selectors)?.first() {
+                self.met = true;
                 return Ok(*found);
             }
             if !self.lead_on().await? {
@@ -205,6 +216,16 @@ pub(crate) fn found_on(
     let filled = filled(selector, values)?;
     let looked = page.look(None, selector.kind, filled.expose_secret());
     looked.map_err(|problem| Trouble::task(format!("{selector} {problem}")))
+}
+
+/// How many of these elements show.
+fn shown_of(page: &Page, found: &[NodeId]) -> Result<usize, Unlookable> {
+    let mut visits = page.visits();
+    let mut shown = 0;
+    for element in found.iter().filter_map(|id| page.element(*id)) {
+        shown += usize::from(is_there(&element, &mut visits)?);
+    }
+    Ok(shown)
 }
 
 /// A selector's text without its prefix, filled in.

@@ -52,7 +52,8 @@ pub(crate) async fn read(network: &Network, mut answer: Answer) -> Result<Arriva
     let says_nothing =
         !headers.contains_key(CONTENT_TYPE) && !headers.contains_key(CONTENT_ENCODING);
     if status.is_success() && says_nothing {
-        let starting = with_start(answer.response);
+        // Few answers say nothing: what this needs is no part of each run.
+        let starting = Box::pin(with_start(answer.response));
         let started = tokio::time::timeout(network.manners.page_timeout, starting).await;
         let started = started.map_err(|_| slow(network, &answer.url))?;
         let (response, start) = started.map_err(|error| unreachable_source(&error, &answer.url))?;

@@ -24,6 +24,7 @@ use crate::download::promise::{Promise, is_page_name};
 use crate::fetch::{Answer, Request, host};
 use crate::file_name::{file_name, is_attachment};
 use crate::form::FormBody;
+use crate::next_page::Seen;
 use crate::player::Player;
 use crate::trouble::Trouble;
 use crate::unpack::Unreadable;
@@ -42,7 +43,7 @@ const MAX_REQUESTS_BYTES: usize = 1024 * 1024;
 
 impl Player<'_> {
     pub(crate) async fn download(&mut self, download: &Download) -> Result<(), Trouble> {
-        let mut seen = Vec::new();
+        let mut seen = Seen::default();
         let mut files = 0;
         loop {
             let mut found = self.find(&download.selector)?;

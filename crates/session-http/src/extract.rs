@@ -8,8 +8,6 @@ mod typed;
 
 use ego_tree::NodeId;
 use serde_json::{Map, Value};
-use url::Url;
-use windlass_domain::run::ErrorCode;
 use windlass_playbook::{Extract, Extraction, Pages, Rows, Rule, Selector, Values};
 
 use self::field::{Field, Scope, read};
@@ -17,9 +15,7 @@ use self::table::Table;
 use self::typed::Schema;
 #[cfg(any(test, feature = "fuzzing"))]
 use crate::act::found_on;
-use crate::click::Click;
-use crate::fetch::Request;
-use crate::go::Went;
+use crate::next_page::Seen;
 use crate::page::Page;
 use crate::player::Player;
 use crate::trouble::Trouble;
@@ -77,9 +73,10 @@ impl Player<'_> {
         let nothing = found
             .values()
             .all(|value| value.as_array().is_some_and(Vec::is_empty));
-        if nothing && let Some(refusal) = self.refusal() {
-            return Err(Trouble::new(ErrorCode::SourceBlocked, refusal));
+        if nothing && !self.page()?.status.is_success() {
+            return Err(self.absent("nothing that it reads is on the page".to_owned()));
         }
+        self.met = true;
         self.output.extend(found);
         Ok(())
     }
@@ -102,8 +99,9 @@ impl Player<'_> {
         pages: &Pages,
         number: u32,
     ) -> Result<Vec<Value>, Trouble> {
-        let mut seen = Vec::new();
+        let mut seen = Seen::default();
         loop {
+            let before = list.read.len();
             match rows {
                 Rows::Each(selector) => {
                     for row in self.find(selector)? {
@@ -117,10 +115,38 @@ impl Player<'_> {
                     }
                 }
             }
+            if list.read.len() == before {
+                self.no_rows(rows, &list, &seen, number)?;
+            }
             if !self.next_page(pages, &mut seen).await? {
                 return Ok(list.read);
             }
         }
+    }
+
+    /// A page has no row of a list. The first may have none; what another leads to, where there was a
+    /// list, may be a login.
+    fn no_rows(
+        &mut self,
+        rows: &Rows,
+        list: &List,
+        seen: &Seen,
+        number: u32,
+    ) -> Result<(), Trouble> {
+        if !seen.is_first() && self.is_elsewhere(seen)? {
+            return Err(Trouble::task(format!(
+                "the list breaks off: {} is no page of it",
+                self.address()
+            )));
+        }
+        if list.read.is_empty() {
+            let (Rows::Each(selector) | Rows::OfTable(selector)) = rows;
+            let sought = format!("{selector} found no row");
+            let said = format!("{}: {sought} on {}", list.name, self.address());
+            self.context.progress(number, &said)?;
+            self.not_found(None, list.name, sought, number);
+        }
+        Ok(())
     }
 
     async fn table(
@@ -157,62 +183,6 @@ impl Player<'_> {
             self.not_found(Some((list.name.to_owned(), place)), field, sought, number);
         }
         Ok(())
-    }
-
-    /// Goes to the next page of a list, if there may be one more and there is one that was not there
-    /// before. `seen` holds the pages before this one.
-    pub(crate) async fn next_page(
-        &mut self,
-        pages: &Pages,
-        seen: &mut Vec<Url>,
-    ) -> Result<bool, Trouble> {
-        let Some(next) = pages
-            .next
-            .as_ref()
-            .filter(|_| u32::try_from(seen.len()).is_ok_and(|seen| seen + 1 < pages.limit))
-        else {
-            return Ok(false);
-        };
-        self.context.check()?;
-        self.page_mut()?.wake().await?;
-        let Some(next) = self.enabled(next)? else {
-            return Ok(false);
-        };
-        let from = self.page()?.url.clone();
-        seen.push(from.clone());
-        let click = self.page_mut()?.click(next);
-        let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
-        let request = match click? {
-            Click::Nothing | Click::Jump(_) => return Ok(false),
-            Click::Follow(link) if seen.contains(&link.url) => return Ok(false),
-            Click::Follow(link) => Request::follow(link, from),
-            Click::Submit(submission) => Request::submit(submission, Some(from)),
-        };
-        let is_sent = request.has_fields;
-        match self.open(request).await? {
-            // Behind the last page, led back to one that was read. A form has all pages at one address.
-            Went::ToPage if !is_sent && seen.contains(&self.page()?.url) => return Ok(false),
-            Went::ToPage => {}
-            Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
-            // The same page again, which was read.
-            Went::Nowhere | Went::Within(_) => return Ok(false),
-        }
-        match self.page()?.status.is_success() {
-            true => Ok(true),
-            // Half a list must not pass for a whole one.
-            false => Err(self.absent("the list breaks off".to_owned())),
-        }
-    }
-
-    /// The first match, unless it is shown as leading nowhere.
-    fn enabled(&self, selector: &Selector) -> Result<Option<NodeId>, Trouble> {
-        let found = self.find(selector)?;
-        let page = self.page()?;
-        let first = found.first().and_then(|id| page.element(*id));
-        let enabled = first.filter(|next| {
-            next.attr("disabled").is_none() && next.attr("aria-disabled") != Some("true")
-        });
-        Ok(enabled.map(|next| next.id()))
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Frames {
     moved: bool,
     /// Where that page is shown.
     place: Place,
+    /// The page of the first window, while another one is shown.
+    opener: Option<Box<Page>>,
 }
 
 /// What a frame shows.
@@ -34,7 +36,7 @@ enum Content {
     /// `srcdoc`: it stands in the page around it.
     Written(String),
     /// Where a step has led on in it.
-    Page(Page),
+    Page(Box<Page>),
 }
 
 impl Frames {
@@ -42,7 +44,7 @@ impl Frames {
     pub(crate) fn top(&self) -> Option<Url> {
         let outermost = self.around.first();
         outermost
-            .filter(|_| self.place != Place::Around(0))
+            .filter(|_| !matches!(self.place, Place::Around(0) | Place::Window))
             .map(|page| page.url.clone())
     }
 
@@ -56,27 +58,36 @@ impl Frames {
         self.loaded.get(frame)
     }
 
-    /// Where what is asked for next is shown in another frame, the page of the step steps aside for it.
-    pub(crate) fn step_beside(&mut self, session: &mut HttpSession) -> Option<Vec<u32>> {
-        let Place::Beside(frame) = &self.place else {
-            return None;
-        };
-        session.page_sleeps();
-        self.around.extend(session.page.take());
-        Some(frame.clone())
-    }
-
-    /// The step's own page is in its place again; the page that came.
-    pub(crate) fn step_back(&mut self, session: &mut HttpSession) -> Option<Page> {
-        std::mem::replace(&mut session.page, self.around.pop())
-    }
-
-    /// A frame shows another page.
-    pub(crate) fn shows(&mut self, frame: Vec<u32>, page: Option<Page>) {
-        if let Some(page) = page {
-            self.loaded.drop_inner(&frame);
-            self.loaded.keep(frame, page);
+    /// Where what is asked for next is shown in another frame or window, the page of the step steps
+    /// aside for it.
+    pub(crate) fn step_aside(&mut self, session: &mut HttpSession) -> bool {
+        let aside = matches!(self.place, Place::Beside(_) | Place::Window);
+        if aside {
+            session.page_sleeps();
+            self.around.extend(session.page.take());
         }
+        aside
+    }
+
+    /// The page that came, if one did, is put where it is shown, and the step's own page in its place
+    /// again, unless it is in a window that is not shown any more. Whether it is.
+    pub(crate) fn step_back(&mut self, session: &mut HttpSession) -> bool {
+        if self.place == Place::Window && session.page.is_some() {
+            let outermost = self.around.drain(..).next();
+            self.opener = self.opener.take().or(outermost.map(Box::new));
+            return false;
+        }
+        let came = std::mem::replace(&mut session.page, self.around.pop());
+        if let (Some(page), Place::Beside(frame)) = (came, &self.place) {
+            self.loaded.drop_inner(frame);
+            self.loaded.keep(frame.clone(), page);
+        }
+        true
+    }
+
+    /// Whether a window is shown that is not the first.
+    pub(crate) fn is_in_other_window(&self) -> bool {
+        self.opener.is_some()
     }
 
     /// Another page comes where the step acts.
@@ -89,8 +100,20 @@ impl Frames {
 }
 
 impl Player<'_> {
-    /// Plays a step in its frame.
+    /// Goes back to the first window, if another one is shown.
+    pub(crate) fn return_to_first_window(&mut self) {
+        if let Some(page) = self.frames.opener.take() {
+            self.session.page = Some(*page);
+            (self.focus, self.met) = (None, true);
+            self.frames.loaded.clear();
+        }
+    }
+
+    /// Plays a step in its window and frame.
     pub(crate) async fn in_frame(&mut self, number: u32, step: &Step) -> Result<(), Trouble> {
+        if step.is_in_first_window() {
+            self.return_to_first_window();
+        }
         let frame = self.frame_of(step).await?;
         self.frames.moved = false;
         self.frames.place = Place::Here;
@@ -114,7 +137,7 @@ impl Player<'_> {
     /// The frame that a step acts in. One of another website is recorded by its address, as a window is
     /// (`target`), and the frames within it by their positions.
     async fn frame_of(&mut self, step: &Step) -> Result<Vec<u32>, Trouble> {
-        let address = step.target.as_ref().and_then(|url| Url::parse(url).ok());
+        let address = step.other_window().and_then(|url| Url::parse(url).ok());
         let (Some(address), Some(page)) = (address, &mut self.session.page) else {
             return Ok(step.frame.clone());
         };
@@ -146,12 +169,12 @@ impl Player<'_> {
             }
             let loaded = self.frames.loaded.take(&frame[..=depth]);
             let content = match loaded {
-                Some(page) => Content::Page(page),
+                Some(page) => Content::Page(Box::new(page)),
                 None => self.frame_content(*position)?,
             };
             let from = self.page()?.url.clone();
             let (page, address) = match content {
-                Content::Page(page) => (Some(page), None),
+                Content::Page(page) => (Some(*page), None),
                 Content::Written(text) => {
                     let written = self.page()?.written_inside(&text);
                     (Some(written.await?), None)
@@ -210,10 +233,13 @@ impl Player<'_> {
     fn leave_frame(&mut self, frame: &[u32]) {
         let mut frame = frame;
         if self.frames.moved {
-            if let Place::Around(depth) = self.frames.place {
-                frame = &frame[..depth];
-                self.frames.around.truncate(depth);
-            }
+            let depth = match self.frames.place {
+                Place::Around(depth) => depth,
+                Place::Window => 0,
+                Place::Here | Place::Beside(_) => frame.len(),
+            };
+            frame = &frame[..depth];
+            self.frames.around.truncate(depth);
             self.frames.loaded.drop_inner(frame);
         }
         while let Some(around) = self.frames.around.pop() {

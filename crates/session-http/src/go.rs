@@ -39,10 +39,10 @@ impl Player<'_> {
     /// and the page stays, as it does where nothing comes.
     pub(crate) async fn open(&mut self, request: Request) -> Result<Went, Trouble> {
         let requested = request.url.clone();
-        let beside = self.frames.step_beside(&mut self.session);
+        let aside = self.frames.step_aside(self.session);
         let request = request.in_frame_of(self.frames.top());
         let opened = self.session.open(self.network, request).await;
-        let beside = beside.map(|frame| (frame, self.frames.step_back(&mut self.session)));
+        let stays = aside && self.frames.step_back(self.session);
         let opened = opened?;
         let went = match (opened.page, &opened.file) {
             (true, _) => Went::ToPage,
@@ -50,10 +50,8 @@ impl Player<'_> {
             (false, None) => Went::Nowhere,
         };
         self.came |= went != Went::Nowhere;
-        match beside {
-            Some((frame, page)) => self.frames.shows(frame, page),
-            None if opened.page => self.arrive()?,
-            None => {}
+        if opened.page && !stays {
+            self.arrive()?;
         }
         if let Some(file) = opened.file {
             self.keep_clicked(&requested, *file).await?;
@@ -67,6 +65,7 @@ impl Player<'_> {
     /// Another page is there.
     fn arrive(&mut self) -> Result<(), Trouble> {
         self.focus = None;
+        self.met = false;
         self.frames.moved();
         let page = self.page()?;
         let (status, host) = (page.status.as_u16(), host(&page.url));

@@ -26,6 +26,7 @@ mod login;
 mod look;
 mod manners;
 mod network;
+mod next_page;
 mod page;
 mod playbooks;
 mod player;

@@ -51,6 +51,8 @@ pub(crate) struct Player<'run> {
     pub(crate) number: u32,
     /// Whether another page came in the step that was done last, or a file.
     pub(crate) came: bool,
+    /// Whether a step found on the page that it is on what it looked for there.
+    pub(crate) met: bool,
     /// How many of the next steps are left out.
     skipped: usize,
     /// How many of the steps before are done again.
@@ -88,6 +90,7 @@ impl<'run> Player<'run> {
             started: false,
             number: 0,
             came: false,
+            met: false,
             skipped: 0,
             goes_back: None,
             repeated: BTreeMap::new(),
@@ -129,6 +132,9 @@ impl<'run> Player<'run> {
                 described.push_str(&format!(": left out, {reason}"));
             }
             self.context.progress(number, &described)?;
+            if matches!(step.action, Action::Close) && !step.is_in_first_window() {
+                self.return_to_first_window();
+            }
             let result = match over_http {
                 OverHttp::LeftOut(_) => Ok(()),
                 OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),
@@ -167,6 +173,10 @@ impl<'run> Player<'run> {
         if let Some(refusal) = self.refusal() {
             self.keep_end(playbook).await?;
             return Err(RunError::new(ErrorCode::SourceBlocked, format!("{refusal}.")).into());
+        }
+        if let Some(message) = self.ends_on_error() {
+            self.keep_end(playbook).await?;
+            return Err(RunError::new(ErrorCode::TaskFailed, message).into());
         }
         let run = &self.context.run;
         let errors = self
@@ -340,6 +350,23 @@ impl<'run> Player<'run> {
         let host = host(&page.url);
         matches!(status, 401 | 403 | 429)
             .then(|| format!("{host} refuses access with status {status}"))
+    }
+
+    /// What to say where the last step led to an error, such as a form that was not taken (422).
+    fn ends_on_error(&self) -> Option<String> {
+        let page = self
+            .session
+            .page
+            .as_ref()
+            .filter(|_| self.started && !self.met)?;
+        let status = page.status;
+        (!status.is_success()).then(|| {
+            format!(
+                "The last page, {}, answered with status {}, and no step looked for anything on it.",
+                self.address(),
+                status.as_u16()
+            )
+        })
     }
 
     /// An element that should be there is not: the page's refusal is why, where it is one.

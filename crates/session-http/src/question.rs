@@ -30,8 +30,9 @@ impl Player<'_> {
             return Ok(());
         }
         let fields = fields(interact, self.session.page.as_ref(), self.values())?;
-        // One of a frame's page would be taken for the page around it.
-        let inside = self.frames.is_inside();
+        // One of a frame's page would be taken for the page around it, and one of another window's
+        // for that of the first.
+        let inside = self.frames.is_inside() || self.frames.is_in_other_window();
         let checkpoint = match inside {
             true => None,
             false => Checkpoint::of(self, number).to_bytes(),

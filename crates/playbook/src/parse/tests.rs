@@ -102,7 +102,7 @@ fn a_recording_is_read_with_its_harmless_extras() {
     };
     assert_eq!(fields[0].1.reading, Some(Reading::Text));
     assert_eq!(fields[0].1.attribute.as_deref(), Some("href"));
-    assert_eq!(pages.limit, 3);
+    assert_eq!(pages.limit, Some(3));
     assert!(playbook.unread.is_empty(), "{:?}", playbook.unread);
     assert!(playbook.steps[1].navigation.is_some() && playbook.steps[2].navigation.is_none());
     assert_eq!(playbook.steps[3].frame, [0]);

@@ -52,7 +52,13 @@ impl AllMissing {
             return Vec::new();
         };
         let required = self.0.iter().filter(|missing| match &missing.row {
-            None => schema.requires(&missing.name) && !output.contains_key(&missing.name),
+            None => match output.get(&missing.name) {
+                None => schema.requires(&missing.name),
+                Some(value) => {
+                    let is_empty = value.as_array().is_some_and(Vec::is_empty);
+                    is_empty && schema.field(&missing.name).requires_items()
+                }
+            },
             Some((list, _)) => schema.field(list).items().requires(&missing.name),
         });
         required.map(Missing::error).collect()

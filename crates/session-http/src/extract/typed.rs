@@ -67,6 +67,12 @@ impl<'task> Schema<'task> {
         required.any(|required| required == name)
     }
 
+    /// Whether a list must not be empty.
+    pub(super) fn requires_items(self) -> bool {
+        let least = self.part.and_then(|part| part.get("minItems"));
+        least.and_then(Value::as_u64).is_some_and(|least| least > 0)
+    }
+
     fn is(self, wanted: &str) -> bool {
         match self.part.and_then(|part| part.get("type")) {
             Some(Value::String(name)) => name == wanted,

@@ -13,9 +13,11 @@ use crate::trouble::Trouble;
 /// Where the page is shown that a step asks for.
 #[derive(Default, PartialEq, Eq)]
 pub(super) enum Place {
-    /// Where the step acts; a new window is played there, too.
+    /// Where the step acts.
     #[default]
     Here,
+    /// In a window of its own, which goes before the one that it was opened from.
+    Window,
     /// In the place of a page around it, which is so many frames deep.
     Around(usize),
     /// In another frame. The step's own page stays.
@@ -42,6 +44,7 @@ impl Player<'_> {
                 }
                 place
             }
+            Some("_blank") => Place::Window,
             _ => Place::Here,
         };
         Ok(())
@@ -63,7 +66,7 @@ impl Player<'_> {
             Some(frame) if frame == *own => Place::Here,
             Some(frame) if own.starts_with(&frame) => Place::Around(frame.len()),
             Some(frame) => Place::Beside(frame),
-            None => Place::Here,
+            None => Place::Window,
         }
     }
 }

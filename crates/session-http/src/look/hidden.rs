@@ -3,6 +3,8 @@
 
 use scraper::ElementRef;
 
+use crate::look::{Unlookable, Visits};
+
 /// Elements that are never shown. The content of `noscript` is a text here, as in a browser with
 /// script, which is where recordings are made.
 const NEVER_SHOWN: [&str; 9] = [
@@ -20,12 +22,31 @@ pub(super) fn is_invisible(element: &ElementRef) -> bool {
     // The title of a drawing is its name.
     let never = NEVER_SHOWN.contains(&name) && !(name == "title" && in_drawing(element));
     never
-        || element.attr("hidden").is_some()
         || (name == "input"
             && element
                 .attr("type")
                 .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("hidden")))
-        || element.attr("style").is_some_and(hides)
+        || is_put_away(element)
+}
+
+/// Whether this very element is there to be shown later, by script, with all in it.
+fn is_put_away(element: &ElementRef) -> bool {
+    element.attr("hidden").is_some() || element.attr("style").is_some_and(hides)
+}
+
+/// Whether an element shows, or is one that never does, such as a `meta`.
+///
+/// # Errors
+/// It stands too deep.
+pub(crate) fn is_there(element: &ElementRef, visits: &mut Visits) -> Result<bool, Unlookable> {
+    let around = element.ancestors().filter_map(ElementRef::wrap);
+    for one in std::iter::once(*element).chain(around) {
+        visits.add(1)?;
+        if is_put_away(&one) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn in_drawing(element: &ElementRef) -> bool {

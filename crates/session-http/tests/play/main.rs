@@ -14,6 +14,7 @@ mod extract;
 mod files;
 mod frames;
 mod guide;
+mod lists;
 mod pages;
 mod playbook;
 mod private_hosts;
@@ -21,8 +22,10 @@ mod raw;
 mod recorded;
 mod rounds;
 mod server;
+mod shown;
 mod site;
 mod stays;
+mod windows;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

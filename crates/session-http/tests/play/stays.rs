@@ -44,7 +44,7 @@ async fn a_place_on_the_page_is_no_other_page(
     #[case] asserted: &str,
     #[case] is_it: bool,
 ) {
-    let url = serve(move |_| html(&format!("<h1>Bill</h1><a href='{place}'>Go</a>"))).await;
+    let url = serve(move |_| html(format!("<h1>Bill</h1><a href='{place}'>Go</a>"))).await;
     let click = json!({"type": "click", "selectors": ["a"],
         "assertedEvents": [{"type": "navigation", "url": asserted}]});
 

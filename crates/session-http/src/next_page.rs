@@ -1,0 +1,139 @@
+//! Lists over several pages: what leads from one to the next, and where they end.
+
+use ego_tree::NodeId;
+use scraper::ElementRef;
+use url::Url;
+use windlass_playbook::{Pages, Selector};
+
+use crate::click::Click;
+use crate::fetch::Request;
+use crate::form::input_type;
+use crate::go::Went;
+use crate::page::{Page, is, text_of};
+use crate::player::Player;
+use crate::trouble::Trouble;
+
+/// The pages of a list before the one that is read.
+#[derive(Default)]
+pub(crate) struct Seen {
+    addresses: Vec<Url>,
+    /// What the last of them led to.
+    next: Option<Url>,
+    /// Whether the first asks for a password, as some do on each page.
+    asks: bool,
+}
+
+impl Seen {
+    pub(crate) fn is_first(&self) -> bool {
+        self.addresses.is_empty()
+    }
+}
+
+impl Player<'_> {
+    /// Goes to the next page of a list, if there may be one more and there is one that was not there
+    /// before.
+    pub(crate) async fn next_page(
+        &mut self,
+        pages: &Pages,
+        seen: &mut Seen,
+    ) -> Result<bool, Trouble> {
+        let Some(next) = &pages.next else {
+            return Ok(false);
+        };
+        let count = u32::try_from(seen.addresses.len() + 1).unwrap_or(u32::MAX);
+        if pages.limit.is_some_and(|limit| count >= limit) {
+            return Ok(false);
+        }
+        self.context.check()?;
+        self.page_mut()?.wake().await?;
+        let Some(next) = self.enabled(next)? else {
+            return Ok(false);
+        };
+        let page = self.page_mut()?;
+        let by_script = page
+            .element(next)
+            .is_some_and(|next| next.attr("onclick").is_some());
+        let from = page.url.clone();
+        let click = page.click(next);
+        let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
+        let request = match click? {
+            Click::Nothing | Click::Jump(_) if by_script => {
+                return Err(Trouble::task(
+                    "what leads on does so by script; it needs a browser",
+                ));
+            }
+            Click::Nothing | Click::Jump(_) => return Ok(false),
+            Click::Follow(link) if link.url == from || seen.addresses.contains(&link.url) => {
+                return Ok(false);
+            }
+            Click::Follow(link) => Request::follow(link, from.clone()),
+            Click::Submit(submission) => Request::submit(submission, Some(from.clone())),
+        };
+        if count >= pages.most() {
+            // Half a list must not pass for a whole one.
+            let message =
+                format!("the list has more than {count} pages; `limit` says how many to read");
+            return Err(Trouble::task(message));
+        }
+        if seen.is_first() {
+            seen.asks = asks_for_password(self.page()?);
+        }
+        seen.addresses.push(from);
+        seen.next = Some(request.url.clone());
+        // A form that is posted has all its pages at one address.
+        let shown = match &request.body {
+            Some(_) => Some(text_of(&self.page()?.root())),
+            None => None,
+        };
+        match self.open(request).await? {
+            Went::ToPage => {}
+            Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
+            // The same page again, which was read.
+            Went::Nowhere | Went::Within(_) => return Ok(false),
+        }
+        let page = self.page()?;
+        if !page.status.is_success() {
+            return Err(self.absent("the list breaks off".to_owned()));
+        }
+        // Behind the last page, led back to one that was read.
+        Ok(match shown {
+            Some(shown) => text_of(&page.root()) != shown,
+            None => !seen.addresses.contains(&page.url),
+        })
+    }
+
+    /// Whether the page is none that a list leads to: another one that it was sent on to, or one that
+    /// asks for a password.
+    pub(crate) fn is_elsewhere(&self, seen: &Seen) -> Result<bool, Trouble> {
+        let page = self.page()?;
+        let sent_on = seen
+            .next
+            .as_ref()
+            .is_some_and(|next| next.path() != page.url.path());
+        Ok(sent_on || !seen.asks && asks_for_password(page))
+    }
+
+    /// The first match, unless it is shown as leading nowhere.
+    fn enabled(&self, selector: &Selector) -> Result<Option<NodeId>, Trouble> {
+        let found = self.find(selector)?;
+        let page = self.page()?;
+        let first = found.first().and_then(|id| page.element(*id));
+        let enabled = first.filter(|next| {
+            let around = next.parent().and_then(ElementRef::wrap);
+            let is_off = |one: &ElementRef| {
+                let mut classes = one.value().classes();
+                one.attr("aria-disabled") == Some("true")
+                    || classes.any(|class| class == "disabled")
+            };
+            next.attr("disabled").is_none()
+                && !is_off(next)
+                && !around.is_some_and(|around| is(&around, "li") && is_off(&around))
+        });
+        Ok(enabled.map(|next| next.id()))
+    }
+}
+
+fn asks_for_password(page: &Page) -> bool {
+    page.elements()
+        .any(|one| is(&one, "input") && input_type(&one) == "password")
+}

@@ -1,0 +1,198 @@
+//! Lists: where they end, and where they break off.
+
+use std::sync::Arc;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use windlass_worker::{Agent, Outcome, RunFailure};
+
+use crate::bad_pages::html;
+use crate::playbook::custom;
+use crate::raw::{Reply, serve};
+use crate::server::{Run, Server};
+use crate::{agent, errors};
+
+fn navigate() -> Value {
+    json!({"type": "navigate", "url": "{{source.url}}"})
+}
+
+/// The texts of all `li`, over pages.
+fn list(limit: Option<u32>) -> Value {
+    let mut items =
+        json!({"rows": "li", "next": ".next", "fields": {"number": {"selector": ":scope"}}});
+    if let Some(limit) = limit {
+        items["limit"] = json!(limit);
+    }
+    custom("extract", &json!({"fields": {"items": items}}))
+}
+
+async fn played(
+    url: &str,
+    schema: Option<Value>,
+    steps: &Value,
+) -> (Result<Outcome, RunFailure>, String) {
+    let server = Arc::new(Server::default());
+    let run = Run {
+        output_schema: schema,
+        ..Run::new(url.to_owned(), steps)
+    };
+    let context = run.context(&server);
+    let result = agent("127.0.0.1").run(&context).await;
+    (result, server.told(&context).await.join("\n"))
+}
+
+fn numbers(result: Result<Outcome, RunFailure>) -> Vec<String> {
+    let output = result.unwrap().output;
+    let items = output["items"].as_array().unwrap().iter();
+    let number = |item: &Value| item["number"].as_str().unwrap().to_owned();
+    items.map(number).collect()
+}
+
+#[rstest]
+#[case::sent("post")]
+#[case::asked_for("get")]
+#[tokio::test]
+async fn a_list_whose_pages_a_form_leads_to_ends_with_its_last_page(#[case] method: &'static str) {
+    let url = serve(move |head| {
+        let first = head.starts_with("GET / ");
+        let number = if first { 1 } else { 2 };
+        html(format!(
+            "<ul><li>{number}</ul><form method={method} action=/pages>
+            <input type=hidden name=page value=2><button class=next>Next</button></form>"
+        ))
+    })
+    .await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    assert_eq!(numbers(result), ["1", "2"]);
+}
+
+#[rstest]
+#[case::sent_to_the_login("302 Found\r\nlocation: /login", "/login")]
+#[case::login_in_its_place("200 OK\r\ncontent-type: text/html", "/next")]
+#[tokio::test]
+async fn a_login_in_the_middle_of_a_list_is_no_end_of_it(
+    #[case] second: &'static str,
+    #[case] place: &str,
+) {
+    let login = "<h1>Log in</h1><input type=password>";
+    let url = serve(move |head| match head.split(' ').nth(1) {
+        Some("/next") => Reply::of(second, login),
+        Some("/login") => html(login),
+        _ => html("<ul><li>1</ul><a class=next href=/next>Next</a>"),
+    })
+    .await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    let (_, message, _) = errors(result);
+    assert!(message.contains("the list breaks off"), "{message}");
+    assert!(message.contains(place), "{message}");
+}
+
+#[tokio::test]
+async fn an_empty_page_ends_a_list_where_each_page_has_a_login() {
+    let url = serve(|head| match head.split(' ').nth(1) {
+        Some("/next") => html("<input type=password><p>No more."),
+        _ => html("<input type=password><ul><li>1</ul><a class=next href=/next>Next</a>"),
+    })
+    .await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    assert_eq!(numbers(result), ["1"]);
+}
+
+#[tokio::test]
+async fn what_leads_on_by_script_needs_a_browser() {
+    let url = serve(|_| html("<li>1<a class=next href=# onclick='load(2)'>Next</a>")).await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    let (_, message, _) = errors(result);
+    assert!(
+        message.contains("by script; it needs a browser"),
+        "{message}"
+    );
+}
+
+#[rstest]
+#[case("<a class='next disabled' href=javascript:void(0)>Next</a>")]
+#[case("<ol><li class='page disabled'><a class=next href=javascript:;>Next</a></li></ol>")]
+#[tokio::test]
+async fn what_is_marked_as_off_leads_nowhere(#[case] next: &'static str) {
+    let url = serve(move |_| html(format!("<ul><li>1</ul>{next}"))).await;
+    let rows =
+        json!({"rows": "ul li", "next": ".next", "fields": {"number": {"selector": ":scope"}}});
+    let step = custom("extract", &json!({"fields": {"items": rows}}));
+
+    let (result, _) = played(&url, None, &json!([navigate(), step])).await;
+
+    assert_eq!(numbers(result), ["1"]);
+}
+
+#[tokio::test]
+async fn a_list_is_read_in_part_only_where_the_playbook_says_so() {
+    let url = serve(|head| {
+        let page: u32 = head.split(' ').nth(1).unwrap()[1..].parse().unwrap_or(1);
+        html(format!(
+            "<ul><li>{page}</ul><a class=next href=/{}>Next</a>",
+            page + 1
+        ))
+    })
+    .await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+    let (_, message, _) = errors(result);
+    assert!(
+        message.contains("more than 100 pages; `limit`"),
+        "{message}"
+    );
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(Some(101))])).await;
+    assert_eq!(numbers(result).len(), 101);
+}
+
+#[tokio::test]
+async fn a_list_without_rows_is_said_and_may_be_refused() {
+    let url = serve(|_| html("<h1>All new</h1>")).await;
+    let steps = json!([navigate(), list(None)]);
+
+    let (result, told) = played(&url, None, &steps).await;
+    assert_eq!(result.unwrap().output, json!({"items": []}));
+    assert!(
+        told.contains("items: li found no row on 127.0.0.1"),
+        "{told}"
+    );
+
+    let schema =
+        json!({"required": ["items"], "properties": {"items": {"type": "array", "minItems": 1}}});
+    let (result, _) = played(&url, Some(schema), &steps).await;
+    let (_, message, _) = errors(result);
+    assert!(
+        message.contains("step 2, li found no row on 127.0.0.1"),
+        "{message}"
+    );
+}
+
+#[rstest]
+#[case(list(None))]
+#[case(custom("extract", &json!({"fields": {"title": {"selector": ".title"}}})))]
+#[tokio::test]
+async fn nothing_on_an_error_page_is_an_error(#[case] step: Value) {
+    let url = serve(|head| match head.split(' ').nth(1) {
+        Some("/bills") => Reply::of(
+            "419 Expired\r\ncontent-type: text/html",
+            "<h1>Page expired</h1>",
+        ),
+        _ => html("<a href=/bills>Bills</a>"),
+    })
+    .await;
+    let click = json!({"type": "click", "selectors": ["a"]});
+
+    let (result, _) = played(&url, None, &json!([navigate(), click, step])).await;
+
+    let (_, message, _) = errors(result);
+    assert!(message.contains("it answered with status 419"), "{message}");
+}
