@@ -1,5 +1,6 @@
 //! A page: its elements, and what was typed into its fields.
 
+mod sink;
 mod tree;
 
 use std::collections::{HashMap, HashSet};
@@ -142,6 +143,11 @@ impl Page {
     /// The element of an id that this page gave.
     pub(crate) fn element(&self, id: NodeId) -> Option<ElementRef<'_>> {
         self.tree.html().tree.get(id).and_then(ElementRef::wrap)
+    }
+
+    /// The form that was open where a field was written.
+    pub(crate) fn form_written_around(&self, field: NodeId) -> Option<NodeId> {
+        self.tree.form_of(field)
     }
 
     /// The root of the tree, which is no element.

@@ -9,9 +9,6 @@ use crate::form::{Hindrance, is_control};
 use crate::look::{Unlookable, Visits};
 use crate::page::{Page, is};
 
-/// Where the parser lets no form stand around what follows it.
-const TABLE_PARTS: [&str; 5] = ["table", "tbody", "thead", "tfoot", "tr"];
-
 /// The forms of a page's fields, found once for all of them.
 pub(crate) struct Owners {
     form_of: HashMap<NodeId, NodeId>,
@@ -36,20 +33,11 @@ impl Page {
 }
 
 impl Owners {
-    /// Old pages write `<table><form><tr>`. The parser may put no row into that form and closes it at
-    /// once, yet the fields in the rows after it are its own ("form element pointer"): the last such
-    /// form before the field in a part of a table around it.
     fn of(page: &Page, visits: &mut Visits) -> Result<Self, Unlookable> {
         let mut named: Option<HashMap<&str, NodeId>> = None;
-        let mut cut_in: HashMap<NodeId, NodeId> = HashMap::new();
         let mut form_of = HashMap::new();
         for element in page.elements() {
             visits.add(1)?;
-            if is_cut_short(&element)
-                && let Some(part) = element.parent()
-            {
-                cut_in.insert(part.id(), element.id());
-            }
             if !is_control(&element) {
                 continue;
             }
@@ -62,7 +50,7 @@ impl Owners {
                     let form = named.get(id).and_then(|id| page.element(*id));
                     form.filter(|form| is(form, "form")).map(|form| form.id())
                 }
-                None => form_around(&element, &cut_in, visits)?,
+                None => unnamed(page, &element, visits)?,
             };
             if let Some(form) = form {
                 form_of.insert(element.id(), form);
@@ -87,27 +75,22 @@ fn elements_by_id<'page>(
     Ok(named)
 }
 
-/// The form around a field; else the one that was cut short before it.
-fn form_around(
+/// The form of a field that names none: the one that was open where it was written; else, where that
+/// was closed too early (`<form><div></form><input></div>`), the one around it.
+fn unnamed(
+    page: &Page,
     field: &ElementRef,
-    cut_in: &HashMap<NodeId, NodeId>,
     visits: &mut Visits,
 ) -> Result<Option<NodeId>, Unlookable> {
-    let mut cut_short = None;
+    let written = page.form_written_around(field.id());
+    if written.is_some() {
+        return Ok(written);
+    }
     for around in field.ancestors() {
         visits.add(1)?;
         if ElementRef::wrap(around).is_some_and(|around| is(&around, "form")) {
             return Ok(Some(around.id()));
         }
-        cut_short = cut_short.or_else(|| cut_in.get(&around.id()).copied());
     }
-    Ok(cut_short)
-}
-
-/// Whether this is a form that a table has cut short.
-fn is_cut_short(element: &ElementRef) -> bool {
-    let parent = element.parent().and_then(ElementRef::wrap);
-    is(element, "form")
-        && !element.has_children()
-        && parent.is_some_and(|parent| TABLE_PARTS.contains(&parent.value().name()))
+    Ok(None)
 }

@@ -91,6 +91,44 @@ fn a_form_that_a_table_cut_short_still_has_its_fields() {
 }
 
 #[rstest]
+#[case::the_fields_after_the_block_that_it_began_in(
+    "<div><form method=post action=/s><input name=a value=1><input type=submit id=go></div>
+     <div><input type=hidden name=token value=T></div></form><input name=after>",
+    "a=1&token=T"
+)]
+#[case::its_button_in_another_block(
+    "<div><form method=post action=/s><input name=a value=1></div>
+     <div><button id=go name=b value=2></button></div></form>",
+    "a=1&b=2"
+)]
+#[case::not_what_comes_after_its_end_in_the_table(
+    "<table><form method=post action=/s><tr><td><input name=q value=1><input type=submit id=go></tr>
+     </form><tr><td><input type=hidden name=delete value=1></table>",
+    "q=1"
+)]
+#[case::what_stands_in_it_after_its_end(
+    "<form method=post action=/s><div><input name=a value=1></form><input name=b value=2>
+     <input type=submit id=go></div>",
+    "a=1&b=2"
+)]
+#[case::the_form_within_one_that_ended(
+    "<form method=post action=/o><div></form><form method=post action=/s><input name=a value=1>
+     <input type=submit id=go></form></div>",
+    "a=1"
+)]
+fn a_field_is_of_the_form_that_was_open_where_it_is_written(
+    #[case] html: &str,
+    #[case] fields: &str,
+) {
+    let (_, url, body) = submitted(&page(html), "#go");
+
+    assert_eq!(
+        (url.as_str(), body.as_str()),
+        ("https://x.example/s", fields)
+    );
+}
+
+#[rstest]
 #[case(
     "<form><input name=q value=1><button>",
     Method::GET,

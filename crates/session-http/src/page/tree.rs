@@ -9,7 +9,10 @@ use ego_tree::iter::Edge;
 use ego_tree::{NodeId, NodeRef};
 use html5ever::driver::{self, ParseOpts};
 use html5ever::tendril::{StrTendril, TendrilSink};
-use scraper::{Html, HtmlTreeSink, Node};
+use html5ever::tree_builder::TreeSink;
+use scraper::{Html, Node};
+
+use super::sink::{Parsed, Sink};
 
 /// How deep elements may be nested; Chromium flattens what is deeper. The parser's work grows with
 /// the depth for each element.
@@ -54,13 +57,13 @@ impl TooMuch {
 /// A page's text, and its elements while they are looked at.
 pub(super) struct Tree {
     text: Arc<str>,
-    html: OnceCell<Html>,
+    parsed: OnceCell<Parsed>,
 }
 
 impl Tree {
     pub(super) fn parse(text: Arc<str>) -> Result<Self, TooMuch> {
-        let html = OnceCell::from(parse(&text, PARSE_TIMEOUT)?);
-        Ok(Self { text, html })
+        let parsed = OnceCell::from(parse(&text, PARSE_TIMEOUT)?);
+        Ok(Self { text, parsed })
     }
 
     pub(super) fn text(&self) -> &Arc<str> {
@@ -70,30 +73,39 @@ impl Tree {
     /// The elements. Whoever may meet a page that sleeps wakes it before: here it is parsed on this
     /// thread.
     pub(super) fn html(&self) -> &Html {
-        self.html.get_or_init(|| {
+        &self.parsed().html
+    }
+
+    /// The form that was open where a field was written.
+    pub(super) fn form_of(&self, field: NodeId) -> Option<NodeId> {
+        self.parsed().form_of.get(&field).copied()
+    }
+
+    fn parsed(&self) -> &Parsed {
+        self.parsed.get_or_init(|| {
             // It was parsed before within all bounds, and only that of time could be another now.
-            parse(&self.text, Duration::MAX).unwrap_or_else(|_| Html::new_document())
+            parse(&self.text, Duration::MAX).unwrap_or_else(|_| Sink::new().finish())
         })
     }
 
     pub(super) fn sleep(&mut self) {
-        self.html.take();
+        self.parsed.take();
     }
 
     /// Parses the text again. The same text has the same elements under the same ids.
     pub(super) async fn wake(&mut self) -> Result<(), TooMuch> {
-        if self.html.get().is_some() {
+        if self.parsed.get().is_some() {
             return Ok(());
         }
         let text = Arc::clone(&self.text);
         let parsed = off_thread(self.text.len(), move || parse(&text, PARSE_TIMEOUT)).await;
-        self.html = OnceCell::from(parsed?);
+        self.parsed = OnceCell::from(parsed?);
         Ok(())
     }
 
     #[cfg(test)]
     pub(super) fn sleeps(&self) -> bool {
-        self.html.get().is_none()
+        self.parsed.get().is_none()
     }
 }
 
@@ -127,9 +139,8 @@ fn drop_templates(html: &mut Html) {
 }
 
 /// Parses in small pieces and gives up on what grows beyond its text.
-fn parse(text: &str, within: Duration) -> Result<Html, TooMuch> {
-    let sink = HtmlTreeSink::new(Html::new_document());
-    let mut parser = driver::parse_document(sink, ParseOpts::default());
+fn parse(text: &str, within: Duration) -> Result<Parsed, TooMuch> {
+    let mut parser = driver::parse_document(Sink::new(), ParseOpts::default());
     let started = Instant::now();
     let mut rest = text;
     let mut nodes_before = 0;
@@ -137,7 +148,7 @@ fn parse(text: &str, within: Duration) -> Result<Html, TooMuch> {
         let (chunk, after) = rest.split_at(rest.floor_char_boundary(CHUNK_BYTES));
         parser.process(StrTendril::from(chunk));
         rest = after;
-        let html = parser.tokenizer.sink.sink.0.borrow();
+        let html = parser.tokenizer.sink.sink.tree.0.borrow();
         let nodes = html.tree.nodes().len();
         if nodes > MAX_NODES {
             return Err(TooMuch::Nodes);
@@ -152,14 +163,15 @@ fn parse(text: &str, within: Duration) -> Result<Html, TooMuch> {
         }
         nodes_before = nodes;
     }
-    let mut html = parser.finish();
+    let mut parsed = parser.finish();
+    let html = &mut parsed.html;
     // It moves elements, too, and all in them, when it mends what is nested badly. Few elements are
     // never deep.
-    match html.tree.nodes().len() > MAX_DEPTH && depth(&html) > MAX_DEPTH {
+    match html.tree.nodes().len() > MAX_DEPTH && depth(html) > MAX_DEPTH {
         true => Err(TooMuch::Depth),
         false => {
-            drop_templates(&mut html);
-            Ok(html)
+            drop_templates(html);
+            Ok(parsed)
         }
     }
 }
