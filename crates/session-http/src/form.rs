@@ -7,6 +7,7 @@ mod owner;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod value;
 
 use std::collections::HashSet;
 
@@ -93,7 +94,11 @@ impl Page {
                         .ok_or("takes a file, written as a data: URL")?;
                 }
                 "submit" | "image" | "button" | "reset" => return Err("is a button and no field"),
-                _ => {}
+                kind => {
+                    if let Some(refusal) = value::refusal(kind, value.expose_secret()) {
+                        return Err(refusal);
+                    }
+                }
             },
             _ => return Err("is no field of a form; it needs a browser"),
         }
@@ -293,10 +298,15 @@ fn options<'page>(
         .filter(|element| is(element, "option"))
 }
 
+/// Without a value of its own it is its text, in which no-break spaces stay. Source: the HTML standard,
+/// "The option element", `text`.
 fn option_value(option: &ElementRef) -> String {
-    option
-        .attr("value")
-        .map_or_else(|| text_of(option), str::to_owned)
+    if let Some(value) = option.attr("value") {
+        return value.to_owned();
+    }
+    let text: String = option.text().collect();
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    words.join(" ")
 }
 
 /// The option of this value, else the one that shows this text.

@@ -86,7 +86,7 @@ pub(super) fn url_encoded(entries: &[Entry], encoding: &'static Encoding) -> Str
 fn multipart(entries: &[Entry], encoding: &'static Encoding, boundary: &str) -> Vec<u8> {
     let mut body = Vec::new();
     for entry in entries {
-        body.extend(format!("--{boundary}\r\ncontent-disposition: form-data; name=\"").bytes());
+        body.extend(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"").bytes());
         body.extend(quoted(&lines(&entry.name), encoding));
         body.push(b'"');
         match &entry.value {
@@ -97,7 +97,7 @@ fn multipart(entries: &[Entry], encoding: &'static Encoding, boundary: &str) -> 
             Value::File(file) => {
                 body.extend(b"; filename=\"");
                 body.extend(quoted(&file.name, encoding));
-                body.extend(format!("\"\r\ncontent-type: {}\r\n\r\n", file.file_type).bytes());
+                body.extend(format!("\"\r\nContent-Type: {}\r\n\r\n", file.file_type).bytes());
                 body.extend(&file.content);
             }
         }

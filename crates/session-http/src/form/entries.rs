@@ -7,6 +7,7 @@ use scraper::ElementRef;
 use secrecy::ExposeSecret;
 
 use crate::form::upload::{self, Upload};
+use crate::form::value::{cut, sanitized};
 use crate::form::{Hindrance, input_type, is_control, is_disabled, option_value};
 use crate::page::{Page, is};
 
@@ -80,7 +81,10 @@ impl<'page> Entries<'page> {
             }
             "button" if clicked => self.add(name, field.attr("value").unwrap_or("")),
             "textarea" => {
-                let text = self.typed(field).unwrap_or_else(|| field.text().collect());
+                let text = match self.typed(field) {
+                    Some(typed) => cut("textarea", field, &typed.replace("\r\n", "\n")),
+                    None => field.text().collect(),
+                };
                 self.add(name, &text);
                 self.add_direction(field);
             }
@@ -117,16 +121,11 @@ impl<'page> Entries<'page> {
                 self.add(name, self.encoding.name());
             }
             _ => {
-                let text = self.typed(field).unwrap_or_else(|| default(kind, field));
-                let one_line: String = text
-                    .chars()
-                    .filter(|letter| !matches!(letter, '\r' | '\n'))
-                    .collect();
-                match kind {
-                    "hidden" => self.add(name, &text),
-                    "email" | "url" => self.add(name, one_line.trim()),
-                    _ => self.add(name, &one_line),
-                }
+                let value = match self.typed(field) {
+                    Some(typed) => cut(kind, field, &sanitized(kind, field, &typed)),
+                    None => sanitized(kind, field, value.unwrap_or("")),
+                };
+                self.add(name, &value);
                 self.add_direction(field);
             }
         }
@@ -155,24 +154,5 @@ impl<'page> Entries<'page> {
     fn typed(&self, field: &ElementRef) -> Option<String> {
         let typed = self.page.fields.typed.get(&field.id())?;
         Some(typed.expose_secret().to_owned())
-    }
-}
-
-/// What a field holds where nobody typed: what the page says, or what its kind always shows.
-fn default(kind: &str, field: &ElementRef) -> String {
-    let value = field.attr("value").unwrap_or("");
-    match kind {
-        "color" if value.is_empty() => "#000000".to_owned(),
-        "range" if value.is_empty() => {
-            let number = |name, default| {
-                let given = field
-                    .attr(name)
-                    .and_then(|text| text.trim().parse::<f64>().ok());
-                given.unwrap_or(default)
-            };
-            let (least, most) = (number("min", 0.0), number("max", 100.0));
-            (least + (most - least).max(0.0) / 2.0).to_string()
-        }
-        _ => value.to_owned(),
     }
 }

@@ -216,6 +216,12 @@ fn what_this_tier_cannot_submit_says_why(#[case] html: &str, #[case] why: &str) 
     "<fieldset disabled><legend><input name=a value=1></legend><input name=b value=2><legend><input name=c value=3></legend></fieldset>",
     "a=1"
 )]
+#[case::option_no_break(
+    "<select name=a><option>&nbsp;&nbsp;Sub&nbsp;cat</select>",
+    "a=%C2%A0%C2%A0Sub%C2%A0cat"
+)]
+#[case::date("<input type=date name=a value='20/01/2026'>", "a=")]
+#[case::number("<input type=number name=a value='1,50'>", "a=")]
 #[case::lines("<textarea name=a>x\ny\r\nz</textarea>", "a=x%0D%0Ay%0D%0Az")]
 #[case::one_line("<input name=a value='x\ny'>", "a=xy")]
 #[case::trimmed("<input type=email name=a value=' x@x.example '>", "a=x%40x.example")]
@@ -320,17 +326,17 @@ fn a_form_with_files_is_sent_in_parts() {
         .to_owned();
     let text = String::from_utf8(body.bytes().to_vec()).unwrap();
     let part = |head: &str, content: &str| {
-        format!("--{boundary}\r\ncontent-disposition: form-data; {head}\r\n\r\n{content}\r\n")
+        format!("--{boundary}\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n")
     };
     let expected = [
         part("name=\"a%22b\"", "xy"),
         part("name=\"t\"", "x\r\ny"),
         part(
-            "name=\"f\"; filename=\"b%22ill.csv\"\r\ncontent-type: text/csv",
+            "name=\"f\"; filename=\"b%22ill.csv\"\r\nContent-Type: text/csv",
             "a;b",
         ),
         part(
-            "name=\"none\"; filename=\"\"\r\ncontent-type: application/octet-stream",
+            "name=\"none\"; filename=\"\"\r\nContent-Type: application/octet-stream",
             "",
         ),
         format!("--{boundary}--\r\n"),
@@ -392,6 +398,38 @@ fn what_is_disabled_cannot_be_changed() {
         page.change(field, SecretString::from("x")),
         Err("is disabled")
     );
+}
+
+#[rstest]
+#[case("type=date", "20/01/2026", Some("takes a date, written as 2026-01-31"))]
+#[case("type=date", "2026-01-20", None)]
+#[case("type=date", "", None)]
+#[case("type=number", "1,50", Some("takes a number, written as 1249.5"))]
+#[case("type=color", "red", Some("takes a color, written as #00ff7f"))]
+#[case("type=text", "20/01/2026", None)]
+fn what_a_field_cannot_hold_is_told_and_not_left_out(
+    #[case] field: &str,
+    #[case] value: &str,
+    #[case] refusal: Option<Hindrance>,
+) {
+    let mut page = page(&format!("<form><input {field}></form>"));
+    let input = one(&page, "input");
+
+    assert_eq!(page.change(input, SecretString::from(value)).err(), refusal);
+}
+
+#[test]
+fn what_is_typed_ends_where_the_field_does() {
+    let mut page = page(
+        "<form method=post><input name=a maxlength=4 value=longer><input name=b maxlength=4>
+         <textarea name=c maxlength=3></textarea><button>",
+    );
+    for (field, value) in [("[name=b]", "12345"), ("[name=c]", "a\r\nbc")] {
+        let field = one(&page, field);
+        page.change(field, SecretString::from(value)).unwrap();
+    }
+
+    assert_eq!(submitted(&page, "button").2, "a=longer&b=1234&c=a%0D%0Ab");
 }
 
 #[test]
