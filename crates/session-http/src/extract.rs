@@ -4,6 +4,7 @@ mod field;
 mod json;
 mod missing;
 mod table;
+mod term;
 mod typed;
 
 use ego_tree::NodeId;

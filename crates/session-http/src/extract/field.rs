@@ -9,7 +9,8 @@ use serde_json::Value;
 use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind, Values};
 
 use super::json;
-use super::table::{Row, Table, beside};
+use super::table::{NoColumn, Row, Table};
+use super::term::beside;
 use super::typed::{Schema, said, said_in_json};
 use crate::act::filled;
 use crate::look::{Css, Unlookable};
@@ -70,14 +71,16 @@ impl<'step> Field<'step> {
     /// Finds its column in a table.
     pub(super) fn find_column(&mut self, table: &Table, of: &Selector) -> Result<(), Trouble> {
         if let Place::Column { header, .. } = &self.rule.place {
-            self.column = table.column(header);
-            if self.column.is_none() {
+            let column = table.column(header).map_err(|why| {
+                let has = match why {
+                    NoColumn::NoneOfThem => "has no column",
+                    NoColumn::Several => "has several columns",
+                };
                 let known: Vec<_> = table.headers.iter().map(|text| shortened(text)).collect();
-                return Err(Trouble::task(format!(
-                    "the table {of} has no column {header:?}; it has {}",
-                    known.join(", ")
-                )));
-            }
+                let known = known.join(", ");
+                Trouble::task(format!("the table {of} {has} {header:?}; it has {known}"))
+            })?;
+            self.column = Some(column);
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ pub(super) fn is_hidden(element: &ElementRef) -> bool {
 }
 
 /// Whether this very element is not to be seen, with all in it.
-pub(super) fn is_invisible(element: &ElementRef) -> bool {
+pub(crate) fn is_invisible(element: &ElementRef) -> bool {
     let name = element.value().name();
     // The title of a drawing is its name.
     let never = NEVER_SHOWN.contains(&name) && !(name == "title" && in_drawing(element));
@@ -57,14 +57,29 @@ fn in_drawing(element: &ElementRef) -> bool {
 }
 
 fn hides(style: &str) -> bool {
+    declares(style, |property, value| match property {
+        "display" => value == "none",
+        "visibility" => matches!(value, "hidden" | "collapse"),
+        _ => false,
+    })
+}
+
+/// Whether this very element takes no room on the page either. A cell of a table that takes none lets
+/// those after it move up.
+pub(crate) fn takes_no_room(element: &ElementRef) -> bool {
+    let has_no_box = |style| {
+        declares(style, |property, value| {
+            (property, value) == ("display", "none")
+        })
+    };
+    element.attr("hidden").is_some() || element.attr("style").is_some_and(has_no_box)
+}
+
+fn declares(style: &str, says: impl Fn(&str, &str) -> bool) -> bool {
     style.split(';').any(|declaration| {
         let (property, value) = declaration.split_once(':').unwrap_or_default();
         let value = value.trim().to_ascii_lowercase();
         let value = value.trim_end_matches("!important").trim_end();
-        match property.trim().to_ascii_lowercase().as_str() {
-            "display" => value == "none",
-            "visibility" => matches!(value, "hidden" | "collapse"),
-            _ => false,
-        }
+        says(property.trim().to_ascii_lowercase().as_str(), value)
     })
 }

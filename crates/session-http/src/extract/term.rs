@@ -1,0 +1,98 @@
+//! Values beside their names: in lists of definitions, and in tables of two columns.
+
+use ego_tree::NodeId;
+use scraper::ElementRef;
+
+use super::table::{alike, name_of};
+use crate::look::Unlookable;
+use crate::page::{Page, is};
+
+/// The element with the value beside a name: the `dd` of a `dt`, or the cell after a cell.
+///
+/// # Errors
+/// There is too much to read: names may stand in names.
+pub(super) fn beside(
+    page: &Page,
+    list: &ElementRef,
+    term: &str,
+) -> Result<Option<NodeId>, Unlookable> {
+    let mut visits = page.visits();
+    for name in list.descendants().filter_map(ElementRef::wrap) {
+        visits.add(1)?;
+        if !matches!(name.value().name(), "dt" | "th" | "td") {
+            continue;
+        }
+        for node in name.descendants() {
+            visits.read(node)?;
+        }
+        if alike(&name_of(&name), term)
+            && let Some(value) = value_beside(&name)
+        {
+            return Ok(Some(value));
+        }
+    }
+    Ok(None)
+}
+
+fn value_beside(name: &ElementRef) -> Option<NodeId> {
+    let wanted: &[&str] = match name.value().name() {
+        "dt" => &["dd"],
+        _ => &["td", "th"],
+    };
+    let mut after = name.next_siblings().filter_map(ElementRef::wrap);
+    let value = after.find(|next| !is(name, "dt") || !is(next, "dt"));
+    value
+        .filter(|value| wanted.contains(&value.value().name()))
+        .map(|value| value.id())
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::StatusCode;
+    use rstest::rstest;
+    use url::Url;
+
+    use super::*;
+    use crate::page::text_of;
+
+    fn page(text: &str) -> Page {
+        let url = Url::parse("https://x.example/").unwrap();
+        Page::parse(url, StatusCode::OK, text.to_owned(), encoding_rs::UTF_8).unwrap()
+    }
+
+    #[test]
+    fn names_in_names_are_no_endless_work() {
+        let deep = "<dl><dt>".repeat(200);
+        let page = page(&format!("{deep}{}", "word ".repeat(1_000_000)));
+        let lists = page.css("dl");
+
+        let found: Result<Vec<_>, _> = lists
+            .iter()
+            .map(|list| beside(&page, &page.element(*list).unwrap(), "Due"))
+            .collect();
+
+        assert_eq!(found, Err(Unlookable::TooMuch));
+    }
+
+    #[rstest]
+    #[case("<dl><dt>Name<dd>Kari<dt>Due:<dd>1</dl>", Some("1"))]
+    #[case("<dl><div><dt>due</dt><dd>1</dd></div></dl>", Some("1"))]
+    #[case("<dl><dt>Due<dt>Payable<dd>1</dl>", Some("1"))]
+    #[case("<table><tr><th>Due<td>1<tr><th>Name<td>Kari</table>", Some("1"))]
+    #[case("<table><tr><td>Due<td>1</table>", Some("1"))]
+    #[case("<dl><dt>Due</dl>", None)]
+    #[case("<dl><dt>Overdue<dd>1</dl>", None)]
+    fn a_value_stands_beside_its_name(#[case] text: &str, #[case] expected: Option<&str>) {
+        let page = page(text);
+
+        let found = beside(
+            &page,
+            &page.element(page.css("dl, table")[0]).unwrap(),
+            "Due",
+        )
+        .unwrap();
+
+        let found = found.map(|id| text_of(&page.element(id).unwrap()));
+        assert_eq!(found.as_deref(), expected);
+    }
+}
