@@ -18,35 +18,26 @@ pub(super) struct Schema<'task> {
 
 impl<'task> Schema<'task> {
     pub(super) fn of(root: &'task Value) -> Self {
-        let mut part = Some(root);
-        for _ in 0..MAX_REFERENCES {
-            let reference = part
-                .and_then(|part| part.get("$ref"))
-                .and_then(Value::as_str);
-            match reference.and_then(|reference| reference.strip_prefix('#')) {
-                Some(pointer) => part = root.pointer(pointer),
-                None => return Self { root, part },
-            }
-        }
-        Self { root, part: None }
+        Self { root, part: None }.at(Some(root))
     }
 
+    /// A part of it, behind the references and choices that lead to it.
     fn at(self, part: Option<&'task Value>) -> Self {
-        let Some(part) = part else {
-            return Self { part, ..self };
-        };
-        match part.get("$ref").and_then(Value::as_str) {
-            None => Self {
-                part: Some(part),
-                ..self
-            },
-            Some(reference) => {
-                let pointer = reference.strip_prefix('#');
-                let part = pointer.and_then(|pointer| self.root.pointer(pointer));
-                let part = part.filter(|part| part.get("$ref").is_none());
-                Self { part, ..self }
-            }
+        let mut next = part;
+        for _ in 0..MAX_REFERENCES {
+            let Some(part) = next else { break };
+            next = match part.get("$ref").and_then(Value::as_str) {
+                Some(reference) => {
+                    let pointer = reference.strip_prefix('#');
+                    pointer.and_then(|pointer| self.root.pointer(pointer))
+                }
+                None => match only_choice(part) {
+                    Some(choice) => Some(choice),
+                    None => return Self { part: next, ..self },
+                },
+            };
         }
+        Self { part: None, ..self }
     }
 
     /// What it says of a field.
@@ -106,6 +97,25 @@ impl<'task> Schema<'task> {
     }
 }
 
+/// What a value is that may be one thing or null, as generators write it where it may be missing:
+/// `{"anyOf": [{"type": "number"}, {"type": "null"}]}`.
+fn only_choice(part: &Value) -> Option<&Value> {
+    // Beside what is said in the open a choice only narrows it.
+    if ["type", "properties", "items"]
+        .iter()
+        .any(|said| part.get(said).is_some())
+    {
+        return None;
+    }
+    let choices = ["anyOf", "oneOf", "allOf"]
+        .iter()
+        .find_map(|of| part.get(of));
+    let choices = choices.and_then(Value::as_array)?;
+    let is_null = |choice: &&Value| choice.get("type") == Some(&Value::from("null"));
+    let mut others = choices.iter().filter(|choice| !is_null(choice));
+    others.next().filter(|_| others.next().is_none())
+}
+
 /// What a text says; None where it is no such value.
 pub(super) fn said(
     text: &str,
@@ -147,7 +157,7 @@ pub(super) fn said_in_json(
 
 /// `12.00` as 12 where a whole number is wanted.
 fn whole(number: Value, schema: Schema) -> Value {
-    if !schema.is("integer") {
+    if !schema.is("integer") || number.is_i64() {
         return number;
     }
     let written = number.as_f64().filter(|number| number.fract() == 0.0);
@@ -171,6 +181,15 @@ mod tests {
     #[case(json!({"type": "boolean"}), "Ja", json!(true))]
     #[case(json!({}), "12", json!("12"))]
     #[case(json!({"$ref": "#/$defs/sum"}), "12", json!(12))]
+    #[case(json!({"anyOf": [{"type": "number"}, {"type": "null"}]}), "1,249.50", json!(1249.5))]
+    #[case(json!({"oneOf": [{"type": "null"}, {"$ref": "#/$defs/sum"}]}), "12", json!(12))]
+    #[case(json!({"allOf": [{"$ref": "#/$defs/sum"}]}), "12", json!(12))]
+    #[case(json!({"anyOf": [{"type": "number"}, {"type": "string"}]}), "12", json!("12"))]
+    #[case(
+        json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]}),
+        "20. mai 2026",
+        json!("2026-05-20")
+    )]
     fn the_output_schema_says_what_a_text_is(
         #[case] field: Value,
         #[case] text: &str,
@@ -209,6 +228,27 @@ mod tests {
         let rows = schema.field("rows").items();
         assert!(schema.requires("a") && rows.requires("b"));
         assert!(!schema.requires("b") && !rows.requires("a"));
+    }
+
+    #[test]
+    fn a_choice_beside_a_type_hides_nothing() {
+        let schema = json!({"type": "object", "anyOf": [{"required": ["a"]}],
+            "properties": {"a": {"type": "number"}}});
+
+        let reading = Schema::of(&schema).field("a").reading();
+
+        assert_eq!(reading, Reading::Number { decimal: None });
+    }
+
+    #[test]
+    fn a_list_that_may_be_null_has_its_rows() {
+        let rows = json!({"items": {"properties": {"b": {"type": "number"}}}});
+        let schema = json!({"properties": {"rows": {"anyOf": [rows, {"type": "null"}]}}});
+        let schema = Schema::of(&schema);
+
+        let reading = schema.field("rows").items().field("b").reading();
+
+        assert_eq!(reading, Reading::Number { decimal: None });
     }
 
     #[test]
