@@ -13,7 +13,7 @@ use super::table::{NoColumn, Row, Table};
 use super::term::beside;
 use super::typed::{Schema, said, said_in_json};
 use crate::act::filled;
-use crate::look::{Css, Unlookable};
+use crate::look::{Css, Unlookable, shown_in_lines};
 use crate::page::{Page, text_of};
 use crate::trouble::Trouble;
 
@@ -220,7 +220,11 @@ fn in_text(
     page: &Page,
 ) -> Result<Result<Value, String>, Trouble> {
     let text = match &field.rule.attribute {
-        None => text_of(element),
+        None => match field.reading {
+            // A number must not be put together of two that are shown apart.
+            Reading::Number { .. } => shown_in_lines(element),
+            Reading::Text | Reading::Date { .. } | Reading::Boolean => text_of(element),
+        },
         Some(name) => match element.attr(name) {
             // An address is of use only where it is whole.
             Some(address) if matches!(name.as_str(), "href" | "src") => page

@@ -6,34 +6,111 @@ use scraper::ElementRef;
 
 use crate::look::hidden::is_invisible;
 use crate::look::name::stands_apart;
+use crate::reading::SEAM;
+
+/// A piece of the text of an element.
+enum Piece<'page> {
+    Text(&'page str),
+    /// A text whose ends of lines are shown.
+    Lines(&'page str),
+    /// Between lines and blocks.
+    Break,
+    /// Where something begins or ends that is shown beside what is around it and not read on with it.
+    Seam,
+}
 
 /// The pieces of an element's text, with a space between lines and blocks. Of an element that is hidden
 /// itself they are all that is in it.
 pub(crate) fn shown<'page>(element: &ElementRef<'page>) -> impl Iterator<Item = &'page str> {
+    pieces(element).filter_map(|piece| match piece {
+        Piece::Text(text) | Piece::Lines(text) => Some(text),
+        Piece::Break => Some(" "),
+        Piece::Seam => None,
+    })
+}
+
+/// The element's text for whoever must not read on across a line, or a [`SEAM`]: white space is one
+/// space within a line.
+pub(crate) fn shown_in_lines(element: &ElementRef) -> String {
+    let mut lines = String::new();
+    for piece in pieces(element) {
+        match piece {
+            Piece::Text(text) => add_words(&mut lines, text),
+            Piece::Lines(text) => {
+                for (place, line) in text.split('\n').enumerate() {
+                    if place > 0 {
+                        end_line(&mut lines);
+                    }
+                    add_words(&mut lines, line);
+                }
+            }
+            Piece::Break => end_line(&mut lines),
+            Piece::Seam if lines.is_empty() => {}
+            Piece::Seam => lines.push(SEAM),
+        }
+    }
+    let is_nothing = |letter: char| letter.is_whitespace() || letter == SEAM;
+    lines.truncate(lines.trim_end_matches(is_nothing).len());
+    lines
+}
+
+fn add_words(lines: &mut String, text: &str) {
+    for letter in text.chars() {
+        if !letter.is_whitespace() {
+            lines.push(letter);
+        } else if !lines.is_empty() && !lines.ends_with([' ', '\n']) {
+            lines.push(' ');
+        }
+    }
+}
+
+fn end_line(lines: &mut String) {
+    lines.truncate(lines.trim_end().len());
+    if !lines.is_empty() {
+        lines.push('\n');
+    }
+}
+
+fn pieces<'page>(element: &ElementRef<'page>) -> impl Iterator<Item = Piece<'page>> {
     let root = element.id();
-    let mut hidden = None;
+    let (mut hidden, mut in_lines) = (None, None);
     element.traverse().filter_map(move |edge| match edge {
         Edge::Open(_) if hidden.is_some() => None,
         Edge::Open(node) => {
             if let Some(text) = node.value().as_text() {
-                return Some(&**text);
+                return Some(match in_lines {
+                    None => Piece::Text(text),
+                    Some(_) => Piece::Lines(text),
+                });
             }
             let element = ElementRef::wrap(node)?;
             if node.id() != root && is_invisible(&element) {
                 hidden = Some(node.id());
                 return None;
             }
-            stands_apart(&element).then_some(" ")
+            if matches!(element.value().name(), "pre" | "textarea") {
+                in_lines = in_lines.or(Some(node.id()));
+            }
+            edge_of(&element)
         }
         Edge::Close(node) => {
             if hidden.is_some() {
                 hidden = hidden.filter(|hidden| *hidden != node.id());
                 return None;
             }
-            let element = ElementRef::wrap(node)?;
-            stands_apart(&element).then_some(" ")
+            in_lines = in_lines.filter(|outermost| *outermost != node.id());
+            edge_of(&ElementRef::wrap(node)?)
         }
     })
+}
+
+/// What stands where this element begins and ends.
+fn edge_of<'page>(element: &ElementRef) -> Option<Piece<'page>> {
+    match element.value().name() {
+        // Cents, the mark of a note, the price of yesterday beside that of today.
+        "sub" | "sup" | "del" | "ins" | "s" | "strike" => Some(Piece::Seam),
+        _ => stands_apart(element).then_some(Piece::Break),
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +120,7 @@ mod tests {
     use rstest::rstest;
     use url::Url;
 
+    use super::shown_in_lines;
     use crate::page::{Page, text_of};
 
     #[rstest]
@@ -60,6 +138,25 @@ mod tests {
         let main = page.elements().find(|it| it.value().name() == "main");
 
         assert_eq!(text_of(&main.unwrap()), expected);
+    }
+
+    #[rstest]
+    #[case::lines(" 12 <br>\n 34 <br>", "12\n34")]
+    #[case::blocks("<div>100</div> <div>2\n00</div>", "100\n2 00")]
+    #[case::one_line("<b>1</b>,<i>249</i><span>.50</span>", "1,249.50")]
+    #[case::raised("12<sup>50</sup> kr", "12~50~ kr")]
+    #[case::struck_out("<del>120</del> <ins>100</ins>", "120~ ~100")]
+    #[case::nothing("<sup> </sup><br>", "")]
+    #[case::as_written("<pre>1\n<b>2 \n3</b></pre>", "1\n2\n3")]
+    fn lines_stay_apart_for_whom_they_matter(#[case] html: &str, #[case] expected: &str) {
+        let url = Url::parse("https://x.example/").unwrap();
+        let html = format!("<main>{html}</main>");
+        let page = Page::parse(url, StatusCode::OK, html, UTF_8).unwrap();
+        let main = page.elements().find(|it| it.value().name() == "main");
+
+        let lines = shown_in_lines(&main.unwrap());
+
+        assert_eq!(lines, expected.replace('~', "\u{1f}"));
     }
 
     #[test]

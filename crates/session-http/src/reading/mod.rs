@@ -2,11 +2,12 @@
 
 mod boolean;
 mod date;
+mod multiplier;
 mod number;
 
 pub(crate) use boolean::boolean;
 pub(crate) use date::date;
-pub(crate) use number::number;
+pub(crate) use number::{SEAM, number};
 
 /// The text with each run of white space, no-break spaces included, as one space, and none around it.
 pub(crate) fn normalize<'text>(parts: impl Iterator<Item = &'text str>) -> String {

@@ -3,31 +3,103 @@
 use serde_json::{Number, Value};
 use windlass_playbook::Decimal;
 
-/// The one number in a text: `1,249.50`, `1 249,50 kr`, `₹12,34,567`, `$12`, `−3`, `(4.20)`.
+use super::multiplier::is_multiplied;
+
+/// Stands in a text where a number ends though the line goes on: between `12` and its raised `50`.
+pub(crate) const SEAM: char = '\u{1f}';
+
+const MINUSES: [char; 3] = ['-', '−', '–'];
+
+/// The one number in a text: `1,249.50`, `1 249,50 kr`, `₹12,34,567`, `$12`, `−3`, `(4.20)`, `$.50`.
 ///
 /// The decimal separator is the given one. Without one: of two kinds of separators the last is the decimal one. A separator that stands alone is a decimal
-/// one, unless exactly three digits follow and one to three digits other than a lone zero stand before
-/// it: `1,249` and `1.249` are 1249, since prices have no thousandths. A minus, or parentheses around
-/// all of it, make it negative; a dash between the number and a word does not. A text with two numbers has
-/// no number.
+/// one, unless exactly three digits follow and one to three digits, the first no zero, stand before it:
+/// `1,249` and `1.249` are 1249, since prices have no thousandths. A minus, or parentheses around
+/// all of it, make it negative; a dash between the number and a word does not.
+///
+/// What cannot be read surely is none: two numbers, or one across a line or a [`SEAM`]; a sign in a line
+/// of its own; a fraction (`1½`); what is multiplied (`1.2k`); more digits than a JSON number keeps.
 pub(crate) fn number(text: &str, decimal: Option<Decimal>) -> Option<Value> {
+    if has_other_digits(text) {
+        return None;
+    }
     let first = text.find(|letter: char| letter.is_ascii_digit())?;
-    let (before, from_first) = text.split_at(first);
+    let (before, from_first) = text.split_at(with_separator(text, first));
     let last = from_first.rfind(|letter: char| letter.is_ascii_digit())?;
     let (written, after) = from_first.split_at(last + 1);
     let plain = plain(written, decimal)?;
-    let negative = is_minus(before) || in_parentheses(before, after) || ends_in_minus(after);
-    let signed = if negative { format!("-{plain}") } else { plain };
-    match signed.parse::<i64>() {
-        Ok(whole) => Some(Value::from(whole)),
-        Err(_) => Number::from_f64(signed.parse().ok()?).map(Value::Number),
+    let (before, after) = (before.replace(SEAM, ""), after.replace(SEAM, ""));
+    if is_multiplied(&before, &after) {
+        return None;
     }
+    exact(&plain, is_negative(&before, &after)?)
+}
+
+/// Whether there are digits that are not read here: `½`, `²`, those of other scripts. Behind a letter
+/// they are of a unit: `m²`.
+fn has_other_digits(text: &str) -> bool {
+    let mut before = ' ';
+    text.chars().any(|letter| {
+        let of_unit = std::mem::replace(&mut before, letter).is_alphabetic();
+        letter.is_numeric() && !letter.is_ascii_digit() && !of_unit
+    })
+}
+
+/// Where a number begins whose first digit stands at `first`: at a separator before it, `.50`, unless
+/// that ends an abbreviation, `Rs.500`, or is one of several that lead to the number.
+fn with_separator(text: &str, first: usize) -> usize {
+    let head = text[..first].strip_suffix(['.', ',']);
+    let is_its_own = |head: &str| {
+        let before = head.chars().next_back();
+        !before.is_some_and(|letter| letter.is_alphanumeric() || matches!(letter, '.' | ','))
+    };
+    head.filter(|head| is_its_own(head)).map_or(first, str::len)
+}
+
+/// The number, if JSON keeps all its digits: others read it as a binary one of 64 bits (RFC 8259,
+/// section 6).
+fn exact(plain: &str, negative: bool) -> Option<Value> {
+    let number: f64 = plain.parse().ok()?;
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+    let (whole, fraction) = (
+        whole.trim_start_matches('0'),
+        fraction.trim_end_matches('0'),
+    );
+    let whole = if whole.is_empty() { "0" } else { whole };
+    let kept = match fraction {
+        "" => whole.to_owned(),
+        fraction => format!("{whole}.{fraction}"),
+    };
+    if number.to_string() != kept {
+        return None;
+    }
+    let negative = negative && kept != "0";
+    match plain.parse::<i64>() {
+        Ok(whole) => Some(Value::from(if negative { -whole } else { whole })),
+        Err(_) => Number::from_f64(if negative { -number } else { number }).map(Value::Number),
+    }
+}
+
+/// Whether a number with this around it is negative; None where its sign may stand in another line.
+fn is_negative(before: &str, after: &str) -> Option<bool> {
+    let (above, before) = before.rsplit_once('\n').unwrap_or(("", before));
+    let (after, below) = after.split_once('\n').unwrap_or((after, ""));
+    let beside = [above.lines().next_back(), below.lines().next()];
+    if beside.into_iter().flatten().any(is_sign) {
+        return None;
+    }
+    Some(is_minus(before) || in_parentheses(before, after) || ends_in_minus(after))
+}
+
+/// Whether a line is nothing but the sign of a number.
+fn is_sign(line: &str) -> bool {
+    line.contains(MINUSES) && !line.contains(char::is_alphanumeric)
 }
 
 /// Whether the text before a number ends in a minus that is a sign: `-$` or `- kr`, but not `A-` nor
 /// `Total - $`.
 fn is_minus(before: &str) -> bool {
-    let Some((head, tail)) = before.rsplit_once(['-', '−', '–']) else {
+    let Some((head, tail)) = before.rsplit_once(MINUSES) else {
         return false;
     };
     let is_dash = tail.starts_with(char::is_whitespace) && !head.trim().is_empty();
@@ -67,7 +139,9 @@ fn plain(written: &str, decimal: Option<Decimal>) -> Option<String> {
         return None;
     }
     let separator = if fraction.is_empty() { "" } else { "." };
-    Some(format!("{}{separator}{fraction}", groups.concat()))
+    let whole = groups.concat();
+    let zero = if whole.is_empty() { "0" } else { "" };
+    Some(format!("{zero}{whole}{separator}{fraction}"))
 }
 
 /// Whether digits stand in groups of three, or as in India in groups of two before a last one of three.
@@ -76,13 +150,15 @@ fn are_groups(first: &str, others: &[&str]) -> bool {
         return false;
     };
     let of = |size: usize| {
-        (1..=size).contains(&first.len()) && middle.iter().all(|group| group.len() == size)
+        (1..=size).contains(&first.len())
+            && !first.starts_with('0')
+            && middle.iter().all(|group| group.len() == size)
     };
     last.len() == 3 && (of(3) || of(2))
 }
 
 fn is_grouping(letter: char) -> bool {
-    matches!(letter, '.' | ',' | '\'' | '’') || letter.is_whitespace()
+    matches!(letter, '.' | ',' | '\'' | '’') || (letter.is_whitespace() && letter != '\n')
 }
 
 /// Where the decimal separator stands, if there is one; None where there are two.
@@ -97,7 +173,8 @@ fn decimal_separator(written: &str) -> Option<Option<usize>> {
     }
     let (whole, fraction) = (&written[..last], &written[last + 1..]);
     let spaced = whole.contains(|letter: char| is_grouping(letter) && letter != separator);
-    let groups_thousands = fraction.len() == 3 && whole.len() <= 3 && whole != "0" && !spaced;
+    let begins_groups = (1..=3).contains(&whole.len()) && !whole.starts_with('0');
+    let groups_thousands = fraction.len() == 3 && begins_groups && !spaced;
     Some((alike == 1 && !groups_thousands).then_some(last))
 }
 
@@ -146,6 +223,22 @@ mod tests {
     #[case("($1,234.56)", json!(-1234.56))]
     #[case("EUR 1\u{202f}234,56", json!(1234.56))]
     #[case("1.234,56-", json!(-1234.56))]
+    #[case("$.50", json!(0.5))]
+    #[case("-.5", json!(-0.5))]
+    #[case("Discount: ,50", json!(0.5))]
+    #[case(".125", json!(0.125))]
+    #[case("Rs.500", json!(500))]
+    #[case("Total........50", json!(50))]
+    #[case("00.500", json!(0.5))]
+    #[case("0.00", json!(0.0))]
+    #[case("100\u{a0}200", json!(100200))]
+    #[case("Total\n-$12", json!(-12))]
+    #[case("-\u{1f}$\u{1f}12", json!(-12))]
+    #[case("12\u{1f}st\u{1f}", json!(12))]
+    #[case("150 m²", json!(150))]
+    #[case("15 kr", json!(15))]
+    #[case("9007199254740992", json!(9007199254740992_i64))]
+    #[case("0.1000000000000000000000", json!(0.1))]
     fn numbers_are_read_as_people_write_them(#[case] text: &str, #[case] expected: Value) {
         assert_eq!(number(text, None), Some(expected));
     }
@@ -174,6 +267,22 @@ mod tests {
     #[case("12:30")]
     #[case("1.2.3,4,5")]
     #[case("20.01.2026")]
+    #[case("12\n345")]
+    #[case("12\u{1f}50")]
+    #[case("1,234\u{1f}1")]
+    #[case("120\u{1f} \u{1f}100")]
+    #[case("-\n12")]
+    #[case("12.50\n−")]
+    #[case("1.2k")]
+    #[case("3.5M")]
+    #[case("2 million")]
+    #[case("1½")]
+    #[case("1 ½")]
+    #[case("12²")]
+    #[case("0,500,000")]
+    #[case("9007199254740993")]
+    #[case("12345678901234567890123")]
+    #[case("0.12345678901234567890")]
     fn a_text_without_one_number_has_none(#[case] text: &str) {
         assert_eq!(number(text, None), None);
     }

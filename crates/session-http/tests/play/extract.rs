@@ -24,7 +24,8 @@ const BILLS: &str = r#"<!doctype html><html lang="en-US"><head>
 <tr><td>January<td>$1,249.50<td><a href="/1.pdf">PDF</a>
 <tr><td>February<td>($12.00)<td>
 <tfoot><tr><td>Sum<td>1,237.50<td></table>
-<a rel=next href="/more">More</a></body></html>"#;
+<a rel=next href="/more">More</a>
+<div id=apart><p>12</p><p>345</p></div><table id=twice><tr><th>Sum<th>Sum<tr><td>1<td>2</table></body></html>"#;
 
 const MORE: &str = r#"<html lang="en-US"><table id=bills><tr><th>Document<th>Amount due<th>Month
 <tr><td><td>1<td>March</table></html>"#;
@@ -98,6 +99,31 @@ async fn a_column_that_is_not_there_is_named_with_those_that_are() {
     let expected =
         r##"the table #bills has no column "Amount"; it has "Month", "Amount due", "Document""##;
     assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
+async fn a_column_whose_header_is_there_twice_is_not_guessed() {
+    let fields = json!({"sums": {"table": "#twice", "fields": {"a": {"column": "Sum"}}}});
+
+    let errors = errors(&fields, json!({})).await;
+
+    let message = &errors[0].message;
+    let expected = r##"the table #twice has several columns "Sum"; it has "Sum", "Sum""##;
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
+async fn two_lines_are_not_put_together_to_a_number() {
+    let field = json!({"apart": {"selector": "#apart"}});
+
+    let number =
+        json!({"properties": {"apart": {"anyOf": [{"type": "number"}, {"type": "null"}]}}});
+    let errors = errors(&field, number).await;
+
+    let expected = "the text of apart (#apart) is no number";
+    assert!(errors[0].message.contains(expected), "{errors:?}");
+    let text = output(&field, json!({})).await;
+    assert_eq!(text, json!({"apart": "12 345"}));
 }
 
 #[tokio::test]
