@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue, ORIGIN, REFERER,
-    USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderValue,
+    ORIGIN, REFERER, USER_AGENT,
 };
 use reqwest::{Method, Response, StatusCode};
 use tokio::sync::OwnedSemaphorePermit;
@@ -179,6 +179,7 @@ async fn send(
         .map_err(|blocked| refused(&blocked))?
         .header(USER_AGENT, &network.manners.user_agent)
         .header(ACCEPT, ACCEPTED)
+        .header(ACCEPT_LANGUAGE, &network.manners.accept_language)
         .header(ACCEPT_ENCODING, ACCEPTED_ENCODINGS);
     let from = request.from.as_ref();
     let cookies = cookies.map(|cookies| HeaderValue::from_bytes(cookies.as_bytes()));

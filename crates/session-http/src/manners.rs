@@ -19,6 +19,8 @@ const MAX_GATES: usize = 4096;
 pub struct Manners {
     /// What requests say who they are.
     pub user_agent: String,
+    /// The languages that pages are asked for in.
+    pub accept_language: String,
     /// How many requests one host has under way at once.
     pub requests_at_once: u32,
     /// The least time between the starts of two requests to one host.
@@ -46,6 +48,7 @@ impl Default for Manners {
                 ")"
             )
             .to_owned(),
+            accept_language: "en-US,en;q=0.9".to_owned(),
             requests_at_once: 16,
             request_gap: Duration::ZERO,
             head_timeout: Duration::from_secs(30),

@@ -12,8 +12,13 @@ use windlass_session_http::Manners;
 pub(crate) struct SourceConfig {
     /// What the built-in agent says who it is; left out, `Mozilla/5.0 (compatible; Windlass/VERSION)`.
     /// Name a page or an address where the owner of a website reaches you.
-    #[arg(long, env = "WINDLASS_SOURCE_USER_AGENT", value_parser = user_agent)]
+    #[arg(long, env = "WINDLASS_SOURCE_USER_AGENT", value_parser = header)]
     pub(crate) source_user_agent: Option<String>,
+
+    /// The languages that the built-in agent asks for pages in (Accept-Language); left out,
+    /// `en-US,en;q=0.9`. Name the one that your playbooks were recorded in.
+    #[arg(long, env = "WINDLASS_SOURCE_ACCEPT_LANGUAGE", value_parser = header)]
+    pub(crate) source_accept_language: Option<String>,
 
     /// Requests that one host has under way at once, from this replica. More are quicker; less are
     /// kinder to a small website.
@@ -64,6 +69,7 @@ impl Default for SourceConfig {
     fn default() -> Self {
         Self {
             source_user_agent: None,
+            source_accept_language: None,
             source_requests_at_once: 16,
             source_request_gap_ms: 0,
             source_retry_wait_seconds: 60,
@@ -84,6 +90,10 @@ impl SourceConfig {
                 .source_user_agent
                 .clone()
                 .unwrap_or(defaults.user_agent),
+            accept_language: self
+                .source_accept_language
+                .clone()
+                .unwrap_or(defaults.accept_language),
             requests_at_once: self.source_requests_at_once,
             request_gap: Duration::from_millis(self.source_request_gap_ms.into()),
             head_timeout: seconds(self.source_head_seconds),
@@ -108,7 +118,7 @@ fn seconds(number: u32) -> Duration {
     Duration::from_secs(number.into())
 }
 
-fn user_agent(text: &str) -> Result<String, String> {
+fn header(text: &str) -> Result<String, String> {
     let text = text.trim();
     let is_value = text
         .chars()
@@ -150,10 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn a_user_agent_that_is_no_header_is_refused_at_the_start() {
+    fn what_is_no_header_is_refused_at_the_start() {
         assert!(read(&["--source-user-agent", "a\r\nb: c"]).is_err());
-        let config = read(&["--source-user-agent", "Ours (+https://x.example)"]).unwrap();
+        assert!(read(&["--source-accept-language", ""]).is_err());
+        let given = ["--source-user-agent", "Ours (+https://x.example)"];
+        let languages = ["--source-accept-language", "nb-NO,nb;q=0.9"];
+        let config = read(&[given, languages].concat()).unwrap();
 
         assert_eq!(config.manners().user_agent, "Ours (+https://x.example)");
+        assert_eq!(config.manners().accept_language, "nb-NO,nb;q=0.9");
     }
 }

@@ -367,3 +367,18 @@ async fn frames_of_another_site_get_no_cookie_that_stays_at_home() {
     let expected = json!({"alone": "cookie: lax=1; strict=1; none=1", "framed": "cookie: none=1"});
     assert_eq!(outcome.unwrap().output, expected);
 }
+
+#[tokio::test]
+async fn pages_are_asked_for_in_a_language() {
+    let url = serve(|head| {
+        let lines = head.lines().filter_map(|line| line.split_once(": "));
+        let asked = lines.filter(|(name, _)| name.eq_ignore_ascii_case("accept-language"));
+        let languages: Vec<_> = asked.map(|(_, value)| value).collect();
+        html(&format!("<h1>{}</h1>", languages.join(" and ")))
+    })
+    .await;
+
+    let (result, _) = played(&url, &[navigate(), title()]).await;
+
+    assert_eq!(result.unwrap().output, json!({"title": "en-US,en;q=0.9"}));
+}
