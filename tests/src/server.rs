@@ -171,13 +171,30 @@ impl Server {
     ///
     /// # Errors
     /// Where it does not end, or not with success.
-    pub async fn stop(mut self) -> anyhow::Result<()> {
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.ask_to_stop().await?;
+        self.stopped().await
+    }
+
+    /// Asks it to stop (SIGTERM).
+    ///
+    /// # Errors
+    /// Where it has ended already.
+    pub async fn ask_to_stop(&self) -> anyhow::Result<()> {
         let id = self.child.id().context("the server has ended already")?;
         let asked = Command::new("kill")
             .args(["-TERM", &id.to_string()])
             .status()
             .await?;
         ensure!(asked.success(), "kill ended with {asked}");
+        Ok(())
+    }
+
+    /// Waits until it has stopped, as it was asked to.
+    ///
+    /// # Errors
+    /// Where it does not end, or not with success.
+    pub async fn stopped(mut self) -> anyhow::Result<()> {
         let status = timeout(STOP, self.child.wait())
             .await
             .context("the server did not stop")??;

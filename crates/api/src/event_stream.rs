@@ -17,6 +17,7 @@ use http::request::Parts;
 use http::{HeaderMap, header};
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,6 +37,7 @@ use crate::error::{ApiError, Finding, not_found};
 use crate::error_code::ErrorCode;
 use crate::events::types;
 use crate::query::Query;
+use crate::request::Received;
 use crate::state::Api;
 
 /// The call.
@@ -83,6 +85,7 @@ impl<S: Sync> FromRequestParts<S> for Held {
 async fn stream_events(
     State(api): State<Api>,
     caller: Authenticated,
+    received: Received,
     held: Held,
     headers: HeaderMap,
     mut query: Query,
@@ -115,6 +118,7 @@ async fn stream_events(
         key,
         told: None,
         has_begun: false,
+        until: received.waits_until,
         _held: held,
     };
     let chunks = stream::unfold(following, |mut following| async {
@@ -176,6 +180,8 @@ struct Following {
     /// The id that the reader was told last.
     told: Option<EventId>,
     has_begun: bool,
+    /// Set when the server stops.
+    until: CancellationToken,
     _held: Held,
 }
 
@@ -186,10 +192,9 @@ impl Following {
             self.has_begun = true;
             return Some(self.place(RETRY));
         }
-        let drain = self.api.config.drain.token().clone();
         tokio::select! {
             biased;
-            () = drain.cancelled() => None,
+            () = self.until.cancelled() => None,
             () = sleep_until(self.check_at) => {
                 self.check_at = Instant::now() + self.api.config.heartbeat;
                 self.is_known().await.then(|| self.place(":\n"))

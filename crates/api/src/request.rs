@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, ready};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, field, info_span};
 use windlass_application::random::random;
 use windlass_application::shortened;
@@ -38,6 +39,11 @@ const REQUEST_ID: &str = "x-request-id";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
+/// Set when who waits on a request's connection is answered: the server stops. The accept loop puts it
+/// into every request; without it waits end with the drain's begin.
+#[derive(Debug, Clone)]
+pub(crate) struct WaitsUntil(pub(crate) CancellationToken);
+
 /// What is known of a request before anybody looks at it.
 #[derive(Debug, Clone)]
 pub(crate) struct Received {
@@ -45,6 +51,8 @@ pub(crate) struct Received {
     pub(crate) request_id: RequestId,
     /// By when its body must be here.
     pub(crate) body_until: tokio::time::Instant,
+    /// Set when it waits no longer: the server stops.
+    pub(crate) waits_until: CancellationToken,
     /// Where it came from; a proxy's address behind one.
     pub(crate) address: Option<IpAddr>,
     /// W3C trace context, where the caller sent one that is valid.
@@ -98,11 +106,15 @@ pub(crate) fn answer(
     let is_carried = is_write(&method) && !ends_with_caller(&request);
     let is_shared = is_shared(&request);
     let address = request.extensions().get().map(|Peer(address)| *address);
+    let waits_until = request.extensions().get::<WaitsUntil>();
+    let waits_until = waits_until.map_or_else(|| api.config.drain.begun(), |it| &it.0);
+    let waits_until = waits_until.clone();
     let ignored = Ignored::of(api.config.unknown_fields);
     request.extensions_mut().insert(Received {
         ignored: ignored.clone(),
         request_id,
         body_until: tokio::time::Instant::now() + BODY_TIMEOUT,
+        waits_until,
         address,
         trace_parent,
     });

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use tracing::info;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -75,11 +76,16 @@ async fn start_run(
 ) -> Result<Response, ApiError> {
     let wait = preferred(&proposed.change.headers);
     let organization = proposed.change.caller().organization();
+    let stop = proposed.change.received().waits_until.clone();
     // On the heap: a call that waits has no room for what comes before its wait.
     let (written, answering) = Box::pin(start(&api, &task_id, proposed)).await?;
     match wait {
         None => answering.answer(&written),
-        Some(wait) => started(&api, organization, &answering, &written, wait).await,
+        Some(wait) => {
+            let run_id = run_of(&written, &answering)?;
+            let view = waited(&api, organization, run_id, wait, &stop).await?;
+            Ok(started(&api, &answering, &written, &view))
+        }
     }
 }
 
@@ -128,14 +134,8 @@ fn note_mark(mark: Option<&str>) -> Option<Problem> {
     None
 }
 
-/// Waits for a run that was started now, or before by the same request.
-async fn started(
-    api: &Api,
-    organization: OrganizationContext,
-    answering: &Answering,
-    written: &Written<RunView>,
-    wait: Duration,
-) -> Result<Response, ApiError> {
+/// The run that was started now, or before by the same request.
+fn run_of(written: &Written<RunView>, answering: &Answering) -> Result<RunId, ApiError> {
     let run_id = match written {
         Written::Done(view) => Some(view.run.id),
         Written::Replayed(kept) => {
@@ -143,17 +143,25 @@ async fn started(
             body.and_then(|body| RunId::parse(body["id"].as_str()?).ok())
         }
     };
-    let run_id = run_id.ok_or_else(|| {
+    run_id.ok_or_else(|| {
         ApiError::plain(ErrorCode::ApiError).because("a kept answer to a start names no run")
-    })?;
-    let view = waited(api, organization, run_id, wait).await?;
+    })
+}
+
+/// The answer to a start that was waited for.
+fn started(
+    api: &Api,
+    answering: &Answering,
+    written: &Written<RunView>,
+    view: &RunView,
+) -> Response {
     let now = api.application.ports.clock.now();
-    let body = run(&view, now).answering(answering.request_id().to_string());
+    let body = run(view, now).answering(answering.request_id().to_string());
     let response = json(StatusCode::CREATED, &body);
-    Ok(match written {
+    match written {
         Written::Done(_) => response,
         Written::Replayed(_) => replayed(response),
-    })
+    }
 }
 
 async fn waited(
@@ -161,8 +169,8 @@ async fn waited(
     organization: OrganizationContext,
     run_id: RunId,
     wait: Duration,
+    stop: &CancellationToken,
 ) -> Result<RunView, CallError> {
-    let stop = api.config.drain.token();
     let wait_for_run = &api.application.wait_for_run;
     wait_for_run.execute(organization, run_id, wait, stop).await
 }
@@ -273,7 +281,7 @@ async fn read_run(
     };
     query.end()?;
     let view = match wait {
-        Some(wait) => waited(&api, organization, id, wait).await?,
+        Some(wait) => waited(&api, organization, id, wait, &received.waits_until).await?,
         None => {
             let view = api.application.ports.runs.get(organization, id).await?;
             view.ok_or_else(|| not_found(Resource::TaskRun))?

@@ -1,7 +1,9 @@
 //! The accept loop: TLS, bounded connections, a limit on how long and how large a head may be and how
 //! long an answer may take to be taken, and a drain at the end. `axum::serve` has none of these.
+//! How it drains: docs/decisions/0034-a-drain-takes-calls-to-its-end.md.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,17 +20,26 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
 use crate::drain::Drain;
 use crate::patient::Patient;
-use crate::request::Peer;
+use crate::request::{Peer, WaitsUntil};
 
 /// How long the loop rests where no connection can be accepted: all files of the process are open.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long answers may take that are under way when the last connection is taken, at least: where the
+/// drain's time is over.
+const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// And at most: nobody can renew a lease meanwhile, and what is cut is asked for again.
+const LATE_ANSWERS: Duration = Duration::from_secs(5);
 
 /// What bounds the connections of a listener.
 #[derive(Debug, Clone, Copy)]
@@ -57,8 +68,8 @@ impl Default for ServeLimits {
     }
 }
 
-/// Serves until `drain` begins, then answers what is under way and returns. With `tls` it speaks
-/// nothing else.
+/// Serves until `drain` begins, goes on until what was under way then has ended, and answers what is
+/// under way at the end. With `tls` it speaks nothing else.
 ///
 /// # Errors
 /// Where the listener cannot be asked for its address.
@@ -69,47 +80,100 @@ pub async fn serve(
     limits: ServeLimits,
     tls: Option<Arc<ServerConfig>>,
 ) -> io::Result<()> {
-    let tls = tls.map(TlsAcceptor::from);
     let address = listener.local_addr()?;
-    let connections = Arc::new(Semaphore::new(limits.connections));
-    let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.header_read_timeout)
         .max_buf_size(limits.header_bytes);
-    loop {
-        let accepted = tokio::select! {
-            () = drain.token().cancelled() => break,
-            accepted = accept(&listener, &connections) => accepted,
-        };
-        let (stream, peer, permit) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                warn!(%error, "could not accept a connection on {address}");
-                tokio::time::sleep(PAUSE).await;
-                continue;
+    let door = Door {
+        listener,
+        address,
+        router,
+        http,
+        tls: tls.map(TlsAcceptor::from),
+        limits,
+        connections: Arc::new(Semaphore::new(limits.connections)),
+    };
+    let before = GracefulShutdown::new();
+    let taking = door.take_all(&before, drain.begun());
+    drain.begun().run_until_cancelled(taking).await;
+
+    let until = Instant::now() + limits.drain;
+    let before = before.shutdown().shared();
+    let since = GracefulShutdown::new();
+    let quiet = async { tokio::join!(before.clone(), drain.alone()) };
+    tokio::select! {
+        () = door.take_all(&since, drain.closed()) => {}
+        _ = timeout_at(until, quiet) => {}
+    }
+    drain.closed().cancel();
+    drop(door);
+    let now = Instant::now();
+    let last = until.clamp(now + LAST_ANSWERS, now + LATE_ANSWERS);
+    let answered = timeout_at(last, async {
+        tokio::join!(before, since.shutdown());
+        drain.ended(limits.drain).await
+    });
+    if !answered.await.unwrap_or(false) {
+        warn!("requests on {address} did not end within the drain");
+    }
+    Ok(())
+}
+
+/// Where connections come in.
+struct Door {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    http: http1::Builder,
+    tls: Option<TlsAcceptor>,
+    limits: ServeLimits,
+    connections: Arc<Semaphore>,
+}
+
+impl Door {
+    /// Takes one connection after the other. `graceful` closes them; who waits on one of them waits no
+    /// longer than `waits_until`.
+    async fn take_all(&self, graceful: &GracefulShutdown, waits_until: &CancellationToken) {
+        loop {
+            match accept(&self.listener, &self.connections).await {
+                Ok(accepted) => self.take(accepted, graceful, waits_until),
+                Err(error) => {
+                    warn!(%error, "could not accept a connection on {}", self.address);
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
-        };
-        let router = router.clone();
+        }
+    }
+
+    fn take(
+        &self,
+        (stream, peer, permit): (TcpStream, Peer, OwnedSemaphorePermit),
+        graceful: &GracefulShutdown,
+        waits_until: &CancellationToken,
+    ) {
+        let router = self.router.clone();
+        let until = WaitsUntil(waits_until.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             if !names_its_host(&request) {
                 return Either::Left(ready(Ok(no_request())));
             }
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(until.clone());
             Either::Right(router.clone().oneshot(request.map(Body::new)))
         });
-        let (http, watcher) = (http.clone(), graceful.watcher());
-        match tls.clone() {
+        let (http, watcher, limits) = (self.http.clone(), graceful.watcher(), self.limits);
+        match self.tls.clone() {
             None => {
                 let stream = TokioIo::new(Patient::new(stream, limits.write_timeout));
                 let connection = watcher.watch(http.serve_connection(stream, service));
                 tokio::spawn(served(connection, permit));
             }
             Some(tls) => {
-                let stopping = drain.token().clone();
+                let stopping = waits_until.clone();
                 tokio::spawn(async move {
                     let greeting = tls.accept(stream);
-                    let greeting = tokio::time::timeout(limits.header_read_timeout, greeting);
+                    let greeting = timeout(limits.header_read_timeout, greeting);
                     // A client that says nothing does not hold up a stop, either.
                     let greeted = stopping.run_until_cancelled(greeting).await;
                     let Some(Ok(Ok(stream))) = greeted else {
@@ -123,15 +187,6 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
-    let drained = tokio::time::timeout(limits.drain, async {
-        graceful.shutdown().await;
-        drain.ended(limits.drain).await
-    });
-    if !drained.await.unwrap_or(false) {
-        warn!("requests on {address} did not end within the drain");
-    }
-    Ok(())
 }
 
 /// Whether a request says once whom it is for: who stands before the server may have read another

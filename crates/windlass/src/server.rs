@@ -107,7 +107,10 @@ impl Server {
         let registration = worker.register().await?;
         let mut front = Background::new();
         let threads = embedded::Threads::start()?;
+        let beside = front_drain.beside();
         front.start("worker", move |stop| async move {
+            // A drain takes calls as long as runs are under way.
+            let _beside = beside;
             let work = async move { worker.work(registration, stop).await };
             threads.run(work).await?.map_err(replica::explained)
         });
@@ -175,8 +178,8 @@ impl Server {
         }
     }
 
-    /// Drains: takes nothing new, answers what is open, lets runs end or gives them back, then
-    /// sends what is under way and closes the database.
+    /// Drains: leases nothing more, answers who waits, lets runs end or gives them back and takes calls
+    /// meanwhile, then sends what is under way and closes the database.
     pub(crate) async fn stop(self) {
         info!("draining for up to {} s", self.drain.as_secs());
         self.front_drain.begin();

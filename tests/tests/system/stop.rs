@@ -4,8 +4,11 @@ use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use windlass_demo_site::{DemoSite, PASSWORD};
 use windlass_tests::client::{http, text};
+use windlass_tests::server::KEY;
 use windlass_tests::{Backend, Server, World};
 
 #[rstest]
@@ -111,6 +114,66 @@ async fn a_stop_ends_idle_sessions_with_what_waits_for_them(
     let run = client.ended(text(&waiting, "id")?).await?;
     assert_eq!(run["status"], "failed", "{run}");
     assert_eq!(run["errors"][0]["code"], "session_failed", "{run}");
+    again.stop().await
+}
+
+/// Their leases would be over before the next start could hear of them.
+#[rstest]
+#[tokio::test]
+async fn a_stop_loses_no_run_of_an_outside_worker(
+    #[values(Backend::Sqlite, Backend::Postgres)] backend: Backend,
+) -> anyhow::Result<()> {
+    let ground = backend.ground().await?;
+    let leases = [("WINDLASS_LEASE_SECONDS", "5")];
+    let server = Server::start_with(&ground, &leases).await?;
+    let client = server.client();
+    let agent = client.post("/v2/agents", &json!({"name": "A"})).await?;
+    let task = json!({"name": "T", "agent_id": agent["id"], "settings": {"source": "none"},
+        "storage": {"enabled": true}});
+    let task = client.post("/v2/tasks", &task).await?;
+    let start = format!("/v2/tasks/{}/run", text(&task, "id")?);
+    let worker = json!({"worker": "by-hand"});
+    client.post("/v2/worker/workers", &worker).await?;
+    let call = json!({"worker": "by-hand", "incarnation": 1});
+    client.post(&start, &json!({})).await?;
+    let leased = client.post("/v2/worker/leases", &call).await?;
+    let run_id = text(&leased["leases"][0]["run"], "id")?;
+    let lease = format!("/v2/worker/leases/{run_id}");
+    client.post(&start, &json!({})).await?;
+    // It is under way before the server is asked to stop: its head is answered.
+    let mut upload = TcpStream::connect(server.url().trim_start_matches("http://")).await?;
+    let head = format!(
+        "POST {lease}/files HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\
+         Windlass-Epoch: 1\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+    );
+    upload.write_all(head.as_bytes()).await?;
+    let mut answered = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    upload.read_exact(&mut answered).await?;
+
+    server.ask_to_stop().await?;
+    let ready = format!("{}/readyz", server.ops_url());
+    while http().get(&ready).send().await?.status() == 200 {}
+    let renewal = format!("{lease}/renew");
+    let renewed = client.post(&renewal, &json!({"epoch": 1})).await?;
+    assert_eq!(renewed["cancel"], false, "{renewed}");
+    let leased = client.post("/v2/worker/leases", &call).await?;
+    assert_eq!(
+        leased["leases"],
+        json!([]),
+        "a server that stops leases nothing"
+    );
+    upload.write_all(b"PDF!").await?;
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).await?;
+    server.stopped().await?;
+
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    let again = Server::start_with(&ground, &leases).await?;
+    let client = again.client();
+    client.post(&renewal, &json!({"epoch": 1})).await?;
+    let finish = json!({"epoch": 1, "result": "success"});
+    let finished = client.post(&format!("{lease}/finish"), &finish).await?;
+    assert_eq!(finished["status"], "completed", "{finished}");
     again.stop().await
 }
 

@@ -92,7 +92,12 @@ async fn lease_runs(
         request_id: speaker.received.request_id,
         holder,
         pools: asked.pools,
-        capacity: body.capacity.unwrap_or(1),
+        // A server that stops leases nothing.
+        capacity: match body.capacity {
+            Some(_) | None if api.config.drain.is_draining() => 0,
+            Some(capacity) => capacity,
+            None => 1,
+        },
         explicit_begin: body.begin.is_some(),
         sessions: asked.sessions,
         held: asked.held,
@@ -194,7 +199,7 @@ fn few<'a>(
 /// again with the worker's next call. That may be under way by now, so that it is this worker's still.
 async fn leased(api: &Api, speaker: &Speaker, wish: LeaseWish) -> Result<RunsLeased, ApiError> {
     let holder = wish.holder;
-    let stop = api.config.drain.token().child_token();
+    let stop = speaker.received.waits_until.child_token();
     let waiting = stop.clone().drop_guard();
     let (sender, answer) = oneshot::channel();
     let (calls, speaker) = (Arc::clone(&api.worker_calls), speaker.clone());

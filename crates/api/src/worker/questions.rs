@@ -151,7 +151,7 @@ async fn read_answer(
         Err(error) => return Err(speaker.wrong(&api, run_id, error).await),
     };
     let call = speaker.lease(run_id, epoch);
-    let stop = api.config.drain.token();
+    let stop = &speaker.received.waits_until;
     let read = &api.worker_calls.read_answer;
     let answer = tokio::select! {
         answer = read.execute(&call, wait) => answer?,

@@ -104,6 +104,44 @@ async fn a_drain_answers_who_waits_and_ends_the_server() {
     assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
 }
 
+#[tokio::test]
+async fn a_drain_takes_calls_as_long_as_something_is_under_way() {
+    let fixture = Fixture::new().await;
+    let id = fixture.run().await;
+    let beside = fixture.drain.beside();
+    let (address, server) = served(&fixture).await;
+    let key = &fixture.key;
+    let asks = |path: &str| {
+        let head = format!("Host: x\r\nAuthorization: Bearer {key}\r\n");
+        format!("GET {path} HTTP/1.1\r\n{head}\r\n")
+    };
+    // A connection that says nothing is closed at once: the server is told to stop by then.
+    let mut idle = TcpStream::connect(address).await.unwrap();
+    fixture.drain.begin();
+    assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
+
+    // Who comes now waits as ever: to be answered at once, again and again, would be a burden.
+    let mut waiting = TcpStream::connect(address).await.unwrap();
+    let wait = asks(&format!("/v2/task-runs/{id}?wait=60"));
+    waiting.write_all(wait.as_bytes()).await.unwrap();
+    let mut other = TcpStream::connect(address).await.unwrap();
+    other.write_all(asks("/v2/test").as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    other.read_exact(&mut answer).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 200");
+    assert!(!server.is_finished());
+    let nothing = waiting.try_read(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), std::io::ErrorKind::WouldBlock);
+
+    drop(beside);
+    let mut answer = Vec::new();
+    waiting.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("\"status\":\"queued\""), "{answer}");
+    server.await.unwrap().unwrap();
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens");
+}
+
 /// A client that asks again and again and takes no answer is not waited for.
 #[tokio::test]
 async fn answers_that_are_not_taken_are_not_waited_for() {

@@ -10,11 +10,11 @@ use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use windlass_domain::file::MAX_FILE_BYTES;
 use windlass_wire::worker::activity::SHA256;
 
 use super::head::digest;
-use crate::drain::Drain;
 
 /// How long a content may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -110,10 +110,8 @@ impl Content {
     }
 
     /// The same behind the answer: who sends it need not come to its end to be heard.
-    pub(super) fn drop_rest_meanwhile(self, drain: &Drain) {
-        let stop = drain.token().clone();
-        let dropping = async move { stop.run_until_cancelled(self.drop_rest()).await };
-        drain.writes().spawn(dropping);
+    pub(super) async fn drop_rest_meanwhile(self, stop: CancellationToken) {
+        stop.run_until_cancelled(self.drop_rest()).await;
     }
 }
 

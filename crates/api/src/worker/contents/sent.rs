@@ -111,7 +111,9 @@ impl Sent {
             self.content.drop_rest().await
         } else {
             let arrived = self.content.arrived().await;
-            self.content.drop_rest_meanwhile(&api.config.drain);
+            let stop = self.speaker.received.waits_until.clone();
+            let dropping = self.content.drop_rest_meanwhile(stop);
+            api.config.drain.writes().spawn(dropping);
             arrived
         };
         let Kept { id, object, cancel } = kept?;
