@@ -3,7 +3,7 @@
 use serde_json::json;
 use windlass_application::OrganizationContext;
 use windlass_application::ports::WriteError;
-use windlass_application::ports::runs::LeaseRequest;
+use windlass_application::ports::runs::{LeaseRequest, MAX_LEASED_BYTES};
 use windlass_domain::id::RunId;
 use windlass_domain::pool::Pool;
 use windlass_domain::run::WorkerCommand;
@@ -48,6 +48,25 @@ pub async fn a_leased_run_has_all_that_its_agent_needs(fixture: &Fixture) {
     let session = stage.session(started.session_id).await;
     let holder = stage.worker;
     assert_eq!(session.state, SessionState::Running { holder });
+}
+
+/// What is long comes in several calls, a run that is too long by itself alone: its lease is short until its
+/// worker has heard of it.
+pub async fn one_call_leases_no_more_than_its_answer_can_bring(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    for bytes in [MAX_LEASED_BYTES, 1, 1, MAX_LEASED_BYTES, 1] {
+        let mut start = stage.new_run();
+        start.input = sealed(&"x".repeat(bytes));
+        stage.start(start).await;
+        stage.pass(seconds(1));
+    }
+
+    let mut leased = Vec::new();
+    for _ in 0..4 {
+        leased.push(stage.lease(stage.lease_request()).await.runs.len());
+    }
+
+    assert_eq!(leased, [1, 3, 1, 0]);
 }
 
 /// A worker that does not say when it begins has begun at once.

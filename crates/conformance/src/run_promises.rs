@@ -70,6 +70,7 @@ macro_rules! run_promises {
             run_leases,
             [
                 a_leased_run_has_all_that_its_agent_needs,
+                one_call_leases_no_more_than_its_answer_can_bring,
                 a_lease_without_an_explicit_begin_has_begun,
                 a_deleted_credential_is_not_leased,
                 an_earlier_start_of_a_worker_leases_nothing,

@@ -1,7 +1,7 @@
 //! What a lease brings: runs with what their agents need, as it was when they started, or as it is
 //! now.
 
-use windlass_application::ports::runs::{LeaseRequest, LeasedRun};
+use windlass_application::ports::runs::{LeaseRequest, LeasedRun, MAX_LEASED_BYTES};
 use windlass_domain::credential::{Credential, CredentialStatus};
 use windlass_domain::run::{Run, RunCommand, WorkerCommand};
 use windlass_domain::sealed::Sealed;
@@ -11,10 +11,34 @@ use windlass_domain::task::Task;
 /// The most runs that one call leases, so that its transaction stays short.
 const MAX_AT_ONCE: usize = 256;
 
-/// How many runs this call leases at most.
-pub fn capacity(request: &LeaseRequest) -> usize {
-    let asked_for = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
-    asked_for.min(MAX_AT_ONCE)
+/// What a call has room for.
+#[derive(Debug)]
+pub struct Room {
+    runs: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Of this call, which has leased nothing yet.
+    pub fn of(request: &LeaseRequest) -> Self {
+        let asked_for = usize::try_from(request.capacity).unwrap_or(MAX_AT_ONCE);
+        Self {
+            runs: asked_for.min(MAX_AT_ONCE),
+            bytes: MAX_LEASED_BYTES,
+        }
+    }
+
+    /// How many runs there is room for at most.
+    pub fn runs(&self) -> usize {
+        if self.bytes == 0 { 0 } else { self.runs }
+    }
+
+    /// Takes what these have of it.
+    pub fn give(&mut self, leased: &[LeasedRun]) {
+        let bytes = leased.iter().map(LeasedRun::bytes).sum();
+        self.runs = self.runs.saturating_sub(leased.len());
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
 }
 
 /// What a run is told for a lease call, if anything: [`lease`] or [`lease_again`].

@@ -56,7 +56,7 @@ pub use self::in_use::refuse_in_use;
 pub use self::last_let_in::LastLetIn;
 pub use self::last_look::{LastLook, Look, in_turn};
 pub use self::last_noted::LastNoted;
-pub use self::lease::{Equipment, Told, capacity, lease, lease_again};
+pub use self::lease::{Equipment, Room, Told, lease, lease_again};
 pub use self::moves::{MOST_BROKEN, MOST_OPENINGS, Move, Moved, Moves};
 pub use self::new_event::{NewEvent, SubjectColumns, by_organization};
 pub use self::over::{

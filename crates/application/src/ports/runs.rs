@@ -132,6 +132,10 @@ pub struct LeasedRun {
     pub trace_parent: Option<String>,
 }
 
+/// One call leases no further run once those that it has are together so long. A new lease lives 10 s,
+/// in which its answer must have arrived.
+pub const MAX_LEASED_BYTES: usize = 2 * 1024 * 1024;
+
 /// Whether calls have brought a worker runs that it has not heard of, by what its present call says; one
 /// that does not say is never behind.
 pub fn is_behind(heard: Option<u32>, brought: u32) -> bool {
@@ -139,9 +143,43 @@ pub fn is_behind(heard: Option<u32>, brought: u32) -> bool {
 }
 
 impl LeasedRun {
+    /// About how long it is in an answer: of the short parts nothing counts.
+    pub fn bytes(&self) -> usize {
+        let checkpoint = self
+            .run
+            .state
+            .lease()
+            .and_then(|lease| lease.checkpoint.as_ref());
+        let secret = self.credential.as_ref().and_then(|it| it.secret.as_ref());
+        let storage = self.task.storage.as_ref();
+        let values = [
+            self.playbook.as_ref(),
+            self.task.input_schema.as_ref(),
+            self.task.output_schema.as_ref(),
+            storage.and_then(|storage| storage.extraction_schema.as_ref()),
+            storage.and_then(|storage| storage.deduplication_schema.as_ref()),
+        ];
+        let sealed = [Some(&self.input), secret, checkpoint];
+        let sealed = sealed.into_iter().flatten().map(|it| it.as_bytes().len());
+        sealed.sum::<usize>() + values.into_iter().flatten().map(length).sum::<usize>()
+    }
+
     /// Whether this worker has the session's state from a run before.
     pub fn resumed(&self) -> bool {
         self.run.state.lease().is_some_and(|lease| lease.resumed)
+    }
+}
+
+/// About how long a value is as JSON.
+fn length(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 4,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(length).sum(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, it)| name.len() + length(it))
+            .sum(),
     }
 }
 
@@ -234,7 +272,8 @@ pub trait Runs: Send + Sync {
     ) -> Result<Written<Commanded>, WriteError>;
 
     /// Up to `capacity` queued runs, now running under a new epoch; by priority, then age,
-    /// organizations in turn. Runs of a session that another start of a worker has are left alone.
+    /// organizations in turn. Runs of a session that another start of a worker has are left alone. One
+    /// that waits is leased however long it is; after [`MAX_LEASED_BYTES`] no further one is.
     ///
     /// Where an earlier call has brought what the worker has not heard of, this one leases nothing, but
     /// brings it again: each run that the worker does not hold, and that has not begun, under the same

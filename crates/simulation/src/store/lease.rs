@@ -5,7 +5,9 @@ use std::cmp::Reverse;
 
 use windlass_application::OrganizationContext;
 use windlass_application::ports::WriteError;
-use windlass_application::ports::runs::{LeaseRequest, Leased, LeasedRun, is_behind};
+use windlass_application::ports::runs::{
+    LeaseRequest, Leased, LeasedRun, MAX_LEASED_BYTES, is_behind,
+};
 use windlass_domain::Timestamp;
 use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{OrganizationId, RunId, SessionId};
@@ -43,6 +45,7 @@ impl State {
         for pool in &request.pools {
             let mut passed = Vec::new();
             while leased.runs.len() < capacity
+                && leased.runs.iter().map(LeasedRun::bytes).sum::<usize>() < MAX_LEASED_BYTES
                 && let Some((owner, run_id)) = self.pick(request, pool, &passed)
             {
                 passed.push(run_id);

@@ -12,7 +12,7 @@ use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
 use windlass_records::columns::{Count, Id};
 use windlass_records::rows::Worker;
-use windlass_records::{Told, capacity, lease_again};
+use windlass_records::{Room, Told, lease_again};
 
 use super::leased::equipment;
 use super::pick::Picks;
@@ -85,10 +85,11 @@ async fn what_there_is(
     if !worker.draining && is_behind(request.heard, worker.brought) {
         again(&mut transaction, request, &mut leased).await?;
     } else if !worker.draining {
+        let mut room = Room::of(request);
         for pool in &request.pools {
             let picks = picks(store, request, pool);
-            let picks = from_pool(&mut transaction, request, picks, &mut leased).await?;
-            turns.extend(picks.last().map(|last| (pool, last)));
+            let last = from_pool(&mut transaction, request, picks, &mut room, &mut leased).await?;
+            turns.extend(last.map(|last| (pool, last)));
         }
         if !leased.runs.is_empty() {
             workers::bring(transaction.connection(), &worker).await?;
@@ -118,32 +119,38 @@ fn remember(store: &PostgresStore, turns: Vec<(&Pool, OrganizationId)>) {
     }
 }
 
-/// Leases from one pool until the worker has what it asked for. A run whose session somebody else
-/// has at this moment stays where it is, for the next lease.
+/// Leases from one pool until the worker has what it asked for, and says whose turn it was last. A run
+/// whose session somebody else has at this moment stays where it is, for the next lease.
 async fn from_pool(
     transaction: &mut Transaction,
     request: &LeaseRequest,
     mut picks: Picks,
+    room: &mut Room,
     leased: &mut Leased,
-) -> Result<Picks, WriteError> {
-    let capacity = capacity(request);
-    while leased.runs.len() < capacity {
-        let room = capacity - leased.runs.len();
-        let picked = picks.next(transaction.connection(), room).await?;
+) -> Result<Option<OrganizationId>, WriteError> {
+    let mut last = None;
+    while room.runs() > 0 {
+        let picked = picks.next(transaction.connection(), room.runs()).await?;
         if picked.is_empty() {
             break;
         }
         let session_ids: Vec<SessionId> = picked.iter().map(|it| it.session_id).collect();
         let mut scenes = Loaded::load_free(transaction, &session_ids, None).await?;
         for picked in picked {
+            if room.runs() == 0 {
+                break;
+            }
+            last = Some(picked.organization_id);
             let Some(scene) = scenes.remove(&picked.session_id) else {
                 continue;
             };
             let one = (picked.run_id, windlass_records::lease as Told);
+            let before = leased.runs.len();
             take(transaction, request, one, scene, leased).await?;
+            room.give(&leased.runs[before..]);
         }
     }
-    Ok(picks)
+    Ok(last)
 }
 
 /// Brings again what the worker was leased and has not heard of. As many as one call has brought, whatever

@@ -20,7 +20,7 @@ use crate::error::store_error;
 pub(super) struct Picked {
     pub(super) run_id: RunId,
     pub(super) session_id: SessionId,
-    organization_id: OrganizationId,
+    pub(super) organization_id: OrganizationId,
 }
 
 /// Picks runs of one pool, some at a time.
@@ -52,11 +52,6 @@ impl Picks {
             passed: Vec::new(),
             exhausted: HashSet::new(),
         }
-    }
-
-    /// The organization that was picked from last, if one was.
-    pub(super) fn last(&self) -> Option<OrganizationId> {
-        self.last
     }
 
     /// Up to so many runs, each organization's share of them; none where no more may be leased.

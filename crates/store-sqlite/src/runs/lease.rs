@@ -13,7 +13,7 @@ use windlass_domain::lifecycle::{Changes, Command};
 use windlass_domain::pool::Pool;
 use windlass_records::columns::{HeldBy, Id};
 use windlass_records::rows::Worker;
-use windlass_records::{Told, Turns, capacity, lease_again};
+use windlass_records::{Room, Told, Turns, lease_again};
 
 use super::leased::{LastEquipped, equipment};
 use super::pick::{Picked, Picks};
@@ -65,9 +65,16 @@ fn lease_in(
     if !worker.draining && is_behind(request.heard, worker.brought) {
         again(transaction, request, &mut leased)?;
     } else if !worker.draining {
+        let mut room = Room::of(request);
         for pool in &request.pools {
-            let picks = picks_of(request, pool, taken.last(pool));
-            turns.extend(from_pool(transaction, request, picks, &mut leased)?);
+            let picks = picks_of(request, pool, taken.last(pool), &room);
+            turns.extend(from_pool(
+                transaction,
+                request,
+                picks,
+                &mut room,
+                &mut leased,
+            )?);
         }
         if !leased.runs.is_empty() {
             workers::bring(transaction, &worker)?;
@@ -131,7 +138,12 @@ fn somebody_waits(
     }
 }
 
-fn picks_of(request: &LeaseRequest, pool: &Pool, last: Option<OrganizationId>) -> Picks {
+fn picks_of(
+    request: &LeaseRequest,
+    pool: &Pool,
+    last: Option<OrganizationId>,
+    room: &Room,
+) -> Picks {
     Picks::new(
         pool.clone(),
         request.holder,
@@ -139,7 +151,7 @@ fn picks_of(request: &LeaseRequest, pool: &Pool, last: Option<OrganizationId>) -
             .organization
             .map(OrganizationContext::organization_id),
         last,
-        capacity(request),
+        room.runs(),
     )
 }
 
@@ -148,11 +160,12 @@ fn from_pool(
     transaction: &mut Transaction<'_>,
     request: &LeaseRequest,
     mut picks: Picks,
+    room: &mut Room,
     leased: &mut Leased,
 ) -> Result<Option<(Pool, OrganizationId)>, WriteError> {
-    let capacity = capacity(request);
     let mut equipped = None;
-    while leased.runs.len() < capacity {
+    while room.runs() > 0 {
+        let before = leased.runs.len();
         let Some(picked) = picks.next(transaction)? else {
             break;
         };
@@ -163,6 +176,7 @@ fn from_pool(
             &mut equipped,
             leased,
         )?;
+        room.give(&leased.runs[before..]);
     }
     Ok(picks.into_turn())
 }
