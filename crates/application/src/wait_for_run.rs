@@ -116,7 +116,7 @@ impl WaitForRun {
         let part = run_ids.len().div_ceil(PARTS as usize);
         for some in run_ids.chunks(part.clamp(1, MAX_RUNS_A_LOOK)) {
             tokio::time::sleep(LOOK_EVERY / PARTS).await;
-            match self.runs.of_status(None, some, settled).await {
+            match self.runs.of_status(some, settled).await {
                 Ok(settled) => self.tell(&settled),
                 Err(error) => warn!(
                     "could not look at the runs that are waited for: {}",

@@ -116,6 +116,7 @@ macro_rules! run_promises {
                 a_list_shows_what_a_run_shows,
                 runs_of_a_status_are_found_at_once,
                 a_start_of_a_worker_has_its_runs_by_their_statuses,
+                a_start_of_a_worker_learns_what_it_does_not_hold,
                 a_run_says_whose_it_is,
                 a_timeline_tells_what_happened_in_its_order,
             ]

@@ -150,22 +150,19 @@ pub async fn runs_of_a_status_are_found_at_once(fixture: &Fixture) {
 
     let runs = &fixture.ports.runs;
     let asked = [queued.id, unknown, completed.id];
-    let of = async |organization, statuses: &[Status]| {
-        let found = runs.of_status(organization, &asked, statuses).await;
+    let of = async |statuses: &[Status]| {
+        let found = runs.of_status(&asked, statuses).await;
         let mut found = found.expect("the store reads");
         found.sort();
         found
     };
-    let (ours, theirs) = (Some(fixture.organization), Some(fixture.stranger));
     let mut both = [completed.id, queued.id];
     both.sort();
-    assert_eq!(of(None, &[Status::Queued, Status::Completed]).await, both);
-    assert_eq!(of(ours, &[Status::Queued, Status::Completed]).await, both);
-    assert_eq!(of(ours, &[Status::Completed]).await, [completed.id]);
-    assert_eq!(of(ours, &[Status::Running, Status::Failed]).await, []);
-    assert_eq!(of(ours, &[]).await, []);
-    assert_eq!(of(theirs, &[Status::Queued]).await, [], "another's");
-    let none = runs.of_status(None, &[], &Status::ALL).await;
+    assert_eq!(of(&[Status::Queued, Status::Completed]).await, both);
+    assert_eq!(of(&[Status::Completed]).await, [completed.id]);
+    assert_eq!(of(&[Status::Running, Status::Failed]).await, []);
+    assert_eq!(of(&[]).await, []);
+    let none = runs.of_status(&[], &Status::ALL).await;
     assert_eq!(none.expect("the store reads"), []);
 }
 
@@ -211,6 +208,40 @@ pub async fn a_start_of_a_worker_has_its_runs_by_their_statuses(fixture: &Fixtur
         ..stage.worker
     };
     assert_eq!(of(None, other, &Status::ALL).await, [], "another start's");
+}
+
+/// A worker that says what it holds is told which of them it does not: what is over, what is another
+/// start's by now, and what is nobody's.
+pub async fn a_start_of_a_worker_learns_what_it_does_not_hold(fixture: &Fixture) {
+    let stage = Stage::new(fixture).await;
+    let lost = stage.begun().await;
+    let workers = &fixture.ports.workers;
+    let next = workers.register(None, "embedded", None).await;
+    let holder = next.expect("a second start").holder;
+    let running = stage.leased_by(holder).await;
+    let asking = stage.leased_by(holder).await;
+    stage.say(&asking, question(1, None)).await;
+    let canceling = stage.leased_by(holder).await;
+    let canceled = stage.command(canceling.id, cancel()).await;
+    canceled.expect("the run is canceled");
+    let unknown = stage.new_run().run.id;
+
+    let runs = &fixture.ports.runs;
+    let told = [running.id, asking.id, canceling.id, lost.id, unknown];
+    let going_on = [Status::Running, Status::InteractionRequired];
+    let of = async |organization, holder| {
+        let found = runs.not_held_by(organization, holder, &told, &going_on);
+        let found = found.await.expect("the store reads");
+        told.map(|id| found.contains(&id))
+    };
+    let (ours, theirs) = (Some(fixture.organization), Some(fixture.stranger));
+    let stops = [false, false, true, true, true];
+    assert_eq!(of(None, holder).await, stops);
+    assert_eq!(of(ours, holder).await, stops);
+    assert_eq!(of(theirs, holder).await, [true; 5], "another's");
+    assert_eq!(of(None, stage.worker).await, [true; 5], "another start's");
+    let none = runs.not_held_by(None, holder, &[], &going_on).await;
+    assert_eq!(none.expect("the store reads"), []);
 }
 
 /// The embedded worker learns whose a run is.

@@ -245,6 +245,22 @@ impl<'a> Stage<'a> {
         self.next().await.expect("a run waits").run
     }
 
+    /// A started run that this start of a worker holds.
+    pub async fn leased_by(&self, holder: Holder) -> Run {
+        self.started().await;
+        let request = LeaseRequest {
+            holder,
+            capacity: 1,
+            ..self.lease_request()
+        };
+        self.lease(request)
+            .await
+            .runs
+            .pop()
+            .expect("a run waits")
+            .run
+    }
+
     /// A run that the worker holds and has begun.
     pub async fn begun(&self) -> Run {
         let run = self.leased().await;

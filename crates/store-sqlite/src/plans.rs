@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 
 use crate::events::NEWS;
-use crate::runs::{HELD_BY, OF_SESSIONS, WAITED_AT, unfinished};
+use crate::runs::{HELD_BY, NOT_HELD_BY, OF_SESSIONS, WAITED_AT, unfinished};
 use crate::{retention, undelivered};
 
 #[test]
@@ -103,6 +103,18 @@ fn what_a_worker_holds_is_found_beside_what_others_do() {
         plan[1].starts_with("SEARCH run USING") && plan[1].contains("id=?"),
         "{plan:#?}"
     );
+}
+
+#[test]
+fn whether_a_worker_holds_a_run_is_found_by_its_id() {
+    let plan = plan(NOT_HELD_BY);
+
+    for table in ["live", "run"] {
+        let looks = plan.iter().filter(|step| {
+            step.starts_with(&format!("SEARCH {table} USING")) && step.contains("id=?")
+        });
+        assert_eq!(looks.count(), 1, "{table}: {plan:#?}");
+    }
 }
 
 #[test]

@@ -163,13 +163,21 @@ async fn anothers_runs_are_leased_to_nobody_else_and_look_like_none() {
     assert_eq!(theirs["leases"], json!([]));
 
     let leased = ours.lease().await;
-    cancel(&fixture, &leased).await;
     let held = json!({"worker": "scraper-1", "incarnation": 1, "held": [leased.run_id],
         "sessions": [leased.session_id]});
-    let call = fixture.call_with(&fixture.stranger, Method::POST, "/v2/worker/leases");
-    let told = call.json(&held).send().await.body();
-    assert_eq!(told["stopping"], json!([]), "whether it stops is not told");
-    assert_eq!(told["ended_sessions"], json!([leased.session_id]));
+    for is_canceled in [false, true] {
+        if is_canceled {
+            cancel(&fixture, &leased).await;
+        }
+        let call = fixture.call_with(&fixture.stranger, Method::POST, "/v2/worker/leases");
+        let told = call.json(&held).send().await.body();
+        assert_eq!(
+            told["stopping"],
+            json!([leased.run_id]),
+            "it is not theirs, whether it stops or not"
+        );
+        assert_eq!(told["ended_sessions"], json!([leased.session_id]));
+    }
     for call in ["renew", "begin", "release", "interaction/withdraw"] {
         let path = format!("/v2/worker/leases/{}/{call}", leased.run_id);
         let call = fixture.call_with(&fixture.stranger, Method::POST, &path);
@@ -507,6 +515,29 @@ async fn calls_of_workers_count_on_no_rate_and_as_open_calls() {
         json!([]),
         "a server that stops answers what waits"
     );
+}
+
+/// It was silent for longer than its lease, and another has its run.
+#[tokio::test]
+async fn a_worker_whose_run_is_anothers_is_told_by_its_lease_call() {
+    let fixture = Fixture::new().await;
+    fixture.run().await;
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let held = json!({"capacity": 0, "held": [leased.run_id]});
+    assert_eq!(
+        worker.asks(held.clone()).await.body()["stopping"],
+        json!([])
+    );
+    worker.says(&leased, "release", json!({})).await;
+    let other = Working::start(&fixture, "scraper-2").await;
+    assert_eq!(other.lease().await.run_id, leased.run_id);
+
+    let told = worker.asks(held.clone()).await;
+    let told_other = other.asks(held).await;
+
+    assert_eq!(told.body()["stopping"], json!([leased.run_id]));
+    assert_eq!(told_other.body()["stopping"], json!([]));
 }
 
 #[tokio::test]

@@ -302,11 +302,10 @@ pub trait Runs: Send + Sync {
         run_id: RunId,
     ) -> Result<Option<Sealed>, StoreError>;
 
-    /// Those of these runs that are in one of these statuses, as far as they are the organization's; None
-    /// is for the server's own waits and its embedded worker, over all organizations.
+    /// Those of these runs that are in one of these statuses, whose they ever are: for the server's own
+    /// waits.
     async fn of_status(
         &self,
-        organization: Option<OrganizationContext>,
         run_ids: &[RunId],
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError>;
@@ -317,6 +316,16 @@ pub trait Runs: Send + Sync {
         &self,
         organization: Option<OrganizationContext>,
         holder: Holder,
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError>;
+
+    /// Those of these runs that this start of a worker does not hold in one of these statuses, whether they
+    /// are there or not. The organization is as with [`held_by`](Self::held_by).
+    async fn not_held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        run_ids: &[RunId],
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError>;
 

@@ -42,7 +42,7 @@ fn runs(settled: Arc<AtomicBool>) -> MockRuns {
     let found = state.clone();
     runs.expect_get()
         .returning(move |_, id| Ok((id == run_id()).then(|| view(found()))));
-    runs.expect_of_status().returning(move |_, ids, statuses| {
+    runs.expect_of_status().returning(move |ids, statuses| {
         let is_of_status = statuses.contains(&state().status());
         Ok(ids.iter().copied().filter(|_| is_of_status).collect())
     });

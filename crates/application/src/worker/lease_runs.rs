@@ -107,17 +107,18 @@ impl Contents {
     }
 }
 
-/// Whether no agent should do a run any more that stands so.
-fn stops(status: Status) -> bool {
-    match status {
-        Status::Running | Status::InteractionRequired => false,
+/// How a run stands that an agent should do, where its worker holds it.
+fn going_on() -> Vec<Status> {
+    let goes_on = |status: &Status| match status {
+        Status::Running | Status::InteractionRequired => true,
         Status::Queued
         | Status::ReviewRequired
         | Status::Completed
         | Status::Failed
         | Status::Canceling
-        | Status::Canceled => true,
-    }
+        | Status::Canceled => false,
+    };
+    Status::ALL.into_iter().filter(goes_on).collect()
 }
 
 impl RunsLeased {
@@ -166,11 +167,10 @@ impl LeaseRuns {
                 () = stop.cancelled() => return Ok(answer),
                 () = ready.heard() => Vec::new(),
                 () = told.heard() => self.stopping(wish, &held).await?,
-                // A signal may be lost, or have no way from where the run was canceled. What is over may
-                // be so by the worker's own word.
+                // A signal may be lost, or have no way from where the run ended.
                 () = sleep_until(looks_at) => {
                     looks_at = Instant::now() + LOOK;
-                    self.those_in(wish, &held, &[Status::Canceling]).await?
+                    self.stopping_by_others(wish, &held).await?
                 }
             };
         }
@@ -203,29 +203,37 @@ impl LeaseRuns {
         if wish.wait.is_zero() {
             return Ok(Cow::Borrowed(&[]));
         }
-        let going_on: Vec<Status> = Status::ALL.into_iter().filter(|it| !stops(*it)).collect();
         let runs = &self.held.runs;
+        let going_on = going_on();
         let held = runs.held_by(wish.organization, wish.holder, &going_on);
         Ok(Cow::Owned(held.await?))
     }
 
-    /// Those of the held runs that no agent should do any more.
+    /// Those of the held runs that this worker's agents should not do any more.
     async fn stopping(&self, wish: &LeaseWish, held: &[RunId]) -> Result<Vec<RunId>, CallError> {
-        let stopped: Vec<Status> = Status::ALL.into_iter().filter(|it| stops(*it)).collect();
-        self.those_in(wish, held, &stopped).await
-    }
-
-    async fn those_in(
-        &self,
-        wish: &LeaseWish,
-        held: &[RunId],
-        statuses: &[Status],
-    ) -> Result<Vec<RunId>, CallError> {
         if held.is_empty() {
             return Ok(Vec::new());
         }
         let runs = &self.held.runs;
-        Ok(runs.of_status(wish.organization, held, statuses).await?)
+        let going_on = going_on();
+        let stopping = runs.not_held_by(wish.organization, wish.holder, held, &going_on);
+        Ok(stopping.await?)
+    }
+
+    /// The same, but for those that only the worker's own finish can have brought to where they are: it may not
+    /// have heard the answer yet.
+    async fn stopping_by_others(
+        &self,
+        wish: &LeaseWish,
+        held: &[RunId],
+    ) -> Result<Vec<RunId>, CallError> {
+        let mut stopping = self.stopping(wish, held).await?;
+        if !stopping.is_empty() {
+            let by_finish = [Status::ReviewRequired, Status::Completed];
+            let finished = self.held.runs.of_status(&stopping, &by_finish).await?;
+            stopping.retain(|run_id| !finished.contains(run_id));
+        }
+        Ok(stopping)
     }
 
     /// The runs that can be done. One that does not open does not keep the others from it.

@@ -79,15 +79,12 @@ impl Runs for MemoryStore {
 
     async fn of_status(
         &self,
-        organization: Option<OrganizationContext>,
         run_ids: &[RunId],
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError> {
-        let owner = organization.map(OrganizationContext::organization_id);
         self.read("Runs::of_status", |state| {
             let runs = run_ids.iter().filter_map(|id| state.runs.get(id));
-            let runs = runs.map(KeptRun::run);
-            runs.filter(|run| owner.is_none_or(|owner| run.organization_id == owner))
+            runs.map(KeptRun::run)
                 .filter(|run| statuses.contains(&run.status()))
                 .map(|run| run.id)
                 .collect()
@@ -111,6 +108,18 @@ impl Runs for MemoryStore {
                 .collect()
         })
         .await
+    }
+
+    async fn not_held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        run_ids: &[RunId],
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
+        let held = self.held_by(organization, holder, statuses).await?;
+        let told = run_ids.iter().copied();
+        Ok(told.filter(|id| !held.contains(id)).collect())
     }
 
     async fn list(

@@ -86,11 +86,10 @@ impl Runs for PostgresStore {
 
     async fn of_status(
         &self,
-        organization: Option<OrganizationContext>,
         run_ids: &[RunId],
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError> {
-        read::of_status(self, organization, run_ids, statuses).await
+        read::of_status(self, run_ids, statuses).await
     }
 
     async fn held_by(
@@ -100,6 +99,16 @@ impl Runs for PostgresStore {
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError> {
         read::held_by(self, organization, holder, statuses).await
+    }
+
+    async fn not_held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        run_ids: &[RunId],
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
+        read::not_held_by(self, organization, holder, (run_ids, statuses)).await
     }
 
     async fn list(

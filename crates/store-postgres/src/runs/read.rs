@@ -55,10 +55,8 @@ pub(super) async fn input(
     Ok(input.map(Sealed::from_bytes))
 }
 
-/// Over all organizations where none is named: whoever waits there has been let in to the run.
 pub(super) async fn of_status(
     store: &PostgresStore,
-    organization: Option<OrganizationContext>,
     run_ids: &[RunId],
     statuses: &[Status],
 ) -> Result<Vec<RunId>, StoreError> {
@@ -67,15 +65,44 @@ pub(super) async fn of_status(
     }
     let ids: Vec<Uuid> = run_ids.iter().map(|id| id.uuid()).collect();
     let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
+    let found: Vec<Id> =
+        sqlx::query_scalar("SELECT id FROM run WHERE id = ANY($1) AND status = ANY($2)")
+            .bind(ids)
+            .bind(statuses)
+            .fetch_all(store.pool())
+            .await
+            .map_err(store_error)?;
+    Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
+}
+
+/// Two looks for each, whatever the planner takes the tables for.
+pub(super) async fn not_held_by(
+    store: &PostgresStore,
+    organization: Option<OrganizationContext>,
+    holder: Holder,
+    (run_ids, statuses): (&[RunId], &[Status]),
+) -> Result<Vec<RunId>, StoreError> {
+    if run_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<Uuid> = run_ids.iter().map(|id| id.uuid()).collect();
+    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
     let organization_id = organization.map(OrganizationContext::organization_id);
     let found: Vec<Id> = sqlx::query_scalar(
-        "SELECT id
-         FROM run
-         WHERE id = ANY($1) AND status = ANY($2) AND ($3 IS NULL OR organization_id = $3)",
+        "SELECT wanted.id
+         FROM unnest($5::uuid[]) AS wanted (id)
+         WHERE NOT coalesce((
+                   SELECT run.status = ANY($4)
+                   FROM live, LATERAL (SELECT status FROM run WHERE run.id = live.run_id LIMIT 1) AS run
+                   WHERE live.run_id = wanted.id AND live.worker_id = $1 AND live.incarnation = $2
+                     AND ($3 IS NULL OR live.organization_id = $3)
+               ), false)",
     )
-    .bind(ids)
-    .bind(statuses)
+    .bind(Id(holder.worker_id.uuid()))
+    .bind(Count(holder.incarnation))
     .bind(organization_id.map(|id| Id(id.uuid())))
+    .bind(statuses)
+    .bind(ids)
     .fetch_all(store.pool())
     .await
     .map_err(store_error)?;

@@ -335,6 +335,11 @@ async fn what_a_worker_holds_is_read_whatever_others_hold() {
         let runs = &fixture.ports.runs;
         let held = runs.held_by(None, stage.worker, &[Status::Running]).await;
         assert_eq!(held.expect("the store reads"), [run.id]);
+        let going_on = [Status::Running];
+        let not_held = runs
+            .not_held_by(None, stage.worker, &[run.id], &going_on)
+            .await;
+        assert_eq!(not_held.expect("the store reads"), []);
     })
     .await;
 

@@ -32,7 +32,7 @@ use windlass_domain::sealed::Sealed;
 #[cfg(test)]
 pub(crate) use self::let_in::WAITED_AT;
 #[cfg(test)]
-pub(crate) use self::read::{HELD_BY, OF_SESSIONS};
+pub(crate) use self::read::{HELD_BY, NOT_HELD_BY, OF_SESSIONS};
 pub(crate) use self::read::{of_session, of_sessions};
 pub(crate) use self::scene::Loaded;
 use crate::store::SqliteStore;
@@ -79,11 +79,10 @@ impl Runs for SqliteStore {
 
     async fn of_status(
         &self,
-        organization: Option<OrganizationContext>,
         run_ids: &[RunId],
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError> {
-        read::of_status(self, organization, run_ids, statuses).await
+        read::of_status(self, run_ids, statuses).await
     }
 
     async fn held_by(
@@ -93,6 +92,16 @@ impl Runs for SqliteStore {
         statuses: &[Status],
     ) -> Result<Vec<RunId>, StoreError> {
         read::held_by(self, organization, holder, statuses).await
+    }
+
+    async fn not_held_by(
+        &self,
+        organization: Option<OrganizationContext>,
+        holder: Holder,
+        run_ids: &[RunId],
+        statuses: &[Status],
+    ) -> Result<Vec<RunId>, StoreError> {
+        read::not_held_by(self, organization, holder, (run_ids, statuses)).await
     }
 
     async fn list(

@@ -46,6 +46,20 @@ pub(crate) const HELD_BY: &str = "SELECT run.id
        AND (?3 IS NULL OR live.organization_id = ?3)
        AND run.status IN (SELECT value FROM json_each(?4))";
 
+/// Those of the runs of the list that a start of a worker does not hold in one of the statuses: two looks for
+/// each.
+pub(crate) const NOT_HELD_BY: &str = "SELECT unhex(wanted.value)
+     FROM json_each(?5) AS wanted
+     WHERE NOT EXISTS (
+         SELECT 1
+         FROM live
+         CROSS JOIN run ON run.id = live.run_id
+         WHERE live.run_id = unhex(wanted.value)
+           AND live.worker_id = ?1 AND live.incarnation = ?2
+           AND (?3 IS NULL OR live.organization_id = ?3)
+           AND run.status IN (SELECT value FROM json_each(?4))
+     )";
+
 pub(super) async fn get(
     store: &SqliteStore,
     organization: OrganizationContext,
@@ -81,41 +95,71 @@ pub(super) async fn input(
     Ok(input.map(Sealed::from_bytes))
 }
 
-/// Over all organizations where none is named: whoever waits there has been let in to the run. One
-/// statement, however many are asked for, and rows only of those that somebody has to do something about.
+/// One statement, however many are asked for, and rows only of those that somebody has to do something
+/// about.
 pub(super) async fn of_status(
     store: &SqliteStore,
-    organization: Option<OrganizationContext>,
     run_ids: &[RunId],
     statuses: &[Status],
 ) -> Result<Vec<RunId>, StoreError> {
     if run_ids.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted: Vec<String> = run_ids
-        .iter()
-        .map(|id| id.uuid().simple().to_string())
-        .collect();
-    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
-    let organization_id = organization.map(OrganizationContext::organization_id);
-    let organization_id = organization_id.map(|id| Id(id.uuid()));
-    let (wanted, statuses) = (
-        windlass_records::write(&wanted),
-        windlass_records::write(&statuses),
-    );
+    let (wanted, statuses) = (list_of(run_ids), names_of(statuses));
     let found: Vec<Id> = store
         .read(move |connection| {
             connection.values(
                 "SELECT run.id
                  FROM json_each(?1) AS wanted
                  JOIN run ON run.id = unhex(wanted.value)
-                 WHERE run.status IN (SELECT value FROM json_each(?2))
-                   AND (?3 IS NULL OR run.organization_id = ?3)",
-                params![wanted, statuses, organization_id],
+                 WHERE run.status IN (SELECT value FROM json_each(?2))",
+                params![wanted, statuses],
             )
         })
         .await?;
     Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
+}
+
+/// The same.
+pub(super) async fn not_held_by(
+    store: &SqliteStore,
+    organization: Option<OrganizationContext>,
+    holder: Holder,
+    (run_ids, statuses): (&[RunId], &[Status]),
+) -> Result<Vec<RunId>, StoreError> {
+    if run_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (wanted, statuses) = (list_of(run_ids), names_of(statuses));
+    let organization_id = organization.map(OrganizationContext::organization_id);
+    let organization_id = organization_id.map(|id| Id(id.uuid()));
+    let found: Vec<Id> = store
+        .read(move |connection| {
+            connection.values(
+                NOT_HELD_BY,
+                params![
+                    Id(holder.worker_id.uuid()),
+                    holder.incarnation,
+                    organization_id,
+                    statuses,
+                    wanted
+                ],
+            )
+        })
+        .await?;
+    Ok(found.into_iter().map(|id| RunId::from_uuid(id.0)).collect())
+}
+
+/// Ids as statements take them.
+fn list_of(run_ids: &[RunId]) -> String {
+    let ids = run_ids.iter().map(|id| id.uuid().simple().to_string());
+    windlass_records::write(&ids.collect::<Vec<String>>())
+}
+
+/// Statuses as statements take them.
+fn names_of(statuses: &[Status]) -> String {
+    let names = statuses.iter().map(|status| status.as_str());
+    windlass_records::write(&names.collect::<Vec<&str>>())
 }
 
 pub(super) async fn held_by(
@@ -124,7 +168,6 @@ pub(super) async fn held_by(
     holder: Holder,
     statuses: &[Status],
 ) -> Result<Vec<RunId>, StoreError> {
-    let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
     let organization_id = organization.map(OrganizationContext::organization_id);
     let found: Vec<Id> = store
         .look(|connection| {
@@ -134,7 +177,7 @@ pub(super) async fn held_by(
                     Id(holder.worker_id.uuid()),
                     holder.incarnation,
                     organization_id.map(|id| Id(id.uuid())),
-                    windlass_records::write(&statuses)
+                    names_of(statuses)
                 ],
             )
         })

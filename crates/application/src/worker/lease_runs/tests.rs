@@ -138,20 +138,25 @@ async fn a_wait_that_is_over_brings_nothing() {
 }
 
 #[rstest]
-#[case(Ear::AtOnce)]
-#[case::though_its_signal_was_lost(Ear::Never)]
+#[case(Ear::AtOnce, Status::Canceling)]
+#[case::though_its_signal_was_lost(Ear::Never, Status::Canceling)]
+#[case::over_by_another_replica(Ear::Never, Status::Failed)]
+#[case::waits_again(Ear::Never, Status::Queued)]
 #[tokio::test]
-async fn a_held_run_that_is_canceled_ends_the_wait(#[case] signals: Ear) {
+async fn a_held_run_that_is_to_stop_ends_the_wait(#[case] signals: Ear, #[case] status: Status) {
     let mut runs = MockRuns::new();
     leases(&mut runs, vec![]);
     let other = RunId::new(now(), Random([9; 10]));
-    let looks = Mutex::new([Status::Running, Status::Canceling].into_iter());
-    runs.expect_of_status().returning(move |_, _, statuses| {
-        let status = looks.lock().unwrap().next().unwrap();
-        let runs = [(run_id(), status), (other, Status::InteractionRequired)];
-        let found = runs.iter().filter(|(_, of)| statuses.contains(of));
-        Ok(found.map(|(run_id, _)| *run_id).collect())
-    });
+    let looks = Mutex::new([Status::Running, status].into_iter());
+    runs.expect_not_held_by()
+        .returning(move |_, of, _, going_on| {
+            assert_eq!(of, holder());
+            let status = looks.lock().unwrap().next().unwrap();
+            let runs = [(run_id(), status), (other, Status::InteractionRequired)];
+            let found = runs.iter().filter(|(_, of)| !going_on.contains(of));
+            Ok(found.map(|(run_id, _)| *run_id).collect())
+        });
+    runs.expect_of_status().returning(|_, _| Ok(vec![]));
     let wish = LeaseWish {
         held: Some(vec![run_id(), other]),
         ..wish(LONG)
@@ -160,6 +165,30 @@ async fn a_held_run_that_is_canceled_ends_the_wait(#[case] signals: Ear) {
     let leased = lease(runs, Ear::Never, signals, &wish).await.unwrap();
 
     assert_eq!(leased.stopping, [run_id()]);
+}
+
+/// The answer to its finish may be under way.
+#[tokio::test]
+async fn what_a_worker_has_finished_itself_ends_no_wait_of_it() {
+    let mut runs = MockRuns::new();
+    leases(&mut runs, vec![vec![], vec![ready(run_id())]]);
+    let finished = RunId::new(now(), Random([9; 10]));
+    let looks = Mutex::new([vec![], vec![finished]].into_iter());
+    runs.expect_not_held_by()
+        .times(2)
+        .returning(move |_, _, _, _| Ok(looks.lock().unwrap().next().unwrap()));
+    runs.expect_of_status()
+        .once()
+        .withf(|_, statuses| statuses == [Status::ReviewRequired, Status::Completed])
+        .returning(|run_ids, _| Ok(run_ids.to_vec()));
+    let wish = LeaseWish {
+        held: Some(vec![finished]),
+        ..wish(LONG)
+    };
+
+    let leased = lease(runs, Ear::Never, Ear::Never, &wish).await.unwrap();
+
+    assert_eq!((leased.stopping, leased.runs.len()), (vec![], 1));
 }
 
 /// Runs of which a start of a worker holds one, that stands so.
@@ -172,12 +201,14 @@ fn holding(status: Status) -> MockRuns {
             let held = [run_id()].into_iter();
             Ok(held.filter(|_| statuses.contains(&status)).collect())
         });
-    runs.expect_of_status().returning(|_, run_ids, statuses| {
-        let canceled = run_ids.iter().copied();
-        Ok(canceled
-            .filter(|_| statuses.contains(&Status::Canceling))
-            .collect())
-    });
+    // It is canceled while the call waits.
+    runs.expect_not_held_by()
+        .returning(|_, _, run_ids, going_on| {
+            let canceled = run_ids.iter().copied();
+            Ok(canceled
+                .filter(|_| !going_on.contains(&Status::Canceling))
+                .collect())
+        });
     runs
 }
 
