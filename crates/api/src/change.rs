@@ -206,11 +206,7 @@ impl<T: RequestBody> FromRequest<Api> for Changing<T> {
 
     async fn from_request(request: Request, state: &Api) -> Result<Self, ApiError> {
         let (change, value) = read_value::<T>(request, state).await?;
-        let (value, findings) = T::form().check::<T>(value);
-        if !findings.is_empty() {
-            return Err(ApiError::all(findings));
-        }
-        let body = taken_apart(value)?;
+        let body = checked(value)?;
         Ok(Self { change, body })
     }
 }
@@ -253,16 +249,42 @@ async fn read_value<T: RequestBody>(
         return Ok((change.without_body(), json!({})));
     }
     require_json(&change.headers)?;
-    let value = json::read(&bytes).map_err(|error| not_json(&error))?;
-    let value = match &change.received.ignored {
+    let value = value_of::<T>(&bytes, &change.received)?;
+    Ok((change, value))
+}
+
+/// What a body's bytes say, whatever its form.
+pub(crate) fn value_of<T: RequestBody>(
+    bytes: &[u8],
+    received: &Received,
+) -> Result<Value, ApiError> {
+    let value = T::read(bytes).map_err(|error| not_json(&error))?;
+    Ok(match &received.ignored {
         Some(ignored) if !T::NARROWS => {
             let (value, unknown) = T::form().without_unknown::<T>(value);
             ignored.note(unknown);
             value
         }
         Some(_) | None => value,
-    };
-    Ok((change, value))
+    })
+}
+
+/// The body that says this, where its form is right.
+pub(crate) fn checked<T: RequestBody>(value: Value) -> Result<T, ApiError> {
+    let (value, findings) = T::form().check::<T>(value);
+    if !findings.is_empty() {
+        return Err(ApiError::all(findings));
+    }
+    taken_apart(value)
+}
+
+/// Says of a body that it is longer than its call takes.
+pub(crate) fn too_large(max_bytes: usize) -> ApiError {
+    let mebibytes = max_bytes / (1024 * 1024);
+    ApiError::new(
+        ErrorCode::BodyTooLarge,
+        format!("The body is larger than {mebibytes} MiB."),
+    )
 }
 
 /// The form is made from the type, so that what passes it can be taken apart.
@@ -292,7 +314,7 @@ async fn read_body(
     // A client that expects to be told to go on has sent nothing yet.
     let is_held_back = headers.contains_key(header::EXPECT) && told > max_bytes;
     if is_held_back || told > MAX_READ_BYTES {
-        return Err(ApiError::plain(ErrorCode::BodyTooLarge));
+        return Err(too_large(max_bytes));
     }
     if headers
         .get(header::CONTENT_ENCODING)
@@ -308,10 +330,10 @@ async fn read_body(
     read.unwrap_or_else(|_elapsed| {
         // Sent again, faster, it would be too large all the same.
         let is_too_large = length.max(told) > max_bytes;
-        Err(ApiError::plain(match is_too_large {
-            true => ErrorCode::BodyTooLarge,
-            false => ErrorCode::Timeout,
-        }))
+        Err(match is_too_large {
+            true => too_large(max_bytes),
+            false => ApiError::plain(ErrorCode::Timeout),
+        })
     })
 }
 
@@ -336,7 +358,7 @@ async fn read_whole(
         }
     }
     if *length > max_bytes {
-        return Err(ApiError::plain(ErrorCode::BodyTooLarge));
+        return Err(too_large(max_bytes));
     }
     Ok(Bytes::from(bytes))
 }

@@ -77,7 +77,7 @@ error_codes! {
     CredentialDeleted = "request", "credential_deleted", CONFLICT, "The credential was deleted.";
     ResourceInUse = "request", "resource_in_use", CONFLICT, "Something else needs it; the message says what.";
     IdTaken = "request", "id_taken", CONFLICT, "The organization has something of this id.";
-    BodyTooLarge = "request", "body_too_large", PAYLOAD_TOO_LARGE, "The body is larger than 1 MiB.";
+    BodyTooLarge = "request", "body_too_large", PAYLOAD_TOO_LARGE, "The body is larger than the call takes: 1 MiB for most.";
     MediaTypeUnsupported = "request", "media_type_unsupported", UNSUPPORTED_MEDIA_TYPE, "The body is not sent as JSON.";
     IdempotencyKeyError = "idempotency", "idempotency_key_error", BAD_REQUEST, "The idempotency key is not 1 to 256 printable ASCII characters.";
     IdempotencyError = "idempotency", "idempotency_error", CONFLICT, "The idempotency key was used with another body.";

@@ -18,6 +18,7 @@ use crate::change::MAX_BODY_BYTES;
 use crate::error::Finding;
 use crate::error_code::ErrorCode;
 use crate::json::nul;
+use crate::json::strict::{NotJson, read};
 
 /// The most findings of one body that are told at once.
 const MAX_FINDINGS: usize = 100;
@@ -43,6 +44,14 @@ pub(crate) trait RequestBody: DeserializeOwned + ToSchema + Send + 'static {
 
     /// Its form, made once.
     fn form() -> &'static Form;
+
+    /// What its bytes say.
+    ///
+    /// # Errors
+    /// They are no JSON that is taken.
+    fn read(bytes: &[u8]) -> Result<Value, NotJson> {
+        read(bytes)
+    }
 
     /// What a caller knows the field at this path by.
     fn field(path: &[&str]) -> String {

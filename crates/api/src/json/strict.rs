@@ -3,7 +3,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 use windlass_application::shortened;
 
@@ -69,6 +70,57 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Value, NotJson> {
             None => NotJson::Malformed { line, column },
         }
     })
+}
+
+/// The object that these bytes are, with the items of its list `name` as the texts that they are: of them it
+/// is known that they are JSON, and no more.
+///
+/// # Errors
+/// As [`read`]; not for what is wrong inside an item.
+pub(crate) fn read_apart(bytes: &[u8], name: &str) -> Result<Value, NotJson> {
+    let Ok(members) = serde_json::from_slice::<Members<'_>>(bytes) else {
+        // It says what is wrong.
+        return read(bytes);
+    };
+    let mut object = Map::new();
+    for (key, value) in members.0 {
+        if object.contains_key(&key) {
+            return Err(NotJson::KeyTwice { key });
+        }
+        let items = (key == name).then(|| serde_json::from_str::<Vec<&RawValue>>(value.get()).ok());
+        let value = match items.flatten() {
+            Some(items) => items.iter().map(|item| item.get()).collect(),
+            None => read(value.get().as_bytes())?,
+        };
+        object.insert(key, value);
+    }
+    Ok(Value::Object(object))
+}
+
+/// The members of an object, in their order.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    members.push(entry);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
 }
 
 /// Reads one value; leaves behind what is wrong beyond JSON's own grammar.
@@ -178,6 +230,33 @@ mod tests {
             read(text.as_bytes()),
             Ok(json!({"a": [1, -2, 2.5, true, null, "é😀"], "$serde_json::private::RawValue": {}}))
         );
+    }
+
+    #[test]
+    fn the_items_of_a_list_are_left_as_they_are_and_the_rest_is_read() {
+        let apart = |text: &str| read_apart(text.as_bytes(), "list");
+        let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+
+        let text = format!(r#"{{"list": [{{"a": 1, "a": 2}}, "\ud800", 1e999 , {deep}], "b": 1}}"#);
+        let items = json!([r#"{"a": 1, "a": 2}"#, r#""\ud800""#, "1e999", deep]);
+        assert_eq!(apart(&text), Ok(json!({"list": items, "b": 1})));
+        assert_eq!(apart(r#"{"list": "x"}"#), Ok(json!({"list": "x"})));
+        assert_eq!(apart("7"), Ok(json!(7)));
+        let twice = |key: &str| NotJson::KeyTwice {
+            key: key.to_owned(),
+        };
+        assert_eq!(apart(r#"{"list": [], "list": []}"#), Err(twice("list")));
+        assert_eq!(apart(r#"{"b": {"c": 1, "c": 1}}"#), Err(twice("c")));
+        for text in [
+            r#"{"list": [{]}"#,
+            r#"{"list": [}"#,
+            "{\"list\": [\"\u{0}\"]}",
+        ] {
+            assert!(
+                matches!(apart(text), Err(NotJson::Malformed { .. })),
+                "{text}"
+            );
+        }
     }
 
     #[test]

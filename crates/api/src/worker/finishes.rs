@@ -24,9 +24,10 @@ use windlass_wire::worker::finish::{
 
 use super::leases::MAX_ENTRIES;
 use super::said::{MAX_BODY_BYTES, Said, Speaker, bytes};
+use crate::change::{checked, too_large, value_of};
 use crate::error::{ApiError, Finding, not_found};
 use crate::error_code::ErrorCode;
-use crate::json::{RequestBody, request_body};
+use crate::json::{NotJson, read_apart, request_body};
 use crate::path::Path;
 use crate::request::json;
 use crate::runs::pointer;
@@ -38,13 +39,16 @@ const MAX_FINISHES: usize = 100;
 /// How many of them are decided at once: the store puts those into one transaction that it can.
 const AT_ONCE: usize = 32;
 
-/// Many ends as they are read: each is looked at by itself, so that one which is wrong keeps no other
-/// from being heard. The document shows [`FinishRunsBody`].
+/// The longest call of many ends: four of the longest by itself, or a hundred of a usual length.
+const MAX_TOGETHER_BYTES: usize = 8 * 1024 * 1024;
+
+/// Many ends as they are read: each as the text that it is, which is looked at by itself, so that one which
+/// is wrong keeps no other from being heard. The document shows [`FinishRunsBody`].
 #[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Finishes {
     /// At most 100.
-    finishes: Vec<Value>,
+    finishes: Vec<String>,
 }
 
 request_body!(
@@ -59,7 +63,11 @@ request_body!(
 request_body!(
     Finishes,
     "a call of many finishes",
-    const MAX_BYTES: usize = MAX_BODY_BYTES;,
+    const MAX_BYTES: usize = MAX_TOGETHER_BYTES;,
+    /// Each of them is read by itself.
+    fn read(bytes: &[u8]) -> Result<Value, NotJson> {
+        read_apart(bytes, "finishes")
+    },
     /// What is inside of one of them is told in its own answer.
     fn field(path: &[&str]) -> String {
         path.first().copied().unwrap_or_default().to_owned()
@@ -134,21 +142,23 @@ async fn finish_runs(
     Ok(json(StatusCode::OK, &body))
 }
 
-async fn heard(api: &Api, speaker: &Speaker, finish: Value) -> RunHeardBody {
-    let run_id = finish["run_id"].as_str().map(str::to_owned);
+async fn heard(api: &Api, speaker: &Speaker, finish: String) -> RunHeardBody {
+    let mut named = None;
     let ended = async {
-        let (finish, findings) = RunFinishBody::form().check::<RunFinishBody>(finish);
-        if !findings.is_empty() {
-            return Err(ApiError::all(findings));
+        if finish.len() > MAX_BODY_BYTES {
+            return Err(too_large(MAX_BODY_BYTES));
         }
-        let finish: RunFinishBody = serde_json::from_value(finish)
-            .map_err(|error| ApiError::plain(ErrorCode::BodyInvalid).because(error))?;
+        let finish = value_of::<RunFinishBody>(finish.as_bytes(), &speaker.received)?;
+        named = finish["run_id"].as_str().map(str::to_owned);
+        let finish: RunFinishBody = checked(finish)?;
         let run_id = RunId::parse(&finish.run_id).map_err(|_| not_found(Resource::TaskRun))?;
         // Each belongs to a trace of its own, which one head cannot say.
         let speaker = speaker.within(finish.trace_parent.as_deref())?;
         finished(api, &speaker, run_id, finish).await
     };
-    match ended.await {
+    let ended = ended.await;
+    let run_id = named;
+    match ended {
         Ok(status) => RunHeardBody {
             run_id,
             status: Some(status.as_str().to_owned()),

@@ -32,6 +32,7 @@ mod tenancy;
 mod unknown_fields;
 mod work;
 mod worker_contents;
+mod worker_finishes;
 mod worker_questions;
 mod worker_refusals;
 mod workers;

@@ -218,6 +218,10 @@ async fn a_body_of_a_worker_may_be_longer_and_is_bounded() {
         .await;
 
     assert_eq!(large.error(), (413, "body_too_large".to_owned()));
+    assert_eq!(
+        large.body()["errors"][0]["message"],
+        "The body is larger than 2 MiB."
+    );
     assert_eq!(refused.error(), (400, "input_invalid".to_owned()));
     assert_eq!(taken.status, 200);
 }

@@ -9,7 +9,7 @@ use crate::fixture::Fixture;
 use crate::working::{Leased, Working};
 
 /// How a run stands.
-async fn status(fixture: &Fixture, leased: &Leased) -> Value {
+pub(crate) async fn status(fixture: &Fixture, leased: &Leased) -> Value {
     let path = format!("/v2/task-runs/{}", leased.run_id);
     fixture.get(&path).await.body()["status"].clone()
 }
@@ -273,59 +273,6 @@ async fn a_failure_is_told_as_the_agent_gave_it() {
     assert_eq!(fixture.get(&run).await.body()["errors"], errors);
     let session = format!("/v2/sessions/{}", leased.session_id);
     assert_eq!(fixture.get(&session).await.body()["status"], "completed");
-}
-
-#[tokio::test]
-async fn of_many_finishes_one_that_is_wrong_keeps_no_other_from_being_heard() {
-    let fixture = Fixture::new().await;
-    let worker = Working::start(&fixture, "scraper-1").await;
-    let mut held = Vec::new();
-    for _ in 0..4 {
-        fixture.run().await;
-        held.push(worker.lease().await);
-    }
-    let of = |number: usize, more: Value| {
-        let leased: &Leased = &held[number];
-        let mut body = json!({"run_id": leased.run_id, "epoch": leased.epoch});
-        let members = body.as_object_mut().unwrap();
-        members.extend(more.as_object().unwrap().clone());
-        body
-    };
-
-    let finishes = json!({"finishes": [
-        of(0, json!({"result": "success",
-            "trace_parent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})),
-        of(1, json!({"result": "success", "trace_parent": "4bf92f3577b34da6"})),
-        of(1, json!({"result": "success", "epoch": 9})),
-        of(2, json!({"result": "well", "nonsense": 1})),
-        7,
-        {"run_id": "trun_0324ygTmLd1GBzfqb28m5Y", "epoch": 1, "result": "success"},
-        of(3, json!({"result": "failure", "errors": [
-            {"type": "task", "code": "task_failed", "message": "No."}]})),
-    ]});
-    let answered = worker.post("leases/finish", finishes).await;
-
-    assert_eq!(answered.status, 200);
-    let told: Vec<Value> = answered.body()["finishes"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|heard| json!([heard["status"], heard["errors"][0]["code"]]))
-        .collect();
-    assert_eq!(
-        Value::from(told),
-        json!([
-            ["completed", null],
-            [null, "input_invalid"],
-            [null, "lease_lost"],
-            [null, "input_unknown"],
-            [null, "body_invalid"],
-            [null, "task_run_not_found"],
-            ["failed", null],
-        ])
-    );
-    assert_eq!(status(&fixture, &held[1]).await, "running");
-    assert_eq!(status(&fixture, &held[2]).await, "running");
 }
 
 #[tokio::test]

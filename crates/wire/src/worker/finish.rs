@@ -106,8 +106,9 @@ pub struct RunEndedBody {
     {"run_id": "trun_0324yhJOVTtDJdfLbWUUTX", "epoch": 2, "result": "failure", "errors": [
         {"type": "source", "code": "source_not_available", "message": "The site did not answer."}]}]}))]
 pub struct FinishRunsBody {
-    /// At most 100, each as by itself. One that is refused, whatever is wrong with it, keeps no other
-    /// from being heard.
+    /// At most 100, each as by itself. One that is refused, whatever is wrong with it, keeps no other from
+    /// being heard: a key twice, a number that is too large, NUL, a lone surrogate. All of them together
+    /// must be JSON, of at most 8 MiB.
     pub finishes: Vec<RunFinishBody>,
 }
 
@@ -200,7 +201,7 @@ pub struct RunsEndedBody {
 /// What became of one of many ends.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunHeardBody {
-    /// The run; null where the call named none.
+    /// The run; null where the call named none, or what it says cannot be read.
     #[schema(required)]
     pub run_id: Option<String>,
     /// Its status now, such as `completed`; null where the finish was refused.

@@ -129,7 +129,8 @@ impl Finishes {
                     }
                     return;
                 }
-                // Something in one of them keeps all from being read: the others are heard alone.
+                // Each is heard by itself, but where all of them come to nothing: a proxy may take less in one
+                // body than the server.
                 Ok(_) | Err(ProtocolError::Refused { .. }) => {}
                 Err(error) => {
                     let message = error.to_string();
