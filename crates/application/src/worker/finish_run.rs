@@ -32,6 +32,9 @@ const MAX_ERRORS: usize = 10;
 /// The longest message of an error, in characters.
 const MAX_MESSAGE_CHARACTERS: usize = 4000;
 
+/// The longest place in an output that an error names, in characters.
+const MAX_FIELD_CHARACTERS: usize = 1000;
+
 /// Ends the execution of a run.
 pub struct FinishRun {
     pub(super) held: HeldRuns,
@@ -178,6 +181,14 @@ fn problems(report: &FinishReport) -> Vec<Problem> {
                         format!("must have 1 to {MAX_MESSAGE_CHARACTERS} characters"),
                     );
                 }
+                if error.field.as_deref().is_some_and(|it| !is_pointer(it)) {
+                    let field = format!("errors.{number}.field");
+                    let what = "must be a JSON Pointer (RFC 6901)";
+                    invalid(
+                        &field,
+                        format!("{what} of at most {MAX_FIELD_CHARACTERS} characters"),
+                    );
+                }
             }
         }
     }
@@ -186,6 +197,14 @@ fn problems(report: &FinishReport) -> Vec<Problem> {
         invalid("login", "must have 256 KiB at most".to_owned());
     }
     problems
+}
+
+/// Whether this is a JSON Pointer of a length that is shown.
+fn is_pointer(text: &str) -> bool {
+    let mut escapes = text.split('~').skip(1);
+    (text.is_empty() || text.starts_with('/'))
+        && escapes.all(|rest| rest.starts_with(['0', '1']))
+        && text.chars().nth(MAX_FIELD_CHARACTERS).is_none()
 }
 
 #[cfg(test)]

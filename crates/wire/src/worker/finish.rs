@@ -80,7 +80,7 @@ pub struct FinishErrorBody {
     pub code: String,
     /// For people: 1 to 4000 characters.
     pub message: String,
-    /// JSON Pointer into the output, where a part of it is to blame.
+    /// JSON Pointer into the output, where a part of it is to blame: at most 1000 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }

@@ -132,7 +132,16 @@ async fn a_success_without_output_has_an_empty_one_that_is_checked_like_any_othe
 
 #[tokio::test]
 async fn a_failure_keeps_its_errors() {
-    let errors = vec![RunError::new(ErrorCode::AuthInvalid, "Wrong password.")];
+    let at = |field: &str| RunError {
+        field: Some(field.to_owned()),
+        ..RunError::new(ErrorCode::OutputInvalid, "It is no number.")
+    };
+    let errors = vec![
+        RunError::new(ErrorCode::AuthInvalid, "Wrong password."),
+        at(""),
+        at("/amounts/0/a~1b~0"),
+        at(&format!("/{}", "ä".repeat(999))),
+    ];
     let report = FinishReport {
         result: Err(errors.clone()),
         ..success(Value::Null)
@@ -147,9 +156,18 @@ async fn a_failure_keeps_its_errors() {
 #[tokio::test]
 async fn what_is_out_of_shape_is_refused_before_anything_is_done() {
     let blank = RunError::new(ErrorCode::TaskFailed, " ");
+    let at = |field: &str| {
+        let mut error = RunError::new(ErrorCode::OutputInvalid, "It is no number.");
+        error.field = Some(field.to_owned());
+        Err(vec![error])
+    };
     let shapes = [
         (Err(vec![]), "errors"),
         (Err(vec![blank]), "errors.0.message"),
+        (at("amount"), "errors.0.field"),
+        (at("/a~2"), "errors.0.field"),
+        (at("/a~"), "errors.0.field"),
+        (at(&format!("/{}", "x".repeat(1000))), "errors.0.field"),
         (Ok(json!("x".repeat(MAX_OUTPUT_BYTES))), "output"),
     ];
     for (result, field) in shapes {
