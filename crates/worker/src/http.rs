@@ -62,6 +62,9 @@ use crate::protocol::{
 /// The most runs that one call asks for.
 const MAX_CAPACITY: u32 = 1000;
 
+/// How many characters of an agent's words the server shows.
+const MAX_SHOWN_CHARACTERS: usize = 1000;
+
 /// The most sessions, and the most runs, that one call names.
 const MAX_NAMED: usize = 10_000;
 
@@ -291,7 +294,7 @@ impl Protocol for HttpProtocol {
         let (name, kind) = (&screenshot.file_name, &screenshot.file_type);
         let mut request = self.sends(lease, "screenshots", name, kind);
         if let Some(reasoning) = &screenshot.reasoning {
-            request = request.header(REASONING, header(reasoning));
+            request = request.header(REASONING, header(&cut(reasoning)));
         }
         if let Some(step) = screenshot.step {
             request = request.header(STEP, step);
@@ -489,6 +492,12 @@ fn not_whole(error: &io::Error) -> ProtocolError {
 /// A text as a header holds it.
 fn header(text: &str) -> String {
     utf8_percent_encode(text, HEADER).to_string()
+}
+
+/// What is shown of a text that an agent wrote, and a letter more where there is more: a head with all of a long
+/// one would be too large.
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARACTERS + 1).collect()
 }
 
 /// Said again it would be the same.

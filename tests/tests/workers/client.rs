@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use windlass_tests::client::{http, text};
 use windlass_tests::server::KEY;
 use windlass_tests::{Backend, Server};
-use windlass_worker::protocol::CapturedFile;
+use windlass_worker::protocol::{CapturedFile, CapturedScreenshot};
 use windlass_worker::{
     Agent, Extraction, HttpProtocol, Outcome, RunContext, RunFailure, Worker, WorkerError,
 };
@@ -39,7 +39,7 @@ impl Agent for Together {
     }
 }
 
-/// Sends a file of several parts, and one that breaks off.
+/// Sends a file of several parts, one that breaks off, and a screenshot with much to say.
 struct Files;
 
 #[async_trait]
@@ -62,6 +62,15 @@ impl Agent for Files {
             other => format!("{other:?}"),
         };
         let kept = kept.map(|id| id.to_string());
+        let page = CapturedScreenshot {
+            file_name: "side.png".to_owned(),
+            file_type: "image/png".to_owned(),
+            size: None,
+            reasoning: Some("読".repeat(2000)),
+            step: None,
+            content: Bytes::from_static(b"page"),
+        };
+        context.screenshot(page).await?;
         Ok(Outcome::of(json!({"kept": kept, "broke": broke})))
     }
 }
@@ -171,6 +180,11 @@ async fn a_file_is_streamed_with_what_belongs_to_it_or_not_kept() -> anyhow::Res
     assert_eq!(files[0]["extraction"], json!({"amount": 1249.5}));
     let broke = text(&run["output"], "broke")?;
     ensure!(broke.contains("the website hung up"), "{broke}");
+    let path = format!("/v2/task-runs/{run_id}/screenshots");
+    let seen = client.list(&path).await?;
+    let shown = format!("{}…", "読".repeat(1000));
+    assert_eq!(seen.len(), 1, "{run}");
+    assert_eq!(seen[0]["reasoning"], shown);
     worker.end().await
 }
 

@@ -110,7 +110,8 @@ pub struct FileHeaders {
 #[derive(Debug, Clone, IntoParams)]
 #[into_params(parameter_in = Header)]
 pub struct ScreenshotHeaders {
-    /// What the agent did, and why, in a sentence, in percent-encoded UTF-8; holds no secret.
+    /// What the agent did, and why, in a sentence, in percent-encoded UTF-8; holds no secret. Of more than
+    /// 1000 characters the first are shown. The head as a whole has at most 16 KiB.
     #[param(rename = "Windlass-Reasoning", example = "click%20%22Next%22")]
     pub reasoning: Option<String>,
     /// Which step of the agent's way.
