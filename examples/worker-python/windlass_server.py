@@ -106,7 +106,7 @@ class Server:
         is no error and has not all that `has` names is not the server's answer."""
         headers = {"Content-Type": "application/json", **(headers or {}),
                    "Authorization": f"Bearer {self._key}", "Connection": "close"}
-        content = body() if callable(body) else None if body is None else json.dumps(body).encode()
+        content = body() if callable(body) else None if body is None else _written(body)
         connection, answer = self._connect(self._host, self._port, timeout=wait + timeout), None
         try:
             if opened is not None:
@@ -131,6 +131,12 @@ class Server:
         if not errors and response.status not in PROXY_REFUSES:
             raise NotTheServer(response.status, after)
         raise Refused(response.status, errors, after)
+
+
+def _written(body):
+    # A bound of the server is one of bytes, which escapes would be many of. Half of a character has no others:
+    # the server says that it takes none.
+    return json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
 
 
 def _is_error(error):

@@ -33,11 +33,12 @@ from windlass_server import PAUSE_CHECKED_SECONDS, Backoff, Refused, Server, Sto
 log = logging.getLogger("windlass")
 
 WAIT_SECONDS = 30  # What a lease call waits for runs, and another for an answer.
-NEW_LEASE_SECONDS = 10  # What a lease lives before it is renewed for the first time.
+NEW_LEASE_SECONDS = 10  # What a lease lives at most before it is renewed for the first time.
 RENEWED_AGAIN_SECONDS = 1  # How soon a renewal that was not answered is made again.
 CONTENT_SECONDS = 60  # How long a file or screenshot is sent again where the server cannot keep it.
 STOP_SECONDS = 5  # What an agent has to stop in at the end of a drain.
 MOST_FILE_BYTES, MOST_SCREENSHOT_BYTES = 100 * 1024 * 1024, 2 * 1024 * 1024
+MOST_CHARACTERS = 1000  # Of what an agent does, and of its reasoning: of more the server shows the beginning.
 KEPT_SESSIONS = 100
 LEASED = ("leases", "ended_sessions", "stopping", "brought")  # What a lease call is answered.
 
@@ -55,7 +56,7 @@ class Failure(Exception):
 class Run:
     """One leased run, as its agent sees it. Every method raises `Stopped` once the run should stop."""
 
-    def __init__(self, server, lease):
+    def __init__(self, server, lease, lease_seconds):
         self._server = server
         self._path = f"/leases/{lease['run']['id']}"
         # The questions of this lease are numbered: the last one, and the last that the server has heard.
@@ -63,7 +64,7 @@ class Run:
         # Whoever follows the start of the run finds our calls beside it.
         trace_parent = lease["run"].get("trace_parent")
         self._trace = {"traceparent": trace_parent} if trace_parent else {}
-        self._expires = time.monotonic() + NEW_LEASE_SECONDS
+        self._expires = time.monotonic() + min(NEW_LEASE_SECONDS, lease_seconds)
         # None while it goes on; else "canceled", "lost", "released", or "due back": its thread gives it back.
         self._stopped = None
         # The attempt that waits for an answer and left a checkpoint, and the one that was refused to be given
@@ -102,7 +103,7 @@ class Run:
 
     def progress(self, message, step=None):
         """Shows in the run's timeline; no secret."""
-        body = {"epoch": self.epoch, "message": message[:1000]}
+        body = {"epoch": self.epoch, "message": message[:MOST_CHARACTERS]}
         try:
             self._said("POST", "/progress", body if step is None else {**body, "step": step}, repeated=False)
         except Unanswered:
@@ -112,7 +113,8 @@ class Run:
         """What you saw and what you did then: an image or a document, at most 2 MiB, without secrets.
         Answers its id; None where the server does not take it, or cannot keep it for a minute, since the run
         matters more."""
-        headers = {"Windlass-Reasoning": quote(reasoning)} if reasoning else {}
+        # A head with all of a long one would be too large.
+        headers = {"Windlass-Reasoning": quote(reasoning[:MOST_CHARACTERS])} if reasoning else {}
         if step is not None:
             headers["Windlass-Step"] = str(step)
         try:
@@ -375,7 +377,7 @@ class Worker:
                     run._is_told = True
                     run._renew_now.set()
         for lease in leased["leases"]:
-            run = Run(self._server, lease)
+            run = Run(self._server, lease, self._lease_seconds)
             with self._lock:
                 same = [other for other in self._runs if other.id == run.id]
                 if any(other.epoch == run.epoch for other in same):
@@ -444,7 +446,7 @@ class Worker:
         """What becomes of the run, as the body of its finish; None where it is to be given back."""
         log.info("%s is taken", run.id)
         try:
-            finish = {"result": "success", "output": self._agent(run)}
+            finish = {"result": "success", "output": _as_json(self._agent(run))}
             return {**finish, "credential": "verified"} if run.credential_verified else finish
         except Stopped:
             if run._stopped == "due back":
@@ -452,8 +454,9 @@ class Worker:
             failed = Failure("task", "task_failed", "The agent was told to stop.")
         except Failure as failure:
             failed = failure
-        except Exception:
-            # What it says may hold a secret, and leaves this process nowhere but in its own log.
+        except BaseException:
+            # Also what is to end a program or a task of asyncio: the run's end is said all the same. What it
+            # says may hold a secret, and leaves this process nowhere but in its own log.
             log.exception("the agent broke off in %s", run.id)
             failed = Failure("task", "task_failed", "The agent broke off by an error of its own.")
         finish = {"result": "failure", "errors": [failed.error]}
@@ -513,6 +516,15 @@ def _break_off(waiting):
     if waiting is not None:
         with contextlib.suppress(OSError):  # It is over by itself.
             waiting.shutdown(socket.SHUT_RDWR)
+
+
+def _as_json(output):
+    """The output, where it can be written as JSON."""
+    try:
+        json.dumps(output, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Failure("task", "task_failed", f"The output is no JSON: {error}") from None
+    return output
 
 
 def _opened(content):

@@ -110,10 +110,14 @@ impl Place {
 #[tokio::test]
 async fn the_files_to_copy_take_leases_as_the_crate_does() -> anyhow::Result<()> {
     let python = std::env::var_os(PYTHON).with_context(|| format!("{PYTHON} is not set"))?;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/worker-python");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [
+        here.join("../examples/worker-python"),
+        here.join("tests/workers"),
+    ];
     let tested = Command::new(python)
-        .args(["-c", include_str!("windlass_worker_test.py")])
-        .env("PYTHONPATH", folder)
+        .args(["-m", "unittest", "windlass_worker_test"])
+        .env("PYTHONPATH", std::env::join_paths(folders)?)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .kill_on_drop(true)
         .output();
@@ -121,7 +125,7 @@ async fn the_files_to_copy_take_leases_as_the_crate_does() -> anyhow::Result<()>
 
     let said = String::from_utf8_lossy(&tested.stderr);
     ensure!(tested.status.success(), "{said}");
-    ensure!(said.contains("Ran 25 tests"), "{said}");
+    ensure!(said.contains("Ran 30 tests"), "{said}");
     Ok(())
 }
 
