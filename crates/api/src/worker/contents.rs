@@ -4,6 +4,8 @@ mod arriving;
 mod head;
 mod sent;
 
+use std::io;
+
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
@@ -129,9 +131,7 @@ async fn extraction(content: &Content, bytes: usize) -> Result<Extraction, ApiEr
             message,
         )])
     };
-    let json = content.first(bytes).await.map_err(|error| {
-        ApiError::new(ErrorCode::BodyInvalid, "The content did not arrive whole.").because(error)
-    })?;
+    let json = content.first(bytes).await.map_err(not_whole)?;
     if json.len() < bytes {
         return Err(invalid("the body ends before so many bytes"));
     }
@@ -145,6 +145,10 @@ async fn extraction(content: &Content, bytes: usize) -> Result<Extraction, ApiEr
     }
 }
 
+fn not_whole(error: io::Error) -> ApiError {
+    ApiError::new(ErrorCode::BodyInvalid, "The content did not arrive whole.").because(error)
+}
+
 /// What is wrong with a call that sends a content.
 fn of_content(error: CallError) -> ApiError {
     match error {
@@ -153,6 +157,7 @@ fn of_content(error: CallError) -> ApiError {
                 format!("`{SHA256}` is not that of the content that arrived; send it again.");
             ApiError::all(vec![Finding::of(ErrorCode::InputInvalid, SHA256, message)])
         }
+        CallError::Blob(BlobError::Interrupted(error)) => not_whole(error),
         CallError::Blob(BlobError::TooLarge { limit }) => ApiError::new(
             ErrorCode::BodyTooLarge,
             format!("The content is longer than {limit} bytes."),

@@ -245,6 +245,23 @@ async fn what_is_wrong_in_the_head_is_told_with_its_name(
     assert_eq!(fixture.tables(), before, "nothing was written");
 }
 
+#[rstest]
+#[case("files")]
+#[case("screenshots")]
+#[tokio::test]
+async fn a_content_that_breaks_off_is_told_as_such(#[case] call: &str) {
+    let fixture = Fixture::new().await;
+    let (worker, leased) = leased(&fixture).await;
+    let broken = stream::iter([Ok("%PDF"), Err(std::io::Error::other("it is gone"))]);
+
+    let sent = worker.sends(&leased, call, Body::from_stream(broken));
+    let answered = sent.send().await;
+
+    assert_eq!(answered.error(), (400, "body_invalid".to_owned()));
+    let message = &answered.body()["errors"][0]["message"];
+    assert_eq!(message, "The content did not arrive whole.");
+}
+
 #[tokio::test]
 async fn a_content_of_an_old_lease_or_a_canceled_run_is_not_kept() {
     let fixture = Fixture::new().await;
