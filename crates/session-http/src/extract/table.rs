@@ -55,11 +55,14 @@ impl Table {
         let rows: Vec<ElementRef> = rows_of(table);
         let grid = grid(&rows)?;
         let headers = header_rows(&rows);
+        let has_columns = !grid.iter().all(is_one_cell);
         let (mut header_rows, mut with_values) = (Vec::new(), Vec::new());
         for (place, (row, cells)) in rows.iter().zip(grid).enumerate() {
+            // It says something of the rows around it, or that there are none.
+            let is_heading = has_columns && cells.len() > 1 && is_one_cell(&cells);
             if headers.contains(&place) {
                 header_rows.push(cells);
-            } else if has_values(row, &cells) {
+            } else if has_values(row) && !is_heading {
                 with_values.push(Row {
                     id: row.id(),
                     cells: each_once(&cells),
@@ -180,14 +183,14 @@ fn is_in(row: &ElementRef, part: &str) -> bool {
     around.is_some_and(|around| is(&around, part))
 }
 
-/// Whether the row has values: not of the head or foot, nor one whose only cell reaches over all its
-/// columns and says something of the rows around it, or that there are none.
-fn has_values(row: &ElementRef, cells: &Line) -> bool {
-    let is_heading = cells.len() > 1 && cells.iter().all(|cell| *cell == cells[0]);
-    !is_heading
-        && children(row).any(|cell| is(&cell, "td"))
-        && !is_in(row, "thead")
-        && !is_in(row, "tfoot")
+/// Whether the row has values: not of the head or foot.
+fn has_values(row: &ElementRef) -> bool {
+    children(row).any(|cell| is(&cell, "td")) && !is_in(row, "thead") && !is_in(row, "tfoot")
+}
+
+/// Whether one cell reaches over all of the row.
+fn is_one_cell(cells: &Line) -> bool {
+    cells.windows(2).all(|two| two[0] == two[1])
 }
 
 /// What a cell over several columns says is of none but its first.
@@ -332,6 +335,7 @@ mod tests {
         &[]
     )]
     #[case::a_notice_wider_than_the_table("<table><tr><th>A<th>B<tr><td colspan=100>None</table>", "B", &[])]
+    #[case::one_column_that_is_wide("<table><tr><th colspan=2>A<tr><td colspan=2>1</table>", "A", &["1"])]
     #[case::headings_of_groups(
         "<table><thead><tr><th>A<th>B<tbody><tr class=group><td colspan=2>Alpha<tr><td>1<td>2
          <tr class=group><td colspan=2>Beta<tr><td>3<td>4</table>",
