@@ -8,14 +8,16 @@ use super::multiplier::is_multiplied;
 /// Stands in a text where a number ends though the line goes on: between `12` and its raised `50`.
 pub(crate) const SEAM: char = '\u{1f}';
 
-const MINUSES: [char; 3] = ['-', '−', '–'];
+/// With the hyphens that word processors write, and the wide one of East Asian texts.
+const MINUSES: [char; 6] = ['-', '−', '–', '\u{2010}', '\u{2011}', '－'];
 
 /// The one number in a text: `1,249.50`, `1 249,50 kr`, `₹12,34,567`, `$12`, `−3`, `(4.20)`, `$.50`.
 ///
-/// The decimal separator is the given one. Without one: of two kinds of separators the last is the decimal one. A separator that stands alone is a decimal
-/// one, unless exactly three digits follow and one to three digits, the first no zero, stand before it:
-/// `1,249` and `1.249` are 1249, since prices have no thousandths. A minus, or parentheses around
-/// all of it, make it negative; a dash between the number and a word does not.
+/// The decimal separator is the given one. Without one: of two kinds of separators the last is the
+/// decimal one. A separator that stands alone is a decimal one, unless exactly three digits follow and
+/// one to three digits, the first no zero, stand before it: `1,249` and `1.249` are 1249, since prices
+/// have no thousandths. A minus, or parentheses around all of it, make it negative; a dash between the
+/// number and a word does not.
 ///
 /// What cannot be read surely is none: two numbers, or one across a line or a [`SEAM`]; a sign in a line
 /// of its own; a fraction (`1½`); what is multiplied (`1.2k`); more digits than a JSON number keeps.
@@ -91,9 +93,10 @@ fn is_negative(before: &str, after: &str) -> Option<bool> {
     Some(is_minus(before) || in_parentheses(before, after) || ends_in_minus(after))
 }
 
-/// Whether a line is nothing but the sign of a number.
+/// Whether a line is nothing but the sign of a number, or one half of it.
 fn is_sign(line: &str) -> bool {
-    line.contains(MINUSES) && !line.contains(char::is_alphanumeric)
+    line.contains(|letter| MINUSES.contains(&letter) || matches!(letter, '(' | ')'))
+        && !line.contains(char::is_alphanumeric)
 }
 
 /// Whether the text before a number ends in a minus that is a sign: `-$` or `- kr`, but not `A-` nor
@@ -204,6 +207,7 @@ mod tests {
     #[case("-12.50", json!(-12.5))]
     #[case("−12", json!(-12))]
     #[case("-$12", json!(-12))]
+    #[case("\u{2011}12", json!(-12))]
     #[case("- kr 12", json!(-12))]
     #[case("(12.50)", json!(-12.5))]
     #[case("12.50-", json!(-12.5))]
@@ -272,6 +276,7 @@ mod tests {
     #[case("1,234\u{1f}1")]
     #[case("120\u{1f} \u{1f}100")]
     #[case("-\n12")]
+    #[case("(\n12\n)")]
     #[case("12.50\n−")]
     #[case("1.2k")]
     #[case("3.5M")]
