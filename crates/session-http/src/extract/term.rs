@@ -37,6 +37,8 @@ pub(super) fn beside(
 fn value_beside(name: &ElementRef) -> Option<NodeId> {
     let wanted: &[&str] = match name.value().name() {
         "dt" => &["dd"],
+        // Beside another header it is the header of a column.
+        "th" => &["td"],
         _ => &["td", "th"],
     };
     let mut after = name.next_siblings().filter_map(ElementRef::wrap);
@@ -82,6 +84,7 @@ mod tests {
     #[case("<table><tr><td>Due<td>1</table>", Some("1"))]
     #[case("<dl><dt>Due</dl>", None)]
     #[case("<dl><dt>Overdue<dd>1</dl>", None)]
+    #[case("<table><tr><th>Due<th>Amount<tr><td>May<td>1</table>", None)]
     fn a_value_stands_beside_its_name(#[case] text: &str, #[case] expected: Option<&str>) {
         let page = page(text);
 
