@@ -18,6 +18,7 @@ use crate::click::Click;
 use crate::cookies::Cookies;
 use crate::extract::read_on;
 use crate::file_name::file_name;
+use crate::look::shown_in_lines;
 use crate::page::{Page, text_of};
 use crate::question::fields;
 use crate::reading;
@@ -207,7 +208,7 @@ fn act(page: &mut Page, id: NodeId, value: &str) {
     if let Some(element) = page.element(id) {
         let text = text_of(&element);
         drop((
-            reading::number(&text, None),
+            reading::number(&shown_in_lines(&element), None),
             reading::date(&text, None, None),
             reading::boolean(&text),
         ));

@@ -31,13 +31,15 @@ pub(super) fn is_multiplied(before: &str, after: &str) -> bool {
     let end = behind.find(|letter: char| !letter.is_alphabetic());
     let (word, rest) = behind.split_at(end.unwrap_or(behind.len()));
     let is_money = || before.trim_end().ends_with(is_currency) || rest.starts_with(is_currency);
-    let lower = word.to_lowercase();
     match word {
-        "k" | "K" | "M" => !is_dashed,
+        "" => false,
+        // Else `150 M²`.
+        "k" | "K" | "M" => !is_dashed && !rest.starts_with(char::is_numeric),
         // Else bytes and tons.
         "B" | "T" => (is_direct && !is_dashed) || is_money(),
         "m" | "b" | "t" | "mm" | "MM" | "Cr" | "cr" | "L" => is_money(),
         _ => {
+            let lower = word.to_lowercase();
             WORDS.contains(&lower.as_str())
                 || BEGINNINGS
                     .iter()
@@ -83,6 +85,7 @@ mod tests {
     #[case("", "kg", false)]
     #[case("", " km", false)]
     #[case("", " kWh", false)]
+    #[case("", " M²", false)]
     #[case("", " MB", false)]
     #[case("", " B", false)]
     #[case("", "-B", false)]

@@ -8,6 +8,9 @@ use super::multiplier::is_multiplied;
 /// Stands in a text where a number ends though the line goes on: between `12` and its raised `50`.
 pub(crate) const SEAM: char = '\u{1f}';
 
+/// How many digits a binary number of 64 bits has in any case.
+const DIGITS_OF_BINARY: usize = 15;
+
 /// With the hyphens that word processors write, and the wide one of East Asian texts.
 const MINUSES: [char; 6] = ['-', '−', '–', '\u{2010}', '\u{2011}', '－'];
 
@@ -58,27 +61,31 @@ fn with_separator(text: &str, first: usize) -> usize {
     head.filter(|head| is_its_own(head)).map_or(first, str::len)
 }
 
-/// The number, if JSON keeps all its digits: others read it as a binary one of 64 bits (RFC 8259,
-/// section 6).
+/// The number, if JSON keeps all its digits.
 fn exact(plain: &str, negative: bool) -> Option<Value> {
-    let number: f64 = plain.parse().ok()?;
-    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
-    let (whole, fraction) = (
-        whole.trim_start_matches('0'),
-        fraction.trim_end_matches('0'),
-    );
-    let whole = if whole.is_empty() { "0" } else { whole };
-    let kept = match fraction {
-        "" => whole.to_owned(),
-        fraction => format!("{whole}.{fraction}"),
-    };
-    if number.to_string() != kept {
-        return None;
-    }
-    let negative = negative && kept != "0";
+    let number: f64 = plain.parse().ok().filter(|number| keeps(*number, plain))?;
+    let negative = negative && number > 0.0;
     match plain.parse::<i64>() {
         Ok(whole) => Some(Value::from(if negative { -whole } else { whole })),
         Err(_) => Number::from_f64(if negative { -number } else { number }).map(Value::Number),
+    }
+}
+
+/// Whether a binary number of 64 bits, which is what others read in JSON (RFC 8259, section 6), has all
+/// digits of a text.
+fn keeps(number: f64, plain: &str) -> bool {
+    // So many it always has.
+    if plain.len() <= DIGITS_OF_BINARY {
+        return true;
+    }
+    let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
+    let whole = match whole.trim_start_matches('0') {
+        "" => "0",
+        whole => whole,
+    };
+    match fraction.trim_end_matches('0') {
+        "" => number.to_string() == whole,
+        fraction => number.to_string() == format!("{whole}.{fraction}"),
     }
 }
 
