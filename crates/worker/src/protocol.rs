@@ -272,7 +272,8 @@ pub struct CapturedScreenshot {
     pub file_type: String,
     /// Pixels across and down, where it is an image.
     pub size: Option<(u32, u32)>,
-    /// What the agent did, and why, in a sentence; holds no secret.
+    /// What the agent did, and why, in a sentence; holds no secret. Of more than 1000 characters the first
+    /// are shown.
     pub reasoning: Option<String>,
     /// Which step of its way.
     pub step: Option<u32>,
