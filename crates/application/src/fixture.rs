@@ -139,6 +139,7 @@ pub(crate) fn queued() -> RunState {
     RunState::Queued {
         waiting: Waiting::ForWorker,
         checkpoint: None,
+        secrets_version: None,
     }
 }
 
@@ -167,6 +168,7 @@ pub(crate) fn asking() -> RunState {
             begun: true,
             checkpoint: None,
             secrets_version: None,
+            inherited_secrets_version: None,
         },
         interaction: Interaction {
             id: windlass_domain::id::InteractionId::new(now(), Random([7; 10])),

@@ -270,6 +270,7 @@ impl StartRun {
             state: RunState::Queued {
                 waiting: Waiting::ForWorker,
                 checkpoint: None,
+                secrets_version: None,
             },
             version: 1,
             epoch: Epoch::NONE,

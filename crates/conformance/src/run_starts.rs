@@ -189,6 +189,7 @@ pub async fn a_second_run_waits_for_its_session(fixture: &Fixture) {
     let waiting = RunState::Queued {
         waiting: Waiting::ForSession,
         checkpoint: None,
+        secrets_version: None,
     };
     assert_eq!(second.state, waiting);
     assert!(!second.opened_session);

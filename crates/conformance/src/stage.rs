@@ -166,6 +166,7 @@ impl<'a> Stage<'a> {
             state: RunState::Queued {
                 waiting: Waiting::ForWorker,
                 checkpoint: None,
+                secrets_version: None,
             },
             version: 0,
             epoch: Epoch::NONE,

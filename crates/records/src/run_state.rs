@@ -22,6 +22,8 @@ enum State {
         waiting: WaitingRecord,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         checkpoint: Option<SealedText>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secrets_version: Option<u32>,
     },
     Running {
         lease: LeaseRecord,
@@ -71,6 +73,8 @@ struct LeaseRecord {
     checkpoint: Option<SealedText>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     secrets_version: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inherited_secrets_version: Option<u32>,
 }
 
 impl From<&RunState> for RunStateRecord {
@@ -79,9 +83,11 @@ impl From<&RunState> for RunStateRecord {
             RunState::Queued {
                 waiting,
                 checkpoint,
+                secrets_version,
             } => State::Queued {
                 waiting: (*waiting).into(),
                 checkpoint: SealedText::of(checkpoint.as_ref()),
+                secrets_version: *secrets_version,
             },
             RunState::Running {
                 lease,
@@ -148,6 +154,7 @@ impl From<&Lease> for LeaseRecord {
             begun: lease.begun,
             checkpoint: SealedText::of(lease.checkpoint.as_ref()),
             secrets_version: lease.secrets_version,
+            inherited_secrets_version: lease.inherited_secrets_version,
         }
     }
 }
@@ -164,6 +171,7 @@ impl TryFrom<LeaseRecord> for Lease {
             begun: record.begun,
             checkpoint: record.checkpoint.map(|checkpoint| checkpoint.0),
             secrets_version: record.secrets_version,
+            inherited_secrets_version: record.inherited_secrets_version,
         })
     }
 }
@@ -176,9 +184,11 @@ impl TryFrom<RunStateRecord> for RunState {
             State::Queued {
                 waiting,
                 checkpoint,
+                secrets_version,
             } => Self::Queued {
                 waiting: waiting.into(),
                 checkpoint: checkpoint.map(|checkpoint| checkpoint.0),
+                secrets_version,
             },
             State::Running {
                 lease,

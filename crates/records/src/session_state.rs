@@ -24,6 +24,8 @@ enum State {
         holder: HolderRecord,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ends_at: Option<i64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secrets_version: Option<u32>,
     },
     Completing {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,9 +42,14 @@ impl From<&SessionState> for SessionStateRecord {
             SessionState::Running { holder } => State::Running {
                 holder: holder.into(),
             },
-            SessionState::Idle { holder, ends_at } => State::Idle {
+            SessionState::Idle {
+                holder,
+                ends_at,
+                secrets_version,
+            } => State::Idle {
                 holder: holder.into(),
                 ends_at: ends_at.map(Timestamp::millis),
+                secrets_version,
             },
             SessionState::Completing { holder } => State::Completing {
                 holder: holder.map(HolderRecord::from),
@@ -62,9 +69,14 @@ impl TryFrom<SessionStateRecord> for SessionState {
             State::Running { holder } => Self::Running {
                 holder: holder.try_into()?,
             },
-            State::Idle { holder, ends_at } => Self::Idle {
+            State::Idle {
+                holder,
+                ends_at,
+                secrets_version,
+            } => Self::Idle {
                 holder: holder.try_into()?,
                 ends_at: ends_at.map(Timestamp::from_millis),
+                secrets_version,
             },
             State::Completing { holder } => Self::Completing {
                 holder: holder.map(Holder::try_from).transpose()?,
@@ -98,13 +110,18 @@ mod tests {
                 format!(r#"{{"status":"running",{held}}}"#),
             ),
             (
-                SessionState::Idle { holder, ends_at },
-                format!(r#"{{"status":"idle",{held},"ends_at":5000}}"#),
+                SessionState::Idle {
+                    holder,
+                    ends_at,
+                    secrets_version: Some(2),
+                },
+                format!(r#"{{"status":"idle",{held},"ends_at":5000,"secrets_version":2}}"#),
             ),
             (
                 SessionState::Idle {
                     holder,
                     ends_at: None,
+                    secrets_version: None,
                 },
                 format!(r#"{{"status":"idle",{held}}}"#),
             ),

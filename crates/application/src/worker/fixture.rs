@@ -61,6 +61,7 @@ pub(super) fn lease() -> Lease {
         begun: true,
         checkpoint: None,
         secrets_version: None,
+        inherited_secrets_version: None,
     }
 }
 

@@ -188,14 +188,22 @@ impl Draft {
         let state = self.session.as_ref().map(|session| session.state);
         match state {
             Some(SessionState::Queued) => self.promote()?,
-            Some(SessionState::Idle { holder, ends_at }) => {
+            Some(SessionState::Idle {
+                holder,
+                ends_at,
+                secrets_version,
+            }) => {
                 self.promote()?;
                 let ends_at = if self.queued() == 0 {
                     ends_at.or(Some(now + idle))
                 } else {
                     None
                 };
-                self.rest(SessionState::Idle { holder, ends_at });
+                self.rest(SessionState::Idle {
+                    holder,
+                    ends_at,
+                    secrets_version,
+                });
             }
             Some(
                 SessionState::Running { .. }
@@ -223,6 +231,18 @@ impl Draft {
             }
             None if self.more_wait => Err(every_waiting()),
             None => Ok(()),
+        }
+    }
+
+    /// A session that is kept is logged in as its last run was.
+    pub(super) fn note_login(&mut self, of_run: Option<u32>) {
+        if let Some(session) = &mut self.session
+            && let SessionState::Idle {
+                secrets_version, ..
+            } = &mut session.state
+        {
+            *secrets_version = of_run;
+            self.session_changed = true;
         }
     }
 

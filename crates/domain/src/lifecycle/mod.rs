@@ -20,7 +20,7 @@ use crate::id::{CredentialId, RunId, SessionId};
 use crate::pool::Pool;
 use crate::run::machine::ForSession;
 use crate::run::{
-    self, AfterRun, Holder, Refusal, Run, RunCommand, RunState, Waiting, WorkerCommand,
+    self, AfterRun, Holder, Lease, Refusal, Run, RunCommand, RunState, Waiting, WorkerCommand,
 };
 use crate::sealed::Sealed;
 use crate::session::{self, Session, SessionCommand, SessionStatus};
@@ -213,7 +213,7 @@ fn command_run(
 
     let mut draft = Draft::of(scene);
     if let ForSession::Leased { holder } = for_session {
-        note_resumed(&mut transition.run, session, holder);
+        note_resumed(&mut transition.run, session, scene, holder);
         // Whoever follows both sees the session run before its run.
         draft.command_session(session::machine::Command::Lease { holder }, now)?;
         draft.take_run(transition);
@@ -221,6 +221,7 @@ fn command_run(
         draft.take_run(transition);
         if let Some(command) = session_command(for_session, scene, session, &draft, idle)? {
             draft.command_session(command, now)?;
+            draft.note_login(run.state.lease().and_then(Lease::logged_in_with));
         }
     }
     draft.settle(idle, now)?;
@@ -273,20 +274,34 @@ fn note_secrets(run: &mut Run, begins: bool, scene: &Scene) {
 }
 
 /// A lease knows whether its holder goes on with what a run before left in the session: the session is
-/// idle until then.
-fn note_resumed(run: &mut Run, session: &Session, holder: Holder) {
-    if let RunState::Running { lease, .. } = &mut run.state {
-        lease.resumed = session.kept_by() == Some(holder);
+/// idle until then. Where that was logged in with secrets that were replaced since, it starts from
+/// nothing.
+fn note_resumed(run: &mut Run, session: &Session, scene: &Scene, holder: Holder) {
+    if let RunState::Running { lease, .. } = &mut run.state
+        && session.kept_by() == Some(holder)
+    {
+        let logged_in_with = session.secrets_version();
+        lease.resumed = logged_in_with.is_none() || logged_in_with == present_secrets(scene);
+        if lease.resumed && lease.inherited_secrets_version.is_none() {
+            lease.inherited_secrets_version = logged_in_with;
+        }
     }
 }
 
-/// Whether the credential has the secrets still that the run's lease has begun with.
+/// Whether the credential has the secrets still that the run's lease has begun with, and that it was
+/// logged in with where it goes on.
 fn has_present_secrets(run: &Run, scene: &Scene) -> bool {
-    let known = run.state.lease().and_then(|lease| lease.secrets_version);
-    let present = scene
+    let lease = run.state.lease();
+    let known = lease.map(|lease| [lease.secrets_version, lease.inherited_secrets_version]);
+    let mut known = known.into_iter().flatten().flatten();
+    let present = present_secrets(scene);
+    known.all(|version| Some(version) == present)
+}
+
+fn present_secrets(scene: &Scene) -> Option<u32> {
+    scene
         .credential
-        .map(|credential| credential.secrets_version);
-    known.is_none() || known == present
+        .map(|credential| credential.secrets_version)
 }
 
 /// What a session says to its runs, nobody else does: the session would know nothing of it.

@@ -85,6 +85,8 @@ pub enum RunState {
         waiting: Waiting,
         /// Where the agent goes on, if it asked for that.
         checkpoint: Option<Sealed>,
+        /// With which secrets of the run's credential it was logged in there.
+        secrets_version: Option<u32>,
     },
     /// An agent executes it.
     Running {
@@ -154,6 +156,16 @@ pub struct Lease {
     pub checkpoint: Option<Sealed>,
     /// With which secrets of the run's credential it has begun; None before, and without one.
     pub secrets_version: Option<u32>,
+    /// With which of them that was logged in where it goes on, in the session or at the checkpoint; None
+    /// where it starts from nothing.
+    pub inherited_secrets_version: Option<u32>,
+}
+
+impl Lease {
+    /// With which secrets of the credential the run is logged in, as far as anybody knows.
+    pub fn logged_in_with(&self) -> Option<u32> {
+        self.inherited_secrets_version.or(self.secrets_version)
+    }
 }
 
 /// One start of a worker.

@@ -54,6 +54,8 @@ pub enum SessionState {
         holder: Holder,
         /// When it ends by itself; None while a run is queued for it.
         ends_at: Option<Timestamp>,
+        /// With which secrets of its credential it was logged in; None without one.
+        secrets_version: Option<u32>,
     },
     /// It is ending; None where no worker ever had it.
     Completing {
@@ -152,6 +154,20 @@ impl Session {
     pub fn kept_by(&self) -> Option<Holder> {
         match self.state {
             SessionState::Idle { holder, .. } => Some(holder),
+            SessionState::Queued
+            | SessionState::Running { .. }
+            | SessionState::Completing { .. }
+            | SessionState::Completed
+            | SessionState::Failed => None,
+        }
+    }
+
+    /// With which secrets of its credential the run before has left it logged in.
+    pub fn secrets_version(&self) -> Option<u32> {
+        match self.state {
+            SessionState::Idle {
+                secrets_version, ..
+            } => secrets_version,
             SessionState::Queued
             | SessionState::Running { .. }
             | SessionState::Completing { .. }

@@ -232,6 +232,7 @@ fn an_idle_session_times_out_when_its_clock_has_run_out() {
     let idle = |ends_at: Option<Timestamp>| SessionState::Idle {
         holder: holder(1),
         ends_at,
+        secrets_version: None,
     };
     let resting = scene(idle(Some(ends_at)), vec![]);
 

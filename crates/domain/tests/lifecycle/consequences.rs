@@ -193,6 +193,7 @@ fn end_completes_at_once_where_no_run_is_leased() {
     let idle = SessionState::Idle {
         holder: holder(1),
         ends_at: None,
+        secrets_version: None,
     };
     for state in [SessionState::Queued, idle] {
         let scene = scene(state, vec![queued(1, Waiting::ForWorker)]);

@@ -77,6 +77,7 @@ pub(crate) fn lease() -> Lease {
         begun: true,
         checkpoint: None,
         secrets_version: None,
+        inherited_secrets_version: None,
     }
 }
 
@@ -130,6 +131,7 @@ pub(crate) fn queued(number: u8, waiting: Waiting) -> Run {
         RunState::Queued {
             waiting,
             checkpoint: None,
+            secrets_version: None,
         },
     )
 }

@@ -10,6 +10,7 @@ mod fixture;
 mod gates;
 mod histories;
 mod leases;
+mod logins;
 mod outcomes;
 mod run_table;
 mod search;

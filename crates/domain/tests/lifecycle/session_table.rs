@@ -45,10 +45,12 @@ impl Situation {
             IdleWanted => SessionState::Idle {
                 holder,
                 ends_at: None,
+                secrets_version: None,
             },
             IdleUnwanted => SessionState::Idle {
                 holder,
                 ends_at: Some(STARTED + seconds(600)),
+                secrets_version: None,
             },
             Completing => SessionState::Completing {
                 holder: Some(holder),
@@ -284,7 +286,11 @@ fn an_idle_clock_starts_with_the_idleness_unless_a_run_is_queued() {
         let transition = machine::apply(&before, keep, queued, late()).expect("it was running");
 
         let holder = holder(1);
-        let idle = SessionState::Idle { holder, ends_at };
+        let idle = SessionState::Idle {
+            holder,
+            ends_at,
+            secrets_version: None,
+        };
         assert_eq!(transition.session.state, idle, "{queued} queued");
     }
 }

@@ -115,6 +115,7 @@ impl Situation {
         let in_queue = |waiting| RunState::Queued {
             waiting,
             checkpoint: None,
+            secrets_version: None,
         };
         let running = |begun, answered| RunState::Running {
             lease: Lease { begun, ..lease() },
@@ -171,6 +172,7 @@ impl Situation {
                 SessionState::Idle {
                     holder,
                     ends_at: Some(STARTED + seconds(600)),
+                    secrets_version: None,
                 }
             }
         }

@@ -58,6 +58,7 @@ fn a_start_in_a_session_waits_while_another_run_has_it() {
     let idle = SessionState::Idle {
         holder: holder(1),
         ends_at: Some(STARTED + seconds(600)),
+        secrets_version: None,
     };
     for (state, runs, expected) in [
         (idle, vec![], Waiting::ForWorker),
@@ -170,6 +171,7 @@ fn an_idle_session_is_leased_by_the_worker_that_keeps_it_alone() {
     let idle = SessionState::Idle {
         holder: holder(2),
         ends_at: None,
+        secrets_version: None,
     };
     let scene = scene(idle, vec![queued(1, Waiting::ForWorker)]);
 
@@ -184,6 +186,7 @@ fn the_idle_clock_starts_when_the_last_queued_run_is_canceled() {
     let idle = SessionState::Idle {
         holder: holder(1),
         ends_at: None,
+        secrets_version: None,
     };
     let runs = vec![
         queued(1, Waiting::ForWorker),
@@ -198,6 +201,7 @@ fn the_idle_clock_starts_when_the_last_queued_run_is_canceled() {
     let resting = SessionState::Idle {
         holder: holder(1),
         ends_at,
+        secrets_version: None,
     };
     assert_eq!(changes.session.map(|session| session.state), Some(resting));
     assert_eq!(session_entered(&changes.events), []);
@@ -208,6 +212,7 @@ fn an_idle_session_that_a_run_waits_for_is_not_evicted() {
     let idle = SessionState::Idle {
         holder: holder(1),
         ends_at: None,
+        secrets_version: None,
     };
     let wanted = scene(idle, vec![queued(1, Waiting::ForWorker)]);
     let evicted = Command::Session(SessionCommand::Evicted { holder: holder(1) });
@@ -225,6 +230,7 @@ fn an_idle_session_ends_with_its_workers_drain_whoever_waits_for_it() {
     let idle = SessionState::Idle {
         holder: holder(1),
         ends_at: None,
+        secrets_version: None,
     };
     let runs = vec![
         queued(1, Waiting::ForWorker),

@@ -25,14 +25,15 @@ fn lease(checkpoint: Option<Sealed>) -> Lease {
         resumed: false,
         begun: true,
         checkpoint,
-        secrets_version: None,
+        secrets_version: Some(2),
+        inherited_secrets_version: Some(1),
     }
 }
 
 fn lease_json(more: &str) -> String {
     let worker_id = lease(None).holder.worker_id;
     format!(
-        r#""lease":{{"epoch":2,"holder":{{"worker_id":"{worker_id}","incarnation":3}},"expires_at":40000,"begun":true{more}}}"#
+        r#""lease":{{"epoch":2,"holder":{{"worker_id":"{worker_id}","incarnation":3}},"expires_at":40000,"begun":true{more},"secrets_version":2,"inherited_secrets_version":1}}"#
     )
 }
 
@@ -90,13 +91,15 @@ fn stored() -> Vec<(RunState, String)> {
             RunState::Queued {
                 waiting: Waiting::ForWorker,
                 checkpoint: Some(sealed("page 3")),
+                secrets_version: Some(2),
             },
-            r#"{"status":"queued","waiting":"for_worker","checkpoint":"cGFnZSAz"}"#.to_owned(),
+            r#"{"status":"queued","waiting":"for_worker","checkpoint":"cGFnZSAz","secrets_version":2}"#.to_owned(),
         ),
         (
             RunState::Queued {
                 waiting: Waiting::ForSession,
                 checkpoint: None,
+                secrets_version: None,
             },
             r#"{"status":"queued","waiting":"for_session"}"#.to_owned(),
         ),

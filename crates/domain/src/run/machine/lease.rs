@@ -18,6 +18,7 @@ pub(super) fn apply(
         RunState::Queued {
             waiting: Waiting::ForWorker,
             checkpoint,
+            secrets_version,
         } => {
             let at = now.following(run.updated_at);
             let mut next = run.clone();
@@ -30,6 +31,7 @@ pub(super) fn apply(
                 begun: false,
                 checkpoint: checkpoint.clone(),
                 secrets_version: None,
+                inherited_secrets_version: *secrets_version,
             };
             if !explicit_begin {
                 // A worker that says nothing is taken to have touched the source. It still gets

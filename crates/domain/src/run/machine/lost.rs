@@ -80,13 +80,15 @@ pub(super) fn released_asking(
 fn given_up(run: &Run, how: &str, now: Timestamp) -> Result<Transition, Refusal> {
     match &run.state {
         RunState::InteractionRequired {
+            lease,
             checkpoint: Some(checkpoint),
             ..
         } => {
             // Another worker goes on where this one asked, so the lease was no attempt.
             let mut next = run.clone();
             next.attempts = run.attempts.saturating_sub(1);
-            Ok(requeued(&next, Some(checkpoint.clone()), now))
+            let from = (checkpoint.clone(), lease.logged_in_with());
+            Ok(requeued(&next, Some(from), now))
         }
         RunState::Running { lease, .. } if !lease.begun => Ok(lost_unbegun(run, lease, how, now)),
         RunState::Running { .. } | RunState::InteractionRequired { .. } => {
@@ -118,18 +120,23 @@ fn lost_unbegun(run: &Run, lease: &Lease, how: &str, now: Timestamp) -> Transiti
         let reason = format!("before the run had begun, for the {MAX_LOSSES}th time");
         session_lost(&next, how, &reason, now)
     } else if run.opened_session {
-        requeued(&next, lease.checkpoint.clone(), now)
+        let checkpoint = lease.checkpoint.clone();
+        let from = checkpoint.map(|it| (it, lease.inherited_secrets_version));
+        requeued(&next, from, now)
     } else {
         let reason = "and with it the session, which another run had opened";
         session_lost(&next, how, reason, now)
     }
 }
 
-/// It keeps its session's slot.
-fn requeued(run: &Run, checkpoint: Option<Sealed>, now: Timestamp) -> Transition {
+/// It keeps its session's slot, and goes on from a checkpoint, logged in with these secrets, or from
+/// nothing.
+fn requeued(run: &Run, from: Option<(Sealed, Option<u32>)>, now: Timestamp) -> Transition {
+    let (checkpoint, secrets_version) = from.map_or((None, None), |(it, with)| (Some(it), with));
     let state = RunState::Queued {
         waiting: Waiting::ForWorker,
         checkpoint,
+        secrets_version,
     };
     Transition::to(run, state, now).for_session(ForSession::Requeued)
 }

@@ -13,6 +13,7 @@ pub fn start(run: Run, waiting: Waiting, now: Timestamp) -> Transition {
         state: RunState::Queued {
             waiting,
             checkpoint: None,
+            secrets_version: None,
         },
         version: 1,
         epoch: Epoch::NONE,

@@ -14,6 +14,7 @@ pub(super) fn apply(
         SessionState::Idle {
             holder,
             ends_at: Some(ends_at),
+            ..
         } if queued == 0 && ends_at <= now => Ok(Transition::completed(session, Some(holder), now)),
         SessionState::Idle { .. }
         | SessionState::Queued

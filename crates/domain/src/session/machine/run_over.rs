@@ -22,7 +22,12 @@ pub(super) fn apply(
             }
             let at = now.following(session.updated_at);
             let ends_at = (queued == 0).then(|| at + idle);
-            let state = SessionState::Idle { holder, ends_at };
+            let state = SessionState::Idle {
+                holder,
+                ends_at,
+                // The run's lease says it, which a session does not know.
+                secrets_version: None,
+            };
             Ok(Transition::to(session, state, now))
         }
         SessionState::Queued if queued == 0 => Ok(Transition::completed(session, None, now)),

@@ -24,7 +24,9 @@ pub(super) fn normal(mut scene: Scene) -> Scene {
         session.updated_at = STARTED;
         match &mut session.state {
             SessionState::Running { holder } => *holder = seats.of(*holder),
-            SessionState::Idle { holder, ends_at } => {
+            SessionState::Idle {
+                holder, ends_at, ..
+            } => {
                 *holder = seats.of(*holder);
                 *ends_at = ends_at.map(|_| STARTED + seconds(600));
             }
@@ -124,8 +126,13 @@ pub(super) fn key(scene: &Scene) -> u64 {
     let state = scene.session.as_ref().map(|session| &session.state);
     state.map(SessionState::status).hash(&mut hasher);
     state.and_then(SessionState::holder).hash(&mut hasher);
-    if let Some(SessionState::Idle { ends_at, .. }) = state {
-        ends_at.hash(&mut hasher);
+    if let Some(SessionState::Idle {
+        ends_at,
+        secrets_version,
+        ..
+    }) = state
+    {
+        (ends_at, secrets_version).hash(&mut hasher);
     }
     for run in &scene.runs {
         hash_run(run, &mut hasher);
@@ -139,13 +146,17 @@ fn hash_run(run: &Run, hasher: &mut DefaultHasher) {
     run.finished.map(|finished| finished.digest[0]).hash(hasher);
     if let Some(lease) = run.state.lease() {
         let known = (lease.resumed, lease.begun, lease.checkpoint.is_some());
-        (lease.holder, known).hash(hasher);
+        (lease.holder, known, lease.logged_in_with()).hash(hasher);
     }
     match &run.state {
         RunState::Queued {
             waiting,
             checkpoint,
-        } => (*waiting == Waiting::ForWorker, checkpoint.is_some()).hash(hasher),
+            secrets_version,
+        } => {
+            let waits = *waiting == Waiting::ForWorker;
+            (waits, checkpoint.is_some(), *secrets_version).hash(hasher);
+        }
         RunState::Running { answered, .. } => {
             let answered = answered.as_ref();
             answered

@@ -151,12 +151,14 @@ fn a_second_run_may_be_leased(scene: &Scene, command: Command, now: Timestamp) -
                 run.state = RunState::Queued {
                     waiting: Waiting::ForWorker,
                     checkpoint: None,
+                    secrets_version: None,
                 };
             });
             if let Some(session) = &mut free.session {
                 session.state = SessionState::Idle {
                     holder: *holder,
                     ends_at: None,
+                    secrets_version: None,
                 };
             }
             decide(&free, command, now)
