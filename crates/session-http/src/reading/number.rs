@@ -11,7 +11,8 @@ pub(crate) const SEAM: char = '\u{1f}';
 /// How many digits a binary number of 64 bits has in any case.
 const DIGITS_OF_BINARY: usize = 15;
 
-/// With the hyphens that word processors write, and the wide one of East Asian texts.
+/// What makes a number negative: minus and hyphen, those that word processors write, and the wide one of
+/// East Asian texts.
 const MINUSES: [char; 6] = ['-', '−', '–', '\u{2010}', '\u{2011}', '－'];
 
 /// The one number in a text: `1,249.50`, `1 249,50 kr`, `₹12,34,567`, `$12`, `−3`, `(4.20)`, `$.50`.
