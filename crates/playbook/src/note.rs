@@ -55,6 +55,13 @@ impl Playbook {
                         .to_owned(),
                 );
             }
+            if step.action.offers_a_no() {
+                said.push(
+                    "goes on after any answer, whichever option is chosen: who says no to an \
+                     approval declines it"
+                        .to_owned(),
+                );
+            }
             said.into_iter().map(move |message| Note {
                 step: Some(StepName {
                     number: position + 1,
@@ -96,6 +103,17 @@ impl Action {
                 | Self::Download(_)
                 | Self::Expect { .. }
         )
+    }
+
+    /// Whether it asks for an approval and offers a choice, which may be read as one of yes and no.
+    fn offers_a_no(&self) -> bool {
+        match self {
+            Self::Interact(interact) => {
+                interact.kind == "approval"
+                    && interact.fields.iter().any(|field| field.options.is_some())
+            }
+            _ => false,
+        }
     }
 
     /// Whether it looks for a value as a part of a text.
@@ -148,6 +166,28 @@ mod tests {
         assert_eq!(
             said[1],
             "step 2 (change), /steps/1: has no page to act on: a run starts with navigate"
+        );
+    }
+
+    #[test]
+    fn an_approval_that_offers_a_choice_is_said_to_go_on() {
+        let asked = |kind: &str, options: Value| {
+            json!({"type": "customStep", "name": "windlass.interact", "parameters": {
+                "type": kind, "message": "Pay 1,249.50?",
+                "fields": [{"name": "pay", "type": "select", "label": "Pay", "options": options}],
+            }})
+        };
+        let said = said(&json!([
+            asked("approval", json!(["yes", "no"])),
+            asked("choice", json!(["yes", "no"])),
+            {"type": "customStep", "name": "windlass.interact", "parameters": {
+                "type": "approval", "message": "Pay 1,249.50?"}},
+        ]));
+
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(
+            said[0].starts_with("step 1 (windlass.interact), /steps/0: goes on after any answer"),
+            "{said:?}"
         );
     }
 
