@@ -14,6 +14,7 @@ use crate::network::Network;
 use crate::page::{Page, off_thread};
 use crate::retry_after;
 use crate::trouble::Trouble;
+use crate::turn::Turn;
 use crate::unpack::{Body, Unreadable};
 
 /// The largest page, unpacked; a page of a megabyte is rare.
@@ -29,7 +30,11 @@ pub(crate) enum Arrival {
 }
 
 /// Reads an answer, if it is a page.
-pub(crate) async fn read(network: &Network, mut answer: Answer) -> Result<Arrival, Trouble> {
+pub(crate) async fn read(
+    network: &Network,
+    turn: &Turn,
+    mut answer: Answer,
+) -> Result<Arrival, Trouble> {
     let (status, headers) = (answer.response.status(), answer.response.headers());
     let url = &answer.url;
     if status.is_server_error() {
@@ -99,7 +104,7 @@ pub(crate) async fn read(network: &Network, mut answer: Answer) -> Result<Arriva
         }
         Page::parse(url, status, text, encoding)
     };
-    let mut page = off_thread(body.len(), move || parse(body)).await?;
+    let mut page = off_thread(body.len(), turn, move || parse(body)).await?;
     if let Some(refresh) = refresh.and_then(|text| page.read_refresh(&text)) {
         page.refresh = Some(refresh);
     }

@@ -107,7 +107,7 @@ impl Player<'_> {
         let Some(page) = page else {
             return Ok(());
         };
-        if page.wake().await.is_err() {
+        if page.wake(&self.session.turn).await.is_err() {
             // It was a page before: there is no time for it now, and the run matters more.
             return Ok(());
         }

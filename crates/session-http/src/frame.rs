@@ -4,6 +4,8 @@
 mod loaded;
 mod target;
 
+use std::sync::Arc;
+
 use scraper::ElementRef;
 use url::Url;
 use windlass_playbook::Step;
@@ -141,7 +143,7 @@ impl Player<'_> {
         let (Some(address), Some(page)) = (address, &mut self.session.page) else {
             return Ok(step.frame.clone());
         };
-        page.wake().await?;
+        page.wake(&self.session.turn).await?;
         // Where each is now: a step may have led on in it.
         let addresses = (0..).zip(frames(page)).filter_map(|(position, one)| {
             let now = self.frames.loaded.address(&[position]).cloned();
@@ -165,7 +167,7 @@ impl Player<'_> {
     async fn enter_frame(&mut self, frame: &[u32]) -> Result<(), Trouble> {
         for (depth, position) in frame.iter().enumerate() {
             if let Some(page) = &mut self.session.page {
-                page.wake().await?;
+                page.wake(&self.session.turn).await?;
             }
             let loaded = self.frames.loaded.take(&frame[..=depth]);
             let content = match loaded {
@@ -176,7 +178,8 @@ impl Player<'_> {
             let (page, address) = match content {
                 Content::Page(page) => (Some(*page), None),
                 Content::Written(text) => {
-                    let written = self.page()?.written_inside(&text);
+                    let turn = Arc::clone(&self.session.turn);
+                    let written = self.page()?.written_inside(&text, turn);
                     (Some(written.await?), None)
                 }
                 Content::At(address) => (None, Some(address)),

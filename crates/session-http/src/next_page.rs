@@ -1,5 +1,7 @@
 //! Lists over several pages: what leads from one to the next, and where they end.
 
+use std::sync::Arc;
+
 use ego_tree::NodeId;
 use scraper::ElementRef;
 use url::Url;
@@ -45,7 +47,8 @@ impl Player<'_> {
             return Ok(false);
         }
         self.context.check()?;
-        self.page_mut()?.wake().await?;
+        let turn = Arc::clone(&self.session.turn);
+        self.page_mut()?.wake(&turn).await?;
         let Some(next) = self.enabled(next)? else {
             return Ok(false);
         };

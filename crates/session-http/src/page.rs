@@ -19,6 +19,7 @@ use crate::charset::encoder;
 use crate::look::{Looked, shown};
 use crate::reading::normalize;
 use crate::refresh::Refresh;
+use crate::turn::Turn;
 
 pub(crate) use self::tree::{TooMuch, off_thread};
 
@@ -64,11 +65,12 @@ impl Page {
     pub(crate) fn written_inside(
         &self,
         text: &str,
+        turn: Arc<Turn>,
     ) -> impl Future<Output = Result<Self, TooMuch>> + Send + use<> {
         let text: Arc<str> = text.into();
         let (url, base, encoding) = (self.url.clone(), self.base.clone(), self.encoding);
         async move {
-            let tree = off_thread(text.len(), move || Tree::parse(text)).await?;
+            let tree = off_thread(text.len(), &turn, move || Tree::parse(text)).await?;
             Ok(Self::of(url, base, StatusCode::OK, encoding, tree))
         }
     }
@@ -106,8 +108,8 @@ impl Page {
     }
 
     /// Has its elements again, with what stands in its fields.
-    pub(crate) async fn wake(&mut self) -> Result<(), TooMuch> {
-        self.tree.wake().await
+    pub(crate) async fn wake(&mut self, turn: &Turn) -> Result<(), TooMuch> {
+        self.tree.wake(turn).await
     }
 
     /// Whether it has let go of its elements.
@@ -287,7 +289,7 @@ mod tests {
 
             page.sleep();
             assert!(page.sleeps());
-            page.wake().await.unwrap();
+            page.wake(&Turn::default()).await.unwrap();
 
             assert!(!page.sleeps());
             assert_eq!(ids(&page), before);

@@ -226,7 +226,7 @@ impl<'run> Player<'run> {
         if let Some(page) = &mut self.session.page {
             page.looked.visited.forget();
             if !matches!(step.action, Action::Navigate { .. }) {
-                page.wake().await?;
+                page.wake(&self.session.turn).await?;
             }
         }
         match &step.action {

@@ -82,7 +82,7 @@ impl HttpSession {
             self.page_sleeps();
             let top = request.top.clone();
             let answer = self.fetch(network, request).await?;
-            let page = match read(network, answer).await? {
+            let page = match read(network, &self.turn, answer).await? {
                 Arrival::Page(page) => *page,
                 Arrival::File(file) => {
                     opened.file = Some(file);

@@ -13,6 +13,7 @@ use windlass_playbook::Template;
 use crate::page::{Page, TooMuch, off_thread};
 use crate::player::Player;
 use crate::trouble::Trouble;
+use crate::turn::Turn;
 
 /// A page as it is kept. Its elements are named by their place in the order of the page, which the
 /// same text has again.
@@ -88,7 +89,9 @@ impl KeptPage {
     /// The page, without what was typed; None where it is none.
     pub(super) async fn load(&self) -> Option<Page> {
         let parse = self.parse()?;
-        let page = off_thread(self.text.len(), parse).await.ok()?;
+        let page = off_thread(self.text.len(), &Turn::default(), parse)
+            .await
+            .ok()?;
         self.with_choices(page)
     }
 

@@ -36,7 +36,7 @@ impl Player<'_> {
             Some("_parent") if depth > 0 => Place::Around(depth - 1),
             Some(name) if !name.is_empty() && !name.starts_with('_') => {
                 for page in &mut self.frames.around {
-                    page.wake().await?;
+                    page.wake(&self.session.turn).await?;
                 }
                 let place = self.frame_named(name);
                 for page in &mut self.frames.around {

@@ -2,7 +2,9 @@
 //! nobody looks at them.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, LazyLock};
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use ego_tree::iter::Edge;
@@ -11,8 +13,10 @@ use html5ever::driver::{self, ParseOpts};
 use html5ever::tendril::{StrTendril, TendrilSink};
 use html5ever::tree_builder::TreeSink;
 use scraper::{Html, Node};
+use tokio::sync::Semaphore;
 
 use super::sink::{Parsed, Sink};
+use crate::turn::Turn;
 
 /// How deep elements may be nested; Chromium flattens what is deeper. The parser's work grows with
 /// the depth for each element.
@@ -29,6 +33,11 @@ pub(super) const CHUNK_BYTES: usize = 1024;
 
 /// A page that is parsed in less time than it takes to hand it to another thread and back.
 const SMALL_PAGE_BYTES: usize = 32 * 1024;
+
+/// Where large pages are parsed, one in each place: as many as there are cores. More at once would take
+/// each other's time, and what is waited for a place is not the page's own.
+static PLACES: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, NonZero::get)));
 
 /// A page that is not worth its parsing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,13 +102,14 @@ impl Tree {
     }
 
     /// Parses the text again. The same text has the same elements under the same ids.
-    pub(super) async fn wake(&mut self) -> Result<(), TooMuch> {
+    pub(super) async fn wake(&mut self, turn: &Turn) -> Result<(), TooMuch> {
         if self.parsed.get().is_some() {
             return Ok(());
         }
         let text = Arc::clone(&self.text);
-        let parsed = off_thread(self.text.len(), move || parse(&text, PARSE_TIMEOUT)).await;
-        self.parsed = OnceCell::from(parsed?);
+        let parse = move || parse(&text, PARSE_TIMEOUT);
+        let parsed = off_thread(self.text.len(), turn, parse).await?;
+        self.parsed = OnceCell::from(parsed);
         Ok(())
     }
 
@@ -110,16 +120,22 @@ impl Tree {
 }
 
 /// Parses here what is small. A page that was made to be slow must not hold up the other runs on this
-/// thread.
+/// thread: it has its turn where few are parsed, each within its time.
 pub(crate) async fn off_thread<Parsed: Send + 'static>(
     bytes: usize,
+    turn: &Turn,
     parse: impl FnOnce() -> Result<Parsed, TooMuch> + Send + 'static,
 ) -> Result<Parsed, TooMuch> {
     if bytes <= SMALL_PAGE_BYTES {
         return parse();
     }
-    let parsed = tokio::task::spawn_blocking(parse).await;
-    parsed.unwrap_or(Err(TooMuch::Broken))
+    let place = turn.wait(PLACES.acquire()).await;
+    let parsed = tokio::task::spawn_blocking(move || {
+        // Also where nobody waits for the page any more.
+        let _place = place;
+        parse()
+    });
+    parsed.await.unwrap_or(Err(TooMuch::Broken))
 }
 
 /// Takes out what stands in templates: it is no part of the page until a script takes it up.
@@ -192,4 +208,38 @@ fn depth(html: &Html) -> usize {
     }
     // The root is no level.
     deepest.saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn large_pages_are_parsed_one_on_each_core() {
+        let under_way = Arc::new(AtomicUsize::new(0));
+        let turn = Turn::default();
+        let parses = (0..200).map(|_| {
+            let under_way = Arc::clone(&under_way);
+            let parse = move || {
+                let others = under_way.fetch_add(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(2));
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                Ok(others)
+            };
+            off_thread(SMALL_PAGE_BYTES + 1, &turn, parse)
+        });
+
+        let others = join_all(parses).await;
+
+        let most = others.into_iter().map(Result::unwrap).max();
+        let cores = available_parallelism().map_or(1, NonZero::get);
+        assert!(
+            most.unwrap() < cores,
+            "{most:?} beside another on {cores} cores"
+        );
+    }
 }
