@@ -129,6 +129,7 @@ impl Protocol for Yes {
         Ok(Begun {
             credential: Some(OpenedCredential {
                 id: CredentialId::new(Timestamp::from_millis(0), Random([0; 10])),
+                was_tried: true,
                 username: Some(USERNAME.to_owned()),
                 password: Some(PASSWORD.to_owned().into()),
                 totp_secret: None,

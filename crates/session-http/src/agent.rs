@@ -14,7 +14,7 @@ use windlass_playbook::{Authenticator, Placeholder, Playbook, Values};
 use windlass_worker::{Agent, OpenedCredential, Outcome, RunContext, RunFailure, Stopped};
 
 use crate::checkpoint::{Checkpoint, Unreadable};
-use crate::codes::code_now;
+use crate::codes::{CodeSource, code_now};
 use crate::login;
 use crate::manners::Manners;
 use crate::network::Network;
@@ -66,8 +66,8 @@ impl HttpAgent {
         if let Some(login) = login.filter(|_| !context.run.resumed) {
             session.cookies = login::restore(login).unwrap_or_default();
         }
-        let (values, authenticator) = with_credential(values, credential, playbook)?;
-        Player::new(context, &self.network, session, values, authenticator)
+        let (values, code_source) = with_credential(context, values, credential, playbook)?;
+        Player::new(context, &self.network, session, values, code_source)
             .play(playbook)
             .await
     }
@@ -97,8 +97,8 @@ impl HttpAgent {
         let asking = context.ask(kind, message, fields, Some(left.clone()));
         let answers = asking.await?;
         let credential = context.begin().await?;
-        let (values, authenticator) = with_credential(values, credential, playbook)?;
-        let mut player = Player::new(context, &self.network, session, values, authenticator);
+        let (values, code_source) = with_credential(context, values, credential, playbook)?;
+        let mut player = Player::new(context, &self.network, session, values, code_source);
         let brought = checkpoint.bring(&mut player);
         brought.map_err(|trouble| failure(trouble, number, step))?;
         player.keep_answers(interact, answers);
@@ -253,21 +253,32 @@ fn values(context: &RunContext, playbook: &Playbook) -> Result<Values, RunFailur
     Ok(values)
 }
 
+/// A run that was to act as somebody acts as nobody where that credential was deleted meanwhile, whatever
+/// its playbook names.
 fn with_credential(
+    context: &RunContext,
     mut values: Values,
     credential: Option<OpenedCredential>,
     playbook: &Playbook,
-) -> Result<(Values, Option<Authenticator>), RunFailure> {
-    let mut authenticator = None;
+) -> Result<(Values, Option<CodeSource>), RunFailure> {
+    if credential.is_none() && context.run.credential_id.is_some() {
+        let message = "The credential of this run was deleted before it began.";
+        return Err(failed(ErrorCode::AuthRequired, message));
+    }
+    let mut code_source = None;
     if let Some(credential) = credential {
         values.username = credential.username.map(Into::into);
         values.password = credential.password;
         let secret = credential.totp_secret.as_ref();
-        authenticator = secret.and_then(Authenticator::read);
+        let authenticator = secret.and_then(Authenticator::read);
         values.totp = authenticator.as_ref().and_then(code_now);
+        code_source = authenticator.map(|authenticator| CodeSource {
+            authenticator,
+            was_tried: credential.was_tried,
+        });
     }
     match playbook.missing(&values).first() {
-        None => Ok((values, authenticator)),
+        None => Ok((values, code_source)),
         Some(missing) => Err(auth_required(missing)),
     }
 }

@@ -19,9 +19,47 @@ const MAX_CREDENTIALS: usize = 4096;
 /// How long the last code of a credential that nobody uses is remembered: longer than any is good.
 const REMEMBERED_SECONDS: u64 = 600;
 
+/// Where the codes of a run come from.
+pub(crate) struct CodeSource {
+    pub(crate) authenticator: Authenticator,
+    /// Whether a run before has logged in with the credential or tried to, maybe in another process.
+    pub(crate) was_tried: bool,
+}
+
 /// Which codes this process has used.
-#[derive(Debug, Default)]
-pub(crate) struct Codes(Mutex<Taken>);
+#[derive(Debug)]
+pub(crate) struct Codes {
+    taken: Mutex<Taken>,
+    /// When the process began to use some, in seconds since 1970. What one before it has used in that
+    /// period nobody knows.
+    since: u64,
+}
+
+/// Why a code is not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Used {
+    Here,
+    MaybeBefore,
+}
+
+impl Used {
+    fn message(self) -> &'static str {
+        match self {
+            Self::Here => "waits for the next code of the authenticator: this one was used",
+            Self::MaybeBefore => {
+                "waits for the next code of the authenticator: this one may have been used before \
+                 the agent was started"
+            }
+        }
+    }
+}
+
+/// The code of one period, from when to when it is good, in seconds since 1970.
+#[derive(Debug, Clone, Copy)]
+struct Period {
+    starts_at: u64,
+    ends_at: u64,
+}
 
 #[derive(Debug, Default)]
 struct Taken {
@@ -45,18 +83,41 @@ impl Taken {
 }
 
 impl Codes {
-    /// Takes the code of a period; false where it, or one that ends later, was taken. Periods may have
-    /// another length since, and the clock may have been set back: what ends long after this one is not
-    /// waited for.
-    fn take(&self, credential_id: CredentialId, ends_at: u64, now: u64) -> bool {
+    /// Knows of none that was used before now.
+    pub(crate) fn from_now() -> Self {
+        Self::since(since_1970().as_secs())
+    }
+
+    fn since(since: u64) -> Self {
+        Self {
+            taken: Mutex::default(),
+            since,
+        }
+    }
+
+    /// Takes the code of a period, unless it, or one that ends later, was taken, or may have been by the
+    /// process before this one. Periods may have another length since, and the clock may have been set
+    /// back: what ends long after this one is not waited for.
+    fn take(
+        &self,
+        (credential_id, was_tried): (CredentialId, bool),
+        period: Period,
+        now: u64,
+    ) -> Result<(), Used> {
+        let Period { starts_at, ends_at } = period;
         // It is set whole, so that a panic elsewhere leaves nothing half done.
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         taken.forget(now);
         match taken.last.get(&credential_id) {
-            Some((last, _)) if *last >= ends_at && *last < ends_at + REMEMBERED_SECONDS => false,
+            Some((last, _)) if *last >= ends_at && *last < ends_at + REMEMBERED_SECONDS => {
+                Err(Used::Here)
+            }
+            None if was_tried && (starts_at..ends_at).contains(&self.since) => {
+                Err(Used::MaybeBefore)
+            }
             _ => {
                 taken.last.insert(credential_id, (ends_at, now));
-                true
+                Ok(())
             }
         }
     }
@@ -70,11 +131,10 @@ impl Player<'_> {
             return Ok(());
         }
         let mut said = false;
-        while let Some(wait) = self.take_code() {
+        while let Some((used, wait)) = self.take_code() {
             if !said {
                 said = true;
-                let message = "waits for the next code of the authenticator: this one was used";
-                self.context.progress(self.number, message)?;
+                self.context.progress(self.number, used.message())?;
             }
             self.session.page_sleeps();
             tokio::time::sleep(wait).await;
@@ -83,17 +143,23 @@ impl Player<'_> {
     }
 
     /// Takes the code of this moment; how long to wait for the next one, where it was taken before.
-    fn take_code(&mut self) -> Option<Duration> {
-        let authenticator = self.authenticator.as_ref()?;
+    fn take_code(&mut self) -> Option<(Used, Duration)> {
+        let source = self.code_source.as_ref()?;
+        let authenticator = &source.authenticator;
         let credential_id = self.context.run.credential_id?;
         let now = since_1970();
-        let period = authenticator.period_at(now.as_secs());
-        let ends_at = authenticator.start_of(period + 1);
+        let number = authenticator.period_at(now.as_secs());
+        let period = Period {
+            starts_at: authenticator.start_of(number),
+            ends_at: authenticator.start_of(number + 1),
+        };
         let codes = &self.network.codes;
-        if !codes.take(credential_id, ends_at, now.as_secs()) {
-            return Some(Duration::from_secs(ends_at).saturating_sub(now));
+        let taken = codes.take((credential_id, source.was_tried), period, now.as_secs());
+        if let Err(used) = taken {
+            let wait = Duration::from_secs(period.ends_at).saturating_sub(now);
+            return Some((used, wait));
         }
-        let code = authenticator.code(period);
+        let code = authenticator.code(number);
         self.values_mut().totp = code;
         None
     }
@@ -129,40 +195,74 @@ mod tests {
         CredentialId::new(at, Random([0; 10]))
     }
 
+    /// Takes the code of the 30 s that end then, of a credential that was not tried before.
+    fn take(codes: &Codes, credential_id: CredentialId, ends_at: u64, now: u64) -> bool {
+        let starts_at = ends_at.saturating_sub(30);
+        let period = Period { starts_at, ends_at };
+        codes.take((credential_id, false), period, now).is_ok()
+    }
+
     #[test]
     fn a_code_is_taken_once_by_each_credential() {
-        let codes = Codes::default();
+        let codes = Codes::since(0);
         let taken = [(1, 7), (1, 7), (2, 7), (1, 6), (1, 8)]
-            .map(|(number, ends_at)| codes.take(credential(number), ends_at, 100));
+            .map(|(number, ends_at)| take(&codes, credential(number), ends_at, 100));
 
         assert_eq!(taken, [true, false, true, false, true]);
     }
 
     #[test]
-    fn a_clock_that_was_set_back_keeps_nobody_waiting() {
-        let codes = Codes::default();
+    fn what_a_process_before_may_have_taken_is_not_taken_again() {
+        let codes = Codes::since(100);
+        let [present, next] = [90, 120].map(|starts_at| Period {
+            starts_at,
+            ends_at: starts_at + 30,
+        });
+        let taken = [
+            (1, true, present),
+            (1, true, next),
+            (1, true, next),
+            (2, false, present),
+        ]
+        .map(|(number, was_tried, period)| {
+            codes.take((credential(number), was_tried), period, 110)
+        });
 
-        assert!(codes.take(credential(1), 100_000, 99_990));
-        assert!(codes.take(credential(1), 50_000, 49_990));
+        let expected = [
+            Err(Used::MaybeBefore),
+            Ok(()),
+            Err(Used::Here),
+            // Whoever tries something out does not wait.
+            Ok(()),
+        ];
+        assert_eq!(taken, expected);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_keeps_nobody_waiting() {
+        let codes = Codes::since(0);
+
+        assert!(take(&codes, credential(1), 100_000, 99_990));
+        assert!(take(&codes, credential(1), 50_000, 49_990));
     }
 
     #[test]
     fn credentials_that_nobody_uses_are_forgotten() {
-        let codes = Codes::default();
+        let codes = Codes::since(0);
         for number in 0..10_000 {
-            assert!(codes.take(numbered(number), number, number));
+            assert!(take(&codes, numbered(number), number, number));
         }
 
-        assert!(codes.0.lock().unwrap().last.len() <= MAX_CREDENTIALS);
+        assert!(codes.taken.lock().unwrap().last.len() <= MAX_CREDENTIALS);
     }
 
     #[test]
     fn credentials_that_all_are_in_use_are_looked_through_seldom() {
-        let codes = Codes::default();
+        let codes = Codes::since(0);
         let looked_at: BTreeSet<usize> = (0..40_000)
             .map(|number| {
-                assert!(codes.take(numbered(number), number, 100));
-                codes.0.lock().unwrap().look_at
+                assert!(take(&codes, numbered(number), number, 100));
+                codes.taken.lock().unwrap().look_at
             })
             .collect();
 

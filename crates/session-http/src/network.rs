@@ -23,7 +23,7 @@ impl Network {
             dialer,
             manners,
             gates: Gates::default(),
-            codes: Codes::default(),
+            codes: Codes::from_now(),
             pace: Pace::default(),
         }
     }

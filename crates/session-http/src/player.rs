@@ -10,12 +10,11 @@ use secrecy::SecretString;
 use serde_json::{Map, Value};
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
-use windlass_playbook::{
-    Action, Authenticator, Fail, OverHttp, Placeholder, Playbook, Step, Template, Values,
-};
+use windlass_playbook::{Action, Fail, OverHttp, Placeholder, Playbook, Step, Template, Values};
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
 use crate::asserted::{asserts_page, no_page_came};
+use crate::codes::CodeSource;
 use crate::evidence::Evidence;
 use crate::extract::AllMissing;
 use crate::fetch::host;
@@ -39,7 +38,7 @@ pub(crate) struct Player<'run> {
     pub(crate) network: &'run Network,
     pub(crate) session: &'run mut HttpSession,
     values: Values,
-    pub(crate) authenticator: Option<Authenticator>,
+    pub(crate) code_source: Option<CodeSource>,
     pub(crate) output: Map<String, Value>,
     /// What was looked for in vain.
     pub(crate) missing: AllMissing,
@@ -75,15 +74,16 @@ impl<'run> Player<'run> {
         network: &'run Network,
         session: &'run mut HttpSession,
         values: Values,
-        authenticator: Option<Authenticator>,
+        code_source: Option<CodeSource>,
     ) -> Self {
-        let evidence = Evidence::begin(&network.pace, authenticator.as_ref());
+        let authenticator = code_source.as_ref().map(|source| &source.authenticator);
+        let evidence = Evidence::begin(&network.pace, authenticator);
         Self {
             context,
             network,
             session,
             values,
-            authenticator,
+            code_source,
             output: Map::new(),
             missing: AllMissing::default(),
             used_credential: false,

@@ -100,6 +100,8 @@ pub struct LeasedSource {
 pub struct OpenedCredential {
     /// Its id.
     pub id: CredentialId,
+    /// Whether a run has logged in with it before, or was refused.
+    pub was_tried: bool,
     /// The user name; None where it only links a person.
     pub username: Option<String>,
     /// The password.

@@ -280,6 +280,7 @@ fn unopened(credential: &Credential) -> LeasedCredentialBody {
     LeasedCredentialBody {
         id: credential.id.to_string(),
         auth_method: credential.auth_method.as_str().to_owned(),
+        status: credential.status.as_str().to_owned(),
         auth_credentials: None,
         login: None,
     }
@@ -290,6 +291,7 @@ fn credential(opened: OpenedCredential) -> OpenedCredentialBody {
     OpenedCredentialBody {
         id: opened.id.to_string(),
         auth_method: opened.auth_method.as_str().to_owned(),
+        status: opened.status.as_str().to_owned(),
         auth_credentials: OpenedAuthCredentialsBody {
             username: opened.username,
             password: opened.password.map(exposed),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use secrecy::{SecretSlice, SecretString};
-use windlass_domain::credential::{AuthMethod, Credential};
+use windlass_domain::credential::{AuthMethod, Credential, CredentialStatus};
 use windlass_domain::id::CredentialId;
 use windlass_domain::run::Run;
 
@@ -20,6 +20,8 @@ pub struct OpenedCredential {
     pub id: CredentialId,
     /// How it authenticates.
     pub auth_method: AuthMethod,
+    /// What is known of it.
+    pub status: CredentialStatus,
     /// The user name.
     pub username: Option<String>,
     /// What else the source asks for.
@@ -70,6 +72,7 @@ impl CredentialVault {
         Ok(OpenedCredential {
             id,
             auth_method: credential.auth_method,
+            status: credential.status,
             username: summary.username,
             source_fields: summary.source_fields,
             password: secret.password,

@@ -42,11 +42,7 @@ async fn played_by(
     url: String,
 ) -> (ErrorCode, String) {
     let server = Arc::new(Server::default());
-    let run = Run {
-        has_credential: false,
-        ..Run::new(url, steps)
-    };
-    let result = agent.run(&run.context(&server)).await;
+    let result = agent.run(&Run::new(url, steps).context(&server)).await;
     let (code, message, _) = errors(result);
     (code, message)
 }

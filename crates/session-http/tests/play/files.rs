@@ -50,7 +50,6 @@ async fn played(
     let server = Arc::new(Server::default());
     let run = Run {
         files_kept,
-        has_credential: false,
         ..Run::new(format!("{}{path}", website().await), &json!(all))
     };
     let context = run.context(&server);

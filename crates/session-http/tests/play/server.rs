@@ -35,6 +35,8 @@ pub(crate) type KeptFile = (String, String, Value, usize);
 pub(crate) struct Server {
     pub(crate) username: &'static str,
     pub(crate) password: Option<&'static str>,
+    /// Whether a run has logged in with the credential before.
+    pub(crate) was_tried: bool,
     /// What the authenticator holds; `site::TOTP_SECRET` where the test does not say.
     pub(crate) totp_secret: Option<&'static str>,
     /// Where codes come from when the test has not set them.
@@ -53,7 +55,8 @@ pub(crate) struct Server {
 pub(crate) struct Run {
     pub(crate) source_url: String,
     pub(crate) playbook: Value,
-    pub(crate) has_credential: bool,
+    /// Its credential was deleted after it had started.
+    pub(crate) is_credential_deleted: bool,
     pub(crate) output_schema: Option<Value>,
     pub(crate) files_kept: bool,
     pub(crate) resumed: bool,
@@ -68,7 +71,7 @@ impl Run {
         Self {
             source_url,
             playbook: json!({"title": "Latest bill", "steps": steps}),
-            has_credential: true,
+            is_credential_deleted: false,
             output_schema: None,
             files_kept: true,
             resumed: false,
@@ -88,6 +91,7 @@ impl Run {
     }
 
     pub(crate) fn context(self, server: &Arc<Server>) -> RunContext {
+        let has_credential = server.password.is_some() || self.is_credential_deleted;
         let leased = LeasedRun {
             run_id: RunId::new(now(), RANDOM),
             session_id: SessionId::new(now(), RANDOM),
@@ -110,9 +114,7 @@ impl Run {
                 id: SourceId::new(now(), RANDOM),
                 url: self.source_url,
             }),
-            credential_id: self
-                .has_credential
-                .then(|| CredentialId::new(now(), RANDOM)),
+            credential_id: has_credential.then(|| CredentialId::new(now(), RANDOM)),
             playbook: Some(self.playbook),
             checkpoint: self.checkpoint,
             epoch: Epoch(1),
@@ -163,6 +165,7 @@ impl Protocol for Server {
         let credential = self.password.map(|password| OpenedCredential {
             login: None,
             id: CredentialId::new(now(), RANDOM),
+            was_tried: self.was_tried,
             username: Some(self.username.to_owned()),
             password: Some(SecretString::from(password)),
             totp_secret: Some(SecretString::from(

@@ -31,7 +31,8 @@ pub(super) fn run(opened: OpenedRun) -> Option<LeasedRun> {
             id: source.id,
             url: source.url,
         }),
-        credential_id: opened.leased.credential.map(|credential| credential.id),
+        // Also where it was deleted meanwhile.
+        credential_id: run.credential_id,
         playbook: opened.leased.playbook,
         checkpoint: opened.checkpoint,
         trace_parent: opened.leased.trace_parent,

@@ -20,6 +20,7 @@ use windlass_application::worker::{
     LeaseCall, LeaseWish, Question as QuestionToAsk, WorkerCalls,
 };
 use windlass_application::{Actor, Application, CallError, OrganizationContext};
+use windlass_domain::credential::CredentialStatus;
 use windlass_domain::id::{OrganizationId, RequestId, SessionId};
 use windlass_domain::run::{Holder, Status};
 use windlass_worker::protocol::{
@@ -196,6 +197,7 @@ impl Protocol for InProcess {
         Ok(Begun {
             credential: begun.credential.map(|opened| OpenedCredential {
                 id: opened.id,
+                was_tried: opened.status != CredentialStatus::Unverified,
                 username: opened.username,
                 password: opened.password,
                 totp_secret: opened.totp_secret,

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 /// into a log.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password",
+    "status": "verified",
     "auth_credentials": {"username": "kari@bolig.example", "password": "vinter-og-vår", "totp_secret": null,
         "source_fields": {"customer_number": "400812"}},
     "login": null}))]
@@ -17,6 +18,8 @@ pub struct OpenedCredentialBody {
     pub id: String,
     /// `username_password` or `none`.
     pub auth_method: String,
+    /// `unverified` where no run has said yet whether the source takes it, else `verified` or `invalid`.
+    pub status: String,
     /// What it authenticates with.
     pub auth_credentials: OpenedAuthCredentialsBody,
     /// What a worker left as `login` with an earlier session, in base64, where the task keeps
@@ -44,12 +47,15 @@ pub struct OpenedAuthCredentialsBody {
 /// A credential as a lease has it. Where the run has not begun by being leased, its secrets come
 /// with `begin`.
 #[derive(Clone, Serialize, ToSchema)]
-#[schema(example = json!({"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password"}))]
+#[schema(example = json!({"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password",
+    "status": "verified"}))]
 pub struct LeasedCredentialBody {
     /// Its id.
     pub id: String,
     /// `username_password` or `none`.
     pub auth_method: String,
+    /// `unverified` where no run has said yet whether the source takes it, else `verified` or `invalid`.
+    pub status: String,
     /// What it authenticates with; left out where the run has not begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_credentials: Option<OpenedAuthCredentialsBody>,
@@ -64,6 +70,7 @@ impl From<OpenedCredentialBody> for LeasedCredentialBody {
         Self {
             id: opened.id,
             auth_method: opened.auth_method,
+            status: opened.status,
             auth_credentials: Some(opened.auth_credentials),
             login: opened.login,
         }

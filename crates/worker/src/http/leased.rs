@@ -207,6 +207,7 @@ pub(super) fn opened(told: OpenedCredentialBody) -> Result<OpenedCredential, Not
     let secrets = told.auth_credentials;
     Ok(OpenedCredential {
         id: CredentialId::parse(&told.id).map_err(|_| NotUnderstood("credential.id"))?,
+        was_tried: told.status != "unverified",
         username: secrets.username,
         password: secrets.password.map(SecretString::from),
         totp_secret: secrets.totp_secret.map(SecretString::from),
