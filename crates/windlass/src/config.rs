@@ -50,6 +50,8 @@ pub(crate) struct ServeConfig {
     #[command(flatten)]
     pub(crate) egress: EgressConfig,
     #[command(flatten)]
+    pub(crate) agent: AgentConfig,
+    #[command(flatten)]
     pub(crate) source: SourceConfig,
 }
 
@@ -324,6 +326,24 @@ impl RetentionConfig {
             screenshots: days(self.retention_screenshots_days),
             events: days(events),
         })
+    }
+}
+
+/// How much the built-in agent does at once.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Built-in agent")]
+pub(crate) struct AgentConfig {
+    /// Runs that the built-in agent does at once, those that wait for a website or a person included.
+    /// The others stay in `queued`. Each keeps its page in memory: less fits a small machine.
+    #[arg(long, env = "WINDLASS_CAPACITY", default_value_t = Self::default().capacity)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) capacity: u32,
+}
+
+/// Source: docs/decisions/0035-a-slot-of-the-built-in-agent-is-memory.md.
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self { capacity: 2000 }
     }
 }
 

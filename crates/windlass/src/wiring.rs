@@ -27,10 +27,6 @@ use crate::first_start::Proven;
 use crate::playbook_rules::RecordedPlaybooks;
 use crate::store::Store;
 
-/// Runs that the built-in agent does at once. Each waits for its website nearly all the time, and
-/// keeps a page of it in memory.
-pub(crate) const CAPACITY: u32 = 64;
-
 /// Between two heartbeats of a stream: proxies close a connection that is silent for a minute.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -173,7 +169,7 @@ pub(crate) fn worker(
     Ok(Worker {
         name,
         pools: vec![Pool::builtin()],
-        capacity: CAPACITY,
+        capacity: config.agent.capacity,
         kept_sessions: windlass_session_http::KEPT_SESSIONS,
         drain: config.clocks.drain(),
         protocol: embedded::protocol(application),

@@ -12,7 +12,7 @@ use windlass_egress::Dialer;
 use windlass_session_http::{HttpAgent, KEPT_SESSIONS};
 use windlass_worker::{HttpProtocol, Worker};
 
-use crate::config::{EgressConfig, LogConfig};
+use crate::config::{AgentConfig, EgressConfig, LogConfig};
 use crate::log;
 use crate::replica::host_name;
 use crate::source_config::SourceConfig;
@@ -43,11 +43,6 @@ pub(crate) struct WorkArguments {
     #[arg(value_parser = pool)]
     pools: Vec<Pool>,
 
-    /// Runs to do at once. Each keeps a page in memory.
-    #[arg(long, env = "WINDLASS_CAPACITY", default_value_t = crate::wiring::CAPACITY)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
-    capacity: u32,
-
     /// Seconds that a stop waits for runs that are under way. Those that need longer are given back.
     #[arg(long, env = "WINDLASS_DRAIN_SECONDS", default_value_t = 30)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=3600))]
@@ -55,6 +50,8 @@ pub(crate) struct WorkArguments {
 
     #[command(flatten)]
     egress: EgressConfig,
+    #[command(flatten)]
+    agent: AgentConfig,
     #[command(flatten)]
     source: SourceConfig,
     #[command(flatten)]
@@ -81,7 +78,7 @@ pub(crate) async fn run(arguments: WorkArguments) -> anyhow::Result<()> {
     let worker = Worker {
         name,
         pools: arguments.pools,
-        capacity: arguments.capacity,
+        capacity: arguments.agent.capacity,
         kept_sessions: KEPT_SESSIONS,
         drain: Duration::from_secs(arguments.drain_seconds.into()),
         protocol: Arc::new(protocol),

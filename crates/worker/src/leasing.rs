@@ -10,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{Instrument, debug, error, info, info_span, warn};
+use windlass_domain::id::RunId;
 
 use crate::backoff::Backoff;
 use crate::doing::STOP_GRACE;
@@ -38,11 +39,12 @@ const GATHER: Duration = Duration::from_millis(10);
 /// Which part of its hands free is enough to poll at once.
 const GATHERED_PART: u32 = 8;
 
-/// How many kept sessions the server is told with each poll.
-const FEW_SESSIONS: usize = 64;
+/// How many runs and kept sessions the server is told with each poll. A worker that holds more runs has
+/// enough to do until it has gathered.
+const FEW: usize = 64;
 
-/// How often it is told them where there are more. It answers which of them have ended, and to hear
-/// late of one costs memory alone.
+/// How often it is told them where there are more: it looks at each of them. To hear late of a session
+/// that has ended costs memory alone, and of a run that is to stop that much of its time.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// A task of its own: it may be in the middle of a lease while this worker waits for something else
@@ -74,7 +76,7 @@ pub(crate) struct Leasing<'worker> {
     sessions: Sessions,
     /// The poll that was open when the worker was told to stop, where it may lease a run.
     last_poll: Option<Poll>,
-    /// When the server was told all sessions.
+    /// When the server was told all runs and sessions.
     told_at: Option<Instant>,
     /// How many polls have brought runs, by the last answer: the next one brings again what was lost with
     /// an answer.
@@ -149,12 +151,12 @@ impl<'worker> Leasing<'worker> {
         }
     }
 
-    /// A worker that is nearly full waits a moment for more of its runs to end, so that one poll brings
-    /// several.
+    /// A worker that is nearly full, or that holds many runs, waits a moment for more of them to end, so
+    /// that one poll brings several.
     async fn gather(&mut self, stop: &CancellationToken) {
         let enough = self.worker.capacity.div_ceil(GATHERED_PART) as usize;
         let mut moment = pin!(sleep(GATHER));
-        while self.free() < enough {
+        while self.free() < enough || self.tasks.len() > FEW {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
@@ -179,24 +181,32 @@ impl<'worker> Leasing<'worker> {
 
     fn request(&mut self) -> LeaseRequest {
         let now = Instant::now();
-        let was_told = |told_at: Instant| now < told_at + TELL_EVERY;
-        let sessions = match self.sessions.kept() {
-            // Thousands are not told with each of hundreds of polls a second.
-            many if many.len() > FEW_SESSIONS && self.told_at.is_some_and(was_told) => Vec::new(),
-            sessions => {
-                self.told_at = Some(now);
-                sessions
-            }
-        };
+        let was_told = self.told_at.is_some_and(|at| now < at + TELL_EVERY);
+        // Thousands are not told with each of hundreds of polls a second.
+        let are_left_out = |count: usize| was_told && count > FEW;
+        let (mut sessions, mut wait) = (self.sessions.kept(), POLL);
+        let held = self.held.values().filter_map(Reins::untold);
+        let mut held: Vec<RunId> = held.collect();
+        if are_left_out(sessions.len()) {
+            sessions.clear();
+        }
+        if are_left_out(held.len()) {
+            held.clear();
+            // Of one that is not told it is not heard that it is to stop.
+            wait = TELL_EVERY;
+        }
+        if !was_told {
+            self.told_at = Some(now);
+        }
         LeaseRequest {
             worker: self.worker.name.clone(),
             incarnation: self.start.incarnation,
             pools: self.worker.pools.clone(),
             capacity: self.wanted(),
             sessions,
-            held: self.held.values().filter_map(Reins::untold).collect(),
+            held,
             heard: self.heard,
-            wait: POLL,
+            wait,
         }
     }
 

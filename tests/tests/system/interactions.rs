@@ -194,3 +194,27 @@ async fn a_question_may_have_several_fields(
     assert_eq!(run["status"], "completed", "{run}");
     Ok(())
 }
+
+/// Each waits for up to a quarter of an hour.
+#[tokio::test]
+async fn people_who_take_their_time_keep_no_other_run_from_being_done() -> anyhow::Result<()> {
+    let world = World::start(Backend::Sqlite, DemoSite::start().await?).await?;
+    let client = world.client();
+    let user = world.user(0)?;
+    let credential_id = world.credential(&user, PASSWORD).await?;
+    let task_id = world.task(json!({})).await?;
+    let mut asking = Vec::new();
+    for _ in 0..80 {
+        asking.push(world.run(&task_id, &credential_id).await?);
+    }
+    for run_id in &asking {
+        client.run_in(run_id, &["interaction_required"]).await?;
+    }
+    let refused = world.credential(&user, "no password of his").await?;
+
+    let run_id = world.run(&task_id, &refused).await?;
+    let run = client.ended(&run_id).await?;
+
+    assert_eq!(run["errors"][0]["code"], "auth_invalid", "{run}");
+    world.server.stop().await
+}

@@ -16,8 +16,9 @@ use windlass_egress::Policy;
 use super::screen::Screen;
 use crate::address::Signals;
 use crate::config::{
-    CallConfig, CapConfig, ClockConfig, DataConfig, EgressConfig, FirstKeyConfig, ListenConfig,
-    MasterKeyConfig, ReplicaConfig, RetentionConfig, ServeConfig, SessionOverflow, Unknown,
+    AgentConfig, CallConfig, CapConfig, ClockConfig, DataConfig, EgressConfig, FirstKeyConfig,
+    ListenConfig, MasterKeyConfig, ReplicaConfig, RetentionConfig, ServeConfig, SessionOverflow,
+    Unknown,
 };
 use crate::log;
 use crate::server::Server;
@@ -193,6 +194,7 @@ fn config(folder: &TempDir, key: &SecretString) -> ServeConfig {
         egress: EgressConfig {
             egress_allow: Policy::new([loopback()]),
         },
+        agent: AgentConfig::default(),
         source: SourceConfig::default(),
     }
 }

@@ -278,6 +278,32 @@ async fn a_worker_that_is_full_asks_for_no_runs_until_one_is_over() {
 }
 
 #[tokio::test]
+async fn many_runs_are_named_seldom_and_never_long_left_out() {
+    let work = Work::begin_for(200, Act::SucceedWhenLet, LONG, LONG);
+    let runs: Vec<_> = (1..=100).map(|number| run(number, number)).collect();
+    work.server.answer(|answers| {
+        answers.leases.push_back(Ok(Leases {
+            runs,
+            ..Leases::default()
+        }));
+    });
+
+    let names_all = |call: &Call| matches!(call, Call::Lease(request) if request.held.len() == 100);
+    let calls = work.server.told(|calls| calls.iter().any(names_all)).await;
+
+    let while_held = calls.iter().filter_map(|call| match call {
+        Call::Lease(request) => Some((request.held.len(), request.wait)),
+        _ => None,
+    });
+    for (named, wait) in while_held.skip(1) {
+        let is_soon_again = named == 0 && wait <= Duration::from_secs(1);
+        assert!(named == 100 || is_soon_again, "{named}, {wait:?}");
+    }
+    work.agent.lets.add_permits(100);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_poll_that_fails_is_made_again() {
     let work = Work::begin(Act::Succeed, LONG, LONG);
     work.server
