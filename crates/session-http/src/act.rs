@@ -1,5 +1,7 @@
 //! Steps that look for elements and act on them.
 
+use std::collections::HashSet;
+
 use ego_tree::NodeId;
 use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
@@ -162,12 +164,12 @@ impl Player<'_> {
         found_on(self.page()?, selector, self.values())
     }
 
-    /// The first that is found, on this page or on those that it leads on to by itself.
+    /// The one that is meant, on this page or on those that it leads on to by itself.
     async fn first(&mut self, selectors: &Selectors) -> Result<NodeId, Trouble> {
         for _ in 0..MAX_REFRESHES {
-            if let Some(found) = self.all(selectors)?.first() {
+            if let Some(meant) = self.meant(selectors)? {
                 self.met = true;
-                return Ok(*found);
+                return Ok(meant);
             }
             if !self.lead_on().await? {
                 break;
@@ -176,30 +178,73 @@ impl Player<'_> {
         Err(self.absent(format!("the page has no element {selectors}")))
     }
 
-    /// The elements of the first alternative that finds any. One that cannot be read here is left to
-    /// a browser.
+    /// Of what the first alternative finds that finds any, the first that shows and that the others find,
+    /// too. What is recorded finds one element alone; where there are several now, a style sheet hid the
+    /// others, or they have come since.
+    fn meant(&self, selectors: &Selectors) -> Result<Option<NodeId>, Trouble> {
+        let (mut found, others) = self.found(selectors)?;
+        if found.len() > 1 {
+            let page = self.page()?;
+            let is_there = |id: &NodeId| shown_of(page, &[*id]).is_ok_and(|shown| shown > 0);
+            let shown: Vec<NodeId> = found.iter().copied().filter(is_there).collect();
+            if !shown.is_empty() {
+                found = shown;
+            }
+            for other in others {
+                if found.len() == 1 {
+                    break;
+                }
+                let other: HashSet<NodeId> =
+                    self.look(other)?.unwrap_or_default().into_iter().collect();
+                let both: Vec<NodeId> = found
+                    .iter()
+                    .copied()
+                    .filter(|id| other.contains(id))
+                    .collect();
+                if !both.is_empty() {
+                    found = both;
+                }
+            }
+        }
+        Ok(found.first().copied())
+    }
+
+    /// The elements of the first alternative that finds any.
     fn all(&self, selectors: &Selectors) -> Result<Vec<NodeId>, Trouble> {
-        let page = self.page()?;
+        Ok(self.found(selectors)?.0)
+    }
+
+    /// The elements of the first alternative that finds any, and the alternatives after it. One that
+    /// cannot be read here is left to a browser.
+    fn found<'step>(
+        &self,
+        selectors: &'step Selectors,
+    ) -> Result<(Vec<NodeId>, &'step [Vec<Selector>]), Trouble> {
         let mut unread = None;
         let mut readable = false;
-        for alternative in &selectors.0 {
-            let mut chain = Vec::with_capacity(alternative.len());
-            for selector in alternative {
-                chain.push((selector.kind, self.filled(selector)?));
-            }
-            let chain = chain
-                .iter()
-                .map(|(kind, text)| (*kind, text.expose_secret()));
-            match page.look_through(chain) {
-                Ok(found) if !found.is_empty() => return Ok(found),
+        for (position, alternative) in selectors.0.iter().enumerate() {
+            match self.look(alternative)? {
+                Ok(found) if !found.is_empty() => return Ok((found, &selectors.0[position + 1..])),
                 Ok(_) => readable = true,
                 Err(problem) => unread = unread.or(Some(problem)),
             }
         }
         match unread.filter(|_| !readable) {
             Some(problem) => Err(Trouble::task(format!("its first selector {problem}"))),
-            None => Ok(Vec::new()),
+            None => Ok((Vec::new(), &[])),
         }
+    }
+
+    /// What one alternative finds, or why it cannot be read here.
+    fn look(&self, alternative: &[Selector]) -> Result<Result<Vec<NodeId>, Unlookable>, Trouble> {
+        let mut chain = Vec::with_capacity(alternative.len());
+        for selector in alternative {
+            chain.push((selector.kind, self.filled(selector)?));
+        }
+        let chain = chain
+            .iter()
+            .map(|(kind, text)| (*kind, text.expose_secret()));
+        Ok(self.page()?.look_through(chain))
     }
 
     fn filled(&self, selector: &Selector) -> Result<SecretString, Trouble> {

@@ -101,6 +101,8 @@ impl HttpAgent {
         let mut player = Player::new(context, &self.network, session, values, code_source);
         let brought = checkpoint.bring(&mut player);
         brought.map_err(|trouble| failure(trouble, number, step))?;
+        // A page may show what was answered before, such as a code that was wrong.
+        player.learn_secrets();
         player.keep_answers(interact, answers);
         player.play_after(number, playbook).await
     }

@@ -1,6 +1,7 @@
 //! What a click does without script.
 
 use ego_tree::NodeId;
+use percent_encoding::percent_decode_str;
 use scraper::ElementRef;
 use url::Url;
 
@@ -55,10 +56,10 @@ impl Page {
             return Err("is disabled");
         }
         match target.value().name() {
-            "a" | "area" => self.link(&target).map(|url| match self.is_same_page(&url) {
-                true => Click::Jump(url),
-                false => Click::Follow(self.follow(&target, url)),
-            }),
+            "a" | "area" => match self.link(&target)? {
+                url if self.is_same_page(&url) => self.jump(&target, url),
+                url => Ok(Click::Follow(self.follow(&target, url)?)),
+            },
             "label" => match labeled(self, &target)? {
                 Some(field) => self.click(field),
                 None => Err("is a label of nothing"),
@@ -81,6 +82,7 @@ impl Page {
                 let submission = self.submission(&target)?;
                 Ok(submission.map_or(Click::Nothing, Click::Submit))
             }
+            "button" if opens(&target) => Ok(Click::Nothing),
             "button" => Err("is a button for script; it needs a browser"),
             "input" if matches!(input_type(&target).as_str(), "button" | "reset") => {
                 Err("is a button for script; it needs a browser")
@@ -104,12 +106,31 @@ impl Page {
         }
     }
 
-    /// As in browsers, a file of another website is named by nobody but that.
-    fn follow(&self, link: &ElementRef, url: Url) -> Link {
+    /// A link to another page. As in browsers, a file of another website is named by nobody but that.
+    fn follow(&self, link: &ElementRef, url: Url) -> Result<Link, Hindrance> {
+        if sends(link) {
+            return Err("is a link that a script sends otherwise; it needs a browser");
+        }
         let file_name = link.attr("download").map(str::to_owned);
-        Link {
+        Ok(Link {
             file_name: file_name.filter(|_| url.origin() == self.url.origin()),
             url,
+        })
+    }
+
+    /// A link to a place on this page, if there is such a place. What opens something that stands on the
+    /// page does nothing that matters without script.
+    fn jump(&self, link: &ElementRef, url: Url) -> Result<Click, Hindrance> {
+        let place = url.fragment().unwrap_or_default();
+        let place = percent_decode_str(place).decode_utf8_lossy();
+        let is_place = |one: ElementRef| {
+            one.attr("id") == Some(&place) || is(&one, "a") && one.attr("name") == Some(&place)
+        };
+        let is_top = place.eq_ignore_ascii_case("top");
+        match is_top || !place.is_empty() && self.elements().any(is_place) {
+            true => Ok(Click::Jump(url)),
+            false if opens(link) => Ok(Click::Nothing),
+            false => Err("does nothing without script; it needs a browser"),
         }
     }
 
@@ -122,6 +143,42 @@ impl Page {
         };
         url.fragment().is_some() && without_fragment(url) == without_fragment(&self.url)
     }
+}
+
+/// Whether a click shows what stands on the page already, as menus and tabs do.
+fn opens(element: &ElementRef) -> bool {
+    const OPENED: [&str; 8] = [
+        "collapse",
+        "dropdown",
+        "modal",
+        "offcanvas",
+        "pill",
+        "popover",
+        "tab",
+        "tooltip",
+    ];
+    let toggled = element
+        .attr("data-bs-toggle")
+        .or(element.attr("data-toggle"));
+    let says = |name| {
+        element
+            .attr(name)
+            .is_some_and(|value| value != "false" || name == "aria-expanded")
+    };
+    toggled.is_some_and(|it| OPENED.contains(&it))
+        || says("aria-expanded")
+        || says("aria-haspopup")
+        || says("popovertarget")
+}
+
+/// Whether a script makes another request of a link than its address says, as those of Rails and htmx do.
+fn sends(link: &ElementRef) -> bool {
+    let methods = ["data-method", "data-turbo-method"].map(|name| link.attr(name));
+    let mut methods = methods.into_iter().flatten();
+    let requests = ["hx-delete", "hx-patch", "hx-post", "hx-put"];
+    methods.any(|method| !method.trim().eq_ignore_ascii_case("get"))
+        || link.attr("data-remote").is_some_and(|it| it != "false")
+        || requests.iter().any(|name| link.attr(name).is_some())
 }
 
 /// What reacts to clicks in an element that shows nothing beside it, and does nothing by itself.

@@ -143,7 +143,8 @@ impl Player<'_> {
             .await
     }
 
-    fn learn_secrets(&mut self) {
+    /// Notes what is secret now: it is masked from here on, whatever takes its place.
+    pub(crate) fn learn_secrets(&mut self) {
         let mut evidence = std::mem::take(&mut self.evidence);
         evidence.secrets.learn(self.values());
         self.evidence = evidence;

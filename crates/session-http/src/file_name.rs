@@ -25,6 +25,8 @@ pub(crate) fn file_name(disposition: Option<&[u8]>, link: Option<&str>, url: &Ur
             .path_segments()
             .and_then(|mut segments| segments.next_back())
             .unwrap_or("");
+        // What is behind a semicolon is for the server, such as the id of its session.
+        let last = last.split(';').next().unwrap_or_default();
         percent_decode_str(last).decode_utf8_lossy().into_owned()
     };
     let harmless = |name: String| Some(harmless_name(&name)).filter(|name| !name.is_empty());
@@ -157,6 +159,7 @@ mod tests {
     #[rstest]
     #[case("https://x.example/bills/2026%2D01.pdf?x=/y", "2026-01.pdf")]
     #[case("https://x.example/bills/..%2F..%2Fpasswd", "passwd")]
+    #[case("https://x.example/list.csv;jsessionid=17", "list.csv")]
     #[case("https://x.example/", "download")]
     fn without_a_header_the_url_names_the_file(#[case] url: &str, #[case] name: &str) {
         assert_eq!(file_name(None, None, &Url::parse(url).unwrap()), name);

@@ -53,18 +53,18 @@ impl Player<'_> {
             return Ok(false);
         };
         let page = self.page_mut()?;
-        let by_script = page
-            .element(next)
-            .is_some_and(|next| next.attr("onclick").is_some());
+        let is_dead = page.element(next).is_some_and(|next| {
+            let href = next.attr("href").unwrap_or_default();
+            href.trim().starts_with('#') && next.attr("onclick").is_none()
+        });
+        // Where links have led on so far, one to nowhere is how some lists end.
+        if is_dead && !seen.is_first() {
+            return Ok(false);
+        }
         let from = page.url.clone();
         let click = page.click(next);
         let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
         let request = match click? {
-            Click::Nothing | Click::Jump(_) if by_script => {
-                return Err(Trouble::task(
-                    "what leads on does so by script; it needs a browser",
-                ));
-            }
             Click::Nothing | Click::Jump(_) => return Ok(false),
             Click::Follow(link) if link.url == from || seen.addresses.contains(&link.url) => {
                 return Ok(false);

@@ -330,6 +330,8 @@ impl<'run> Player<'run> {
             return "no page".to_owned();
         };
         let masked = page.url.path().split('/').map(|part| {
+            // What is behind a semicolon is for the server, such as the id of its session.
+            let part = part.split(';').next().unwrap_or_default();
             let written = percent_decode_str(part).decode_utf8_lossy();
             match self.values.is_in(&written) {
                 true => "…",

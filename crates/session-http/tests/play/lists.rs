@@ -112,9 +112,22 @@ async fn what_leads_on_by_script_needs_a_browser() {
 
     let (_, message, _) = errors(result);
     assert!(
-        message.contains("by script; it needs a browser"),
+        message.contains("what leads on does nothing without script"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn a_link_to_nowhere_ends_a_list_whose_links_have_led_on() {
+    let url = serve(|head| match head.split(' ').nth(1) {
+        Some("/2") => html("<ul><li>2</ul><a class=next href=#>Next</a>"),
+        _ => html("<ul><li>1</ul><a class=next href=/2>Next</a>"),
+    })
+    .await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    assert_eq!(numbers(result), ["1", "2"]);
 }
 
 #[rstest]

@@ -14,6 +14,7 @@ mod extract;
 mod files;
 mod frames;
 mod guide;
+mod links;
 mod lists;
 mod pages;
 mod playbook;

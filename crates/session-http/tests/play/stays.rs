@@ -34,17 +34,23 @@ async fn played(url: &str, steps: &Value) -> Result<Outcome, RunFailure> {
 
 #[rstest]
 #[case::same_place("#lines", "https://recorded.example/bills/17#lines", true)]
-#[case::another_bill("#line-18", "https://recorded.example/#line-17", true)]
-#[case::another_page("#", "https://recorded.example/bills/17", false)]
-#[case::place_on_another_page("#", "https://recorded.example/next#top", false)]
-#[case::unread("#", "?", true)]
+#[case::another_bill("#line%2018", "https://recorded.example/#line%2017", true)]
+#[case::another_page("#top", "https://recorded.example/bills/17", false)]
+#[case::place_on_another_page("#lines", "https://recorded.example/next#end", false)]
+#[case::no_place_on_the_page("#/orders", "https://recorded.example/#/orders", false)]
+#[case::unread("#lines", "?", true)]
 #[tokio::test]
 async fn a_place_on_the_page_is_no_other_page(
     #[case] place: &'static str,
     #[case] asserted: &str,
     #[case] is_it: bool,
 ) {
-    let url = serve(move |_| html(format!("<h1>Bill</h1><a href='{place}'>Go</a>"))).await;
+    let url = serve(move |_| {
+        html(format!(
+            "<h1 id=lines>Bill</h1><a name='line 18' href='{place}'>Go</a>"
+        ))
+    })
+    .await;
     let click = json!({"type": "click", "selectors": ["a"],
         "assertedEvents": [{"type": "navigation", "url": asserted}]});
 
