@@ -127,8 +127,11 @@ fn attribute(text: &str) -> Option<(&str, String, &str)> {
     None
 }
 
+/// With each run of white space as one space. A no-break space is a part of a name, as in browsers.
 fn one_space(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let is_space = |letter: char| letter.is_whitespace() && letter != '\u{a0}';
+    let words = text.split(is_space).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
@@ -140,6 +143,7 @@ mod tests {
     #[rstest]
     #[case("Log in", Some("Log in"), None)]
     #[case("  Log \n in ", Some("Log in"), None)]
+    #[case("Edit\u{a0}", Some("Edit\u{a0}"), None)]
     #[case("Log in[role=\"button\"]", Some("Log in"), Some("button"))]
     #[case("[role='generic']", None, Some("generic"))]
     #[case("[name=\"Log in\"][role=\"button\"]", Some("Log in"), Some("button"))]

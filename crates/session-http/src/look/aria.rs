@@ -27,7 +27,7 @@ pub(super) fn find(page: &Page, root: &ElementRef, text: &str) -> Result<Vec<Nod
             let role = role(&element);
             let right_role = wanted_role.is_none_or(|wanted| wanted == role);
             let right = match &wanted.name {
-                Some(wanted) if right_role => names.name(&element, &role)? == *wanted,
+                Some(wanted) if right_role => names.is_named(&element, &role, wanted)?,
                 _ => right_role,
             };
             if right {

@@ -14,8 +14,9 @@ use crate::page::{Page, is};
 /// Where a name is cut; nobody looks for a longer one.
 const MAX_NAME_BYTES: usize = 16 * 1024;
 
-/// Roles whose name is their content, where nothing else names them.
-const NAMED_BY_CONTENT: [&str; 17] = [
+/// Roles whose name is their content, where nothing else names them; not rows, which browsers leave
+/// without.
+const NAMED_BY_CONTENT: [&str; 16] = [
     "button",
     "cell",
     "checkbox",
@@ -28,7 +29,6 @@ const NAMED_BY_CONTENT: [&str; 17] = [
     "menuitemradio",
     "option",
     "radio",
-    "row",
     "rowheader",
     "switch",
     "tab",
@@ -77,6 +77,25 @@ impl<'page> Names<'page> {
         role: &str,
     ) -> Result<String, Unlookable> {
         Ok(normal(&self.raw(element, role, Part::Itself)?))
+    }
+
+    /// Whether it has this name. One that is written with no-break spaces is told from one without: icons
+    /// of style sheets put them into the names that browsers read, and recordings have them then.
+    pub(super) fn is_named(
+        &mut self,
+        element: &ElementRef<'page>,
+        role: &str,
+        wanted: &str,
+    ) -> Result<bool, Unlookable> {
+        let raw = self.raw(element, role, Part::Itself)?;
+        Ok(match wanted.contains('\u{a0}') {
+            false => normal(&raw) == wanted,
+            true => {
+                let is_space = |letter: char| letter.is_whitespace() && letter != '\u{a0}';
+                let words = raw.split(is_space).filter(|word| !word.is_empty());
+                words.eq(wanted.split(' '))
+            }
+        })
     }
 
     fn raw(

@@ -58,6 +58,22 @@ async fn of_several_the_one_is_meant_that_all_selectors_find(
 }
 
 #[rstest]
+#[case("Delete", "/all")]
+#[case("Delete\u{a0}", "/one")]
+#[case("Delete all\u{a0}", "/put-away")]
+#[tokio::test]
+async fn a_no_break_space_is_a_part_of_a_name(#[case] name: &str, #[case] expected: &str) {
+    let page = "<a href=/all>Delete</a> <a href=/one title=Delete>Delete&nbsp;</a>
+        <a href=/put-away id=it>Delete all</a>";
+    let selectors = json!([[format!("aria/{name}")], ["#it"]]);
+
+    let (result, asked) = clicked(page, &selectors).await;
+
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(asked, [expected]);
+}
+
+#[rstest]
 #[case("<a href=# onclick='none()'>Go</a>")]
 #[case("<a href=#>Go</a>")]
 #[case("<a href=#/orders>Go</a>")]
