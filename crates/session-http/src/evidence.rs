@@ -59,7 +59,7 @@ impl Evidence {
             ..Self::default()
         };
         if let Some(authenticator) = authenticator {
-            evidence.secrets.add(authenticator.secret());
+            evidence.secrets.learn_seed(authenticator.secret());
         }
         evidence
     }

@@ -5,6 +5,7 @@
 //! a page may be as deep as it likes.
 
 mod harmless;
+mod masked;
 
 use std::fmt::Write;
 
@@ -15,6 +16,7 @@ use scraper::{ElementRef, Node};
 use secrecy::ExposeSecret;
 
 use self::harmless::{ATTRIBUTES, EMPTY, LEFT_OUT, is_harmless_style, is_plain, written};
+use self::masked::Masked;
 use super::secrets::{MASK, Secrets};
 use crate::form::input_type;
 use crate::page::Page;
@@ -22,6 +24,9 @@ use crate::page::Page;
 /// Where a page is cut, in bytes: what comes after is rarely looked at, and pages of many runs are
 /// held at once.
 pub(super) const MAX_BYTES: usize = 512 * 1024;
+
+/// How much further secrets are looked for: one that begins before the cut ends after it.
+const BEYOND_BYTES: usize = 64 * 1024;
 
 /// Even what is overlooked below neither runs nor loads nor leaves.
 const HEAD: &str = "<!doctype html><html><head><meta charset=\"utf-8\">\
@@ -35,6 +40,8 @@ pub(super) fn document(page: &Page, secrets: &Secrets) -> String {
     let mut writer = Writer {
         page,
         secrets,
+        texts: Masked::of(page, secrets, MAX_BYTES + BEYOND_BYTES),
+        unread: MAX_BYTES,
         out: String::from(HEAD),
     };
     writer.write();
@@ -45,6 +52,9 @@ pub(super) fn document(page: &Page, secrets: &Secrets) -> String {
 struct Writer<'page> {
     page: &'page Page,
     secrets: &'page Secrets,
+    texts: Masked,
+    /// How much of the page's text may still be written.
+    unread: usize,
     out: String,
 }
 
@@ -53,12 +63,12 @@ impl Writer<'_> {
         let page = self.page;
         let mut left_out: Option<NodeId> = None;
         for edge in page.root().traverse() {
-            if self.out.len() >= MAX_BYTES {
+            if self.out.len() >= MAX_BYTES || self.unread == 0 {
                 return;
             }
             match edge {
                 Edge::Open(node) if left_out.is_none() => match node.value() {
-                    Node::Text(text) => self.text(text),
+                    Node::Text(text) => self.text(node.id(), text),
                     Node::Element(element) => {
                         let opened =
                             ElementRef::wrap(node).is_some_and(|it| self.open(&it, element));
@@ -90,8 +100,9 @@ impl Writer<'_> {
             "html" | "head" | "body" => return true,
             "img" => {
                 if let Some(alt) = element.attr("alt") {
+                    let alt = self.masked(alt);
                     self.out.push_str("<span role=\"img\">[");
-                    self.text(alt);
+                    escape(&mut self.out, &alt);
                     self.out.push_str("]</span>");
                 }
                 return false;
@@ -134,7 +145,7 @@ impl Writer<'_> {
                 || attribute.strip_prefix("aria-").is_some_and(is_plain);
             let is_style = attribute == "style" && is_harmless_style(value);
             if is_known || is_style {
-                self.attribute(attribute, &self.secrets.masked(value));
+                self.attribute(attribute, &self.masked(value));
             }
         }
         match name {
@@ -144,7 +155,7 @@ impl Writer<'_> {
             "option" if self.is_chosen(element) => self.attribute("selected", ""),
             "meter" | "progress" | "li" => {
                 if let Some(value) = element.attr("value") {
-                    self.attribute("value", &self.secrets.masked(value));
+                    self.attribute("value", &self.masked(value));
                 }
             }
             _ => {}
@@ -154,31 +165,32 @@ impl Writer<'_> {
     fn input(&mut self, element: &ElementRef) {
         let page = self.page;
         let kind = input_type(element);
+        let value = match kind.as_str() {
+            "checkbox" | "radio" | "file" => None,
+            "image" => {
+                let alt = element.attr("alt").unwrap_or_default();
+                Some(self.masked(alt))
+            }
+            _ => Some(self.value(element, element.attr("value").unwrap_or_default())),
+        };
+        let is_masked = value.as_ref().is_some_and(|value| value.contains(MASK));
         let shown = match kind.as_str() {
-            "submit" | "reset" | "image" => "button",
-            "file" => "text",
-            kind if is_plain(kind) => kind,
+            "submit" | "reset" | "image" | "button" => "button",
+            "password" => "password",
+            // A field for a number, a date or a color is empty where it holds something else.
+            kind if is_plain(kind) && kind != "file" && !is_masked => kind,
             _ => "text",
         };
         self.attribute("type", shown);
-        match kind.as_str() {
-            "checkbox" | "radio" => {
-                let by_page = element.attr("checked").is_some();
-                let changed = page.fields.checked.get(&element.id());
-                if changed.copied().unwrap_or(by_page) {
-                    self.attribute("checked", "");
-                }
+        if matches!(kind.as_str(), "checkbox" | "radio") {
+            let by_page = element.attr("checked").is_some();
+            let changed = page.fields.checked.get(&element.id());
+            if changed.copied().unwrap_or(by_page) {
+                self.attribute("checked", "");
             }
-            "image" => {
-                let alt = element.attr("alt").unwrap_or_default();
-                self.attribute("value", &self.secrets.masked(alt));
-            }
-            "file" => {}
-            _ => {
-                let given = element.attr("value").unwrap_or_default();
-                let value = self.value(element, given);
-                self.attribute("value", &value);
-            }
+        }
+        if let Some(value) = value {
+            self.attribute("value", &value);
         }
     }
 
@@ -191,7 +203,7 @@ impl Writer<'_> {
         match value.is_empty() {
             true => String::new(),
             false if of_credential || takes_secrets(element) => MASK.to_owned(),
-            false => self.secrets.masked(value),
+            false => self.masked(value),
         }
     }
 
@@ -217,15 +229,31 @@ impl Writer<'_> {
 
     fn style(&mut self, element: &ElementRef) {
         let style: String = element.text().collect();
-        let style = self.secrets.masked(&style);
+        let style = self.masked(&style);
         if is_harmless_style(&style) && self.out.len() + style.len() < MAX_BYTES {
             let _ = write!(self.out, "<style>{style}</style>");
         }
     }
 
-    fn text(&mut self, text: &str) {
-        let masked = self.secrets.masked(text);
-        escape(&mut self.out, &masked);
+    /// A text beside those of the page, without secrets.
+    fn masked(&self, text: &str) -> String {
+        let (text, _) = cut(text, MAX_BYTES + BEYOND_BYTES);
+        self.secrets.masked(text, MAX_BYTES)
+    }
+
+    fn text(&mut self, id: NodeId, text: &str) {
+        let (text, unread) = cut(text, self.unread);
+        self.unread = unread;
+        let mut done = 0;
+        for part in self.texts.parts(id) {
+            let start = part.range.start.min(text.len());
+            escape(&mut self.out, &text[done..start]);
+            if part.is_first && start < text.len() {
+                escape(&mut self.out, MASK);
+            }
+            done = part.range.end.min(text.len());
+        }
+        escape(&mut self.out, &text[done..]);
     }
 
     fn attribute(&mut self, name: &str, value: &str) {
@@ -247,6 +275,14 @@ fn takes_secrets(element: &ElementRef) -> bool {
             let word = word.to_ascii_lowercase();
             word == "one-time-code" || word.ends_with("-password") || word.starts_with("cc-")
         })
+}
+
+/// So much of a text as may be read, and how much may be read after it.
+fn cut(text: &str, most: usize) -> (&str, usize) {
+    match most.checked_sub(text.len()) {
+        Some(left) => (text, left),
+        None => (&text[..text.floor_char_boundary(most)], 0),
+    }
 }
 
 /// Writes a text so that it ends neither an element nor an attribute; cut at [`MAX_BYTES`].

@@ -365,7 +365,7 @@ fn tooltip<'page>(element: &ElementRef<'page>) -> Option<&'page str> {
 }
 
 /// Whether the element's text stands apart from what is around it.
-pub(super) fn stands_apart(element: &ElementRef) -> bool {
+pub(crate) fn stands_apart(element: &ElementRef) -> bool {
     matches!(
         element.value().name(),
         "address"

@@ -26,6 +26,7 @@ const WRITTEN: &[&str] = &[
     "del",
     "details",
     "dfn",
+    "dialog",
     "div",
     "dl",
     "dt",
@@ -116,6 +117,7 @@ pub(super) const ATTRIBUTES: &[&str] = &[
     "disabled",
     "for",
     "headers",
+    "hidden",
     "high",
     "id",
     "label",
@@ -159,7 +161,7 @@ const NOT_IN_STYLES: &[&str] = &[
 /// What an element is written as.
 pub(super) fn written(name: &str) -> &str {
     match name {
-        "form" | "dialog" | "menu" | "search" => "div",
+        "form" | "menu" | "search" => "div",
         "listing" | "plaintext" | "xmp" => "pre",
         name if WRITTEN.contains(&name) => name,
         // A link is a text that leads nowhere; what nobody knows is shown as what it holds.

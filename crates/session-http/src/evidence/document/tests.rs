@@ -16,9 +16,11 @@ fn page(text: &str) -> Page {
 
 fn secrets() -> Secrets {
     let mut secrets = Secrets::default();
+    let answers = [("code", "421337"), ("account", "7"), ("row", "12")];
+    let answers = answers.map(|(name, answer)| (name.to_owned(), SecretString::from(answer)));
     secrets.learn(&Values {
         password: Some("hunter2<&>".into()),
-        answers: [("code".to_owned(), SecretString::from("421337"))].into(),
+        answers: answers.into(),
         ..Values::default()
     });
     secrets
@@ -141,6 +143,29 @@ fn nothing_of_a_hostile_page_runs_loads_or_leaves(#[case] text: &str, #[case] ex
     "<select><option value=421337>421337",
     "<select><option>••••</option></select>"
 )]
+#[case("<p>4<b>21</b>337", "<p>••••<b></b></p>")]
+#[case("<p>My 421<i> 337</i> kr", "<p>My ••••<i></i> kr</p>")]
+#[case(
+    "<p>HUN<wbr>TER2<!-- x -->&lt;<script>x</script>&amp;&shy;&gt; <b>x",
+    "<p>••••<wbr> <b>x</b></p>"
+)]
+#[case("<p>hunter2%3C%26%3E", "<p>••••</p>")]
+#[case(
+    "<p title='hunter2&amp;lt;&amp;amp;&amp;gt;'>a",
+    "<p title=\"••••\">a</p>"
+)]
+#[case(
+    "<p>421<span hidden>x<i>4213</i>37</span>337",
+    "<p>••••<span hidden=\"\">x<i>••••</i></span></p>"
+)]
+#[case(
+    "<p>421<span style='display: none'>x</span>337",
+    "<p>••••<span style=\"display: none\">x</span></p>"
+)]
+#[case("<p>421</p><p>337", "<p>421</p><p>337</p>")]
+#[case("<td>421<br>337", "421<br>337")]
+#[case("<p>Account<b>7</b>a", "<p>Account<b>••••</b>a</p>")]
+#[case("<p><b>1</b>2 12<b>a", "<p><b>••••</b> ••••<b>a</b></p>")]
 fn no_secret_shows(#[case] text: &str, #[case] expected: &str) {
     assert_eq!(body(&page(text)), expected);
 }
@@ -165,6 +190,50 @@ fn fields_show_what_was_typed_but_for_the_credential() {
          <textarea id=\"c\">code ••••</textarea>\
          <input id=\"d\" type=\"checkbox\" checked=\"\">"
     );
+}
+
+#[rstest]
+#[case::element("<p hidden>a</p>b", "<p hidden=\"\">a</p>b")]
+#[case::dialog("<dialog>a</dialog>b", "<dialog>a</dialog>b")]
+#[case::open_dialog("<dialog open>a</dialog>", "<dialog open=\"\">a</dialog>")]
+#[case::details(
+    "<details><summary>a</summary>b</details>",
+    "<details><summary>a</summary>b</details>"
+)]
+fn what_does_not_show_is_hidden_here_too(#[case] text: &str, #[case] expected: &str) {
+    assert_eq!(body(&page(text)), expected);
+}
+
+#[rstest]
+#[case("number", "421337", "text", "••••")]
+#[case("range", "421337", "text", "••••")]
+#[case("tel", "0421337", "text", "0••••")]
+#[case("number", "17", "number", "17")]
+#[case("submit", "Pay 421337", "button", "Pay ••••")]
+#[case("password", "421337", "password", "••••")]
+fn a_field_that_takes_no_mask_is_one_for_text(
+    #[case] kind: &str,
+    #[case] value: &str,
+    #[case] shown: &str,
+    #[case] masked: &str,
+) {
+    let field = format!("<input type={kind} value='{value}'>");
+
+    let expected = format!("<input type=\"{shown}\" value=\"{masked}\">");
+    assert_eq!(body(&page(&field)), expected);
+}
+
+#[rstest]
+#[case::between_its_halves(0)]
+#[case::in_its_first_half(646)]
+fn a_secret_at_the_cut_leaves_nothing_of_it(#[case] before: usize) {
+    let secret = format!("421{}337;", " ".repeat(1000));
+    let text = format!("<pre>{}{}", "x".repeat(before), secret.repeat(600));
+
+    let body = body(&page(&text));
+
+    assert!(body.contains(MASK));
+    assert!(!body.contains("42") && !body.contains("337"));
 }
 
 #[test]
