@@ -1,5 +1,7 @@
 //! A page arrives: its body is read within its limits, decoded and parsed.
 
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE};
@@ -20,6 +22,9 @@ use crate::unpack::{Body, Unreadable};
 /// The largest page, unpacked; a page of a megabyte is rare.
 const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 
+/// How long a source may take to show its error: the run fails all the same.
+const ERROR_PAGE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What came.
 pub(crate) enum Arrival {
     Page(Box<Page>),
@@ -27,6 +32,8 @@ pub(crate) enum Arrival {
     File(Box<Answer>),
     /// Nothing to show: a browser would stay where it is.
     Nothing,
+    /// The source has failed, and perhaps shows a page that says so.
+    Error(Trouble, Option<Box<Page>>),
 }
 
 /// Reads an answer, if it is a page.
@@ -38,10 +45,11 @@ pub(crate) async fn read(
     let (status, headers) = (answer.response.status(), answer.response.headers());
     let url = &answer.url;
     if status.is_server_error() {
-        return Err(server_error(
-            status,
-            url,
-            retry_after::asked(headers, std::time::SystemTime::now()),
+        let asked = retry_after::asked(headers, SystemTime::now());
+        let trouble = server_error(status, url, asked);
+        return Ok(Arrival::Error(
+            trouble,
+            error_page(network, turn, answer).await,
         ));
     }
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
@@ -67,13 +75,31 @@ pub(crate) async fn read(
             return Ok(Arrival::File(Box::new(answer)));
         }
     }
+    let page = page_of(network, turn, answer).await?;
+    Ok(Arrival::Page(Box::new(page)))
+}
+
+/// The page that comes with an error, where one does.
+async fn error_page(network: &Network, turn: &Turn, answer: Answer) -> Option<Box<Page>> {
+    if !is_text(answer.response.headers()) {
+        return None;
+    }
+    // Few answers are errors: what this needs is no part of each run.
+    let reading = Box::pin(page_of(network, turn, answer));
+    let read = tokio::time::timeout(ERROR_PAGE_TIMEOUT, reading).await;
+    // The error itself matters more than why its page cannot be read.
+    let page = read.ok()?.ok()?;
+    (!page.text().trim().is_empty()).then(|| Box::new(page))
+}
+
+async fn page_of(network: &Network, turn: &Turn, answer: Answer) -> Result<Page, Trouble> {
     let Answer {
         response,
         url,
         place,
         ..
     } = answer;
-    let headers = response.headers();
+    let (status, headers) = (response.status(), response.headers());
     let (named, is_plain) = (named_by(headers), is_plain(headers));
     let refresh = headers.get("refresh");
     let refresh = refresh.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
@@ -108,7 +134,7 @@ pub(crate) async fn read(
     if let Some(refresh) = refresh.and_then(|text| page.read_refresh(&text)) {
         page.refresh = Some(refresh);
     }
-    Ok(Arrival::Page(Box::new(page)))
+    Ok(page)
 }
 
 /// The first bytes of a body, which is whole as before.
@@ -156,7 +182,7 @@ fn slow(network: &Network, url: &Url) -> Trouble {
     Trouble::new(ErrorCode::SourceNotAvailable, message)
 }
 
-fn server_error(status: StatusCode, url: &Url, asked: Option<std::time::Duration>) -> Trouble {
+fn server_error(status: StatusCode, url: &Url, asked: Option<Duration>) -> Trouble {
     let asked = asked.map(|wait| format!(", and asks to wait {} s", wait.as_secs()));
     Trouble::source(format!(
         "{} answered with status {}{}",

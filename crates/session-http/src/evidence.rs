@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use windlass_domain::screenshot::MAX_SCREENSHOTS;
 use windlass_playbook::{Action, Authenticator, Playbook, Step};
 use windlass_worker::Stopped;
 use windlass_worker::protocol::CapturedScreenshot;
@@ -19,6 +20,10 @@ use crate::player::{Player, described};
 /// How many runs that begin in a second are kept step by step. The others are kept where they fail
 /// or ask.
 const RUNS_PER_SECOND: u32 = 10;
+
+/// How many pages a run keeps before it keeps only those where it fails, asks or ends: for these the
+/// others leave some places.
+const MAX_OF_STEPS: u32 = MAX_SCREENSHOTS - 10;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -49,6 +54,8 @@ pub(crate) struct Evidence {
     secrets: Secrets,
     /// What the last document of the run says.
     last: Option<u64>,
+    /// How many were kept.
+    kept: u32,
 }
 
 impl Evidence {
@@ -62,6 +69,11 @@ impl Evidence {
             evidence.secrets.learn_seed(authenticator.secret());
         }
         evidence
+    }
+
+    /// The run has done so many steps before, and kept about as many pages.
+    pub(crate) fn go_on_after(&mut self, done: u32) {
+        self.kept = done;
     }
 }
 
@@ -80,6 +92,10 @@ impl Player<'_> {
             let reasoning = format!("failed: {}", described(step));
             return self.keep_page(number, &frame, reasoning, true).await;
         }
+        self.session.error_page = None;
+        if self.evidence.kept >= MAX_OF_STEPS {
+            return Ok(());
+        }
         if let Action::Screenshot { reasoning } = &step.action {
             let reasoning = reasoning.clone().unwrap_or_else(|| described(step));
             return self.keep_page(number, &frame, reasoning, true).await;
@@ -90,8 +106,9 @@ impl Player<'_> {
         }
     }
 
-    /// Keeps the page, if it is another than the last that was kept, or in any case: that of a frame
-    /// where the step acted in one that is still there, else the one around all frames.
+    /// Keeps the page, if it is another than the last that was kept, or in any case: the one that a
+    /// source's error came with, else that of a frame where the step acted in one that is still there,
+    /// else the one around all frames.
     pub(crate) async fn keep_page(
         &mut self,
         number: u32,
@@ -100,14 +117,14 @@ impl Player<'_> {
         in_any_case: bool,
     ) -> Result<(), Stopped> {
         self.learn_secrets();
-        let page = match self.frames.page(frame) {
-            Some(page) => Some(page),
-            None => self.session.page.as_mut(),
-        };
+        let session = &mut *self.session;
+        let page = session.error_page.as_deref_mut();
+        let page = page.or_else(|| self.frames.page(frame));
+        let page = page.or(session.page.as_mut());
         let Some(page) = page else {
             return Ok(());
         };
-        if page.wake(&self.session.turn).await.is_err() {
+        if page.wake(&session.turn).await.is_err() {
             // It was a page before: there is no time for it now, and the run matters more.
             return Ok(());
         }
@@ -133,6 +150,7 @@ impl Player<'_> {
             step: Some(number),
             content: document.into(),
         };
+        self.evidence.kept += 1;
         self.context.screenshot(screenshot).await
     }
 

@@ -112,6 +112,7 @@ impl<'run> Player<'run> {
         done: u32,
         playbook: &Playbook,
     ) -> Result<Outcome, RunFailure> {
+        self.evidence.go_on_after(done);
         let mut played = usize::try_from(done).unwrap_or(usize::MAX);
         while let Some(step) = playbook.steps.get(played) {
             played += 1;

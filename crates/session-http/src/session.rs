@@ -22,6 +22,8 @@ use crate::turn::Turn;
 pub(crate) struct HttpSession {
     pub(crate) cookies: Cookies,
     pub(crate) page: Option<Page>,
+    /// What a source showed with an error of its own, in the step under way. The run is not on it.
+    pub(crate) error_page: Option<Box<Page>>,
     /// What HTTP authentication is answered with, in this run.
     pub(crate) login: Option<HttpLogin>,
     /// Where the run before this one ended.
@@ -89,6 +91,10 @@ impl HttpSession {
                     return Ok(opened);
                 }
                 Arrival::Nothing => return Ok(opened),
+                Arrival::Error(trouble, page) => {
+                    self.error_page = page;
+                    return Err(trouble);
+                }
             };
             let (from, refresh) = (page.url.clone(), page.refresh.clone());
             self.page = Some(page);
@@ -137,6 +143,7 @@ impl HttpSession {
     pub(crate) fn rest(&mut self) {
         self.left_at = self.address().cloned();
         self.page = None;
+        self.error_page = None;
         self.login = None;
     }
 }

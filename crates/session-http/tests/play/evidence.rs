@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use rstest::rstest;
 use serde_json::json;
+use windlass_domain::run::ErrorCode;
+use windlass_domain::screenshot::MAX_SCREENSHOTS;
 use windlass_worker::Agent;
 use windlass_worker::protocol::CapturedScreenshot;
 
 use crate::bad_pages::html;
 use crate::playbook::{custom, whole_way};
-use crate::raw::serve;
+use crate::raw::{Reply, serve};
 use crate::server::{Run, Server};
 use crate::site::{CODE, PASSWORD, Site};
-use crate::{agent, server};
+use crate::{agent, errors, server};
 
 fn seen(server: &Server) -> Vec<(u32, CapturedScreenshot, String)> {
     let screenshots = server.screenshots.lock().unwrap().clone();
@@ -138,4 +141,68 @@ async fn a_screenshot_step_keeps_the_page_in_any_case_with_its_reasoning() {
         seen[0].2, seen[1].2,
         "the server keeps the same content once"
     );
+}
+
+#[rstest]
+#[case::page(
+    "text/html",
+    "<h1>Down for <b>hunter2</b></h1>",
+    "<h1>Down for <b>••••</b></h1>"
+)]
+#[case::json(
+    "application/problem+json",
+    "{\"error\": 17}",
+    "{&quot;error&quot;: 17}"
+)]
+#[case::endless("text/html\r\ncontent-length: 99999999", "Down", "<h1>Start</h1>")]
+#[case::picture("image/png", "PNG", "<h1>Start</h1>")]
+#[case::nothing("text/html", " ", "<h1>Start</h1>")]
+#[tokio::test]
+async fn a_step_that_meets_an_error_of_the_source_leaves_what_the_source_said(
+    #[case] kind: &str,
+    #[case] body: &'static str,
+    #[case] expected: &str,
+) {
+    let error = format!("500 No\r\ncontent-type: {kind}");
+    let url = serve(move |head| match head.starts_with("GET /down ") {
+        true => Reply::of(&error, body),
+        false => html("<h1>Start</h1><a href=/down>Down</a>"),
+    })
+    .await;
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "click", "selectors": ["a"]},
+    ]);
+    let server = Arc::new(Server {
+        username: "ada",
+        password: Some("hunter2"),
+        ..Server::default()
+    });
+    let context = Run::new(url, &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::SourceError);
+    assert!(message.contains("answered with status 500"), "{message}");
+    let seen = seen(&server);
+    assert_eq!(seen.len(), 2);
+    assert!(seen[1].2.contains(expected), "{}", seen[1].2);
+}
+
+#[tokio::test]
+async fn a_long_run_keeps_places_for_where_it_fails() {
+    let url = serve(|_| html("<h1>Start</h1>")).await;
+    let mut steps = vec![json!({"type": "navigate", "url": "{{source.url}}"})];
+    let screenshot = custom("screenshot", &json!({"reasoning": "Again."}));
+    steps.extend(vec![screenshot; 250]);
+    steps.push(custom("expect", &json!({"selector": "#elsewhere"})));
+    let server = Arc::new(Server::default());
+    let context = Run::new(url, &json!(steps)).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap_err();
+
+    let seen = seen(&server);
+    assert!(seen.len() < usize::try_from(MAX_SCREENSHOTS).unwrap());
+    assert_eq!(seen[seen.len() - 2].0, 190);
+    assert_eq!(seen[seen.len() - 1].0, 252);
 }
