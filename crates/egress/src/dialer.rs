@@ -117,16 +117,38 @@ pub fn blocked_cause(error: &reqwest::Error) -> Option<&Blocked> {
     None
 }
 
-/// Whether what came is no answer in HTTP, or has a head that is too large.
-pub fn is_no_http(error: &reqwest::Error) -> bool {
+/// Why what came is no answer in HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoHttp {
+    /// A header has a byte that none may have.
+    Header,
+    /// The head is longer, or has more headers, than anybody reads.
+    LongHead,
+    /// Anything else, such as another protocol.
+    Other,
+}
+
+/// Why what came is no answer in HTTP, where that is the error.
+pub fn no_http(error: &reqwest::Error) -> Option<NoHttp> {
     let mut cause = error.source();
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            return error.is_parse();
+            return error.is_parse().then(|| kind_of(error));
         }
         cause = error.source();
     }
-    false
+    None
+}
+
+fn kind_of(error: &hyper::Error) -> NoHttp {
+    if error.is_parse_too_large() {
+        NoHttp::LongHead
+    } else if error.to_string() == "invalid HTTP header parsed" {
+        // It has no other way to say so.
+        NoHttp::Header
+    } else {
+        NoHttp::Other
+    }
 }
 
 /// TLS with ring, handed over rather than installed for the whole process.

@@ -13,5 +13,5 @@ mod policy;
 mod port;
 
 pub use address::AddressClass;
-pub use dialer::{Dialer, DialerError, Timeouts, blocked_cause, is_no_http};
+pub use dialer::{Dialer, DialerError, NoHttp, Timeouts, blocked_cause, no_http};
 pub use policy::{Blocked, NotANetwork, Policy};

@@ -44,7 +44,7 @@ const MAX_REQUESTS_BYTES: usize = 1024 * 1024;
 impl Player<'_> {
     pub(crate) async fn download(&mut self, download: &Download) -> Result<(), Trouble> {
         let mut seen = Seen::default();
-        let mut files = 0;
+        let (mut files, mut number) = (0, 0);
         loop {
             let mut found = self.find(&download.selector)?;
             if !download.all {
@@ -63,7 +63,10 @@ impl Player<'_> {
                 self.session.page_sleeps();
                 for request in requests {
                     self.context.check()?;
-                    self.keep_file(request, download.html).await?;
+                    number += 1;
+                    let url = request.url.clone();
+                    let kept = self.keep_file(request, download.html).await;
+                    kept.map_err(|trouble| self.of_file(trouble, number, files, &url))?;
                 }
             }
             if !self.next_page(&download.pages, &mut seen).await? {
@@ -116,6 +119,19 @@ impl Player<'_> {
         self.keep(&requested, answer, takes_page).await
     }
 
+    /// Says which file of a step it is about.
+    fn of_file(&self, trouble: Trouble, number: usize, files: usize, url: &Url) -> Trouble {
+        let address = self.without_values(url);
+        match trouble {
+            Trouble::Error(error) => {
+                let what = &error.message;
+                let message = format!("file {number} of {files}, {address}: {what}");
+                Trouble::Error(RunError { message, ..error })
+            }
+            Trouble::Run(failure) => Trouble::Run(failure),
+        }
+    }
+
     /// Keeps a file that came where a page was expected, as a browser does, if the task keeps files.
     pub(crate) async fn keep_clicked(
         &mut self,
@@ -126,7 +142,8 @@ impl Player<'_> {
             check(&file)?;
             return self.keep(requested, file, false).await;
         }
-        let name = file_name_of(&file);
+        let source = self.source_of(&file.url);
+        let name = file_name_of(&file, &source);
         let said =
             format!("the file {name:?} is left out: the task keeps none (`storage.enabled`)");
         Ok(self.context.progress(self.number, &said)?)
@@ -138,7 +155,8 @@ impl Player<'_> {
         answer: Answer,
         takes_page: bool,
     ) -> Result<(), Trouble> {
-        let file_name = file_name_of(&answer);
+        let source = self.source_of(&answer.url);
+        let file_name = file_name_of(&answer, &source);
         let headers = answer.response.headers();
         let disposition = headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes);
         let given_type = headers
@@ -177,7 +195,7 @@ impl Player<'_> {
             .store_file(CapturedFile {
                 file_name,
                 file_type,
-                metadata: Some(metadata(&url)),
+                metadata: Some(metadata(&source)),
                 extraction: Extraction::None,
                 content,
             })
@@ -201,21 +219,15 @@ impl Player<'_> {
     }
 }
 
-fn file_name_of(answer: &Answer) -> String {
-    let disposition = answer.response.headers().get(CONTENT_DISPOSITION);
-    let disposition = disposition.map(HeaderValue::as_bytes);
-    file_name(disposition, answer.file_name.as_deref(), &answer.url)
+fn metadata(source: &Url) -> Map<String, Value> {
+    Map::from_iter([("source_url".to_owned(), source.to_string().into())])
 }
 
-/// Where a file came from. A query may hold a key to it or what somebody typed, and is left out.
-fn metadata(url: &Url) -> Map<String, Value> {
-    let mut source = url.clone();
-    source.set_query(None);
-    source.set_fragment(None);
-    // An address of HTTP takes both.
-    let _ = source.set_username("");
-    let _ = source.set_password(None);
-    Map::from_iter([("source_url".to_owned(), source.to_string().into())])
+/// The name of a file that came from there.
+fn file_name_of(answer: &Answer, source: &Url) -> String {
+    let disposition = answer.response.headers().get(CONTENT_DISPOSITION);
+    let disposition = disposition.map(HeaderValue::as_bytes);
+    file_name(disposition, answer.file_name.as_deref(), source)
 }
 
 /// The step is added to one error; `store_file` gives no more.

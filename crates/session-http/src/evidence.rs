@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use url::{Position, Url};
 use windlass_domain::screenshot::MAX_SCREENSHOTS;
 use windlass_playbook::{Action, Authenticator, Playbook, Step};
 use windlass_worker::Stopped;
@@ -74,6 +75,32 @@ impl Evidence {
     /// The run has done so many steps before, and kept about as many pages.
     pub(crate) fn go_on_after(&mut self, done: u32) {
         self.kept = done;
+    }
+
+    fn address(&self, url: &Url) -> Url {
+        let mut address = url.clone();
+        // An address of HTTP takes both.
+        let _ = address.set_username("");
+        let _ = address.set_password(None);
+        let (start, end) = (
+            address[..Position::BeforePath].len(),
+            address[..Position::AfterPath].len(),
+        );
+        let (mut path, mut done) = (String::new(), start);
+        // A secret may have a `/` or a `?`.
+        for part in self.secrets.parts(address.as_str()) {
+            let part = part.start.max(start)..part.end.min(end);
+            if !part.is_empty() {
+                path.push_str(&address.as_str()[done..part.start]);
+                path.push('…');
+                done = part.end;
+            }
+        }
+        path.push_str(&address.as_str()[done..end]);
+        address.set_path(&path);
+        address.set_query(None);
+        address.set_fragment(None);
+        address
     }
 }
 
@@ -159,6 +186,13 @@ impl Player<'_> {
         let last = u32::try_from(playbook.steps.len()).unwrap_or(u32::MAX);
         self.keep_page(last, &[], "end with an error".to_owned(), false)
             .await
+    }
+
+    /// Where a file came from. A query may hold a key to it or what somebody typed, and is left out, as
+    /// secrets in the path are.
+    pub(crate) fn source_of(&mut self, url: &Url) -> Url {
+        self.learn_secrets();
+        self.evidence.address(url)
     }
 
     /// Notes what is secret now: it is masked from here on, whatever takes its place.

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
-use windlass_egress::{Blocked, blocked_cause, is_no_http};
+use windlass_egress::{Blocked, NoHttp, blocked_cause, no_http};
 use windlass_worker::RunFailure;
 
 use crate::click::Link;
@@ -243,8 +243,16 @@ pub(crate) fn unreachable_source(error: &reqwest::Error, url: &Url) -> Trouble {
         return refused(blocked);
     }
     let host = host(url);
-    if is_no_http(error) {
-        let message = format!("{host} answers with what is no HTTP, or with too many headers");
+    if let Some(problem) = no_http(error) {
+        let problem = match problem {
+            NoHttp::Header => {
+                ": a header has a character that none may have, as a control character in the name of \
+                 a file is"
+            }
+            NoHttp::LongHead => ": its headers are too many or too long",
+            NoHttp::Other => "",
+        };
+        let message = format!("{host} answers with what is no HTTP{problem}");
         return Trouble::source(message);
     }
     let message = if error.is_timeout() {

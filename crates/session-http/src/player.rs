@@ -8,6 +8,7 @@ use ego_tree::NodeId;
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
+use url::Url;
 use windlass_domain::run::command::{AfterRun, CredentialReport};
 use windlass_domain::run::{ErrorCode, RunError};
 use windlass_playbook::{Action, Fail, OverHttp, Placeholder, Playbook, Step, Template, Values};
@@ -327,10 +328,15 @@ impl<'run> Player<'run> {
 
     /// The page's address for a message: host and path, without what was filled into it.
     pub(crate) fn address(&self) -> String {
-        let Some(page) = &self.session.page else {
-            return "no page".to_owned();
-        };
-        let masked = page.url.path().split('/').map(|part| {
+        match &self.session.page {
+            Some(page) => self.without_values(&page.url),
+            None => "no page".to_owned(),
+        }
+    }
+
+    /// The host and path of an address, without what was filled into it.
+    pub(crate) fn without_values(&self, url: &Url) -> String {
+        let masked = url.path().split('/').map(|part| {
             // What is behind a semicolon is for the server, such as the id of its session.
             let part = part.split(';').next().unwrap_or_default();
             let written = percent_decode_str(part).decode_utf8_lossy();
@@ -339,11 +345,7 @@ impl<'run> Player<'run> {
                 false => part,
             }
         });
-        format!(
-            "{}{}",
-            host(&page.url),
-            masked.collect::<Vec<_>>().join("/")
-        )
+        format!("{}{}", host(url), masked.collect::<Vec<_>>().join("/"))
     }
 
     /// What to say where the page is a refusal and the playbook knows no way on.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use windlass_domain::run::ErrorCode;
 use windlass_worker::{Agent, Outcome, RunFailure};
 
+use crate::bad_pages::html;
 use crate::playbook::custom;
 use crate::raw::{Reply, serve};
 use crate::server::{Run, Server};
@@ -191,5 +192,73 @@ async fn a_list_that_goes_on_with_a_file_breaks_off() {
     assert!(
         message.contains("what leads on is a file and no page"),
         "{message}"
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_had_is_named() {
+    let attachment = |name: &str| {
+        format!(
+            "200 OK\r\ncontent-type: application/pdf\r\ncontent-disposition: attachment; filename={name}"
+        )
+    };
+    let (good, bad) = (attachment("a.pdf"), attachment("a\u{1}.pdf"));
+    let url = serve(
+        move |head| match head.split(' ').nth(1).unwrap_or_default() {
+            "/file?1" => Reply::of(&good, "%PDF-1"),
+            "/file?2" => Reply::of(&bad, "%PDF-1"),
+            _ => html("<a href=/file?1>1</a><a href=/file?2>2</a><a href=/file?3>3</a>"),
+        },
+    )
+    .await;
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        download(&json!({"selector": "a", "all": true})),
+    ]);
+    let server = Arc::new(Server::default());
+    let context = Run::new(url.clone(), &steps).context(&server);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert_eq!(code, ErrorCode::SourceError);
+    let host = url.strip_prefix("http://").unwrap();
+    let said = format!(
+        "file 2 of 3, {host}/file: {host} answers with what is no HTTP: a header has a character that"
+    );
+    assert!(message.contains(&said), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_noted_of_a_file_holds_no_secret() {
+    let url = serve(|head| match head.starts_with("GET /dl/") {
+        true => Reply::of("200 OK\r\ncontent-type: application/pdf", "%PDF-1"),
+        false => html("<h1>Bills</h1>"),
+    })
+    .await;
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "navigate", "url": "/dl/{{credential.password}}/bill.pdf"},
+        {"type": "navigate", "url": "/dl/a-{{credential.password}}"},
+    ]);
+    // A part of it ends the path.
+    let server = Arc::new(Server {
+        username: "ada",
+        password: Some("Sesam/öffne dich?47"),
+        ..Server::default()
+    });
+    let context = Run::new(url.clone(), &steps).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let files = server.files.lock().unwrap().clone();
+    let noted = json!({"source_url": format!("{url}/dl/%E2%80%A6")});
+    let noted_beside = json!({"source_url": format!("{url}/dl/a-%E2%80%A6")});
+    let kind = "application/pdf".to_owned();
+    assert_eq!(
+        files,
+        [
+            ("…".to_owned(), kind.clone(), noted, 6),
+            ("a-…".to_owned(), kind, noted_beside, 6),
+        ]
     );
 }
