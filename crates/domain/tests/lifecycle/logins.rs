@@ -7,7 +7,7 @@ use windlass_domain::lifecycle::{Changes, Scene, SceneCredential};
 use windlass_domain::run::{
     CredentialReport, Epoch, Finish, Lease, RunCommand, RunState, Waiting, WorkerCommand,
 };
-use windlass_domain::session::SessionState;
+use windlass_domain::session::{Session, SessionState};
 
 use crate::fixture::{
     after, answer, credential_id, finish, holder, lease_to, queued, run_id, scene, sealed, soon,
@@ -65,10 +65,7 @@ fn finished(scene: &Scene, number: u8) -> (Scene, Changes) {
 }
 
 fn logged_in_with(scene: &Scene) -> Option<u32> {
-    scene
-        .session
-        .as_ref()
-        .and_then(|session| session.secrets_version())
+    scene.session.as_ref().and_then(Session::secrets_version)
 }
 
 /// The first run has logged in with the first secrets, and another waits for its session.
