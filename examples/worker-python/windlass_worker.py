@@ -48,9 +48,9 @@ class Failure(Exception):
 
     def __init__(self, error_type, code, message, credential=None):
         super().__init__(message)
-        self.error = {"type": error_type, "code": code, "message": message[:4000]}
+        self.error = {"type": str(error_type), "code": str(code), "message": str(message)[:4000]}
         # "invalid" where the website refused it.
-        self.credential = credential
+        self.credential = None if credential is None else str(credential)
 
 
 class Run:

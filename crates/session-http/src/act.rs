@@ -13,7 +13,7 @@ use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::is_submitter;
 use crate::go::Went;
-use crate::look::{Unlookable, is_there};
+use crate::look::{There, Unlookable};
 use crate::page::{Page, is, text_of};
 use crate::player::Player;
 use crate::refresh::MAX_REFRESHES;
@@ -64,7 +64,8 @@ impl Player<'_> {
     /// Clicks, and goes where that leads.
     pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<Went, Trouble> {
         self.focus = Some(id);
-        self.note_target(id).await?;
+        let reacting = self.page()?.reacting(id).map(|element| element.id());
+        self.note_target(reacting.unwrap_or(id)).await?;
         let click = self
             .page_mut()?
             .click(id)
@@ -119,8 +120,7 @@ impl Player<'_> {
         let number = match wait.holds {
             true => found.len(),
             // What is put away has gone.
-            false => shown_of(page, &found)
-                .map_err(|problem| Trouble::task(format!("{selectors} {problem}")))?,
+            false => shown_of(page, &found).count(),
         };
         let mut elements = found.iter().filter_map(|id| page.element(*id));
         let counted = wait.count.holds(number);
@@ -154,9 +154,7 @@ impl Player<'_> {
         let Some(page) = &self.session.page else {
             return Ok(false);
         };
-        let shown = shown_of(page, &self.find(selector)?);
-        let shown = shown.map_err(|problem| Trouble::task(format!("{selector} {problem}")))?;
-        Ok(shown > 0)
+        Ok(shown_of(page, &self.find(selector)?).next().is_some())
     }
 
     /// The elements that a custom step's selector finds on the page.
@@ -184,9 +182,7 @@ impl Player<'_> {
     fn meant(&self, selectors: &Selectors) -> Result<Option<NodeId>, Trouble> {
         let (mut found, others) = self.found(selectors)?;
         if found.len() > 1 {
-            let page = self.page()?;
-            let is_there = |id: &NodeId| shown_of(page, &[*id]).is_ok_and(|shown| shown > 0);
-            let shown: Vec<NodeId> = found.iter().copied().filter(is_there).collect();
+            let shown: Vec<NodeId> = shown_of(self.page()?, &found).collect();
             if !shown.is_empty() {
                 found = shown;
             }
@@ -263,14 +259,13 @@ pub(crate) fn found_on(
     looked.map_err(|problem| Trouble::task(format!("{selector} {problem}")))
 }
 
-/// How many of these elements show.
-fn shown_of(page: &Page, found: &[NodeId]) -> Result<usize, Unlookable> {
-    let mut visits = page.visits();
-    let mut shown = 0;
-    for element in found.iter().filter_map(|id| page.element(*id)) {
-        shown += usize::from(is_there(&element, &mut visits)?);
-    }
-    Ok(shown)
+/// Those of these elements that show.
+fn shown_of(page: &Page, found: &[NodeId]) -> impl Iterator<Item = NodeId> {
+    let mut there = There::default();
+    let elements = found.iter().filter_map(|id| page.element(*id));
+    elements
+        .filter(move |element| there.has(element))
+        .map(|element| element.id())
 }
 
 /// A selector's text without its prefix, filled in.

@@ -6,8 +6,8 @@ use scraper::ElementRef;
 use url::Url;
 
 use crate::form::{Hindrance, Submission, input_type, is_disabled, is_submitter};
-use crate::look::{field_in, is_labelable};
-use crate::page::{Page, is, text_of};
+use crate::look::{field_in, is_invisible, is_labelable};
+use crate::page::{Page, is};
 
 /// What a click leads to.
 pub(crate) enum Click {
@@ -30,27 +30,20 @@ pub(crate) struct Link {
 }
 
 impl Page {
-    /// Clicks an element: the nearest around it that reacts to clicks does what it does, and where
-    /// none does, the one that it holds and nothing else. A recorded name such as `aria/Send` is a
-    /// table cell's, too, that holds nothing but the button, and a click in its middle meets that.
-    pub(crate) fn click(&mut self, id: NodeId) -> Result<Click, Hindrance> {
-        let clicked = self.element(id).ok_or("is gone")?;
-        let reacts = |element: &ElementRef| {
-            matches!(
-                element.value().name(),
-                "a" | "area"
-                    | "button"
-                    | "input"
-                    | "label"
-                    | "option"
-                    | "select"
-                    | "summary"
-                    | "textarea"
-            )
-        };
+    /// What a click on an element meets: the nearest around it that reacts to clicks, and where none does,
+    /// the one that it holds and nothing else. A recorded name such as `aria/Send` is a table cell's, too,
+    /// that holds nothing but the button, and a click in its middle meets that.
+    pub(crate) fn reacting(&self, id: NodeId) -> Option<ElementRef<'_>> {
+        let clicked = self.element(id)?;
         let around = clicked.ancestors().filter_map(ElementRef::wrap);
         let target = std::iter::once(clicked).chain(around).find(reacts);
-        let target = target.or_else(|| only_within(&clicked, reacts));
+        target.or_else(|| only_within(&clicked))
+    }
+
+    /// Clicks an element.
+    pub(crate) fn click(&mut self, id: NodeId) -> Result<Click, Hindrance> {
+        self.element(id).ok_or("is gone")?;
+        let target = self.reacting(id);
         let target = target.ok_or("does nothing without script; it needs a browser")?;
         if is_disabled(&target) {
             return Err("is disabled");
@@ -78,11 +71,15 @@ impl Page {
                 self.toggle(id)?;
                 Ok(Click::Nothing)
             }
+            "button"
+                if opens(&target) && (!is_submitter(&target) || self.owner(&target)?.is_none()) =>
+            {
+                Ok(Click::Nothing)
+            }
             "button" | "input" if is_submitter(&target) => {
                 let submission = self.submission(&target)?;
                 Ok(submission.map_or(Click::Nothing, Click::Submit))
             }
-            "button" if opens(&target) => Ok(Click::Nothing),
             "button" => Err("is a button for script; it needs a browser"),
             "input" if matches!(input_type(&target).as_str(), "button" | "reset") => {
                 Err("is a button for script; it needs a browser")
@@ -135,7 +132,7 @@ impl Page {
     }
 
     /// Whether the address is a place on this very page.
-    fn is_same_page(&self, url: &Url) -> bool {
+    pub(crate) fn is_same_page(&self, url: &Url) -> bool {
         let without_fragment = |url: &Url| {
             let mut url = url.clone();
             url.set_fragment(None);
@@ -177,20 +174,47 @@ fn sends(link: &ElementRef) -> bool {
     let mut methods = methods.into_iter().flatten();
     let requests = ["hx-delete", "hx-patch", "hx-post", "hx-put"];
     methods.any(|method| !method.trim().eq_ignore_ascii_case("get"))
-        || link.attr("data-remote").is_some_and(|it| it != "false")
         || requests.iter().any(|name| link.attr(name).is_some())
 }
 
+fn reacts(element: &ElementRef) -> bool {
+    matches!(
+        element.value().name(),
+        "a" | "area" | "button" | "input" | "label" | "option" | "select" | "summary" | "textarea"
+    )
+}
+
 /// What reacts to clicks in an element that shows nothing beside it, and does nothing by itself.
-fn only_within<'page>(
-    element: &ElementRef<'page>,
-    reacts: impl Fn(&ElementRef) -> bool,
-) -> Option<ElementRef<'page>> {
-    let within = element.descendants().filter_map(ElementRef::wrap);
-    let mut reacting = within.filter(|one| reacts(one) && input_type(one) != "hidden");
-    let only = reacting.next().filter(|_| reacting.next().is_none())?;
-    let is_all = element.attr("onclick").is_none() && text_of(element) == text_of(&only);
-    is_all.then_some(only)
+fn only_within<'page>(element: &ElementRef<'page>) -> Option<ElementRef<'page>> {
+    if element.attr("onclick").is_some() {
+        return None;
+    }
+    let mut only = None;
+    let mut next = element.first_child();
+    while let Some(node) = next {
+        let shown = ElementRef::wrap(node).filter(|one| !is_invisible(one));
+        let is_met = shown.as_ref().is_some_and(reacts);
+        if is_met && only.is_some()
+            || node
+                .value()
+                .as_text()
+                .is_some_and(|text| !text.trim().is_empty())
+        {
+            return None;
+        }
+        only = only.or(shown.filter(|_| is_met));
+        // What stands in it is its own.
+        let inside = node.first_child().filter(|_| shown.is_some() && !is_met);
+        next = inside.or_else(|| {
+            node.next_sibling().or_else(|| {
+                let mut around = node
+                    .ancestors()
+                    .take_while(|around| around.id() != element.id());
+                around.find_map(|around| around.next_sibling())
+            })
+        });
+    }
+    only
 }
 
 /// The field that a label is for.

@@ -73,6 +73,7 @@ impl Player<'_> {
                 break;
             }
         }
+        self.met |= files > 0;
         match files == 0 && !download.optional {
             true => Err(self.absent(format!("the page has no element {}", download.selector))),
             false => Ok(()),

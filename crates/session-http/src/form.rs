@@ -94,6 +94,12 @@ impl Page {
                         .ok_or("takes a file, written as a data: URL")?;
                 }
                 "submit" | "image" | "button" | "reset" => return Err("is a button and no field"),
+                // A browser takes no space there.
+                "number" if value.expose_secret().contains(char::is_whitespace) => {
+                    let letters = value.expose_secret().chars();
+                    let typed: String = letters.filter(|letter| !letter.is_whitespace()).collect();
+                    return self.change(id, typed.into());
+                }
                 kind => {
                     if let Some(refusal) = value::refusal(kind, value.expose_secret()) {
                         return Err(refusal);

@@ -28,8 +28,8 @@ pub(crate) struct Frames {
     moved: bool,
     /// Where that page is shown.
     place: Place,
-    /// The page of the first window, while another one is shown.
-    opener: Option<Box<Page>>,
+    /// The page of the first window and its frames, while another one is shown.
+    opener: Option<Box<(Page, Loaded)>>,
 }
 
 /// What a frame shows.
@@ -73,10 +73,16 @@ impl Frames {
 
     /// The page that came, if one did, is put where it is shown, and the step's own page in its place
     /// again, unless it is in a window that is not shown any more. Whether it is.
-    pub(crate) fn step_back(&mut self, session: &mut HttpSession) -> bool {
+    pub(crate) fn step_back(&mut self, session: &mut HttpSession, frame: &[u32]) -> bool {
         if self.place == Place::Window && session.page.is_some() {
-            let outermost = self.around.drain(..).next();
-            self.opener = self.opener.take().or(outermost.map(Box::new));
+            let mut around = self.around.drain(..);
+            let outermost = around.next();
+            for (depth, page) in around.enumerate() {
+                self.loaded.keep(frame[..=depth].to_vec(), page);
+            }
+            let loaded = std::mem::take(&mut self.loaded);
+            let opener = outermost.map(|page| Box::new((page, loaded)));
+            self.opener = self.opener.take().or(opener);
             return false;
         }
         let came = std::mem::replace(&mut session.page, self.around.pop());
@@ -104,10 +110,11 @@ impl Frames {
 impl Player<'_> {
     /// Goes back to the first window, if another one is shown.
     pub(crate) fn return_to_first_window(&mut self) {
-        if let Some(page) = self.frames.opener.take() {
-            self.session.page = Some(*page);
+        if let Some(opener) = self.frames.opener.take() {
+            let (page, loaded) = *opener;
+            self.session.page = Some(page);
+            self.frames.loaded = loaded;
             (self.focus, self.met) = (None, true);
-            self.frames.loaded.clear();
         }
     }
 

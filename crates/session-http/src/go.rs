@@ -42,7 +42,7 @@ impl Player<'_> {
         let aside = self.frames.step_aside(self.session);
         let request = request.in_frame_of(self.frames.top());
         let opened = self.session.open(self.network, request).await;
-        let stays = aside && self.frames.step_back(self.session);
+        let stays = aside && self.frames.step_back(self.session, &self.focus_frame);
         let opened = opened?;
         let went = match (opened.page, &opened.file) {
             (true, _) => Went::ToPage,

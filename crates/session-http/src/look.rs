@@ -28,7 +28,7 @@ use crate::page::{Page, text_of};
 use crate::reading::normalize;
 
 pub(crate) use self::css::Css;
-pub(crate) use self::hidden::{is_invisible, is_there, takes_no_room};
+pub(crate) use self::hidden::{There, is_invisible, takes_no_room};
 pub(crate) use self::labels::{field_in, is_labelable};
 pub(crate) use self::name::stands_apart;
 pub(crate) use self::shown::{shown, shown_in_lines};

@@ -54,8 +54,8 @@ impl Player<'_> {
         };
         let page = self.page_mut()?;
         let is_dead = page.element(next).is_some_and(|next| {
-            let href = next.attr("href").unwrap_or_default();
-            href.trim().starts_with('#') && next.attr("onclick").is_none()
+            let to = next.attr("href").and_then(|href| page.resolve(href));
+            next.attr("onclick").is_none() && to.is_some_and(|url| page.is_same_page(&url))
         });
         // Where links have led on so far, one to nowhere is how some lists end.
         if is_dead && !seen.is_first() {
@@ -65,7 +65,10 @@ impl Player<'_> {
         let click = page.click(next);
         let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
         let request = match click? {
-            Click::Nothing | Click::Jump(_) => return Ok(false),
+            Click::Nothing | Click::Jump(_) => {
+                let message = "what leads on does nothing without script; it needs a browser";
+                return Err(Trouble::task(message));
+            }
             Click::Follow(link) if link.url == from || seen.addresses.contains(&link.url) => {
                 return Ok(false);
             }

@@ -241,12 +241,16 @@ impl<'run> Player<'run> {
             Action::Interact(interact) => self.interact(number, interact).await,
             Action::Skip { when, steps } => {
                 if self.shows(when)? {
+                    self.met = true;
                     self.skipped = *steps;
                 }
                 Ok(())
             }
             Action::Repeat { when, steps, times } => match self.shows(when)? {
-                true => self.go_back(number, *steps, *times),
+                true => {
+                    self.met = true;
+                    self.go_back(number, *steps, *times)
+                }
                 false => Ok(()),
             },
             Action::Download(download) => self.download(download).await,

@@ -343,7 +343,7 @@ pub(crate) struct AgentConfig {
 /// Source: docs/decisions/0035-a-slot-of-the-built-in-agent-is-memory.md.
 impl Default for AgentConfig {
     fn default() -> Self {
-        Self { capacity: 2000 }
+        Self { capacity: 64 }
     }
 }
 

@@ -141,6 +141,8 @@ impl<'worker> Leasing<'worker> {
                         worker.name = self.worker.name,
                         "no runs can be leased now: {message}"
                     );
+                    // Whoever brings what was lost with the answer must know what is held.
+                    self.told_at = None;
                     pause = backoff.next();
                 }
                 Err(ProtocolError::Refused { message }) => {

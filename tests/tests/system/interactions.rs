@@ -7,7 +7,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use windlass_demo_site::{DemoSite, PASSWORD, User, output_schema, playbook};
 use windlass_tests::client::text;
-use windlass_tests::{Answer, Backend, Client, World, history};
+use windlass_tests::{Answer, Backend, Client, Server, World, history};
 
 /// Typed instead of the code, to be looked for where it must not be.
 const CANARY: &str = "canary-7Qm2xV9c";
@@ -195,10 +195,12 @@ async fn a_question_may_have_several_fields(
     Ok(())
 }
 
-/// Each waits for up to a quarter of an hour.
+/// Each waits for up to a quarter of an hour; who has so many sets the capacity for them.
 #[tokio::test]
 async fn people_who_take_their_time_keep_no_other_run_from_being_done() -> anyhow::Result<()> {
-    let world = World::start(Backend::Sqlite, DemoSite::start().await?).await?;
+    let ground = Backend::Sqlite.ground().await?;
+    let server = Server::start_with(&ground, &[("WINDLASS_CAPACITY", "100")]).await?;
+    let world = World::on(server, ground, DemoSite::start().await?).await?;
     let client = world.client();
     let user = world.user(0)?;
     let credential_id = world.credential(&user, PASSWORD).await?;

@@ -39,7 +39,7 @@ const MAX_FINISHES: usize = 100;
 /// How many of them are decided at once: the store puts those into one transaction that it can.
 const AT_ONCE: usize = 32;
 
-/// The longest call of many ends: four of the longest by itself, or a hundred of a usual length.
+/// The longest call of many ends: three of the longest by itself, or a hundred of a usual length.
 const MAX_TOGETHER_BYTES: usize = 8 * 1024 * 1024;
 
 /// Many ends as they are read: each as the text that it is, which is looked at by itself, so that one which

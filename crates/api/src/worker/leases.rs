@@ -40,6 +40,9 @@ use crate::path::Path;
 use crate::request::json;
 use crate::state::Api;
 
+/// How long a worker is kept waiting by a server that is stopping and leases nothing.
+const DRAINING_WAIT: Duration = Duration::from_secs(1);
+
 /// The most pools of one call: each is looked into.
 const MAX_POOLS: usize = 16;
 
@@ -87,6 +90,7 @@ async fn lease_runs(
 ) -> Result<Response, ApiError> {
     let asked = Asked::of(&body)?;
     let holder = speaker.holder(&api, &body.worker, body.incarnation).await?;
+    let wait = Duration::from_secs(body.wait.unwrap_or_default().into());
     let wish = LeaseWish {
         organization: Some(speaker.organization()),
         request_id: speaker.received.request_id,
@@ -102,7 +106,11 @@ async fn lease_runs(
         sessions: asked.sessions,
         held: asked.held,
         heard: body.heard,
-        wait: Duration::from_secs(body.wait.unwrap_or_default().into()),
+        wait: match api.config.drain.is_draining() {
+            // Another replica has what there is to lease.
+            true => wait.min(DRAINING_WAIT),
+            false => wait,
+        },
     };
     let leased = leased(&api, &speaker, wish).await?;
     let ended = leased.ended_sessions.iter().map(ToString::to_string);

@@ -53,11 +53,11 @@ async fn a_run_is_leased_begun_and_finished() {
     assert_eq!(lease["session"]["resumed"], false);
     assert_eq!(lease["begun"], json!(false));
     let id = &begun["credential"]["id"];
-    let unopened = json!({"id": id, "auth_method": "username_password"});
+    let unopened = json!({"id": id, "auth_method": "username_password", "status": "unverified"});
     assert_eq!(lease["credential"], unopened);
     assert_eq!(
         begun["credential"],
-        json!({"id": id, "auth_method": "username_password", "login": null,
+        json!({"id": id, "auth_method": "username_password", "status": "unverified", "login": null,
             "auth_credentials": {"username": "kari@bolig.example", "password": "vinter-og-vår",
                 "totp_secret": null, "source_fields": {}}})
     );

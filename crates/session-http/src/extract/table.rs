@@ -221,8 +221,12 @@ fn header_rows(rows: &[ElementRef]) -> Vec<usize> {
         }
     };
     let mut found = in_head(&|row| has(row, "th"));
-    if found.is_empty() {
-        found = in_head(&|row| has(row, "td"));
+    // A title over the whole table names no column.
+    if found
+        .iter()
+        .all(|place| children(&rows[*place]).count() < 2)
+    {
+        found = in_head(&|row| has(row, "th") || has(row, "td"));
     }
     if found.is_empty() {
         found = (0..rows.iter().take_while(only_headers).count()).collect();

@@ -34,7 +34,7 @@ impl Player<'_> {
         self.frames.place = match target.as_deref() {
             Some("_top") if depth > 0 => Place::Around(0),
             Some("_parent") if depth > 0 => Place::Around(depth - 1),
-            Some(name) if !name.is_empty() && !name.starts_with('_') => {
+            Some(name) if !matches!(name, "" | "_self" | "_top" | "_parent" | "_blank") => {
                 for page in &mut self.frames.around {
                     page.wake(&self.session.turn).await?;
                 }

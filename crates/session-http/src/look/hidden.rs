@@ -1,9 +1,11 @@
 //! What is on a page and not shown: it is no part of names and texts. Styles of style sheets are not
 //! read; what an attribute hides is hidden.
 
-use scraper::ElementRef;
+use std::collections::HashMap;
+use std::iter;
 
-use crate::look::{Unlookable, Visits};
+use ego_tree::NodeId;
+use scraper::ElementRef;
 
 /// Elements that are never shown. The content of `noscript` is a text here, as in a browser with
 /// script, which is where recordings are made.
@@ -34,19 +36,28 @@ fn is_put_away(element: &ElementRef) -> bool {
     element.attr("hidden").is_some() || element.attr("style").is_some_and(hides)
 }
 
-/// Whether an element shows, or is one that never does, such as a `meta`.
-///
-/// # Errors
-/// It stands too deep.
-pub(crate) fn is_there(element: &ElementRef, visits: &mut Visits) -> Result<bool, Unlookable> {
-    let around = element.ancestors().filter_map(ElementRef::wrap);
-    for one in std::iter::once(*element).chain(around) {
-        visits.add(1)?;
-        if is_put_away(&one) {
-            return Ok(false);
+/// Which elements of a page show, or are such as never do, like a `meta`. Each is looked at once.
+#[derive(Default)]
+pub(crate) struct There(HashMap<NodeId, bool>);
+
+impl There {
+    pub(crate) fn has(&mut self, element: &ElementRef) -> bool {
+        let (mut path, mut is_there) = (Vec::new(), true);
+        let around = element.ancestors().filter_map(ElementRef::wrap);
+        for one in iter::once(*element).chain(around) {
+            if let Some(known) = self.0.get(&one.id()) {
+                is_there = *known;
+                break;
+            }
+            path.push(one.id());
+            if is_put_away(&one) {
+                is_there = false;
+                break;
+            }
         }
+        self.0.extend(path.into_iter().map(|id| (id, is_there)));
+        is_there
     }
-    Ok(true)
 }
 
 fn in_drawing(element: &ElementRef) -> bool {

@@ -104,9 +104,13 @@ async fn an_empty_page_ends_a_list_where_each_page_has_a_login() {
     assert_eq!(numbers(result), ["1"]);
 }
 
+#[rstest]
+#[case("<a class=next href=# onclick='load(2)'>Next</a>")]
+#[case("<a class=next href=# aria-expanded=false>More</a>")]
+#[case("<button type=button class=next aria-expanded=false>More</button>")]
 #[tokio::test]
-async fn what_leads_on_by_script_needs_a_browser() {
-    let url = serve(|_| html("<li>1<a class=next href=# onclick='load(2)'>Next</a>")).await;
+async fn what_leads_on_by_script_needs_a_browser(#[case] next: &'static str) {
+    let url = serve(move |_| html(format!("<ul><li>1</ul>{next}"))).await;
 
     let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
 
@@ -120,7 +124,7 @@ async fn what_leads_on_by_script_needs_a_browser() {
 #[tokio::test]
 async fn a_link_to_nowhere_ends_a_list_whose_links_have_led_on() {
     let url = serve(|head| match head.split(' ').nth(1) {
-        Some("/2") => html("<ul><li>2</ul><a class=next href=#>Next</a>"),
+        Some("/2") => html("<ul><li>2</ul><a class=next href='/2#'>Next</a>"),
         _ => html("<ul><li>1</ul><a class=next href=/2>Next</a>"),
     })
     .await;

@@ -56,6 +56,24 @@ async fn what_is_put_away_does_not_show(#[case] it: &'static str) {
 }
 
 #[tokio::test]
+async fn long_styles_around_many_elements_are_read_once() {
+    let page = format!(
+        "<div style='{}'>{}</div><h1>Bills</h1>",
+        "a: b; ".repeat(4_000),
+        "<a>x</a>".repeat(20_000)
+    );
+    let url = serve(move |_| html(&page)).await;
+    let skip = custom("skip", &json!({"when": "a", "steps": 1}));
+    let gone = json!({"type": "waitForElement", "selectors": ["a"], "visible": false});
+    let steps = json!([navigate(), skip, gone, title()]);
+
+    assert_eq!(
+        played(&url, &steps).await.unwrap().output,
+        json!({"title": "Bills"})
+    );
+}
+
+#[tokio::test]
 async fn what_never_shows_marks_a_page_all_the_same() {
     let url = serve(|_| html("<meta name=user content=kari><h1>Bills</h1>")).await;
     let steps = json!([
@@ -112,8 +130,11 @@ async fn an_error_page_that_is_read_may_be_the_last() {
     let click = json!({"type": "click", "selectors": ["a"]});
 
     let outcome = played(&url, &json!([navigate(), click, title()])).await;
-
     assert_eq!(outcome.unwrap().output, json!({"title": "No bills yet"}));
+
+    let skips = custom("skip", &json!({"when": "h1", "steps": 1}));
+    let outcome = played(&url, &json!([navigate(), click, skips, title()])).await;
+    assert!(outcome.is_ok(), "{outcome:?}");
 }
 
 #[rstest]

@@ -20,7 +20,10 @@ async fn website() -> String {
         "/popup" => html("<h1>Popup</h1><a href=/deeper target=other>Deeper</a>"),
         "/deeper" => html("<h1>Deeper</h1>"),
         "/more" => html("<h1>More</h1>"),
-        "/frame" => html("<h1>Frame</h1><a target=_blank href=/popup>Open</a>"),
+        "/frame" => html("<h1>Frame</h1><a href=/led>Lead</a>"),
+        "/led" => {
+            html("<h1>Led</h1><table><tr><td id=cell><a target=_new href=/popup>Open</a></table>")
+        }
         "/bill" => Reply::of("200 OK\r\ncontent-type: application/pdf", "%PDF"),
         _ => Reply::of("404 No", ""),
     })
@@ -83,15 +86,22 @@ async fn a_playbook_that_names_no_window_goes_on_in_the_new_one() {
 
 #[tokio::test]
 async fn a_frame_opens_a_window_too() {
-    let mut open = click("Open");
-    open["frame"] = json!([0]);
+    let (mut lead, mut again) = (click("Lead"), within("main", read("frame")));
+    let mut open = json!({"type": "click", "selectors": ["#cell"]});
+    for step in [&mut lead, &mut open, &mut again] {
+        step["frame"] = json!([0]);
+    }
 
-    let steps = [open, read("popup"), within("main", read("main"))];
+    let steps = [
+        lead,
+        open,
+        read("popup"),
+        within("main", read("main")),
+        again,
+    ];
 
-    assert_eq!(
-        output(&steps).await,
-        json!({"popup": "Popup", "main": "Main"})
-    );
+    let expected = json!({"popup": "Popup", "main": "Main", "frame": "Led"});
+    assert_eq!(output(&steps).await, expected);
 }
 
 #[tokio::test]

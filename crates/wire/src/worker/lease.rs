@@ -79,7 +79,8 @@ pub enum BeginName {
     "source": {"id": "src_0324ygNUQd6U8RxXTH1COe", "object": "source", "name": "Nordlys Kraft", "type": "website",
         "website": {"url": "https://my.nordlys.example/login"},
         "created_at": "2026-01-05T10:00:02.000Z", "updated_at": "2026-01-05T10:00:02.000Z"},
-    "credential": {"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password"},
+    "credential": {"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password",
+        "status": "verified"},
     "session": {"id": "sess_0324ygSCrnoc7Ek8y5PBgq", "object": "session", "status": "running",
         "resumed": false},
     "playbook": null, "checkpoint": null, "epoch": 1, "begun": false,
@@ -204,7 +205,7 @@ pub struct RenewalBody {
 /// A run that has begun.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"credential": {"id": "cred_0324ygP3uH5Kw9XTMUxbAS", "auth_method": "username_password",
-        "auth_credentials": {"username": "kari@bolig.example", "password": "vinter-og-vår",
+        "status": "verified", "auth_credentials": {"username": "kari@bolig.example", "password": "vinter-og-vår",
             "totp_secret": null, "source_fields": {"customer_number": "400812"}},
         "login": null},
     "cancel": false, "request_id": "req_0324ygme6xlgGg9YYevL5s"}))]
