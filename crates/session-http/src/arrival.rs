@@ -43,14 +43,9 @@ pub(crate) async fn read(
     mut answer: Answer,
 ) -> Result<Arrival, Trouble> {
     let (status, headers) = (answer.response.status(), answer.response.headers());
-    let url = &answer.url;
     if status.is_server_error() {
-        let asked = retry_after::asked(headers, SystemTime::now());
-        let trouble = server_error(status, url, asked);
-        return Ok(Arrival::Error(
-            trouble,
-            error_page(network, turn, answer).await,
-        ));
+        let (trouble, page) = source_error(network, turn, answer).await;
+        return Ok(Arrival::Error(trouble, page));
     }
     if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT) {
         return Ok(Arrival::Nothing);
@@ -77,6 +72,18 @@ pub(crate) async fn read(
     }
     let page = page_of(network, turn, answer).await?;
     Ok(Arrival::Page(Box::new(page)))
+}
+
+/// What an answer with an error of the source's own says.
+pub(crate) async fn source_error(
+    network: &Network,
+    turn: &Turn,
+    answer: Answer,
+) -> (Trouble, Option<Box<Page>>) {
+    let (status, headers) = (answer.response.status(), answer.response.headers());
+    let asked = retry_after::asked(headers, SystemTime::now());
+    let trouble = server_error(status, &answer.url, asked);
+    (trouble, error_page(network, turn, answer).await)
 }
 
 /// The page that comes with an error, where one does.

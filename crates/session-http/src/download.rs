@@ -66,7 +66,10 @@ impl Player<'_> {
                     number += 1;
                     let url = request.url.clone();
                     let kept = self.keep_file(request, download.html).await;
-                    kept.map_err(|trouble| self.of_file(trouble, number, files, &url))?;
+                    kept.map_err(|trouble| {
+                        let address = self.without_values(&url);
+                        trouble.about(&format!("file {number} of {files}, {address}"))
+                    })?;
                 }
             }
             if !self.next_page(&download.pages, &mut seen).await? {
@@ -116,21 +119,11 @@ impl Player<'_> {
         let requested = request.url.clone();
         let request = request.in_frame_of(self.frames.top());
         let answer = self.session.ask_for_file(self.network, request).await?;
+        if answer.response.status().is_server_error() {
+            return Err(self.session.source_error(self.network, answer).await);
+        }
         check(&answer)?;
         self.keep(&requested, answer, takes_page).await
-    }
-
-    /// Says which file of a step it is about.
-    fn of_file(&self, trouble: Trouble, number: usize, files: usize, url: &Url) -> Trouble {
-        let address = self.without_values(url);
-        match trouble {
-            Trouble::Error(error) => {
-                let what = &error.message;
-                let message = format!("file {number} of {files}, {address}: {what}");
-                Trouble::Error(RunError { message, ..error })
-            }
-            Trouble::Run(failure) => Trouble::Run(failure),
-        }
     }
 
     /// Keeps a file that came where a page was expected, as a browser does, if the task keeps files.
@@ -143,11 +136,19 @@ impl Player<'_> {
             check(&file)?;
             return self.keep(requested, file, false).await;
         }
-        let source = self.source_of(&file.url);
-        let name = file_name_of(&file, &source);
+        self.learn_secrets();
+        let name = self.name_of(&file);
         let said =
             format!("the file {name:?} is left out: the task keeps none (`storage.enabled`)");
         Ok(self.context.progress(self.number, &said)?)
+    }
+
+    /// The name of a file, once all secrets are known.
+    fn name_of(&self, answer: &Answer) -> String {
+        let disposition = answer.response.headers().get(CONTENT_DISPOSITION);
+        let disposition = disposition.map(HeaderValue::as_bytes);
+        let source = self.evidence.naming(&answer.url);
+        file_name(disposition, answer.file_name.as_deref(), &source)
     }
 
     async fn keep(
@@ -157,7 +158,7 @@ impl Player<'_> {
         takes_page: bool,
     ) -> Result<(), Trouble> {
         let source = self.source_of(&answer.url);
-        let file_name = file_name_of(&answer, &source);
+        let file_name = self.name_of(&answer);
         let headers = answer.response.headers();
         let disposition = headers.get(CONTENT_DISPOSITION).map(HeaderValue::as_bytes);
         let given_type = headers
@@ -224,28 +225,16 @@ fn metadata(source: &Url) -> Map<String, Value> {
     Map::from_iter([("source_url".to_owned(), source.to_string().into())])
 }
 
-/// The name of a file that came from there.
-fn file_name_of(answer: &Answer, source: &Url) -> String {
-    let disposition = answer.response.headers().get(CONTENT_DISPOSITION);
-    let disposition = disposition.map(HeaderValue::as_bytes);
-    file_name(disposition, answer.file_name.as_deref(), source)
-}
-
 /// The step is added to one error; `store_file` gives no more.
 fn first_of(errors: Vec<RunError>) -> RunError {
     let unnamed = || RunError::new(ErrorCode::StorageError, "the file could not be kept");
     errors.into_iter().next().unwrap_or_else(unnamed)
 }
 
-/// Refuses an error in the place of a file.
+/// Refuses an error in the place of a file, other than the source's own.
 fn check(answer: &Answer) -> Result<(), Trouble> {
     let status = answer.response.status();
     let (number, host) = (status.as_u16(), host(&answer.url));
-    if status.is_server_error() {
-        return Err(Trouble::source(format!(
-            "{host} answered with status {number}"
-        )));
-    }
     if matches!(number, 401 | 403 | 429) {
         let message = format!("{host} refuses the file with status {number}");
         return Err(Trouble::new(ErrorCode::SourceBlocked, message));

@@ -53,6 +53,8 @@ pub(crate) struct Evidence {
     /// Whether each step is kept.
     is_whole: bool,
     secrets: Secrets,
+    /// Of these, what is of the credential.
+    of_credential: Secrets,
     /// What the last document of the run says.
     last: Option<u64>,
     /// How many were kept.
@@ -68,6 +70,7 @@ impl Evidence {
         };
         if let Some(authenticator) = authenticator {
             evidence.secrets.learn_seed(authenticator.secret());
+            evidence.of_credential.learn_seed(authenticator.secret());
         }
         evidence
     }
@@ -77,31 +80,38 @@ impl Evidence {
         self.kept = done;
     }
 
-    fn address(&self, url: &Url) -> Url {
-        let mut address = url.clone();
-        // An address of HTTP takes both.
-        let _ = address.set_username("");
-        let _ = address.set_password(None);
-        let (start, end) = (
-            address[..Position::BeforePath].len(),
-            address[..Position::AfterPath].len(),
-        );
-        let (mut path, mut done) = (String::new(), start);
-        // A secret may have a `/` or a `?`.
-        for part in self.secrets.parts(address.as_str()) {
-            let part = part.start.max(start)..part.end.min(end);
-            if !part.is_empty() {
-                path.push_str(&address.as_str()[done..part.start]);
-                path.push('…');
-                done = part.end;
-            }
-        }
-        path.push_str(&address.as_str()[done..end]);
-        address.set_path(&path);
-        address.set_query(None);
-        address.set_fragment(None);
-        address
+    /// What an address names its file: its last part, without secrets of the credential. What a person
+    /// answered, such as the number of an account, tells files apart and stays.
+    pub(crate) fn naming(&self, url: &Url) -> Url {
+        without(&self.of_credential, url)
     }
+}
+
+/// The address without these secrets, and without a query.
+fn without(secrets: &Secrets, url: &Url) -> Url {
+    let mut address = url.clone();
+    // An address of HTTP takes both.
+    let _ = address.set_username("");
+    let _ = address.set_password(None);
+    let (start, end) = (
+        address[..Position::BeforePath].len(),
+        address[..Position::AfterPath].len(),
+    );
+    let (mut path, mut done) = (String::new(), start);
+    // A secret may have a `/` or a `?`.
+    for part in secrets.parts(address.as_str()) {
+        let part = part.start.max(start)..part.end.min(end);
+        if !part.is_empty() {
+            path.push_str(&address.as_str()[done..part.start]);
+            path.push('…');
+            done = part.end;
+        }
+    }
+    path.push_str(&address.as_str()[done..end]);
+    address.set_path(&path);
+    address.set_query(None);
+    address.set_fragment(None);
+    address
 }
 
 impl Player<'_> {
@@ -192,13 +202,14 @@ impl Player<'_> {
     /// secrets in the path are.
     pub(crate) fn source_of(&mut self, url: &Url) -> Url {
         self.learn_secrets();
-        self.evidence.address(url)
+        without(&self.evidence.secrets, url)
     }
 
     /// Notes what is secret now: it is masked from here on, whatever takes its place.
     pub(crate) fn learn_secrets(&mut self) {
         let mut evidence = std::mem::take(&mut self.evidence);
         evidence.secrets.learn(self.values());
+        evidence.of_credential.learn_credential(self.values());
         self.evidence = evidence;
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 use windlass_domain::run::ErrorCode;
 
-use crate::arrival::{Arrival, read};
+use crate::arrival::{Arrival, read, source_error};
 use crate::cookies::Cookies;
 use crate::fetch::{Answer, Request, host};
 use crate::http_login::HttpLogin;
@@ -76,6 +76,16 @@ impl HttpSession {
         let asking = pin!(self.fetch(network, request));
         let asked = turn.within(limit, asking).await;
         asked.unwrap_or_else(|_| Err(late(&to, limit, "file")))
+    }
+
+    /// The source failed in the place of a file: what it says is kept.
+    pub(crate) async fn source_error(&mut self, network: &Network, answer: Answer) -> Trouble {
+        let turn = Arc::clone(&self.turn);
+        // Few answers are errors: what this needs is no part of each run.
+        let reading = Box::pin(source_error(network, &turn, answer));
+        let (trouble, page) = reading.await;
+        self.error_page = page;
+        trouble
     }
 
     async fn go(&mut self, network: &Network, mut request: Request) -> Result<Opened, Trouble> {

@@ -24,6 +24,17 @@ impl Trouble {
         Self::new(ErrorCode::TaskFailed, message)
     }
 
+    /// The same, which says what it is about: one of several.
+    pub(crate) fn about(self, what: &str) -> Self {
+        match self {
+            Self::Error(error) => {
+                let message = format!("{what}: {}", error.message);
+                Self::Error(RunError { message, ..error })
+            }
+            Self::Run(failure) => Self::Run(failure),
+        }
+    }
+
     pub(crate) fn source(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::SourceError, message)
     }

@@ -45,13 +45,15 @@ impl Secrets {
     /// Adds what is secret of these. A user name is not: it says whose account a page shows, and one
     /// such as `admin` is part of other words.
     pub(super) fn learn(&mut self, values: &Values) {
-        let of_credential = [&values.password, &values.totp];
-        let of_credential = of_credential.into_iter().flatten();
-        for secret in of_credential.chain(values.answers.values()) {
-            let is_code = |text: &str| {
-                let mut bytes = text.bytes();
-                bytes.all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'))
-            };
+        self.learn_credential(values);
+        for answer in values.answers.values() {
+            self.add(answer, is_code);
+        }
+    }
+
+    /// Adds what is secret of these but for what a person answered.
+    pub(super) fn learn_credential(&mut self, values: &Values) {
+        for secret in [&values.password, &values.totp].into_iter().flatten() {
             self.add(secret, is_code);
         }
     }
@@ -118,6 +120,11 @@ impl Secrets {
         masked.push_str(text.get(done..end).unwrap_or_default());
         masked
     }
+}
+
+fn is_code(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'))
 }
 
 impl Secret {

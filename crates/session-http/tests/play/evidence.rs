@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_domain::run::ErrorCode;
 use windlass_domain::screenshot::MAX_SCREENSHOTS;
 use windlass_worker::Agent;
@@ -162,6 +162,11 @@ async fn a_step_that_meets_an_error_of_the_source_leaves_what_the_source_said(
     #[case] kind: &str,
     #[case] body: &'static str,
     #[case] expected: &str,
+    #[values(
+        json!({"type": "click", "selectors": ["a"]}),
+        custom("download", &json!({"selector": "a"})),
+    )]
+    step: Value,
 ) {
     let error = format!("500 No\r\ncontent-type: {kind}");
     let url = serve(move |head| match head.starts_with("GET /down ") {
@@ -169,10 +174,7 @@ async fn a_step_that_meets_an_error_of_the_source_leaves_what_the_source_said(
         false => html("<h1>Start</h1><a href=/down>Down</a>"),
     })
     .await;
-    let steps = json!([
-        {"type": "navigate", "url": "{{source.url}}"},
-        {"type": "click", "selectors": ["a"]},
-    ]);
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, step]);
     let server = Arc::new(Server {
         username: "ada",
         password: Some("hunter2"),

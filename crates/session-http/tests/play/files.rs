@@ -1,6 +1,6 @@
 //! Files that are kept, and what is said of those that are not.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -261,4 +261,35 @@ async fn what_is_noted_of_a_file_holds_no_secret() {
             ("a-…".to_owned(), kind, noted_beside, 6),
         ]
     );
+}
+
+#[tokio::test]
+async fn what_a_person_answered_stays_in_the_name_of_a_file() {
+    let url = serve(|head| match head.starts_with("GET /dl/") {
+        true => Reply::of("200 OK\r\ncontent-type: application/pdf", "%PDF-1"),
+        false => html("<a href=/dl/bill-2026-01.csv>Bill</a><a href=/dl/17-hunter2.csv>Bill</a>"),
+    })
+    .await;
+    let asks = json!({"type": "account_selection", "message": "Which year?"});
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("interact", &asks),
+        download(&json!({"selector": "a", "all": true})),
+    ]);
+    let server = Arc::new(Server {
+        username: "ada",
+        password: Some("hunter2"),
+        codes: Mutex::new(["2026"].into()),
+        ..Server::default()
+    });
+    let context = Run::new(url.clone(), &steps).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let files = server.files.lock().unwrap().clone();
+    let names: Vec<_> = files.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["bill-2026-01.csv", "17-….csv"]);
+    // Nobody reads an address to know what a file is.
+    let noted = json!({"source_url": format!("{url}/dl/bill-%E2%80%A6-01.csv")});
+    assert_eq!(files[0].2, noted);
 }
