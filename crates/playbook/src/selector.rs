@@ -12,6 +12,9 @@ use crate::xpath::XPath;
 pub use aria::AriaQuery;
 pub(crate) use aria::push_quoted;
 
+/// The longest text of all alternatives of a step, in characters: a step may have hundreds.
+const MAX_IN_FULL_CHARACTERS: usize = 1000;
+
 /// How an element is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SelectorKind {
@@ -155,6 +158,17 @@ impl Selectors {
         self.0.iter().flatten().map(|selector| &selector.text)
     }
 
+    /// All alternatives, as far as a message is long: which of them fits the page is what its reader
+    /// has to find out.
+    pub fn in_full(&self) -> String {
+        let all: Vec<_> = self.0.iter().map(|one| written(one)).collect();
+        let all = all.join(" or ");
+        match all.char_indices().nth(MAX_IN_FULL_CHARACTERS) {
+            Some((end, _)) => format!("{}…", &all[..end]),
+            None => all,
+        }
+    }
+
     /// Whether no alternative can be looked for without a browser.
     pub(crate) fn need_browser(&self) -> bool {
         let needs = |alternative: &Vec<Selector>| alternative.iter().any(|one| one.needs_browser);
@@ -165,14 +179,14 @@ impl Selectors {
 /// The first alternative: who reads a message wants to know the step, not each way to its element.
 impl fmt::Display for Selectors {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, selector) in self.0.iter().take(1).flatten().enumerate() {
-            if position > 0 {
-                formatter.write_str(" → ")?;
-            }
-            selector.fmt(formatter)?;
-        }
-        Ok(())
+        let first = self.0.first().map(|first| written(first));
+        formatter.write_str(&first.unwrap_or_default())
     }
+}
+
+fn written(alternative: &[Selector]) -> String {
+    let way: Vec<_> = alternative.iter().map(Selector::to_string).collect();
+    way.join(" → ")
 }
 
 #[cfg(test)]
@@ -220,6 +234,18 @@ mod tests {
     #[case("text/{{source.url}}")]
     fn where_a_value_could_leave_its_place_none_may_stand(#[case] written: &str) {
         assert!(Selector::parse(written).is_err());
+    }
+
+    #[test]
+    fn alternatives_in_full_are_cut() {
+        let alternative = |written: &str| vec![Selector::parse(written).unwrap()];
+        let two = Selectors(vec![alternative("aria/å"), alternative("#b")]);
+        let many = Selectors(vec![alternative("aria/å"); 1000]);
+
+        assert_eq!(two.in_full(), "aria/å or #b");
+        let in_full = many.in_full();
+        assert_eq!(in_full.chars().count(), MAX_IN_FULL_CHARACTERS + 1);
+        assert!(in_full.ends_with('…'), "{in_full}");
     }
 
     #[test]

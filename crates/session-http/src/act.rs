@@ -130,7 +130,7 @@ impl Player<'_> {
             return Ok(());
         }
         Err(self.absent(match (wait.holds, counted) {
-            (true, false) => format!("the page has {number} elements {selectors}"),
+            (true, false) => format!("the page has {number} elements {}", selectors.in_full()),
             (true, true) => format!("elements {selectors} have other attributes"),
             (false, _) => format!("the page still has {number} elements {selectors}"),
         }))
@@ -173,7 +173,7 @@ impl Player<'_> {
                 break;
             }
         }
-        Err(self.absent(format!("the page has no element {selectors}")))
+        Err(self.absent(format!("the page has no element {}", selectors.in_full())))
     }
 
     /// Of what the first alternative finds that finds any, the first that shows and that the others find,

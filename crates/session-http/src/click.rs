@@ -5,7 +5,9 @@ use percent_encoding::percent_decode_str;
 use scraper::ElementRef;
 use url::Url;
 
-use crate::form::{Hindrance, Submission, input_type, is_disabled, is_submitter};
+use crate::form::{
+    Hindrance, Submission, input_type, is_disabled, is_disabled_option, is_submitter,
+};
 use crate::look::{field_in, is_invisible, is_labelable};
 use crate::page::{Page, is};
 
@@ -62,7 +64,13 @@ impl Page {
                     .ancestors()
                     .filter_map(ElementRef::wrap)
                     .find(|one| is(one, "select"));
-                let (select, option) = (select.ok_or("is an option of nothing")?.id(), target.id());
+                let select = select.ok_or(
+                    "is a choice (`option`) of no list (`select`); a `change` types it into its field",
+                )?;
+                if is_disabled(&select) || is_disabled_option(&target) {
+                    return Err("is disabled");
+                }
+                let (select, option) = (select.id(), target.id());
                 self.choose(select, option);
                 Ok(Click::Nothing)
             }

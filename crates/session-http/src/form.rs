@@ -327,7 +327,8 @@ fn option_of(select: &ElementRef, wanted: &str) -> Option<NodeId> {
         .map(|option| option.id())
 }
 
-fn is_disabled_option(option: &ElementRef) -> bool {
+/// Whether an option cannot be chosen.
+pub(crate) fn is_disabled_option(option: &ElementRef) -> bool {
     let mut around = option.ancestors().filter_map(ElementRef::wrap);
     option.attr("disabled").is_some()
         || around.any(|group| is(&group, "optgroup") && group.attr("disabled").is_some())

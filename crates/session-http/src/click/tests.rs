@@ -1,14 +1,19 @@
 //! What a click meets.
 
 use reqwest::StatusCode;
+use rstest::rstest;
 
 use super::*;
+
+fn page(text: String) -> Page {
+    let url = Url::parse("https://x.example/").unwrap();
+    Page::parse(url, StatusCode::OK, text, encoding_rs::UTF_8).unwrap()
+}
 
 /// Where a click on the cell of this content leads.
 fn click_on_cell(content: &str) -> Result<Click, Hindrance> {
     let text = format!("<form action=/sent><table><tr><td>{content}</table></form>");
-    let url = Url::parse("https://x.example/").unwrap();
-    let mut page = Page::parse(url, StatusCode::OK, text, encoding_rs::UTF_8).unwrap();
+    let mut page = page(text);
     let cell = page.css("td")[0];
     page.click(cell)
 }
@@ -29,8 +34,7 @@ fn what_shows_more_than_its_one_button_is_no_place_to_click_it() {
     ] {
         let text = format!("<form action=/sent><div id=it>{content}</div></form>");
         let text = text.replace("<div id=it><div", "<div id=it");
-        let url = Url::parse("https://x.example/").unwrap();
-        let mut page = Page::parse(url, StatusCode::OK, text, encoding_rs::UTF_8).unwrap();
+        let mut page = page(text);
         let held = page.css("form > div")[0];
 
         let clicked = page.click(held);
@@ -47,4 +51,23 @@ fn what_holds_several_does_nothing() {
     let clicked = click_on_cell("<a href=/one>one</a> <a href=/two>two</a>");
 
     assert!(matches!(clicked, Err(hindrance) if hindrance.starts_with("does nothing")));
+}
+
+#[rstest]
+#[case::of_no_list(
+    "<datalist><option>May</datalist>",
+    "is a choice (`option`) of no list"
+)]
+#[case::alone("<p><option>May</p>", "is a choice (`option`) of no list")]
+#[case::itself("<select><option disabled>May</select>", "is disabled")]
+#[case::its_group("<select><optgroup disabled><option>May</select>", "is disabled")]
+#[case::its_list("<select disabled><option>May</select>", "is disabled")]
+fn a_choice_that_nobody_can_make_says_why(#[case] text: &str, #[case] expected: &str) {
+    let mut page = page(text.to_owned());
+    let option = page.css("option")[0];
+
+    let clicked = page.click(option);
+
+    let hindrance = clicked.err().unwrap_or_default();
+    assert!(hindrance.starts_with(expected), "{hindrance}");
 }

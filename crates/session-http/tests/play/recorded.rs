@@ -245,8 +245,11 @@ async fn an_address_that_was_filled_in_leads_to_a_website_too() {
 async fn a_message_is_no_longer_than_the_server_takes() {
     let site = Site::start().await;
     let server = server(&site, None, &[]);
-    let long = format!("text/{}", "å".repeat(3990));
-    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, {"type": "click", "selectors": [long]}]);
+    let long = custom(
+        "expect",
+        &json!({"selector": format!("text/{}", "å".repeat(3990))}),
+    );
+    let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, long]);
     let context = Run::new(site.url("/login"), &steps).context(&server);
 
     let (code, message, _) = errors(agent("127.0.0.1").run(&context).await);
