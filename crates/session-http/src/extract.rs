@@ -227,7 +227,10 @@ impl<'step> List<'step> {
     fn row(&mut self, page: &Page, scope: &Scope) -> Result<Vec<(&'step str, String)>, Trouble> {
         let (mut values, mut missing) = (Map::new(), Vec::new());
         for field in &self.fields {
-            match read(field, scope, page)? {
+            let read = read(field, scope, page);
+            let row = || format!("row {} of {}", self.read.len() + 1, self.name);
+            let read = read.map_err(|trouble| trouble.about(&row()));
+            match read? {
                 Ok(value) => {
                     self.bytes += size(&value);
                     values.insert(field.name.to_owned(), value);

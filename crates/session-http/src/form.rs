@@ -17,7 +17,8 @@ use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::page::{Page, is, text_of};
+use crate::look::text_of;
+use crate::page::{Page, is};
 
 pub(crate) use self::body::FormBody;
 pub(crate) use self::owner::Owners;
@@ -268,10 +269,17 @@ impl Page {
         }
     }
 
+    /// What a list sends.
     fn selected<'page>(&self, select: &ElementRef<'page>) -> Vec<ElementRef<'page>> {
-        let options = || options(select).filter(|option| !is_disabled_option(option));
+        let mut selected = self.chosen(select);
+        selected.retain(|option| !is_disabled_option(option));
+        selected
+    }
+
+    /// The options of a list that are chosen, and show so.
+    pub(crate) fn chosen<'page>(&self, select: &ElementRef<'page>) -> Vec<ElementRef<'page>> {
         if let Some(chosen) = self.fields.chosen.get(&select.id()) {
-            return options()
+            return options(select)
                 .filter(|option| chosen.contains(&option.id()))
                 .collect();
         }
@@ -280,7 +288,7 @@ impl Page {
             .attr("size")
             .and_then(|size| size.trim().parse::<u32>().ok());
         let closed = !multiple && size.is_none_or(|size| size <= 1);
-        let mut selected: Vec<_> = self::options(select)
+        let mut selected: Vec<_> = options(select)
             .filter(|option| option.attr("selected").is_some())
             .collect();
         if !multiple && selected.len() > 1 {
@@ -288,9 +296,8 @@ impl Page {
         }
         if closed && selected.is_empty() {
             // A closed list shows its first option, and sends what it shows.
-            selected.extend(options().next());
+            selected.extend(options(select).find(|option| !is_disabled_option(option)));
         }
-        selected.retain(|option| !is_disabled_option(option));
         selected
     }
 }

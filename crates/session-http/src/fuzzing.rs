@@ -19,7 +19,7 @@ use crate::cookies::Cookies;
 use crate::extract::read_on;
 use crate::file_name::file_name;
 use crate::look::shown_in_lines;
-use crate::page::{Page, text_of};
+use crate::page::Page;
 use crate::question::fields;
 use crate::reading;
 use crate::redirect;
@@ -206,9 +206,9 @@ fn found(page: &Page, selector: &str) -> Vec<NodeId> {
 
 fn act(page: &mut Page, id: NodeId, value: &str) {
     if let Some(element) = page.element(id) {
-        let text = text_of(&element);
+        let text = page.shown_text(&element);
         drop((
-            reading::number(&shown_in_lines(&element), None),
+            reading::number(&shown_in_lines(page, &element), None),
             reading::date(&text, None, None),
             reading::boolean(&text),
         ));

@@ -24,14 +24,14 @@ use windlass_playbook::SelectorKind;
 use self::labels::Labels;
 use self::visits::Visited;
 use crate::form::{Hindrance, Owners};
-use crate::page::{Page, text_of};
+use crate::page::Page;
 use crate::reading::normalize;
 
 pub(crate) use self::css::Css;
 pub(crate) use self::hidden::{There, is_invisible, takes_no_room};
 pub(crate) use self::labels::{field_in, is_labelable};
 pub(crate) use self::name::stands_apart;
-pub(crate) use self::shown::{shown, shown_in_lines};
+pub(crate) use self::shown::{shown, shown_in_lines, text_of};
 pub(crate) use self::visits::Visits;
 
 /// Why nothing can be looked for.

@@ -11,7 +11,8 @@ use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::input_type;
 use crate::go::Went;
-use crate::page::{Page, is, text_of};
+use crate::look::text_of;
+use crate::page::{Page, is};
 use crate::player::Player;
 use crate::trouble::Trouble;
 

@@ -16,8 +16,7 @@ use windlass_playbook::Template;
 
 use self::tree::Tree;
 use crate::charset::encoder;
-use crate::look::{Looked, shown};
-use crate::reading::normalize;
+use crate::look::Looked;
 use crate::refresh::Refresh;
 use crate::turn::Turn;
 
@@ -196,11 +195,6 @@ pub(crate) fn is(element: &ElementRef, name: &str) -> bool {
     element.value().name() == name
 }
 
-/// The element's text as it is shown.
-pub(crate) fn text_of(element: &ElementRef) -> String {
-    normalize(shown(element))
-}
-
 #[cfg(test)]
 mod tests {
     use encoding_rs::{UTF_8, WINDOWS_1252};
@@ -222,7 +216,7 @@ mod tests {
 
         let texts: Vec<_> = found
             .iter()
-            .map(|id| text_of(&page.element(*id).unwrap()))
+            .map(|id| page.shown_text(&page.element(*id).unwrap()))
             .collect();
         assert_eq!(texts, ["1", "3"]);
     }

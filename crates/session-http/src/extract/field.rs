@@ -14,7 +14,7 @@ use super::term::beside;
 use super::typed::{Schema, said, said_in_json};
 use crate::act::filled;
 use crate::look::{Css, Unlookable, shown_in_lines};
-use crate::page::{Page, text_of};
+use crate::page::Page;
 use crate::trouble::Trouble;
 
 /// The longest text that is read from one element, in bytes: an output holds values, not pages.
@@ -71,15 +71,8 @@ impl<'step> Field<'step> {
     /// Finds its column in a table.
     pub(super) fn find_column(&mut self, table: &Table, of: &Selector) -> Result<(), Trouble> {
         if let Place::Column { header, .. } = &self.rule.place {
-            let column = table.column(header).map_err(|why| {
-                let has = match why {
-                    NoColumn::NoneOfThem => "has no column",
-                    NoColumn::Several => "has several columns",
-                };
-                let known: Vec<_> = table.headers.iter().map(|text| shortened(text)).collect();
-                let known = known.join(", ");
-                Trouble::task(format!("the table {of} {has} {header:?}; it has {known}"))
-            })?;
+            let column = table.column(header);
+            let column = column.map_err(|why| no_column(table, of, header, why))?;
             self.column = Some(column);
         }
         Ok(())
@@ -155,6 +148,33 @@ impl LooksFor {
     }
 }
 
+fn no_column(table: &Table, of: &Selector, header: &str, why: NoColumn) -> Trouble {
+    let known: Vec<_> = table.headers.iter().map(|text| shortened(text)).collect();
+    let known = known.join(", ");
+    let by_rows = "it is read by `rows`, and selectors that look from one row at the next";
+    Trouble::task(match why {
+        NoColumn::NoneOfThem if table.headers.iter().all(String::is_empty) => format!(
+            "the table {of} has no column {header:?}: it shows no header cells, and is read by `rows` \
+             and selectors"
+        ),
+        NoColumn::NoneOfThem => format!("the table {of} has no column {header:?}; it has {known}"),
+        NoColumn::Several => {
+            format!("the table {of} has several columns {header:?}; it has {known}")
+        }
+        NoColumn::Stacked(column) => {
+            let full = table.headers.get(column).map_or("", String::as_str);
+            format!(
+                "the table {of} has several headers one over the other in the column {header:?}: where \
+                 a record has one row, name it {full:?}, and where it has several, {by_rows}"
+            )
+        }
+        NoColumn::InSeveralRows => format!(
+            "the table {of} has several rows for each record, as for its headers, so that a column \
+             such as {header:?} is of none alone: {by_rows}"
+        ),
+    })
+}
+
 fn shortened(text: &str) -> String {
     format!("{:?}", text.chars().take(40).collect::<String>())
 }
@@ -222,8 +242,8 @@ fn in_text(
     let text = match &field.rule.attribute {
         None => match field.reading {
             // A number must not be put together of two that are shown apart.
-            Reading::Number { .. } => shown_in_lines(element),
-            Reading::Text | Reading::Date { .. } | Reading::Boolean => text_of(element),
+            Reading::Number { .. } => shown_in_lines(page, element),
+            Reading::Text | Reading::Date { .. } | Reading::Boolean => page.shown_text(element),
         },
         Some(name) => match element.attr(name) {
             // An address is of use only where it is whole.

@@ -1,10 +1,13 @@
 //! Tables and their columns. Source: the HTML standard, "Forming a table".
 
+mod records;
+
 use std::collections::{HashMap, HashSet};
 
 use ego_tree::NodeId;
 use scraper::ElementRef;
 
+use self::records::{Records, shape};
 use crate::look::{is_invisible, shown, takes_no_room};
 use crate::page::{Page, is};
 use crate::reading::normalize;
@@ -31,6 +34,9 @@ pub(super) struct Table {
     /// The cells of its rows of headers, and the text of each.
     header_rows: Vec<Line>,
     names: HashMap<NodeId, String>,
+    /// Those of its headers where one chooses which rows to see.
+    filters: HashSet<NodeId>,
+    records: Records,
     /// The rows with values.
     pub(super) rows: Vec<Row>,
 }
@@ -47,6 +53,11 @@ pub(super) struct Row {
 pub(super) enum NoColumn {
     NoneOfThem,
     Several,
+    /// This column has other headers over or under it, none a part of the other: it may be that each
+    /// record has as many rows, and a row of headers for each.
+    Stacked(usize),
+    /// Each record has as many rows as there are rows of headers.
+    InSeveralRows,
 }
 
 impl Table {
@@ -56,13 +67,14 @@ impl Table {
         let grid = grid(&rows)?;
         let headers = header_rows(&rows);
         let has_columns = !grid.iter().all(is_one_cell);
-        let (mut header_rows, mut with_values) = (Vec::new(), Vec::new());
+        let (mut header_rows, mut with_values, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (row, cells)) in rows.iter().zip(grid).enumerate() {
             // It says something of the rows around it, or that there are none.
             let is_heading = has_columns && cells.len() > 1 && is_one_cell(&cells);
             if headers.contains(&place) {
                 header_rows.push(cells);
             } else if has_values(row) && !is_heading {
+                shapes.push(shape(&cells));
                 with_values.push(Row {
                     id: row.id(),
                     cells: each_once(&cells),
@@ -72,6 +84,8 @@ impl Table {
         let names = names(page, &header_rows);
         Some(Self {
             headers: full_names(&header_rows, &names),
+            filters: filters(page, &header_rows),
+            records: Records::of(&header_rows, &shapes, &with_values),
             header_rows,
             names,
             rows: with_values,
@@ -80,6 +94,9 @@ impl Table {
 
     /// The column under this header, or under these where one stands over several: `2026 Amount`.
     pub(super) fn column(&self, header: &str) -> Result<usize, NoColumn> {
+        if self.records == Records::SeveralRows {
+            return Err(NoColumn::InSeveralRows);
+        }
         let full = (0..self.headers.len()).filter(|column| alike(&self.headers[*column], header));
         let full: Vec<usize> = full.collect();
         if !full.is_empty() {
@@ -92,10 +109,37 @@ impl Table {
             let columns = (0..row.len()).filter(|column| is_named(&row[*column]));
             let columns: Vec<usize> = columns.collect();
             if !columns.is_empty() {
-                return self.only(&columns);
+                let column = self.only(&columns)?;
+                let is_clear = self.records == Records::OneRow || !self.is_stacked(column);
+                return match is_clear {
+                    true => Ok(column),
+                    false => Err(NoColumn::Stacked(column)),
+                };
             }
         }
         Err(NoColumn::NoneOfThem)
+    }
+
+    /// Whether a header stands over another one in this column and not, as that of a group does, over
+    /// others beside it too.
+    fn is_stacked(&self, column: usize) -> bool {
+        let mut above: Option<(&str, usize)> = None;
+        let mut last = None;
+        for row in &self.header_rows {
+            let Some(cell) = row.get(column).copied().flatten() else {
+                continue;
+            };
+            let name = self.names.get(&cell).map_or("", String::as_str);
+            if last.replace(cell) == Some(cell) || name.is_empty() || self.filters.contains(&cell) {
+                continue;
+            }
+            let width = row.iter().filter(|other| **other == Some(cell)).count();
+            if above.is_some_and(|(over, wide)| wide <= width && !alike(over, name)) {
+                return true;
+            }
+            above = Some((name, width));
+        }
+        false
     }
 
     /// The first of these columns, if they have one header in common down to the last row of headers.
@@ -113,13 +157,26 @@ impl Table {
     }
 }
 
-/// What these cells are called. A cell that reaches over several places is read once.
+/// Those of these cells that have a list to choose from.
+fn filters(page: &Page, rows: &[Line]) -> HashSet<NodeId> {
+    let cells: HashSet<NodeId> = rows.iter().flatten().flatten().copied().collect();
+    let has_list = |cell: &NodeId| {
+        let inside = page.element(*cell).into_iter();
+        let mut inside = inside.flat_map(|cell| cell.descendants().filter_map(ElementRef::wrap));
+        inside.any(|one| is(&one, "select"))
+    };
+    cells.into_iter().filter(has_list).collect()
+}
+
+/// What these cells are called. A cell that reaches over several places is read once, and one that is
+/// hidden has no name.
 fn names(page: &Page, rows: &[Line]) -> HashMap<NodeId, String> {
     let mut names = HashMap::new();
     for cell in rows.iter().flatten().flatten() {
         names.entry(*cell).or_insert_with(|| {
-            let element = page.element(*cell);
-            element.map(|element| name_of(&element)).unwrap_or_default()
+            let element = page.element(*cell).filter(|cell| !is_invisible(cell));
+            let name = element.map(|element| name_of(page, &element));
+            name.unwrap_or_default()
         });
     }
     names
@@ -148,9 +205,9 @@ fn full_names(rows: &[Line], names: &HashMap<NodeId, String>) -> Vec<String> {
 }
 
 /// The text of a name, as far as one is long.
-pub(super) fn name_of(element: &ElementRef) -> String {
+pub(super) fn name_of(page: &Page, element: &ElementRef) -> String {
     let mut bytes = 0;
-    let pieces = shown(element).take_while(|piece| {
+    let pieces = shown(page, element).take_while(|piece| {
         bytes += piece.len();
         bytes <= MAX_NAME_BYTES
     });

@@ -25,7 +25,7 @@ pub(super) fn beside(
         for node in name.descendants() {
             visits.read(node)?;
         }
-        if alike(&name_of(&name), term)
+        if alike(&name_of(page, &name), term)
             && let Some(value) = value_beside(&name)
         {
             return Ok(Some(value));
@@ -55,7 +55,6 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::page::text_of;
 
     fn page(text: &str) -> Page {
         let url = Url::parse("https://x.example/").unwrap();
@@ -95,7 +94,7 @@ mod tests {
         )
         .unwrap();
 
-        let found = found.map(|id| text_of(&page.element(id).unwrap()));
+        let found = found.map(|id| page.shown_text(&page.element(id).unwrap()));
         assert_eq!(found.as_deref(), expected);
     }
 }

@@ -25,6 +25,8 @@ const BILLS: &str = r#"<!doctype html><html lang="en-US"><head>
 <tr><td>February<td>($12.00)<td>
 <tfoot><tr><td>Sum<td>1,237.50<td></table>
 <a rel=next href="/more">More</a>
+<table id=stacked><tr><th>Month<th>Sum<tr><th>Number<th>Paid<tr><td>May<td>12<tr><td>17<td>Yes</table>
+<table id=plain><tr><td>May<td>12<tr><td>June<td>-</table>
 <div id=apart><p>12</p><p>345</p></div><table id=twice><tr><th>Sum<th>Sum<tr><td>1<td>2</table></body></html>"#;
 
 const MORE: &str = r#"<html lang="en-US"><table id=bills><tr><th>Document<th>Amount due<th>Month
@@ -109,6 +111,40 @@ async fn a_column_whose_header_is_there_twice_is_not_guessed() {
 
     let message = &errors[0].message;
     let expected = r##"the table #twice has several columns "Sum"; it has "Sum", "Sum""##;
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
+async fn a_table_whose_records_may_have_several_rows_is_not_read_by_its_headers() {
+    let fields = json!({"sums": {"table": "#stacked", "fields": {"a": {"column": "Sum"}}}});
+
+    let errors = errors(&fields, json!({})).await;
+
+    let message = &errors[0].message;
+    let expected = r##"the table #stacked has several headers one over the other in the column "Sum": where a record has one row, name it "Sum Paid", and where it has several"##;
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
+async fn a_table_without_headers_says_so() {
+    let fields = json!({"sums": {"table": "#plain", "fields": {"a": {"column": "Sum"}}}});
+
+    let errors = errors(&fields, json!({})).await;
+
+    let message = &errors[0].message;
+    let expected = r##"the table #plain has no column "Sum": it shows no header cells"##;
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_no_number_is_told_with_its_row() {
+    let field = json!({"selector": "td:nth-child(2)", "as": "number"});
+    let fields = json!({"sums": {"rows": "#plain tr", "fields": {"sum": field}}});
+
+    let errors = errors(&fields, json!({})).await;
+
+    let message = &errors[0].message;
+    let expected = "row 2 of sums: the text of sum (td:nth-child(2)) is no number";
     assert!(message.contains(expected), "{message}");
 }
 

@@ -5,7 +5,6 @@ use rstest::rstest;
 use url::Url;
 
 use super::*;
-use crate::page::text_of;
 
 fn page(text: &str) -> Page {
     let url = Url::parse("https://x.example/").unwrap();
@@ -23,7 +22,11 @@ fn column(text: &str, header: &str) -> Vec<String> {
     let column = table.column(header).unwrap();
     let cells = table.rows.iter().map(|row| row.cell(column));
     cells
-        .map(|cell| cell.map_or("-".to_owned(), |id| text_of(&page.element(id).unwrap())))
+        .map(|cell| {
+            cell.map_or("-".to_owned(), |id| {
+                page.shown_text(&page.element(id).unwrap())
+            })
+        })
         .collect()
 }
 
@@ -108,6 +111,90 @@ fn a_header_over_several_columns_tells_those_below_it_apart(
     let table = Table::of(&page, &first(&page, "table")).unwrap();
 
     assert_eq!(table.column(header), expected);
+}
+
+#[rstest]
+#[case::beside_each_other("<tr><th>Date<th>Amount<tr><th>Reference<th>Note", "Date")]
+#[case::the_lower_one("<tr><th>Date<th>Amount<tr><th>Reference<th>Note", "note")]
+#[case::wide_under_narrow("<tr><th>Date<th>Amount<tr><th colspan=2>Reference", "Reference")]
+#[case::narrow_over_wide("<tr><th>Date<th>Amount<tr><th colspan=2>Reference", "Amount")]
+fn a_header_over_another_is_not_guessed(#[case] headers: &str, #[case] header: &str) {
+    let text = format!("<table><thead>{headers}<tbody><tr><td>1<td>2<tr><td>3<td>4</table>");
+    let page = page(&text);
+    let table = Table::of(&page, &first(&page, "table")).unwrap();
+
+    let column = table.column(header);
+
+    assert!(matches!(column, Err(NoColumn::Stacked(_))), "{column:?}");
+}
+
+#[rstest]
+#[case::of_each_record(
+    "<tr><td rowspan=2>1<td>2<tr><td>3<tr><td rowspan=2>4<td>5<tr><td>6",
+    Err(NoColumn::Stacked(1))
+)]
+#[case::of_each_row("<tr><td>1<td>2<tr><td>1<td>2", Ok(1))]
+fn a_common_header_tells_how_many_rows_a_record_has(
+    #[case] rows: &str,
+    #[case] expected: Result<usize, NoColumn>,
+) {
+    let headers = "<tr><th rowspan=2>Id<th>Date<tr><th>Reference";
+    let page = page(&format!("<table><thead>{headers}<tbody>{rows}</table>"));
+    let table = Table::of(&page, &first(&page, "table")).unwrap();
+
+    assert_eq!(table.column("Reference"), expected);
+}
+
+#[rstest]
+#[case::named_by_both("<tr><th>Use<th>Cost<tr><th>kWh<th>NOK", "Use kWh", &["1", "3"])]
+#[case::written_twice("<tr><th>Use<th>Cost<tr><th>Use<th>Cost", "Cost", &["2", "4"])]
+#[case::beside_a_stack("<tr><th>Use<th>Cost<tr><th>kWh<th>", "Cost", &["2", "4"])]
+#[case::over_those_of_a_filter("<tr><th>Use<th>Cost<tr><th><select><option>All</select><th>", "Use", &["1", "3"])]
+#[case::beside_a_group("<tr><th colspan=2>Bill<th>Sum<tr><th>Month<th>Number<th>NOK", "Sum", &["-", "-"])]
+#[case::hidden_head("<tr hidden><th>A<th>Cost<tr><th>Use<th>B", "Use", &["1", "3"])]
+#[case::under_a_hidden_head(
+    "<tr><th style='visibility: hidden'>A<th>Cost<tr><th>Use<th><span hidden>B",
+    "Use",
+    &["1", "3"]
+)]
+fn a_header_that_is_told_apart_names_its_column(
+    #[case] headers: &str,
+    #[case] header: &str,
+    #[case] expected: &[&str],
+) {
+    let text = format!("<table><thead>{headers}<tbody><tr><td>1<td>2<tr><td>3<td>4</table>");
+
+    assert_eq!(column(&text, header), expected);
+}
+
+#[rstest]
+#[case::rows("<thead hidden><tr><th>A<th>B</thead>")]
+#[case::head_of_style("<thead style='display: none'><tr><th>A<th>B</thead>")]
+#[case::row("<thead><tr hidden><th>A<th>B</thead>")]
+#[case::cells(
+    "<thead><tr><th style='visibility: hidden'>A<th style='visibility: hidden'>B</thead>"
+)]
+#[case::first_row("<tr hidden><th>A<th>B</tr>")]
+fn a_hidden_header_names_no_column(#[case] head: &str) {
+    let page = page(&format!("<table>{head}<tr><td>1<td>2</table>"));
+    let table = Table::of(&page, &first(&page, "table")).unwrap();
+
+    assert_eq!(table.column("B"), Err(NoColumn::NoneOfThem));
+}
+
+#[rstest]
+#[case::one_record("<tr><td colspan=2>x<td>1<tr><td>2<td>3<td>4")]
+#[case::two_records(
+    "<tr><td colspan=2>x<td>1<tr><td>2<td>3<td>4<tr><td colspan=2>y<td>1<tr><td>2<td>3<td>4"
+)]
+fn records_of_as_many_rows_as_there_are_headers_have_no_columns(#[case] records: &str) {
+    let headers = "<tr><th colspan=2>Text<th>State<tr><th>From<th>To<th>Sum";
+    let page = page(&format!("<table><thead>{headers}<tbody>{records}</table>"));
+    let table = Table::of(&page, &first(&page, "table")).unwrap();
+
+    for header in ["From", "State Sum"] {
+        assert_eq!(table.column(header), Err(NoColumn::InSeveralRows));
+    }
 }
 
 #[test]
