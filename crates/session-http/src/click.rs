@@ -233,7 +233,7 @@ fn labeled(page: &Page, label: &ElementRef) -> Result<Option<NodeId>, Hindrance>
     };
     for element in page.elements() {
         visits.add(1)?;
-        if element.attr("id") == Some(id) {
+        if !id.is_empty() && element.attr("id") == Some(id) {
             return Ok(is_labelable(&element).then(|| element.id()));
         }
     }

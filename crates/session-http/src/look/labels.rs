@@ -22,7 +22,7 @@ impl Labels {
         let mut by_id = HashMap::new();
         for element in page.elements() {
             visits.add(1)?;
-            if let Some(id) = element.attr("id") {
+            if let Some(id) = element.attr("id").filter(|id| !id.is_empty()) {
                 by_id.entry(id.to_owned()).or_insert(element.id());
             }
         }

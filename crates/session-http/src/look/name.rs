@@ -1,5 +1,8 @@
 //! The name that assistive software reads for an element. Source: Accessible Name and Description
-//! Computation 1.2; HTML Accessibility API Mappings 1.0, "Accessible Name Computations By HTML Element".
+//! Computation 1.2; HTML Accessibility API Mappings 1.0, "Accessible Name Computations By HTML Element";
+//! and Chrome, which records, where it does otherwise.
+
+use std::collections::HashSet;
 
 use ego_tree::{NodeId, NodeRef};
 use scraper::{ElementRef, Node};
@@ -119,10 +122,18 @@ impl<'page> Names<'page> {
         {
             return Ok(value);
         }
+        let labels = match part {
+            Part::Itself => self.of_labels(element)?,
+            Part::Referenced | Part::Content => None,
+        };
+        let is_labeled = labels.is_some();
+        if let Some(name) = labels.filter(|name| !name.trim().is_empty()) {
+            return Ok(name);
+        }
         let caption = self.caption(element)?;
         let native = match caption {
             Some(caption) => Some(self.content(&caption, None)?),
-            None => self.native(element, part)?,
+            None => native(element),
         };
         if let Some(name) = native.filter(|name| !name.trim().is_empty()) {
             return Ok(name);
@@ -135,7 +146,12 @@ impl<'page> Names<'page> {
                 return Ok(content);
             }
         }
-        Ok(tooltip(element).unwrap_or_default().to_owned())
+        // Chrome looks for no hint where there is a label, though it may say nothing.
+        let hint = || hint(element).filter(|_| !is_labeled);
+        Ok(tooltip(element)
+            .or_else(hint)
+            .unwrap_or_default()
+            .to_owned())
     }
 
     /// What `aria-labelledby` says; None where it leads to nothing.
@@ -155,65 +171,37 @@ impl<'page> Names<'page> {
         Ok((!name.trim().is_empty()).then_some(name))
     }
 
-    /// What the element's own kind is named by, other than a caption.
-    fn native(
-        &mut self,
-        element: &ElementRef<'page>,
-        part: Part,
-    ) -> Result<Option<String>, Unlookable> {
-        let attribute = |name| element.attr(name).map(str::to_owned);
-        Ok(match element.value().name() {
-            "input" => match input_type(element).as_str() {
-                "button" => attribute("value"),
-                "submit" => attribute("value").or_else(|| Some("Submit".to_owned())),
-                "reset" => attribute("value").or_else(|| Some("Reset".to_owned())),
-                "image" => attribute("alt")
-                    .or_else(|| attribute("value"))
-                    .or_else(|| attribute("title"))
-                    .or_else(|| Some("Submit".to_owned())),
-                _ => self.of_labels(element, part)?,
-            },
-            "button" | "meter" | "output" | "progress" | "select" | "textarea" => {
-                self.of_labels(element, part)?
-            }
-            "area" | "img" => attribute("alt"),
-            "optgroup" | "option" => attribute("label"),
-            _ => None,
-        })
-    }
-
-    fn of_labels(
-        &mut self,
-        element: &ElementRef<'page>,
-        part: Part,
-    ) -> Result<Option<String>, Unlookable> {
-        let labels = self.labels.of_field(element.id());
-        let Some(labels) = labels.filter(|_| part == Part::Itself) else {
+    /// What its labels say; None where it has none.
+    fn of_labels(&mut self, element: &ElementRef<'page>) -> Result<Option<String>, Unlookable> {
+        let Some(labels) = self.labels.of_field(element.id()) else {
             return Ok(None);
         };
-        let mut names = Vec::new();
+        let (mut names, mut read) = (Vec::new(), HashSet::new());
         for label in labels {
-            if let Some(label) = self.page.element(*label) {
-                names.push(self.label(&label, element)?);
+            let Some(label) = self.page.element(*label) else {
+                continue;
+            };
+            let mut is_read = false;
+            for around in label.ancestors() {
+                self.visits.add(1)?;
+                is_read |= read.contains(&around.id());
+            }
+            // It was read with the one around it.
+            if is_read {
+                continue;
+            }
+            self.visits.read(*label)?;
+            let named = label.attr("aria-label");
+            match named.filter(|name| !name.trim().is_empty()) {
+                Some(name) => names.push(name.to_owned()),
+                None => {
+                    read.insert(label.id());
+                    // The field that it is for is no part of it.
+                    names.push(self.content(&label, Some(element.id()))?);
+                }
             }
         }
         Ok(Some(names.join(" ")))
-    }
-
-    /// A label without the field that it is for.
-    fn label(
-        &mut self,
-        label: &ElementRef<'page>,
-        field: &ElementRef<'page>,
-    ) -> Result<String, Unlookable> {
-        self.visits.read(**label)?;
-        let named = label
-            .attr("aria-label")
-            .filter(|name| !name.trim().is_empty());
-        match named {
-            Some(name) => Ok(name.to_owned()),
-            None => self.content(label, Some(field.id())),
-        }
     }
 
     /// The child that names an element of this kind.
@@ -306,7 +294,8 @@ impl<'page> Names<'page> {
     fn embedded(&mut self, element: &ElementRef<'page>) -> Result<Option<String>, Unlookable> {
         Ok(match element.value().name() {
             "input" => match input_type(element).as_str() {
-                "button" | "submit" | "reset" | "image" | "checkbox" | "radio" | "password" => None,
+                "button" | "submit" | "reset" | "image" | "checkbox" | "radio" | "password"
+                | "file" => None,
                 _ => Some(element.attr("value").unwrap_or("").to_owned()),
             },
             "textarea" => Some(self.text(element)?),
@@ -342,6 +331,31 @@ impl<'page> Names<'page> {
     }
 }
 
+/// What the element's own kind is named by, other than labels and a caption.
+fn native(element: &ElementRef) -> Option<String> {
+    let attribute = |name| element.attr(name).map(str::to_owned);
+    match element.value().name() {
+        "input" => match input_type(element).as_str() {
+            "button" => attribute("value"),
+            "submit" => attribute("value").or_else(|| Some("Submit".to_owned())),
+            "reset" => attribute("value").or_else(|| Some("Reset".to_owned())),
+            "image" => attribute("alt")
+                .filter(|text| !text.is_empty())
+                .or_else(|| attribute("value"))
+                .or_else(|| attribute("title"))
+                .or_else(|| Some("Submit".to_owned())),
+            "file" => Some(match element.attr("multiple") {
+                Some(_) => "Choose Files".to_owned(),
+                None => "Choose File".to_owned(),
+            }),
+            _ => None,
+        },
+        "area" | "img" => attribute("alt"),
+        "optgroup" | "option" => attribute("label"),
+        _ => None,
+    }
+}
+
 /// What is named by an attribute or a value and not by what is in it.
 fn is_leaf(element: &ElementRef) -> bool {
     matches!(
@@ -352,16 +366,18 @@ fn is_leaf(element: &ElementRef) -> bool {
 
 /// What shows where nothing names the element.
 fn tooltip<'page>(element: &ElementRef<'page>) -> Option<&'page str> {
-    let shown = |name| {
-        element
-            .attr(name)
-            .filter(|text: &&str| !text.trim().is_empty())
-    };
+    said(element, "title")
+}
+
+/// What a field shows while nothing is written in it.
+fn hint<'page>(element: &ElementRef<'page>) -> Option<&'page str> {
     let takes_text = matches!(element.value().name(), "input" | "textarea");
-    shown("title").or_else(|| {
-        let hint = || shown("placeholder").or_else(|| shown("aria-placeholder"));
-        takes_text.then(hint).flatten()
-    })
+    let hint = || said(element, "placeholder").or_else(|| said(element, "aria-placeholder"));
+    takes_text.then(hint).flatten()
+}
+
+fn said<'page>(element: &ElementRef<'page>, name: &str) -> Option<&'page str> {
+    element.attr(name).filter(|text| !text.trim().is_empty())
 }
 
 /// Whether the element's text stands apart from what is around it.

@@ -50,6 +50,37 @@ fn described(page: &Page, ids: &[NodeId]) -> Vec<String> {
     "Name",
     "textbox"
 )]
+#[case::labels_in_labels(
+    "<label>A <label>B <input id=x></label></label><label for=x>C</label>",
+    "A B C",
+    "textbox"
+)]
+#[case::label_in_one_of_another_name(
+    "<label aria-label=A>D <label>B <input id=x></label></label>",
+    "A B",
+    "textbox"
+)]
+#[case::empty_label("<label for=x> </label><input id=x placeholder=Mail>", "", "textbox")]
+#[case::empty_label_and_title(
+    "<label for=x></label><input id=x placeholder=Mail title=Address>",
+    "Address",
+    "textbox"
+)]
+#[case::label_for_nothing("<label for=''>A <input id=x></label>", "", "textbox")]
+#[case::label_of_a_button(
+    "<label for=x>Now</label><input id=x type=submit value=Go>",
+    "Now",
+    "button"
+)]
+#[case::empty_label_of_a_button(
+    "<label for=x></label><input id=x type=submit value=Go>",
+    "Go",
+    "button"
+)]
+#[case::file("<input id=x type=file title=Bill>", "Choose File", "button")]
+#[case::files("<input id=x type=file multiple>", "Choose Files", "button")]
+#[case::labeled_file("<label>Bill <input id=x type=file></label>", "Bill", "button")]
+#[case::file_of_an_empty_label("<label><input id=x type=file></label>", "Choose File", "button")]
 #[case::aria_label(
     "<label for=x>A</label><input id=x aria-label=' Search '>",
     "Search",
@@ -87,6 +118,7 @@ fn described(page: &Page, ids: &[NodeId]) -> Vec<String> {
 #[case::submit("<input id=x type=submit value='Log in'>", "Log in", "button")]
 #[case::submit_without_value("<input id=x type=submit>", "Submit", "button")]
 #[case::image_button("<input id=x type=image alt=Go>", "Go", "button")]
+#[case::image_button_without_text("<input id=x type=image alt=''>", "Submit", "button")]
 #[case::link(
     "<a id=x href=/a>Bills <span style='DISPLAY: none'>hidden</span></a>",
     "Bills",
@@ -162,6 +194,14 @@ fn names_and_roles_find_what_is_shown(#[case] text: &str, #[case] expected: &[&s
     );
 
     assert_eq!(found(&page, SelectorKind::Aria, text), expected);
+}
+
+#[test]
+fn an_empty_id_is_none() {
+    let page = page("<label for=''>User</label><input id='' title=Name>");
+
+    assert!(found(&page, SelectorKind::Aria, "User").is_empty());
+    assert_eq!(found(&page, SelectorKind::Aria, "Name").len(), 1);
 }
 
 #[test]
