@@ -20,6 +20,10 @@ use crate::player::Player;
 use crate::refresh::MAX_REFRESHES;
 use crate::trouble::Trouble;
 
+/// What came then, such as a file, may be something that nobody recorded.
+const SCRIPT_LEFT_OUT: &str = "the link's address was followed: its script (`onclick`), which keeps a \
+    browser from that, was not run, and what comes may be another page or file than was recorded";
+
 impl Player<'_> {
     /// Clicks; `asserted` is where that led when it was recorded.
     pub(crate) async fn click(
@@ -75,7 +79,12 @@ impl Player<'_> {
         let request = match click {
             Click::Nothing => return Ok(Went::Nowhere),
             Click::Jump(place) => return Ok(Went::Within(place)),
-            Click::Follow(link) => Request::follow(link, from),
+            Click::Follow(link) => {
+                if link.is_kept_by_script {
+                    self.context.progress(self.number, SCRIPT_LEFT_OUT)?;
+                }
+                Request::follow(link, from)
+            }
             Click::Submit(submission) => Request::submit(submission, Some(from)),
         };
         self.open(request).await

@@ -29,6 +29,8 @@ pub(crate) struct Link {
     /// What it names the file that it leads to (`download`), which may be nothing; None where it leads to
     /// a page.
     pub(crate) file_name: Option<String>,
+    /// Whether its script may keep a browser from going there.
+    pub(crate) is_kept_by_script: bool,
 }
 
 impl Page {
@@ -120,6 +122,7 @@ impl Page {
         Ok(Link {
             file_name: file_name.filter(|_| url.origin() == self.url.origin()),
             url,
+            is_kept_by_script: is_kept_by_script(link),
         })
     }
 
@@ -174,6 +177,15 @@ fn opens(element: &ElementRef) -> bool {
         || says("aria-expanded")
         || says("aria-haspopup")
         || says("popovertarget")
+}
+
+/// Whether a script of its own ends a click on it, so that its address is for browsers without script.
+fn is_kept_by_script(link: &ElementRef) -> bool {
+    link.attr("onclick").is_some_and(|script| {
+        let words: String = script.split_whitespace().collect();
+        let words = words.trim_end_matches([';', '}']);
+        words.ends_with("returnfalse") || words.contains(".preventDefault()")
+    })
 }
 
 /// Whether a script makes another request of a link than its address says, as those of Rails and htmx do.

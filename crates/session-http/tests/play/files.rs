@@ -16,7 +16,8 @@ use crate::{agent, errors};
 const LINKS: &str = "<h1>Bills</h1><a id=bill href=/get?id=1>Bill</a><a id=page href=/bill.html>Bill</a>
     <a id=pdf href=/attached>PDF</a><a id=shown href=/shown>PDF</a><a class=next href=/attached>Next</a>
     <a id=named href=/text download='bill 1.txt'>Bill</a><a id=unnamed href=/text download>Bill</a>
-    <a id=ended href=/get?id=1 download=bill.csv>Bill</a><a id=untyped href=/untyped>PDF</a><a id=saved href=/get?id=1 download=bill.html>Bill</a>";
+    <a id=ended href=/get?id=1 download=bill.csv>Bill</a><a id=untyped href=/untyped>PDF</a><a id=saved href=/get?id=1 download=bill.html>Bill</a>
+    <a id=scripted href=/attached onclick='show(this); return false;'>PDF</a>";
 
 /// What stands at these addresses: a page, files, and links to them.
 async fn website() -> String {
@@ -157,6 +158,24 @@ async fn what_a_task_does_not_keep_is_said() {
         told.contains("windlass.download #pdf: left out, the task keeps no files"),
         "{told}"
     );
+}
+
+#[rstest]
+#[case::script_that_keeps_it("#scripted", true)]
+#[case::no_script("#pdf", false)]
+#[tokio::test]
+async fn a_file_that_a_script_may_have_kept_from_coming_says_so(
+    #[case] link: &str,
+    #[case] says_so: bool,
+) {
+    let click = json!({"type": "click", "selectors": [link]});
+
+    let (result, files, told) = played("/", true, &[click]).await;
+
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(files.len(), 1);
+    let said = "the link's address was followed: its script (`onclick`), which keeps a browser";
+    assert_eq!(told.contains(said), says_so, "{told}");
 }
 
 #[rstest]
