@@ -1,5 +1,6 @@
 //! A page: its elements, and what was typed into its fields.
 
+mod room;
 mod sink;
 mod tree;
 

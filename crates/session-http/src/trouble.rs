@@ -42,7 +42,13 @@ impl Trouble {
 
 impl From<TooMuch> for Trouble {
     fn from(too_much: TooMuch) -> Self {
-        Self::source(too_much.message())
+        let code = match too_much {
+            TooMuch::Together => ErrorCode::ApiError,
+            TooMuch::Depth | TooMuch::Nodes | TooMuch::Time | TooMuch::Broken => {
+                ErrorCode::SourceError
+            }
+        };
+        Self::new(code, too_much.message())
     }
 }
 

@@ -16,6 +16,7 @@ use rustix::time::{ClockId, clock_gettime};
 use scraper::{Html, Node};
 use tokio::sync::Semaphore;
 
+use super::room::{MAX_BYTES, Place, ROOM};
 use super::sink::{Parsed, Sink};
 use crate::turn::Turn;
 
@@ -46,6 +47,8 @@ pub(crate) enum TooMuch {
     Depth,
     Nodes,
     Time,
+    /// The pages of all runs are, and it is long itself.
+    Together,
     /// The parser broke down over it.
     Broken,
 }
@@ -59,6 +62,11 @@ impl TooMuch {
                 "the page takes more than {} s of a processor to parse",
                 PARSE_TIMEOUT.as_secs()
             ),
+            Self::Together => format!(
+                "the page is long, and the pages of all runs have as much text as they may together, \
+                 {} MiB; fewer runs at once (`--capacity`) leave it room",
+                MAX_BYTES / (1024 * 1024)
+            ),
             Self::Broken => "the page cannot be parsed".to_owned(),
         }
     }
@@ -68,12 +76,18 @@ impl TooMuch {
 pub(super) struct Tree {
     text: Arc<str>,
     parsed: OnceCell<Parsed>,
+    _place: Place,
 }
 
 impl Tree {
     pub(super) fn parse(text: Arc<str>) -> Result<Self, TooMuch> {
+        let place = ROOM.take(text.len())?;
         let parsed = OnceCell::from(parse(&text, PARSE_TIMEOUT)?);
-        Ok(Self { text, parsed })
+        Ok(Self {
+            text,
+            parsed,
+            _place: place,
+        })
     }
 
     pub(super) fn text(&self) -> &Arc<str> {
