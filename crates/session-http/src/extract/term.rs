@@ -1,10 +1,11 @@
 //! Values beside their names: in lists of definitions, and in tables of two columns.
 
 use ego_tree::NodeId;
+use ego_tree::iter::Edge;
 use scraper::ElementRef;
 
 use super::table::{alike, name_of};
-use crate::look::Unlookable;
+use crate::look::{Unlookable, is_invisible};
 use crate::page::{Page, is};
 
 /// The element with the value beside a name: the `dd` of a `dt`, or the cell after a cell.
@@ -16,9 +17,27 @@ pub(super) fn beside(
     list: &ElementRef,
     term: &str,
 ) -> Result<Option<NodeId>, Unlookable> {
-    let mut visits = page.visits();
-    for name in list.descendants().filter_map(ElementRef::wrap) {
-        visits.add(1)?;
+    let (mut visits, mut hidden) = (page.visits(), None);
+    for edge in list.traverse() {
+        let node = match edge {
+            Edge::Close(node) => {
+                hidden = hidden.filter(|hidden| *hidden != node.id());
+                continue;
+            }
+            Edge::Open(_) if hidden.is_some() => {
+                visits.add(1)?;
+                continue;
+            }
+            Edge::Open(node) => node,
+        };
+        visits.read(node)?;
+        let Some(name) = ElementRef::wrap(node) else {
+            continue;
+        };
+        if node.id() != list.id() && is_invisible(&name) {
+            hidden = Some(node.id());
+            continue;
+        }
         if !matches!(name.value().name(), "dt" | "th" | "td") {
             continue;
         }
@@ -41,7 +60,8 @@ fn value_beside(name: &ElementRef) -> Option<NodeId> {
         "th" => &["td"],
         _ => &["td", "th"],
     };
-    let mut after = name.next_siblings().filter_map(ElementRef::wrap);
+    let after = name.next_siblings().filter_map(ElementRef::wrap);
+    let mut after = after.filter(|next| !is_invisible(next));
     let value = after.find(|next| !is(name, "dt") || !is(next, "dt"));
     value
         .filter(|value| wanted.contains(&value.value().name()))
@@ -81,6 +101,14 @@ mod tests {
     #[case("<dl><dt>Due<dt>Payable<dd>1</dl>", Some("1"))]
     #[case("<table><tr><th>Due<td>1<tr><th>Name<td>Kari</table>", Some("1"))]
     #[case("<table><tr><td>Due<td>1</table>", Some("1"))]
+    #[case::hidden_row("<table><tr hidden><th>Due<td>7<tr><th>Due<td>1</table>", Some("1"))]
+    #[case::hidden_group(
+        "<dl><div style='display:none'><dt>Due<dd>7</div><dt>Due<dd>1</dl>",
+        Some("1")
+    )]
+    #[case::hidden_name("<dl><dt hidden>Due<dd>7</dl>", None)]
+    #[case::hidden_value("<dl><dt>Due<dd hidden>7<dd>1</dl>", Some("1"))]
+    #[case::hidden_list("<dl hidden><dt>Due<dd>1</dl>", Some("1"))]
     #[case("<dl><dt>Due</dl>", None)]
     #[case("<dl><dt>Overdue<dd>1</dl>", None)]
     #[case("<table><tr><th>Due<th>Amount<tr><td>May<td>1</table>", None)]
