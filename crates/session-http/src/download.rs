@@ -47,6 +47,9 @@ impl Player<'_> {
         let (mut files, mut number) = (0, 0);
         loop {
             let mut found = self.find(&download.selector)?;
+            if found.is_empty() {
+                self.check_empty(&seen)?;
+            }
             if !download.all {
                 found.truncate(1);
             }

@@ -125,8 +125,7 @@ impl Player<'_> {
         }
     }
 
-    /// A page has no row of a list. The first may have none; what another leads to, where there was a
-    /// list, may be a login.
+    /// A page has no row of a list.
     fn no_rows(
         &mut self,
         rows: &Rows,
@@ -134,12 +133,7 @@ impl Player<'_> {
         seen: &Seen,
         number: u32,
     ) -> Result<(), Trouble> {
-        if !seen.is_first() && self.is_elsewhere(seen)? {
-            return Err(Trouble::task(format!(
-                "the list breaks off: {} is no page of it",
-                self.address()
-            )));
-        }
+        self.check_empty(seen)?;
         if list.read.is_empty() {
             let (Rows::Each(selector) | Rows::OfTable(selector)) = rows;
             let sought = format!("{selector} found no row");

@@ -27,7 +27,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn is_first(&self) -> bool {
+    fn is_first(&self) -> bool {
         self.addresses.is_empty()
     }
 }
@@ -109,15 +109,22 @@ impl Player<'_> {
         })
     }
 
-    /// Whether the page is none that a list leads to: another one that it was sent on to, or one that
-    /// asks for a password.
-    pub(crate) fn is_elsewhere(&self, seen: &Seen) -> Result<bool, Trouble> {
+    /// Of a page that has nothing of the list: the first may be so, and what the last one leads to, but
+    /// not another page that the list was sent on to, nor one that asks for a password.
+    pub(crate) fn check_empty(&self, seen: &Seen) -> Result<(), Trouble> {
         let page = self.page()?;
         let sent_on = seen
             .next
             .as_ref()
             .is_some_and(|next| next.path() != page.url.path());
-        Ok(sent_on || !seen.asks && asks_for_password(page))
+        let is_elsewhere = sent_on || !seen.asks && asks_for_password(page);
+        match is_elsewhere && !seen.is_first() {
+            true => Err(Trouble::task(format!(
+                "the list breaks off: {} is no page of it",
+                self.address()
+            ))),
+            false => Ok(()),
+        }
     }
 
     /// The first match, unless it is shown as leading nowhere.

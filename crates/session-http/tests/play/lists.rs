@@ -26,6 +26,14 @@ fn list(limit: Option<u32>) -> Value {
     custom("extract", &json!({"fields": {"items": items}}))
 }
 
+/// The files of all pages.
+fn files() -> Value {
+    custom(
+        "download",
+        &json!({"selector": "a.file", "all": true, "next": ".next"}),
+    )
+}
+
 async fn played(
     url: &str,
     schema: Option<Value>,
@@ -75,16 +83,18 @@ async fn a_list_whose_pages_a_form_leads_to_ends_with_its_last_page(#[case] meth
 async fn a_login_in_the_middle_of_a_list_is_no_end_of_it(
     #[case] second: &'static str,
     #[case] place: &str,
+    #[values(list(None), files())] step: Value,
 ) {
     let login = "<h1>Log in</h1><input type=password>";
     let url = serve(move |head| match head.split(' ').nth(1) {
         Some("/next") => Reply::of(second, login),
         Some("/login") => html(login),
-        _ => html("<ul><li>1</ul><a class=next href=/next>Next</a>"),
+        Some("/1.csv") => Reply::of("200 OK\r\ncontent-type: text/csv", "1"),
+        _ => html("<ul><li><a class=file href=/1.csv>1</a></ul><a class=next href=/next>Next</a>"),
     })
     .await;
 
-    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+    let (result, _) = played(&url, None, &json!([navigate(), step])).await;
 
     let (_, message, _) = errors(result);
     assert!(message.contains("the list breaks off"), "{message}");
