@@ -136,7 +136,9 @@ impl Player<'_> {
         let counted = wait.count.holds(number);
         let alike = !counted || elements.all(|element| has_all(&element, wait));
         if (counted && alike) == wait.holds {
-            self.met |= number > 0;
+            if number > 0 {
+                self.meet();
+            }
             return Ok(());
         }
         Err(self.absent(match (wait.holds, counted) {
@@ -149,7 +151,7 @@ impl Player<'_> {
     pub(crate) async fn expect(&mut self, selector: &Selector) -> Result<(), Trouble> {
         for _ in 0..MAX_REFRESHES {
             if self.shows(selector)? {
-                self.met = true;
+                self.meet();
                 return Ok(());
             }
             if !self.lead_on().await? {
@@ -176,7 +178,7 @@ impl Player<'_> {
     async fn first(&mut self, selectors: &Selectors) -> Result<NodeId, Trouble> {
         for _ in 0..MAX_REFRESHES {
             if let Some(meant) = self.meant(selectors)? {
-                self.met = true;
+                self.meet();
                 return Ok(meant);
             }
             if !self.lead_on().await? {

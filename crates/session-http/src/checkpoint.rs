@@ -18,6 +18,7 @@ use crate::extract::AllMissing;
 use crate::player::Player;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
+use crate::unread::Unread;
 
 /// Which shape this is. A change that another version would misread gets the next number.
 const VERSION: u32 = 1;
@@ -46,6 +47,8 @@ pub(crate) struct Checkpoint {
     /// What was looked for in vain.
     #[serde(default)]
     missing: AllMissing,
+    #[serde(default)]
+    unread: Unread,
 }
 
 /// A checkpoint of another version, or of another playbook.
@@ -71,6 +74,7 @@ impl Checkpoint {
             repeated: player.repeated.clone(),
             rounds: player.rounds,
             missing: player.missing.clone(),
+            unread: player.unread.clone(),
         }
     }
 
@@ -136,6 +140,7 @@ impl Checkpoint {
         player.repeated = self.repeated;
         player.rounds = self.rounds;
         player.missing = self.missing;
+        player.unread = self.unread;
         player.output = self.output;
         player.used_credential = self.used_credential;
         player.started = self.started;

@@ -79,7 +79,9 @@ impl Player<'_> {
                 break;
             }
         }
-        self.met |= files > 0;
+        if files > 0 {
+            self.meet();
+        }
         match files == 0 && !download.optional {
             true => Err(self.absent(format!("the page has no element {}", download.selector))),
             false => Ok(()),

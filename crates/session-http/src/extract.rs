@@ -77,7 +77,7 @@ impl Player<'_> {
         if nothing && !self.page()?.status.is_success() {
             return Err(self.absent("nothing that it reads is on the page".to_owned()));
         }
-        self.met = true;
+        self.meet();
         self.output.extend(found);
         Ok(())
     }

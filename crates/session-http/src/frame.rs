@@ -14,7 +14,7 @@ use self::loaded::Loaded;
 use self::target::Place;
 use crate::fetch::Request;
 use crate::page::{Page, is};
-use crate::player::Player;
+use crate::player::{Player, no_page};
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
 
@@ -181,7 +181,9 @@ impl Player<'_> {
                 Some(page) => Content::Page(Box::new(page)),
                 None => self.frame_content(*position)?,
             };
-            let from = self.page()?.url.clone();
+            let around = self.session.page.as_ref().ok_or_else(no_page)?;
+            self.unread.forget(around);
+            let from = around.url.clone();
             let (page, address) = match content {
                 Content::Page(page) => (Some(*page), None),
                 Content::Written(text) => {

@@ -32,7 +32,12 @@ impl Player<'_> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Trouble::task("its url leads to no website"));
         }
-        self.open(Request::get(url, None)).await.map(drop)
+        let went = self.open(Request::get(url, None)).await?;
+        // It may be an error: to whoever is not logged in, many websites say 401 or 403.
+        if let (Went::ToPage, Some(page)) = (went, &self.session.page) {
+            self.unread.forget(page);
+        }
+        Ok(())
     }
 
     /// Goes to another page. The first one of a run must exist. A file that comes in its place is kept,
@@ -42,6 +47,9 @@ impl Player<'_> {
         let aside = self.frames.step_aside(self.session);
         let request = request.in_frame_of(self.frames.top());
         let opened = self.session.open(self.network, request).await;
+        if opened.as_ref().is_ok_and(|opened| opened.page) {
+            self.note_error();
+        }
         let stays = aside && self.frames.step_back(self.session, &self.focus_frame);
         let opened = opened?;
         let went = match (opened.page, &opened.file) {

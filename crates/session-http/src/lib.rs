@@ -40,6 +40,7 @@ mod site;
 mod trouble;
 mod turn;
 mod unpack;
+mod unread;
 
 pub use agent::{HttpAgent, KEPT_SESSIONS};
 pub use manners::Manners;

@@ -53,6 +53,7 @@ impl Player<'_> {
         let Some(next) = self.enabled(next)? else {
             return Ok(false);
         };
+        self.meet();
         let page = self.page_mut()?;
         let is_dead = page.element(next).is_some_and(|next| {
             let to = next.attr("href").and_then(|href| page.resolve(href));

@@ -34,6 +34,8 @@ pub(crate) struct Page {
     pub(crate) encoding: &'static Encoding,
     /// Where it leads by itself.
     pub(crate) refresh: Option<Refresh>,
+    /// Which of the run's pages that are errors it is, where a click or Enter led to it.
+    pub(crate) error_number: Option<u32>,
     tree: Tree,
     pub(crate) fields: Fields,
     pub(crate) looked: Looked,
@@ -88,6 +90,7 @@ impl Page {
             status,
             encoding,
             refresh: None,
+            error_number: None,
             tree,
             fields: Fields::default(),
             looked: Looked::default(),

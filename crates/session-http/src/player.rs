@@ -25,6 +25,7 @@ use crate::network::Network;
 use crate::page::Page;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
+use crate::unread::Unread;
 
 /// The longest part of a step's own words in progress and errors, in characters.
 const MAX_STEP_CHARACTERS: usize = 160;
@@ -53,6 +54,7 @@ pub(crate) struct Player<'run> {
     pub(crate) came: bool,
     /// Whether a step found on the page that it is on what it looked for there.
     pub(crate) met: bool,
+    pub(crate) unread: Unread,
     /// How many of the next steps are left out.
     skipped: usize,
     /// How many of the steps before are done again.
@@ -92,6 +94,7 @@ impl<'run> Player<'run> {
             number: 0,
             came: false,
             met: false,
+            unread: Unread::default(),
             skipped: 0,
             goes_back: None,
             repeated: BTreeMap::new(),
@@ -180,6 +183,10 @@ impl<'run> Player<'run> {
             self.keep_end(playbook).await?;
             return Err(RunError::new(ErrorCode::TaskFailed, message).into());
         }
+        if let Some(error) = self.unread.error() {
+            self.keep_end(playbook).await?;
+            return Err(error.into());
+        }
         let run = &self.context.run;
         let errors = self
             .missing
@@ -241,14 +248,14 @@ impl<'run> Player<'run> {
             Action::Interact(interact) => self.interact(number, interact).await,
             Action::Skip { when, steps } => {
                 if self.shows(when)? {
-                    self.met = true;
+                    self.meet();
                     self.skipped = *steps;
                 }
                 Ok(())
             }
             Action::Repeat { when, steps, times } => match self.shows(when)? {
                 true => {
-                    self.met = true;
+                    self.meet();
                     self.go_back(number, *steps, *times)
                 }
                 false => Ok(()),
@@ -357,8 +364,7 @@ impl<'run> Player<'run> {
         let page = self.session.page.as_ref().filter(|_| self.started)?;
         let status = page.status.as_u16();
         let host = host(&page.url);
-        matches!(status, 401 | 403 | 429)
-            .then(|| format!("{host} refuses access with status {status}"))
+        is_refusal(status).then(|| format!("{host} refuses access with status {status}"))
     }
 
     /// What to say where the last step led to an error, such as a form that was not taken (422).
@@ -392,6 +398,11 @@ impl<'run> Player<'run> {
             None => Trouble::task(message),
         }
     }
+}
+
+/// Whether a page with this status refuses access.
+pub(crate) fn is_refusal(status: u16) -> bool {
+    matches!(status, 401 | 403 | 429)
 }
 
 pub(crate) fn no_page() -> Trouble {

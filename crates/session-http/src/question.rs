@@ -29,7 +29,7 @@ impl Player<'_> {
         {
             return Ok(());
         }
-        self.met = true;
+        self.meet();
         let fields = fields(interact, self.session.page.as_ref(), self.values())?;
         // One of a frame's page would be taken for the page around it, and one of another window's
         // for that of the first.

@@ -26,6 +26,7 @@ mod server;
 mod shown;
 mod site;
 mod stays;
+mod unread;
 mod windows;
 
 use std::collections::VecDeque;

@@ -1,0 +1,133 @@
+//! Pages that answer with an error and are left before a step finds anything on them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use windlass_domain::run::ErrorCode;
+use windlass_worker::{Agent, Outcome, RunFailure};
+
+use crate::bad_pages::html;
+use crate::playbook::custom;
+use crate::raw::{Reply, serve};
+use crate::server::{Run, Server};
+use crate::{agent, errors};
+
+/// A page whose forms are answered with this status, in it, in its frame and in a window.
+async fn website(status: u16) -> String {
+    serve(move |head| match head.split(' ').nth(1).unwrap() {
+        "/" => html(
+            "<h1>Bill</h1><form action=/save><button>Save</button></form><a href=/bills>Bills</a>
+            <a href=/save target=_blank>Print</a><iframe src=/frame></iframe>",
+        ),
+        "/frame" => html("<form action=/save><button>Save</button></form>"),
+        "/bills" => html("<h1>Bills</h1>"),
+        _ => Reply::of(
+            &format!("{status} No\r\ncontent-type: text/html"),
+            "<h1>Not saved</h1><a href=/bills>Back</a>",
+        ),
+    })
+    .await
+}
+
+fn run(url: String, steps: &[Value]) -> Run {
+    let mut all = vec![navigate("{{source.url}}")];
+    all.extend_from_slice(steps);
+    Run::new(url, &json!(all))
+}
+
+async fn played(status: u16, steps: &[Value]) -> Result<Outcome, RunFailure> {
+    let context = run(website(status).await, steps).context(&Arc::new(Server::default()));
+    agent("127.0.0.1").run(&context).await
+}
+
+fn navigate(url: &str) -> Value {
+    json!({"type": "navigate", "url": url})
+}
+
+fn click(text: &str) -> Value {
+    json!({"type": "click", "selectors": [format!("text/{text}")]})
+}
+
+fn title() -> Value {
+    custom("extract", &json!({"fields": {"title": {"selector": "h1"}}}))
+}
+
+fn in_frame(mut step: Value) -> Value {
+    step["frame"] = json!([0]);
+    step
+}
+
+fn in_window(target: &str, mut step: Value) -> Value {
+    step["target"] = json!(target);
+    step
+}
+
+fn close() -> Value {
+    in_window("https://recorded.example/print", json!({"type": "close"}))
+}
+
+#[rstest]
+#[case::by_an_address(vec![click("Save"), navigate("/bills"), title()])]
+#[case::at_the_end_in_a_frame(vec![in_frame(click("Save"))])]
+#[case::in_a_frame_beside_the_page(vec![in_frame(click("Save")), title()])]
+#[case::in_a_frame_whose_page_is_left(vec![in_frame(click("Save")), click("Bills"), title()])]
+#[case::with_its_window(vec![click("Print"), close(), title()])]
+#[case::for_the_first_window(vec![click("Print"), in_window("main", title())])]
+#[tokio::test]
+async fn a_refusal_that_is_left_unread_is_no_success(
+    #[case] steps: Vec<Value>,
+    #[values((422, ErrorCode::TaskFailed), (403, ErrorCode::SourceBlocked))] refusal: (
+        u16,
+        ErrorCode,
+    ),
+) {
+    let (status, expected) = refusal;
+
+    let (code, message, _) = errors(played(status, &steps).await);
+
+    assert_eq!(code, expected, "{message}");
+    assert!(message.contains(&format!("status {status}")), "{message}");
+}
+
+#[rstest]
+#[case::acted_on(vec![click("Save"), click("Back"), title()], "Bills")]
+#[case::read(vec![click("Save"), title(), navigate("/bills")], "Not saved")]
+#[case::read_in_its_frame(vec![in_frame(click("Save")), in_frame(title())], "Not saved")]
+#[case::read_in_its_frame_later(
+    vec![in_frame(click("Save")), title(), in_frame(title()), click("Bills")], "Not saved")]
+#[case::read_in_its_window(vec![click("Print"), title(), close()], "Not saved")]
+#[case::come_by_an_address(vec![navigate("/login"), navigate("/bills"), title()], "Bills")]
+#[tokio::test]
+async fn an_error_that_the_playbook_knows_is_none(#[case] steps: Vec<Value>, #[case] title: &str) {
+    for status in [422, 403] {
+        let outcome = played(status, &steps).await;
+
+        assert_eq!(outcome.unwrap().output, json!({"title": title}));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_remembered_by_the_worker_that_goes_on() {
+    let url = website(422).await;
+    let ask = custom("interact", &json!({"type": "mfa", "message": "Code?"}));
+    let run = || {
+        run(
+            url.clone(),
+            &[click("Save"), navigate("/bills"), ask.clone(), title()],
+        )
+    };
+    let lost = Arc::new(Server::default());
+    let asked = agent("127.0.0.1").run(&run().context(&lost)).await;
+    assert!(matches!(asked, Err(RunFailure::Stopped(_))), "{asked:?}");
+    let next = Arc::new(Server {
+        codes: Mutex::new(VecDeque::from(["1"])),
+        ..Server::default()
+    });
+    let context = run().from(&lost).context(&next);
+
+    let (_, message, _) = errors(agent("127.0.0.1").run(&context).await);
+
+    assert!(message.starts_with("Step 2 led to 127.0.0.1"), "{message}");
+}
