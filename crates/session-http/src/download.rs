@@ -44,7 +44,7 @@ const MAX_REQUESTS_BYTES: usize = 1024 * 1024;
 impl Player<'_> {
     pub(crate) async fn download(&mut self, download: &Download) -> Result<(), Trouble> {
         let mut seen = Seen::default();
-        let (mut files, mut number) = (0, 0);
+        let (mut files, mut number, mut before) = (0, 0, None);
         loop {
             let mut found = self.find(&download.selector)?;
             if found.is_empty() {
@@ -53,6 +53,12 @@ impl Player<'_> {
             if !download.all {
                 found.truncate(1);
             }
+            let leads_to = self.addresses(&found)?;
+            // Behind its last page a list may show that one again.
+            if seen.shows_same && leads_to.is_some() && leads_to == before {
+                break;
+            }
+            before = leads_to;
             files += found.len();
             if files > MAX_FILES {
                 return Err(Trouble::task(format!(
@@ -86,6 +92,14 @@ impl Player<'_> {
             true => Err(self.absent(format!("the page has no element {}", download.selector))),
             false => Ok(()),
         }
+    }
+
+    /// Where links lead; None where there is another thing among them, which may lead to a file that its
+    /// page does not name.
+    fn addresses(&self, ids: &[NodeId]) -> Result<Option<Vec<Url>>, Trouble> {
+        let page = self.page()?;
+        let links = ids.iter().map(|id| page.link(&page.reacting(*id)?).ok());
+        Ok(links.collect())
     }
 
     /// What clicks ask the source for, of so many that a form that each of them sends takes no more memory

@@ -100,7 +100,7 @@ impl Player<'_> {
         pages: &Pages,
         number: u32,
     ) -> Result<Vec<Value>, Trouble> {
-        let mut seen = Seen::default();
+        let (mut seen, mut earlier) = (Seen::default(), 0);
         loop {
             let before = list.read.len();
             match rows {
@@ -119,6 +119,12 @@ impl Player<'_> {
             if list.read.len() == before {
                 self.no_rows(rows, &list, &seen, number)?;
             }
+            // Behind its last page a list may show that one again.
+            if seen.shows_same && list.read[earlier..before] == list.read[before..] {
+                list.read.truncate(before);
+                return Ok(list.read);
+            }
+            earlier = before;
             if !self.next_page(pages, &mut seen).await? {
                 return Ok(list.read);
             }

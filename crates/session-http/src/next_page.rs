@@ -1,5 +1,6 @@
 //! Lists over several pages: what leads from one to the next, and where they end.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use ego_tree::NodeId;
@@ -24,6 +25,8 @@ pub(crate) struct Seen {
     next: Option<Url>,
     /// Whether the first asks for a password, as some do on each page.
     asks: bool,
+    /// Whether the page that is read shows the same texts as the one before.
+    pub(crate) shows_same: bool,
 }
 
 impl Seen {
@@ -88,11 +91,8 @@ impl Player<'_> {
         }
         seen.addresses.push(from);
         seen.next = Some(request.url.clone());
-        // A form that is posted has all its pages at one address.
-        let shown = match &request.body {
-            Some(_) => Some(text_of(&self.page()?.root())),
-            None => None,
-        };
+        let is_posted = request.body.is_some();
+        let shown = shown_on(self.page()?);
         match self.open(request).await? {
             Went::ToPage => {}
             Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
@@ -103,10 +103,12 @@ impl Player<'_> {
         if !page.status.is_success() {
             return Err(self.absent("the list breaks off".to_owned()));
         }
-        // Behind the last page, led back to one that was read.
-        Ok(match shown {
-            Some(shown) => text_of(&page.root()) != shown,
-            None => !seen.addresses.contains(&page.url),
+        seen.shows_same = shown_on(page) == shown;
+        // Behind the last page, led back to one that was read. A form that is posted has all its pages
+        // at one address.
+        Ok(match is_posted {
+            true => !seen.shows_same,
+            false => !seen.addresses.contains(&page.url),
         })
     }
 
@@ -146,6 +148,13 @@ impl Player<'_> {
         });
         Ok(enabled.map(|next| next.id()))
     }
+}
+
+/// What a page shows, in short.
+fn shown_on(page: &Page) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text_of(&page.root()).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn asks_for_password(page: &Page) -> bool {

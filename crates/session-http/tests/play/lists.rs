@@ -223,3 +223,60 @@ async fn nothing_on_an_error_page_is_an_error(#[case] step: Value) {
     let (_, message, _) = errors(result);
     assert!(message.contains("it answered with status 419"), "{message}");
 }
+
+/// Pages of a list, whose last one comes in the place of those behind it.
+async fn clamped(page: fn(u32) -> String) -> String {
+    serve(move |head| {
+        let path = head.split(' ').nth(1).unwrap();
+        let number: u32 = path.trim_start_matches("/?page=").parse().unwrap_or(1);
+        let number = number.min(3);
+        match path.ends_with(".csv") {
+            true => Reply::of("200 OK\r\ncontent-type: text/csv", "1"),
+            false => html(format!(
+                "{}<a class=next href='/?page={}'>Next</a>",
+                page(number),
+                number + 1
+            )),
+        }
+    })
+    .await
+}
+
+/// Of the other pages two show the same texts, or have the same values, and are two all the same.
+#[rstest]
+#[case::by_its_text("li", |page| format!("<ul><li>{page}</ul>"), &["1", "2", "3"])]
+#[case::by_its_values("li[id]", |page| format!("<ul><li id=a{page}>Paid</ul>"), &["a1", "a2", "a3"])]
+#[case::by_what_is_not_read("b", |page| format!("<ul><li>{page} <b>Paid</b></ul>"), &["Paid"; 3])]
+#[tokio::test]
+async fn a_list_whose_last_page_comes_again_ends_with_it(
+    #[case] rows: &str,
+    #[case] page: fn(u32) -> String,
+    #[case] expected: &[&str],
+) {
+    let mut number = json!({"selector": ":scope"});
+    if rows.contains("id") {
+        number = json!({"selector": ":scope", "attribute": "id"});
+    }
+    let items = json!({"rows": rows, "next": ".next", "fields": {"number": number}});
+    let step = custom("extract", &json!({"fields": {"items": items}}));
+
+    let (result, _) = played(&clamped(page).await, None, &json!([navigate(), step])).await;
+
+    assert_eq!(numbers(result), expected);
+}
+
+#[rstest]
+#[case::by_its_text(|page| format!("<a class=file href=/{page}.csv>{page}</a>"))]
+#[case::by_its_addresses(|page| format!("<a class=file href=/{page}.csv>CSV</a>"))]
+#[tokio::test]
+async fn the_files_of_a_last_page_that_comes_again_are_kept_once(#[case] page: fn(u32) -> String) {
+    let server = Arc::new(Server::default());
+    let steps = json!([navigate(), files()]);
+    let context = Run::new(clamped(page).await, &steps).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let files = server.files.lock().unwrap();
+    let names: Vec<&str> = files.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["1.csv", "2.csv", "3.csv"]);
+}
