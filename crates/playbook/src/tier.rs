@@ -252,6 +252,7 @@ fn key_down(key: &str) -> OverHttp {
         {
             OverHttp::NeedsBrowser("only a browser types single keys")
         }
+        "Tab" => OverHttp::LeftOut("the steps after it say where they act"),
         _ => OverHttp::LeftOut("without script the key changes nothing"),
     }
 }
@@ -273,7 +274,8 @@ mod tests {
     #[case(json!({"type": "scroll"}), "no screen")]
     #[case(json!({"type": "emulateNetworkConditions", "download": 1, "upload": 1, "latency": 1}), "network")]
     #[case(json!({"type": "keyUp", "key": "a"}), "let go")]
-    #[case(json!({"type": "keyDown", "key": "Tab"}), "changes nothing")]
+    #[case(json!({"type": "keyDown", "key": "Tab"}), "say where they act")]
+    #[case(json!({"type": "keyDown", "key": "Escape"}), "changes nothing")]
     #[case(json!({"type": "navigate", "url": "about:blank"}), "no website yet")]
     fn what_changes_nothing_is_left_out_and_said(#[case] step: Value, #[case] reason: &str) {
         let playbook = of(&json!([step]));

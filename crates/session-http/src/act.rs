@@ -49,14 +49,20 @@ impl Player<'_> {
         let nowhere = || Trouble::task("no step acted on an element of this page before it");
         let id = self.focus.ok_or_else(nowhere)?;
         self.note_target(id).await?;
+        let hindered = |hindrance| Trouble::task(format!("it {hindrance}"));
         let page = self.page()?;
         let element = page.element(id);
-        if !element.is_some_and(|field| is(&field, "input") && !is_submitter(&field)) {
+        let is_field = element.is_some_and(|field| is(&field, "input") && !is_submitter(&field));
+        if self.tabbed && !(is_field && page.has_one_button(id).map_err(hindered)?) {
+            return Err(Trouble::task(
+                "Tab went on from what the last step acted on, and where to only a browser knows; a \
+                 click on what is meant says so",
+            ));
+        }
+        if !is_field {
             return self.click_on(id).await.map(drop);
         }
-        let submission = page.enter(id);
-        let submission =
-            submission.map_err(|hindrance| Trouble::task(format!("it {hindrance}")))?;
+        let submission = page.enter(id).map_err(hindered)?;
         let Some(submission) = submission else {
             return Err(Trouble::task(
                 "the field's form has no button that submits it; it needs a browser",
@@ -68,7 +74,7 @@ impl Player<'_> {
 
     /// Clicks, and goes where that leads.
     pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<Went, Trouble> {
-        self.focus = Some(id);
+        (self.focus, self.tabbed) = (Some(id), false);
         let reacting = self.page()?.reacting(id).map(|element| element.id());
         self.note_target(reacting.unwrap_or(id)).await?;
         let click = self
@@ -96,7 +102,7 @@ impl Player<'_> {
         value: &Template,
     ) -> Result<(), Trouble> {
         let id = self.first(selectors).await?;
-        self.focus = Some(id);
+        (self.focus, self.tabbed) = (Some(id), false);
         let filled = self.fill(value)?;
         let page = self.page_mut()?;
         let changed = page.change(id, filled);

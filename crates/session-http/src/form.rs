@@ -221,6 +221,21 @@ impl Page {
         }
     }
 
+    /// Whether at most one button sends the form of a field: whoever goes on from the field, and presses
+    /// Enter there, means that.
+    pub(crate) fn has_one_button(&self, field: NodeId) -> Result<bool, Hindrance> {
+        let Some(field) = self.element(field) else {
+            return Ok(false);
+        };
+        let form = self.owner(&field)?;
+        let (mut buttons, mut visits) = (0, self.visits());
+        for element in self.elements() {
+            visits.add(1)?;
+            buttons += usize::from(is_submitter(&element) && self.owner(&element)? == form);
+        }
+        Ok(form.is_some() && buttons <= 1)
+    }
+
     fn submission_of(
         &self,
         form: &ElementRef,

@@ -65,6 +65,8 @@ pub(crate) struct Player<'run> {
     pub(crate) rounds: u32,
     /// The element of the page that was acted on last: where Enter is pressed.
     pub(crate) focus: Option<NodeId>,
+    /// Whether Tab went on from there, to what only a browser knows.
+    pub(crate) tabbed: bool,
     /// The frame that it is in.
     pub(crate) focus_frame: Vec<u32>,
     pub(crate) frames: Frames,
@@ -100,6 +102,7 @@ impl<'run> Player<'run> {
             repeated: BTreeMap::new(),
             rounds: 0,
             focus: None,
+            tabbed: false,
             focus_frame: Vec::new(),
             frames: Frames::default(),
             evidence,
@@ -161,6 +164,7 @@ impl<'run> Player<'run> {
                 false => result,
             };
             if result.is_ok() && over_http != OverHttp::Plays {
+                self.tabbed |= matches!(&step.action, Action::KeyDown { key } if key == "Tab");
                 continue;
             }
             self.keep_step(number, step, result.is_err()).await?;

@@ -12,11 +12,16 @@ use crate::raw::serve;
 use crate::server::{Run, Server};
 use crate::{agent, errors};
 
-/// Clicks by these selectors on a page, and what it asked the website for after that.
-async fn clicked(
-    page: &'static str,
-    selectors: &Value,
-) -> (Result<Outcome, RunFailure>, Vec<String>) {
+/// Clicks by these selectors.
+fn steps(selectors: &Value) -> Value {
+    json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        {"type": "click", "selectors": selectors},
+    ])
+}
+
+/// Plays these steps, the first of which goes to this page, and what was asked of the website after that.
+async fn asked(page: &'static str, steps: &Value) -> (Result<Outcome, RunFailure>, Vec<String>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let notes = Arc::clone(&asked);
     let url = serve(move |head| {
@@ -25,12 +30,8 @@ async fn clicked(
         html(page)
     })
     .await;
-    let steps = json!([
-        {"type": "navigate", "url": "{{source.url}}"},
-        {"type": "click", "selectors": selectors},
-    ]);
     let server = Arc::new(Server::default());
-    let context = Run::new(url, &steps).context(&server);
+    let context = Run::new(url, steps).context(&server);
     let result = agent("127.0.0.1").run(&context).await;
     let asked = asked.lock().unwrap().split_off(1);
     (result, asked)
@@ -51,7 +52,7 @@ async fn of_several_the_one_is_meant_that_all_selectors_find(
     #[case] selectors: Value,
     #[case] expected: &str,
 ) {
-    let (result, asked) = clicked(TWICE, &selectors).await;
+    let (result, asked) = asked(TWICE, &steps(&selectors)).await;
 
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(asked, [expected]);
@@ -67,7 +68,7 @@ async fn a_no_break_space_is_a_part_of_a_name(#[case] name: &str, #[case] expect
         <a href=/put-away id=it>Delete all</a>";
     let selectors = json!([[format!("aria/{name}")], ["#it"]]);
 
-    let (result, asked) = clicked(page, &selectors).await;
+    let (result, asked) = asked(page, &steps(&selectors)).await;
 
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(asked, [expected]);
@@ -82,7 +83,7 @@ async fn a_no_break_space_is_a_part_of_a_name(#[case] name: &str, #[case] expect
 #[case("<a href=/orders/7 hx-delete=/orders/7>Go</a>")]
 #[tokio::test]
 async fn a_link_for_script_is_not_followed(#[case] page: &'static str) {
-    let (result, asked) = clicked(page, &json!(["a"])).await;
+    let (result, asked) = asked(page, &steps(&json!(["a"]))).await;
 
     let (code, message, _) = errors(result);
     assert_eq!(code, ErrorCode::TaskFailed);
@@ -105,8 +106,52 @@ async fn what_opens_or_leads_without_script_is_clicked(
     #[case] page: &'static str,
     #[case] expected: &[&str],
 ) {
-    let (result, asked) = clicked(page, &json!(["text/Go"])).await;
+    let (result, asked) = asked(page, &steps(&json!(["text/Go"]))).await;
 
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(asked, expected);
+}
+
+const PUBLISH: &str = "<form action=/sent><input id=title name=title><input id=author name=author>
+    <button name=go value=draft>Draft</button><button name=go value=publish>Publish</button></form>
+    <form action=/login><input id=password name=password><button>Log in</button></form>
+    <a id=top href=#top>Top</a>";
+
+/// What is asked for where this is typed and pressed.
+async fn pressed(steps: &[Value]) -> (Result<Outcome, RunFailure>, Vec<String>) {
+    let mut all = vec![json!({"type": "navigate", "url": "{{source.url}}"})];
+    all.extend_from_slice(steps);
+    asked(PUBLISH, &json!(all)).await
+}
+
+fn typed(field: &str) -> Value {
+    json!({"type": "change", "selectors": [field], "value": "x"})
+}
+
+fn key(key: &str) -> Value {
+    json!({"type": "keyDown", "key": key})
+}
+
+#[rstest]
+#[case::to_one_of_two_buttons(vec![typed("#title"), key("Tab"), key("Tab"), key("Enter")])]
+#[case::from_a_link(vec![json!({"type": "click", "selectors": ["#top"]}), key("Tab"), key("Enter")])]
+#[tokio::test]
+async fn where_tab_led_to_enter_presses_nothing_else(#[case] steps: Vec<Value>) {
+    let (result, asked) = pressed(&steps).await;
+
+    let (code, message, _) = errors(result);
+    assert_eq!(code, ErrorCode::TaskFailed);
+    assert!(message.contains("Tab went on from"), "{message}");
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[rstest]
+#[case::to_another_field(vec![typed("#title"), key("Tab"), typed("#author"), key("Enter")], "/sent?title=x&author=x&go=draft")]
+#[case::to_the_only_button(vec![typed("#password"), key("Tab"), key("Enter")], "/login?password=x")]
+#[tokio::test]
+async fn where_tab_led_to_may_be_plain(#[case] steps: Vec<Value>, #[case] expected: &str) {
+    let (result, asked) = pressed(&steps).await;
+
+    assert!(result.is_ok(), "{result:?}");
+    assert_eq!(asked, [expected]);
 }
