@@ -9,7 +9,7 @@ use serde_json::Value;
 use windlass_playbook::{Navigation, Placeholder, Selector, Selectors, Template, Values, Wait};
 
 use crate::asserted::no_page_came;
-use crate::click::Click;
+use crate::click::{Click, opens_instead};
 use crate::fetch::Request;
 use crate::form::is_submitter;
 use crate::go::Went;
@@ -32,7 +32,7 @@ impl Player<'_> {
         asserted: Option<&Navigation>,
     ) -> Result<(), Trouble> {
         let id = self.first(selectors).await?;
-        let came = match (self.click_on(id).await?, asserted) {
+        let came = match (self.click_on(id, asserted.is_some()).await?, asserted) {
             (_, None) | (Went::ToPage | Went::ToFile, _) => true,
             (Went::Within(place), Some(asserted)) => asserted.may_be(&place),
             (Went::Nowhere, Some(_)) => false,
@@ -44,8 +44,9 @@ impl Player<'_> {
     }
 
     /// Presses Enter where the last step acted: in a field, that submits its form, and elsewhere it
-    /// clicks. Source: the HTML standard, "Implicit submission".
-    pub(crate) async fn enter(&mut self) -> Result<(), Trouble> {
+    /// clicks; `asserted` is whether another page came when it was recorded. Source: the HTML standard,
+    /// "Implicit submission".
+    pub(crate) async fn enter(&mut self, asserted: bool) -> Result<(), Trouble> {
         let nowhere = || Trouble::task("no step acted on an element of this page before it");
         let id = self.focus.ok_or_else(nowhere)?;
         self.note_target(id).await?;
@@ -60,7 +61,7 @@ impl Player<'_> {
             ));
         }
         if !is_field {
-            return self.click_on(id).await.map(drop);
+            return self.click_on(id, asserted).await.map(drop);
         }
         let submission = page.enter(id).map_err(hindered)?;
         let Some(submission) = submission else {
@@ -72,11 +73,18 @@ impl Player<'_> {
         self.open(Request::submit(submission, from)).await.map(drop)
     }
 
-    /// Clicks, and goes where that leads.
-    pub(crate) async fn click_on(&mut self, id: NodeId) -> Result<Went, Trouble> {
+    /// Clicks, and goes where that leads. A link that opens what stands on its page is followed only
+    /// where that was so when it was recorded: a script of the page's own may follow it.
+    async fn click_on(&mut self, id: NodeId, asserted: bool) -> Result<Went, Trouble> {
         (self.focus, self.tabbed) = (Some(id), false);
-        let reacting = self.page()?.reacting(id).map(|element| element.id());
-        self.note_target(reacting.unwrap_or(id)).await?;
+        let reacting = self.page()?.reacting(id);
+        let (reacting, opens) = reacting.map_or((id, false), |element| {
+            (element.id(), opens_instead(&element))
+        });
+        if opens && !asserted {
+            return Ok(Went::Nowhere);
+        }
+        self.note_target(reacting).await?;
         let click = self
             .page_mut()?
             .click(id)

@@ -11,6 +11,12 @@ use crate::form::{
 use crate::look::{field_in, is_invisible, is_labelable};
 use crate::page::{Page, is};
 
+/// What a click opens in the place of where its link leads (`data-toggle`). Source: the plugins of Bootstrap.
+const OPENED: [&str; 6] = ["collapse", "dropdown", "modal", "offcanvas", "pill", "tab"];
+
+/// What shows, and the link leads there all the same.
+const SHOWN_BESIDE: [&str; 2] = ["popover", "tooltip"];
+
 /// What a click leads to.
 pub(crate) enum Click {
     /// Nothing that the server would see.
@@ -153,27 +159,26 @@ impl Page {
     }
 }
 
+/// What of a page the script of Bootstrap shows on a click on this.
+fn toggled<'page>(element: &ElementRef<'page>) -> Option<&'page str> {
+    let named = element.attr("data-bs-toggle");
+    named.or(element.attr("data-toggle"))
+}
+
+/// Whether a click on a link opens what stands on the page, and does not go where the link leads.
+pub(crate) fn opens_instead(link: &ElementRef) -> bool {
+    matches!(link.value().name(), "a" | "area")
+        && toggled(link).is_some_and(|it| OPENED.contains(&it))
+}
+
 /// Whether a click shows what stands on the page already, as menus and tabs do.
 fn opens(element: &ElementRef) -> bool {
-    const OPENED: [&str; 8] = [
-        "collapse",
-        "dropdown",
-        "modal",
-        "offcanvas",
-        "pill",
-        "popover",
-        "tab",
-        "tooltip",
-    ];
-    let toggled = element
-        .attr("data-bs-toggle")
-        .or(element.attr("data-toggle"));
     let says = |name| {
         element
             .attr(name)
             .is_some_and(|value| value != "false" || name == "aria-expanded")
     };
-    toggled.is_some_and(|it| OPENED.contains(&it))
+    toggled(element).is_some_and(|it| OPENED.contains(&it) || SHOWN_BESIDE.contains(&it))
         || says("aria-expanded")
         || says("aria-haspopup")
         || says("popovertarget")

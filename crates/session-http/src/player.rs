@@ -246,7 +246,7 @@ impl<'run> Player<'run> {
             Action::Navigate { url } => self.navigate(url).await,
             Action::Click(selectors) => self.click(selectors, step.navigation.as_ref()).await,
             Action::Change { selectors, value } => self.change(selectors, value).await,
-            Action::KeyDown { .. } => self.enter().await,
+            Action::KeyDown { .. } => self.enter(step.navigation.is_some()).await,
             Action::WaitForElement(wait) => self.wait(wait).await,
             Action::Extract(extract) => self.extract(number, extract).await,
             Action::Interact(interact) => self.interact(number, interact).await,

@@ -94,6 +94,10 @@ async fn a_link_for_script_is_not_followed(#[case] page: &'static str) {
 #[rstest]
 #[case("<a href=# data-toggle=dropdown>Go</a>", &[])]
 #[case("<a href=#menu aria-haspopup=true>Go</a>", &[])]
+#[case("<a href=/items/5/delete data-toggle=modal>Go</a>", &[])]
+#[case("<a href=/items/5/delete data-bs-toggle=collapse><b>Go</b></a>", &[])]
+#[case("<a href=/orders/7 data-toggle=tooltip>Go</a>", &["/orders/7"])]
+#[case("<a href=/orders/7 aria-expanded=false>Go</a>", &["/orders/7"])]
 #[case("<button type=button class=it aria-expanded=false>Go</button>", &[])]
 #[case("<button aria-expanded=false>Go</button>", &[])]
 #[case("<a href=/orders/7 data-remote=true>Go</a>", &["/orders/7"])]
@@ -154,4 +158,21 @@ async fn where_tab_led_to_may_be_plain(#[case] steps: Vec<Value>, #[case] expect
 
     assert!(result.is_ok(), "{result:?}");
     assert_eq!(asked, [expected]);
+}
+
+#[tokio::test]
+async fn a_link_that_opened_something_is_followed_where_it_led_on_when_it_was_recorded() {
+    let link = "<a href=/orders data-toggle=dropdown>Go</a>";
+    for (asserted, expected) in [
+        (json!([]), &[][..]),
+        (json!([{"type": "navigation"}]), &["/orders"]),
+    ] {
+        let mut steps = steps(&json!(["a"]));
+        steps[1]["assertedEvents"] = asserted;
+
+        let (result, asked) = asked(link, &steps).await;
+
+        assert!(result.is_ok(), "{result:?}");
+        assert_eq!(asked, expected);
+    }
 }
