@@ -13,8 +13,10 @@ impl Player<'_> {
         let source = self.values().source_url.as_deref();
         let source = source.and_then(|url| Url::parse(url).ok());
         let source = source.ok_or_else(|| Trouble::task("the run has no source that could ask"))?;
-        let username = self.fill(&credential.username)?;
-        let password = self.fill(&credential.password)?;
+        // Whether that is used is up to whoever asks.
+        let username = self.filled_in(&credential.username)?;
+        let password = self.filled_in(&credential.password)?;
+        self.used_credential = self.has_used_credential();
         self.session.login = Some(HttpLogin::new(&source, username, password));
         Ok(())
     }

@@ -68,7 +68,7 @@ impl Checkpoint {
                 .map(|(name, answer)| (name.clone(), answer.expose_secret().to_owned()))
                 .collect(),
             output: player.output.clone(),
-            used_credential: player.used_credential,
+            used_credential: player.has_used_credential(),
             started: player.started,
             authenticates: player.session.login.is_some(),
             repeated: player.repeated.clone(),

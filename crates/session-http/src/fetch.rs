@@ -123,6 +123,9 @@ impl HttpSession {
             let response = send(network, &request, cookies, login).await?;
             let (status, headers) = (response.status(), response.headers());
             self.cookies.receive(headers, &request.url);
+            if let Some(login) = &mut self.login {
+                login.was_taken |= login_sent && status != StatusCode::UNAUTHORIZED;
+            }
             if let Some(target) = redirect::target(status, headers, &request.url)? {
                 hops += 1;
                 if hops > MAX_REDIRECTS {

@@ -15,6 +15,8 @@ pub(crate) struct HttpLogin {
     password: SecretString,
     /// What the origin asked for last.
     challenge: Option<Challenge>,
+    /// Whether it was sent and not refused.
+    pub(crate) was_taken: bool,
 }
 
 enum Challenge {
@@ -43,6 +45,7 @@ impl HttpLogin {
             username,
             password,
             challenge: None,
+            was_taken: false,
         }
     }
 

@@ -204,9 +204,10 @@ impl<'run> Player<'run> {
             });
         }
         let keeps_login = run.task.settings.keep_login && run.credential_id.is_some();
+        let used_credential = self.has_used_credential();
         Ok(Outcome {
             output: Value::Object(self.output),
-            credential: self.used_credential.then_some(CredentialReport::Verified),
+            credential: used_credential.then_some(CredentialReport::Verified),
             session: AfterRun::Keep,
             login: keeps_login
                 .then(|| login::save(&self.session.cookies))
@@ -319,9 +320,19 @@ impl<'run> Player<'run> {
         for placeholder in template.placeholders() {
             self.used_credential |= matches!(placeholder, Placeholder::Credential(_));
         }
-        self.values
-            .fill(template)
-            .map_err(|missing| Trouble::task(missing.to_string()))
+        self.filled_in(template)
+    }
+
+    /// A template filled in, of which it is not known yet whether the source sees it.
+    pub(crate) fn filled_in(&self, template: &Template) -> Result<SecretString, Trouble> {
+        let filled = self.values.fill(template);
+        filled.map_err(|missing| Trouble::task(missing.to_string()))
+    }
+
+    /// Whether a part of the credential was filled in, or HTTP authentication was answered with it.
+    pub(crate) fn has_used_credential(&self) -> bool {
+        let login = self.session.login.as_ref();
+        self.used_credential || login.is_some_and(|login| login.was_taken)
     }
 
     pub(crate) fn values(&self) -> &Values {

@@ -382,3 +382,16 @@ async fn pages_are_asked_for_in_a_language() {
 
     assert_eq!(result.unwrap().output, json!({"title": "en-US,en;q=0.9"}));
 }
+
+#[tokio::test]
+async fn a_credential_that_nobody_asked_for_is_not_verified() {
+    let url = serve(|_| html("<h1>Bills</h1>")).await;
+
+    let (outcome, _) = played(
+        &url,
+        &[custom("authenticate", &json!({})), navigate(), title()],
+    )
+    .await;
+
+    assert_eq!(outcome.unwrap().credential, None);
+}
