@@ -53,32 +53,8 @@ impl Player<'_> {
         self.context.check()?;
         let turn = Arc::clone(&self.session.turn);
         self.page_mut()?.wake(&turn).await?;
-        let Some(next) = self.enabled(next)? else {
+        let Some(request) = self.leads_on_to(next, seen)? else {
             return Ok(false);
-        };
-        self.meet();
-        let page = self.page_mut()?;
-        let is_dead = page.element(next).is_some_and(|next| {
-            let to = next.attr("href").and_then(|href| page.resolve(href));
-            next.attr("onclick").is_none() && to.is_some_and(|url| page.is_same_page(&url))
-        });
-        // Where links have led on so far, one to nowhere is how some lists end.
-        if is_dead && !seen.is_first() {
-            return Ok(false);
-        }
-        let from = page.url.clone();
-        let click = page.click(next);
-        let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
-        let request = match click? {
-            Click::Nothing | Click::Jump(_) => {
-                let message = "what leads on does nothing without script; it needs a browser";
-                return Err(Trouble::task(message));
-            }
-            Click::Follow(link) if link.url == from || seen.addresses.contains(&link.url) => {
-                return Ok(false);
-            }
-            Click::Follow(link) => Request::follow(link, from.clone()),
-            Click::Submit(submission) => Request::submit(submission, Some(from.clone())),
         };
         if count >= pages.most() {
             // Half a list must not pass for a whole one.
@@ -86,13 +62,14 @@ impl Player<'_> {
                 format!("the list has more than {count} pages; `limit` says how many to read");
             return Err(Trouble::task(message));
         }
+        let page = self.page()?;
         if seen.is_first() {
-            seen.asks = asks_for_password(self.page()?);
+            seen.asks = asks_for_password(page);
         }
-        seen.addresses.push(from);
+        seen.addresses.push(page.url.clone());
         seen.next = Some(request.url.clone());
         let is_posted = request.body.is_some();
-        let shown = shown_on(self.page()?);
+        let shown = shown_on(page);
         match self.open(request).await? {
             Went::ToPage => {}
             Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
@@ -110,6 +87,42 @@ impl Player<'_> {
             true => !seen.shows_same,
             false => !seen.addresses.contains(&page.url),
         })
+    }
+
+    /// What the page's `next` asks for; None where the list ends with this page.
+    fn leads_on_to(&mut self, next: &Selector, seen: &Seen) -> Result<Option<Request>, Trouble> {
+        let Some(next) = self.enabled(next)? else {
+            return Ok(None);
+        };
+        self.meet();
+        let page = self.page_mut()?;
+        let from = page.url.clone();
+        let Some(element) = page.element(next) else {
+            return Ok(None);
+        };
+        let (href, is_heard) = (element.attr("href"), element.attr("onclick").is_some());
+        let to = href.and_then(|href| page.resolve(href));
+        let is_dead = !is_heard && to.is_some_and(|url| page.is_same_page(&url));
+        // Where links have led on so far, one to nowhere is how some lists end.
+        if is_dead && !seen.is_first() {
+            return Ok(None);
+        }
+        let by_script = is_heard || href.is_some_and(|href| href.trim().is_empty());
+        let click = page.click(next);
+        let click = click.map_err(|hindrance| Trouble::task(format!("what leads on {hindrance}")));
+        let needs_script =
+            || Trouble::task("what leads on does nothing without script; it needs a browser");
+        match click? {
+            Click::Nothing | Click::Jump(_) => Err(needs_script()),
+            Click::Follow(link) if link.url == from && by_script && seen.is_first() => {
+                Err(needs_script())
+            }
+            Click::Follow(link) if link.url == from || seen.addresses.contains(&link.url) => {
+                Ok(None)
+            }
+            Click::Follow(link) => Ok(Some(Request::follow(link, from))),
+            Click::Submit(submission) => Ok(Some(Request::submit(submission, Some(from)))),
+        }
     }
 
     /// Of a page that has nothing of the list: the first may be so, and what the last one leads to, but

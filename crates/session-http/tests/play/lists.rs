@@ -116,6 +116,9 @@ async fn an_empty_page_ends_a_list_where_each_page_has_a_login() {
 
 #[rstest]
 #[case("<a class=next href=# onclick='load(2)'>Next</a>")]
+#[case("<a class=next href='' onclick='load(2)'>Next</a>")]
+#[case("<a class=next href=/ onclick='load(2)'>Next</a>")]
+#[case("<a class=next href=' '>Next</a>")]
 #[case("<a class=next href=# aria-expanded=false>More</a>")]
 #[case("<button type=button class=next aria-expanded=false>More</button>")]
 #[tokio::test]
@@ -129,6 +132,15 @@ async fn what_leads_on_by_script_needs_a_browser(#[case] next: &'static str) {
         message.contains("what leads on does nothing without script"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn a_link_to_its_own_page_ends_a_list_of_one() {
+    let url = serve(|_| html("<ul><li>1</ul><a class=next href=/>1</a>")).await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    assert_eq!(numbers(result), ["1"]);
 }
 
 #[tokio::test]
