@@ -6,14 +6,14 @@ use ego_tree::NodeId;
 use scraper::ElementRef;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use windlass_playbook::{Place, Reading, Rule, Selector, SelectorKind, Values};
+use windlass_playbook::{JsonPlace, Place, Reading, Rule, Selector, SelectorKind, Values};
 
 use super::json;
 use super::table::{NoColumn, Row, Table};
 use super::term::beside;
 use super::typed::{Schema, said, said_in_json};
 use crate::act::filled;
-use crate::look::{Css, Unlookable, shown_in_lines};
+use crate::look::{Css, Unlookable, Visits, shown_in_lines};
 use crate::page::Page;
 use crate::trouble::Trouble;
 
@@ -203,9 +203,10 @@ pub(super) fn read(
     let Some(place) = &field.rule.json else {
         return in_text(field, &first, page);
     };
+    let mut visits = page.visits();
     while let Some(one) = element {
-        let value = source(field, &one).and_then(|text| json::at(&text, place));
-        if let Some(value) = value {
+        let value = json_in(field, &one, place, &mut visits);
+        if let Some(value) = value.map_err(|problem| field.unlookable(&problem))? {
             return in_json(field, value, page);
         }
         element = field.next(&mut elements)?;
@@ -214,12 +215,28 @@ pub(super) fn read(
     Ok(Err(format!("{sought} holds no JSON with {pointer:?}")))
 }
 
-/// The text that JSON stands in, as it was written.
-fn source(field: &Field, element: &ElementRef) -> Option<String> {
+/// What stands at a place in the JSON of an element's attribute, or of its text as it was written.
+///
+/// # Errors
+/// There is too much to read: elements that are looked at may be within each other.
+fn json_in(
+    field: &Field,
+    element: &ElementRef,
+    place: &JsonPlace,
+    visits: &mut Visits,
+) -> Result<Option<Value>, Unlookable> {
+    let mut text = String::new();
     match &field.rule.attribute {
-        Some(name) => element.attr(name).map(str::to_owned),
-        None => Some(element.text().collect()),
+        Some(name) => text.push_str(element.attr(name).unwrap_or_default()),
+        None => {
+            for node in element.descendants() {
+                let part = node.value().as_text().map_or("", |part| part);
+                visits.read_bytes(part.len())?;
+                text.push_str(part);
+            }
+        }
     }
+    json::at(&text, place, visits)
 }
 
 fn in_json(field: &Field, value: Value, page: &Page) -> Result<Result<Value, String>, Trouble> {

@@ -3,6 +3,8 @@
 use serde_json::{Deserializer, Value};
 use windlass_playbook::JsonPlace;
 
+use crate::look::{Unlookable, Visits};
+
 /// How many beginnings of an object or list are tried in one text.
 const MAX_BEGINNINGS: usize = 100;
 
@@ -15,11 +17,21 @@ const MAX_DEPTH: usize = 16;
 
 /// What stands at a place in the first JSON of the text that has the place. A text may have other
 /// things around its JSON, as a script does: `window.data = {…};`.
-pub(super) fn at(text: &str, place: &JsonPlace) -> Option<Value> {
-    search(text, place, &mut 0)
+///
+/// # Errors
+/// Too much was read in search of it.
+pub(super) fn at(
+    text: &str,
+    place: &JsonPlace,
+    visits: &mut Visits,
+) -> Result<Option<Value>, Unlookable> {
+    let mut read = 0;
+    let found = search(text, place, &mut read);
+    visits.read_bytes(read)?;
+    Ok(found)
 }
 
-/// As [`at`]; counts the bytes that it has read.
+/// As [`at`]; counts the bytes that it has read in vain.
 fn search(text: &str, place: &JsonPlace, read: &mut usize) -> Option<Value> {
     let mut rest = text;
     for _ in 0..MAX_BEGINNINGS {
@@ -91,6 +103,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn at(text: &str, place: &JsonPlace) -> Option<Value> {
+        search(text, place, &mut 0)
+    }
 
     fn place(pointer: &str, of_type: Option<&str>) -> JsonPlace {
         JsonPlace {

@@ -82,6 +82,14 @@ impl<'page> Visits<'page> {
                 .sum(),
             _ => 0,
         };
+        self.read_bytes(bytes)
+    }
+
+    /// Reads so much text of one node.
+    ///
+    /// # Errors
+    /// It is too much.
+    pub(crate) fn read_bytes(&mut self, bytes: usize) -> Result<(), Unlookable> {
         self.add(1 + bytes / BYTES_OF_VISIT)
     }
 }

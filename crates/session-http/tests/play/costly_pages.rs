@@ -127,3 +127,43 @@ async fn choices_with_long_names() {
     );
     assert!(by_id.contains("more than 200 a to choose from"), "{by_id}");
 }
+
+#[tokio::test]
+async fn texts_in_texts_by_xpath() {
+    let page = format!("{}{}", "<div>".repeat(500), "word ".repeat(1_000_000));
+    let step = extract(
+        "found",
+        &json!({"selector": "xpath///div[normalize-space(.)='Due']"}),
+    );
+
+    let message = on(page, step).await;
+
+    assert!(message.contains("takes too long on this page"), "{message}");
+}
+
+#[tokio::test]
+async fn a_long_attribute_again_and_again_by_xpath() {
+    let page = format!(
+        "<p title='{}'>{}",
+        "word ".repeat(1_000_000),
+        "<a>".repeat(500)
+    );
+    let step = extract(
+        "found",
+        &json!({"selector": "xpath///a[//p/@title = 'Due']"}),
+    );
+
+    let message = on(page, step).await;
+
+    assert!(message.contains("takes too long on this page"), "{message}");
+}
+
+#[tokio::test]
+async fn json_in_texts_in_texts() {
+    let page = format!("{}{}", "<div>".repeat(500), "[1, ".repeat(1_000_000));
+    let step = extract("found", &json!({"selector": "div", "json": "/a"}));
+
+    let message = on(page, step).await;
+
+    assert!(message.contains("takes too long on this page"), "{message}");
+}

@@ -374,9 +374,9 @@ impl<'page> Evaluation<'page> {
             Place::Attribute(owner, place) => {
                 let element = self.page.element(owner);
                 let attribute = element.and_then(|element| element.value().attrs().nth(place));
-                Ok(attribute
-                    .map(|(_, value)| value.to_owned())
-                    .unwrap_or_default())
+                let value = attribute.map_or("", |(_, value)| value);
+                self.visits.read_bytes(value.len())?;
+                Ok(value.to_owned())
             }
             Place::Node(id) => {
                 let mut text = String::new();
@@ -384,13 +384,13 @@ impl<'page> Evaluation<'page> {
                     return Ok(text);
                 };
                 if let Some(comment) = node.value().as_comment() {
+                    self.visits.read_bytes(comment.len())?;
                     return Ok(comment.to_string());
                 }
                 for node in node.descendants() {
-                    self.visit()?;
-                    if let Some(part) = node.value().as_text() {
-                        text.push_str(part);
-                    }
+                    let part = node.value().as_text().map_or("", |part| part);
+                    self.visits.read_bytes(part.len())?;
+                    text.push_str(part);
                 }
                 Ok(text)
             }
