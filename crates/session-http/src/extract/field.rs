@@ -20,6 +20,9 @@ use crate::trouble::Trouble;
 /// The longest text that is read from one element, in bytes: an output holds values, not pages.
 const MAX_VALUE_BYTES: usize = 256 * 1024;
 
+/// The longest JSON that a value is made of, with white space and escapes.
+const MAX_JSON_BYTES: usize = 4 * MAX_VALUE_BYTES;
+
 /// A rule, ready to be followed on many rows.
 pub(super) struct Field<'step> {
     pub(super) name: &'step str,
@@ -205,8 +208,7 @@ pub(super) fn read(
     };
     let mut visits = page.visits();
     while let Some(one) = element {
-        let value = json_in(field, &one, place, &mut visits);
-        if let Some(value) = value.map_err(|problem| field.unlookable(&problem))? {
+        if let Some(value) = json_in(field, &one, place, &mut visits)? {
             return in_json(field, value, page);
         }
         element = field.next(&mut elements)?;
@@ -218,25 +220,29 @@ pub(super) fn read(
 /// What stands at a place in the JSON of an element's attribute, or of its text as it was written.
 ///
 /// # Errors
-/// There is too much to read: elements that are looked at may be within each other.
+/// There is too much to read, as elements may be within each other, or it is too long.
 fn json_in(
     field: &Field,
     element: &ElementRef,
     place: &JsonPlace,
     visits: &mut Visits,
-) -> Result<Option<Value>, Unlookable> {
+) -> Result<Option<Value>, Trouble> {
+    let unlookable = |problem| field.unlookable(&problem);
     let mut text = String::new();
     match &field.rule.attribute {
         Some(name) => text.push_str(element.attr(name).unwrap_or_default()),
         None => {
             for node in element.descendants() {
                 let part = node.value().as_text().map_or("", |part| part);
-                visits.read_bytes(part.len())?;
+                visits.read_bytes(part.len()).map_err(unlookable)?;
                 text.push_str(part);
             }
         }
     }
-    json::at(&text, place, visits)
+    match json::at(&text, place, visits).map_err(unlookable)? {
+        Some(found) if found.len() > MAX_JSON_BYTES => Err(too_long(field)),
+        found => Ok(found.and_then(|found| serde_json::from_str(found).ok())),
+    }
 }
 
 fn in_json(field: &Field, value: Value, page: &Page) -> Result<Result<Value, String>, Trouble> {

@@ -1,6 +1,7 @@
 //! Pages that would make a step look at the same things again and again: each run ends, with what the
 //! page has or with a clear error.
 
+use rstest::rstest;
 use serde_json::{Value, json};
 use windlass_domain::run::ErrorCode;
 
@@ -166,4 +167,20 @@ async fn json_in_texts_in_texts() {
     let message = on(page, step).await;
 
     assert!(message.contains("takes too long on this page"), "{message}");
+}
+
+#[rstest]
+#[case::of_objects("{\"\":0},", json!({"json": "/x"}), "Step 3 ")]
+#[case::of_lists("[],", json!({"json": "/x"}), "Step 3 ")]
+#[case::of_a_type("{\"\":0},", json!({"json": "/x", "json_type": "Bill"}), "Step 3 ")]
+#[case::that_are_read("{\"\":0},", json!({"json": ""}), "found has a text of more than 262144 bytes")]
+#[tokio::test]
+async fn json_of_many_values(#[case] value: &str, #[case] mut rule: Value, #[case] expected: &str) {
+    let values = value.repeat(8_000_000 / value.len());
+    let page = format!("<script type=application/json>[{values}0]</script>");
+    rule["selector"] = json!("script");
+
+    let message = on(page, extract("found", &rule)).await;
+
+    assert!(message.contains(expected), "{message}");
 }
