@@ -1,6 +1,7 @@
 //! Reads values out of the texts of a page.
 
 mod boolean;
+mod currency;
 mod date;
 mod multiplier;
 mod number;

@@ -2,6 +2,8 @@
 //! by depends on language and country (a billion has nine zeros or twelve), so that nothing is
 //! multiplied here; such a text has no plain number.
 
+use super::currency::is_symbol;
+
 /// Beginnings of words, in small letters.
 const BEGINNINGS: [&str; 20] = [
     "bilh", "billi", "billó", "crore", "duizend", "lakh", "milh", "miliard", "milion", "miljard",
@@ -26,11 +28,11 @@ pub(super) fn is_multiplied(before: &str, after: &str) -> bool {
     let is_direct = !after.starts_with(char::is_whitespace);
     // A dash leads to a word (`3-million`), or from number to letter (`3-B`).
     let is_dashed = after.trim_start().starts_with('-');
-    let between = |letter: char| letter.is_whitespace() || letter == '-' || is_currency(letter);
+    let between = |letter: char| letter.is_whitespace() || letter == '-' || is_symbol(letter);
     let behind = after.trim_start_matches(between);
     let end = behind.find(|letter: char| !letter.is_alphabetic());
     let (word, rest) = behind.split_at(end.unwrap_or(behind.len()));
-    let is_money = || before.trim_end().ends_with(is_currency) || rest.starts_with(is_currency);
+    let is_money = || before.trim_end().ends_with(is_symbol) || rest.starts_with(is_symbol);
     match word {
         "" => false,
         // Else `150 M²`.
@@ -46,10 +48,6 @@ pub(super) fn is_multiplied(before: &str, after: &str) -> bool {
                     .any(|beginning| lower.starts_with(beginning))
         }
     }
-}
-
-fn is_currency(letter: char) -> bool {
-    matches!(letter, '$' | '¢'..='¥' | '฿' | '\u{20a0}'..='\u{20cf}')
 }
 
 #[cfg(test)]

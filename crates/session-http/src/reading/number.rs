@@ -3,6 +3,7 @@
 use serde_json::{Number, Value};
 use windlass_playbook::Decimal;
 
+use super::currency::{is_currency, is_name};
 use super::multiplier::is_multiplied;
 
 /// Stands in a text where a number ends though the line goes on: between `12` and its raised `50`.
@@ -15,16 +16,21 @@ const DIGITS_OF_BINARY: usize = 15;
 /// East Asian texts.
 const MINUSES: [char; 6] = ['-', '−', '–', '\u{2010}', '\u{2011}', '－'];
 
+/// Parentheses, and the wide ones of East Asian texts.
+const OPENING: [char; 2] = ['(', '（'];
+const CLOSING: [char; 2] = [')', '）'];
+
 /// The one number in a text: `1,249.50`, `1 249,50 kr`, `₹12,34,567`, `$12`, `−3`, `(4.20)`, `$.50`.
 ///
 /// The decimal separator is the given one. Without one: of two kinds of separators the last is the
 /// decimal one. A separator that stands alone is a decimal one, unless exactly three digits follow and
 /// one to three digits, the first no zero, stand before it: `1,249` and `1.249` are 1249, since prices
-/// have no thousandths. A minus, or parentheses around all of it, make it negative; a dash between the
-/// number and a word does not.
+/// have no thousandths. A minus makes it negative, a dash between the number and a word does not; what
+/// parentheses do says [`in_parentheses`].
 ///
-/// What cannot be read surely is none: two numbers, or one across a line or a [`SEAM`]; a sign in a line
-/// of its own; a fraction (`1½`); what is multiplied (`1.2k`); more digits than a JSON number keeps.
+/// What cannot be read surely is none: two numbers, also where they look like groups of one behind a word
+/// (`CO2 150`), or one across a line or a [`SEAM`]; a sign in a line of its own; a fraction (`1½`); what
+/// is multiplied (`1.2k`); more digits than a JSON number keeps.
 pub(crate) fn number(text: &str, decimal: Option<Decimal>) -> Option<Value> {
     if has_other_digits(text) {
         return None;
@@ -35,7 +41,8 @@ pub(crate) fn number(text: &str, decimal: Option<Decimal>) -> Option<Value> {
     let (written, after) = from_first.split_at(last + 1);
     let plain = plain(written, decimal)?;
     let (before, after) = (before.replace(SEAM, ""), after.replace(SEAM, ""));
-    if is_multiplied(&before, &after) {
+    let is_spaced = written.contains(char::is_whitespace);
+    if is_multiplied(&before, &after) || (is_spaced && ends_in_word(&before)) {
         return None;
     }
     exact(&plain, is_negative(&before, &after)?)
@@ -60,6 +67,13 @@ fn with_separator(text: &str, first: usize) -> usize {
         !before.is_some_and(|letter| letter.is_alphanumeric() || matches!(letter, '.' | ','))
     };
     head.filter(|head| is_its_own(head)).map_or(first, str::len)
+}
+
+/// Whether the digits behind this belong to a word: `CO` and `2`, `Covid-` and `19`, but not `kr` and `1`.
+fn ends_in_word(before: &str) -> bool {
+    let without_dash = before.trim_end_matches(MINUSES);
+    let word = before.rsplit(|letter: char| !letter.is_alphabetic()).next();
+    without_dash.ends_with(char::is_alphabetic) && !word.is_some_and(is_name)
 }
 
 /// The number, if JSON keeps all its digits.
@@ -98,13 +112,17 @@ fn is_negative(before: &str, after: &str) -> Option<bool> {
     if beside.into_iter().flatten().any(is_sign) {
         return None;
     }
-    Some(is_minus(before) || in_parentheses(before, after) || ends_in_minus(after))
+    if is_minus(before) || ends_in_minus(after) {
+        return Some(true);
+    }
+    in_parentheses(before, after)
 }
 
 /// Whether a line is nothing but the sign of a number, or one half of it.
 fn is_sign(line: &str) -> bool {
-    line.contains(|letter| MINUSES.contains(&letter) || matches!(letter, '(' | ')'))
-        && !line.contains(char::is_alphanumeric)
+    line.contains(|letter| {
+        MINUSES.contains(&letter) || OPENING.contains(&letter) || CLOSING.contains(&letter)
+    }) && !line.contains(char::is_alphanumeric)
 }
 
 /// Whether the text before a number ends in a minus that is a sign: `-$` or `- kr`, but not `A-` nor
@@ -125,8 +143,24 @@ fn ends_in_minus(after: &str) -> bool {
     }
 }
 
-fn in_parentheses(before: &str, after: &str) -> bool {
-    before.trim_start().starts_with('(') && after.trim_end().ends_with(')')
+/// Whether the parentheses around a number make it negative, as those of accounts do: `(12)`, `$(12)`,
+/// `(12 kr)`, where they and a currency are all that there is. Beside words they do not, as in
+/// `Messages (12)` and `Inbox (12 unread)`. None where they may: `(20 %)`, `Balance ($12)`, `(12`.
+fn in_parentheses(before: &str, after: &str) -> Option<bool> {
+    let opened = before.rsplit_once(OPENING);
+    let Some((head, unit)) = opened.filter(|(_, unit)| !unit.contains(CLOSING)) else {
+        return Some(false);
+    };
+    let (unit_behind, tail) = after.split_once(CLOSING)?;
+    let is_bare = unit.trim().is_empty() && unit_behind.trim().is_empty();
+    let is_amount = is_currency(unit) && is_currency(unit_behind);
+    if is_currency(head) && is_currency(tail) {
+        return is_amount.then_some(true);
+    }
+    let has = |what: &dyn Fn(char) -> bool| head.contains(what) || tail.contains(what);
+    let has_others = has(&|letter| OPENING.contains(&letter) || CLOSING.contains(&letter));
+    let is_beside_words = has(&char::is_alphabetic) && !has_others;
+    (is_beside_words && (is_bare || !is_amount)).then_some(false)
 }
 
 /// The digits with a point, as `f64` reads them; None where it is no single number.
@@ -218,8 +252,31 @@ mod tests {
     #[case("\u{2011}12", json!(-12))]
     #[case("- kr 12", json!(-12))]
     #[case("(12.50)", json!(-12.5))]
+    #[case("(1,234.50)", json!(-1234.5))]
+    #[case("$(12)", json!(-12))]
+    #[case("(12) €", json!(-12))]
+    #[case("(12,50 kr)", json!(-12.5))]
+    #[case("(USD 12)", json!(-12))]
+    #[case("(12) NOK", json!(-12))]
+    #[case("A$ (12.50)", json!(-12.5))]
+    #[case("(Rs. 500)", json!(-500))]
+    #[case("（1,234円）", json!(-1234))]
+    #[case("Net loss\n(12.50)", json!(-12.5))]
+    #[case("(-12)", json!(-12))]
+    #[case("(−20 %)", json!(-20))]
+    #[case("-(12)", json!(-12))]
+    #[case("(incl. VAT) 1,249.50 (due)", json!(1249.5))]
+    #[case("Total (NOK): 1,249.50", json!(1249.5))]
+    #[case("Messages (12)", json!(12))]
+    #[case("Inbox (12 unread)", json!(12))]
+    #[case("(12) reviews", json!(12))]
+    #[case("12)", json!(12))]
+    #[case("12-", json!(-12))]
     #[case("12.50-", json!(-12.5))]
     #[case("A-12", json!(12))]
+    #[case("R1 234,56", json!(1234.56))]
+    #[case("kr1 249", json!(1249))]
+    #[case("CO2", json!(2))]
     #[case("Total - $12.50", json!(12.5))]
     #[case("Total -$12.50", json!(-12.5))]
     #[case("Amount due – 45,10 kr", json!(45.1))]
@@ -296,6 +353,17 @@ mod tests {
     #[case("9007199254740993")]
     #[case("12345678901234567890123")]
     #[case("0.12345678901234567890")]
+    #[case("(12 reviews)")]
+    #[case("(20 %)")]
+    #[case("(+5)")]
+    #[case("((12))")]
+    #[case("(12) (due)")]
+    #[case("Total (NOK) (1,234)")]
+    #[case("Balance: ($12.50)")]
+    #[case("(12.50)*")]
+    #[case("(1,234")]
+    #[case("CO2 150 g/km")]
+    #[case("Covid-19 150")]
     fn a_text_without_one_number_has_none(#[case] text: &str) {
         assert_eq!(number(text, None), None);
     }
