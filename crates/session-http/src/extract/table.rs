@@ -81,6 +81,12 @@ impl Table {
                 });
             }
         }
+        // Short rows there are, but the only one of a table says that there are none.
+        let has_headers = header_rows.last().is_some_and(|cells| !is_one_cell(cells));
+        if has_headers && shapes == [[1]] {
+            shapes.clear();
+            with_values.clear();
+        }
         let names = names(page, &header_rows);
         Some(Self {
             headers: full_names(&header_rows, &names),

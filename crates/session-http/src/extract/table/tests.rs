@@ -51,6 +51,14 @@ fn a_column_is_found_by_its_header(#[case] text: &str) {
     &[]
 )]
 #[case::a_notice_wider_than_the_table("<table><tr><th>A<th>B<tr><td colspan=100>None</table>", "B", &[])]
+#[case::a_notice_of_one_column("<table><thead><tr><th>A<th>B<tbody><tr><td>No bills found</table>", "A", &[])]
+#[case::a_notice_under_a_title(
+    "<table><tr><th colspan=2>2026<tr><th>A<th>B<tr><td>No bills found</table>",
+    "A",
+    &[]
+)]
+#[case::one_column("<table><tr><th>A<tr><td>1</table>", "A", &["1"])]
+#[case::a_short_row("<table><tr><th>A<th>B<tr><td>1<tr><td>2<td>3</table>", "A", &["1", "2"])]
 #[case::one_column_that_is_wide("<table><tr><th colspan=2>A<tr><td colspan=2>1</table>", "A", &["1"])]
 #[case::headings_of_groups(
     "<table><thead><tr><th>A<th>B<tbody><tr class=group><td colspan=2>Alpha<tr><td>1<td>2
