@@ -100,7 +100,7 @@ async fn texts_beside_texts() {
 
     let message = on(page, step).await;
 
-    assert!(message.contains("more than 100000 rows"), "{message}");
+    assert!(message.contains("more than the 1 MiB"), "{message}");
 }
 
 #[tokio::test]

@@ -194,6 +194,28 @@ async fn a_list_is_read_in_part_only_where_the_playbook_says_so() {
 }
 
 #[tokio::test]
+async fn a_list_ends_in_an_error_once_no_output_could_hold_it() {
+    let url = serve(|head| {
+        let page: u32 = head.split(' ').nth(1).unwrap()[1..].parse().unwrap_or(1);
+        let rows = format!("<li>1234567{page}").repeat(20_000);
+        html(format!(
+            "<ul>{rows}</ul><a class=next href=/{}>Next</a>",
+            page + 1
+        ))
+    })
+    .await;
+    let items = json!({"rows": "li", "next": ".next", "limit": 3,
+        "fields": {"number": {"selector": ":scope", "as": "number"}}});
+    let step = custom("extract", &json!({"fields": {"items": items}}));
+
+    let (result, _) = played(&url, None, &json!([navigate(), step])).await;
+
+    let (_, message, _) = errors(result);
+    let expected = "the list items has more than the 1 MiB that an output may have";
+    assert!(message.contains(expected), "{message}");
+}
+
+#[tokio::test]
 async fn a_list_without_rows_is_said_and_may_be_refused() {
     let url = serve(|_| html("<h1>All new</h1>")).await;
     let steps = json!([navigate(), list(None)]);
