@@ -95,7 +95,7 @@ class Server:
                 return self.once(method, path, body, **options)
             except (OSError, http.client.HTTPException, Refused) as error:
                 if not give_up():
-                    if not repeated and not isinstance(error, Refused):
+                    if not repeated and _may_be_heard(error):
                         raise Unanswered() from error
                     backoff.after(error, give_up)
                 if give_up():
@@ -137,6 +137,11 @@ def _written(body):
     # A bound of the server is one of bytes, which escapes would be many of. Half of a character has no others:
     # the server says that it takes none.
     return json.dumps(body, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def _may_be_heard(error):
+    # A server that has no time for a call may do it all the same; one that answers 503 has not.
+    return not isinstance(error, Refused) or error.status >= 500 and error.status != 503
 
 
 def _is_error(error):

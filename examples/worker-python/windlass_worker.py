@@ -32,12 +32,16 @@ from windlass_server import PAUSE_CHECKED_SECONDS, Backoff, Refused, Server, Sto
 
 log = logging.getLogger("windlass")
 
-WAIT_SECONDS = 30  # What a lease call waits for runs, and another for an answer.
+WAIT_SECONDS = 30  # What a call waits for an answer.
+# What a lease call waits for runs, and the silence after it. Both together are less than what a server that is
+# asked by nobody takes for a worker that is gone.
+LEASE_WAIT_SECONDS, LEASE_ANSWER_SECONDS = 15, 10
 NEW_LEASE_SECONDS = 10  # What a lease lives at most before it is renewed for the first time.
 RENEWED_AGAIN_SECONDS = 1  # How soon a renewal that was not answered is made again.
 CONTENT_SECONDS = 60  # How long a file or screenshot is sent again where the server cannot keep it.
 STOP_SECONDS = 5  # What an agent has to stop in at the end of a drain.
 MOST_FILE_BYTES, MOST_SCREENSHOT_BYTES = 100 * 1024 * 1024, 2 * 1024 * 1024
+MOST_OUTPUT_BYTES, MOST_CHECKPOINT_BYTES = 1024 * 1024, 1024 * 1024
 MOST_CHARACTERS = 1000  # Of what an agent does, and of its reasoning: of more the server shows the beginning.
 KEPT_SESSIONS = 100
 LEASED = ("leases", "ended_sessions", "stopping", "brought")  # What a lease call is answered.
@@ -140,6 +144,9 @@ class Run:
         self._attempt += 1
         question = {"epoch": self.epoch, "attempt": self._attempt, "type": kind, "message": message,
                     "fields": list(fields)}
+        if checkpoint is not None and len(checkpoint) > MOST_CHECKPOINT_BYTES:
+            log.warning("%s: its checkpoint is left out, of %d bytes", self.id, len(checkpoint))
+            checkpoint = None  # The answer matters more than a restart.
         if checkpoint is not None:
             question["checkpoint"] = base64.b64encode(checkpoint).decode()
         try:
@@ -343,10 +350,10 @@ class Worker:
                     held = [run.id for run in self._runs if not (run._is_told or run._stopped)]
                     call = {**self._start, "pools": self._pools, "capacity": self._capacity - len(self._runs),
                             "held": held, "sessions": list(self._sessions), "heard": self._heard,
-                            "begin": "explicit", "wait": WAIT_SECONDS}
+                            "begin": "explicit", "wait": LEASE_WAIT_SECONDS}
                 try:
-                    leased = self._server.once("POST", "/leases", call, LEASED, wait=WAIT_SECONDS,
-                                               opened=self._opened)
+                    leased = self._server.once("POST", "/leases", call, LEASED, wait=LEASE_WAIT_SECONDS,
+                                               timeout=LEASE_ANSWER_SECONDS, opened=self._opened)
                 except (OSError, http.client.HTTPException, Refused) as error:
                     with self._lock:
                         is_outdated = self._only_listens and len(self._runs) < self._capacity
@@ -519,11 +526,15 @@ def _break_off(waiting):
 
 
 def _as_json(output):
-    """The output, where it can be written as JSON."""
+    """The output, where it can be written as JSON that the server takes."""
     try:
-        json.dumps(output, allow_nan=False)
+        length = len(json.dumps(output, ensure_ascii=False, allow_nan=False,
+                                separators=(",", ":")).encode(errors="backslashreplace"))
     except (TypeError, ValueError, RecursionError) as error:
         raise Failure("task", "task_failed", f"The output is no JSON: {error}") from None
+    if length > MOST_OUTPUT_BYTES:
+        message = f"The output has {length} bytes of JSON, and may have {MOST_OUTPUT_BYTES}."
+        raise Failure("task", "task_failed", message)
     return output
 
 

@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::error_code::ErrorCode;
 use crate::event_stream::is_stream;
 use crate::state::Api;
-use crate::wait::asked_wait;
+use crate::wait::{asked_wait, sending};
 use crate::worker;
 
 /// The window in which requests are counted.
@@ -26,7 +26,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct CallLimits {
     /// Requests in ten seconds; with 0 none is counted.
     pub requests: u32,
-    /// Calls that are open at once on this server: waits and streams.
+    /// Calls of each [`Line`] that are open at once on this server.
     pub open_calls: u32,
 }
 
@@ -39,29 +39,57 @@ impl Default for CallLimits {
     }
 }
 
+/// Calls that take places from one another while they are open, and none from those of another line: a
+/// run would be lost whose worker cannot renew its lease beside its callers that wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Line {
+    /// Waits and streams of callers.
+    Callers,
+    /// What is open for as long as it takes at a worker: waits for runs and answers, files on their way.
+    WorkersWaits,
+    /// Whatever else a worker says.
+    WorkersCalls,
+}
+
+impl Line {
+    /// What is in it, as it is said to who is in it.
+    fn calls(self) -> &'static str {
+        match self {
+            Self::Callers => "waiting calls and streams",
+            Self::WorkersWaits => "waiting calls of workers and contents on their way",
+            Self::WorkersCalls => "calls of workers",
+        }
+    }
+}
+
 /// How a call counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kind {
     /// As a request of its window.
     is_counted: bool,
     /// As a call that stays open.
-    stays_open: bool,
+    line: Option<Line>,
 }
 
 impl Kind {
     /// What this request asks for.
     pub(crate) fn of(request: &Request) -> Self {
+        let waits = asked_wait(request).is_some();
         if request.uri().path().starts_with(worker::PREFIX) {
+            let stays_open = waits || sending(request).is_some();
             return Self {
                 is_counted: false,
-                stays_open: true,
+                line: Some(match stays_open {
+                    true => Line::WorkersWaits,
+                    false => Line::WorkersCalls,
+                }),
             };
         }
-        let stays_open = asked_wait(request).is_some() || is_stream(request);
+        let stays_open = waits || is_stream(request);
         Self {
             // A start is a start, however long its caller waits for what comes of it.
             is_counted: !(stays_open && request.method().is_safe()),
-            stays_open,
+            line: stays_open.then_some(Line::Callers),
         }
     }
 }
@@ -69,22 +97,22 @@ impl Kind {
 /// The calls of all organizations that are open on this server.
 #[derive(Debug, Default)]
 pub(crate) struct OpenCalls {
-    /// An organization is in it only while it has some.
-    open: Mutex<HashMap<OrganizationId, u32>>,
+    /// An organization's line is in it only while it has some.
+    open: Mutex<HashMap<(OrganizationId, Line), u32>>,
 }
 
 /// A call that is open, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenCall {
     all: Arc<OpenCalls>,
-    organization_id: OrganizationId,
+    of: (OrganizationId, Line),
 }
 
 impl OpenCalls {
-    /// Opens a call; None where the organization has `at_most` already.
-    fn open(self: &Arc<Self>, organization_id: OrganizationId, at_most: u32) -> Option<OpenCall> {
+    /// Opens a call; None where the organization has `at_most` in its line already.
+    fn open(self: &Arc<Self>, of: (OrganizationId, Line), at_most: u32) -> Option<OpenCall> {
         let mut open = self.lock();
-        let count = open.entry(organization_id).or_default();
+        let count = open.entry(of).or_default();
         if *count >= at_most {
             return None;
         }
@@ -92,11 +120,11 @@ impl OpenCalls {
         metrics::gauge!("windlass_http_open_calls").increment(1.0);
         Some(OpenCall {
             all: Arc::clone(self),
-            organization_id,
+            of,
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, u32>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(OrganizationId, Line), u32>> {
         // Each change is one count, which a panic cannot have left half done.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,10 +134,10 @@ impl Drop for OpenCall {
     fn drop(&mut self) {
         metrics::gauge!("windlass_http_open_calls").decrement(1.0);
         let mut open = self.all.lock();
-        if let Some(count) = open.get_mut(&self.organization_id) {
+        if let Some(count) = open.get_mut(&self.of) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.organization_id);
+                open.remove(&self.of);
             }
         }
     }
@@ -142,12 +170,14 @@ pub(crate) async fn admit(
     } else {
         None
     };
-    let open = if kind.stays_open {
-        let opened = api.open_calls.open(organization_id, limits.open_calls);
-        let opened = opened.ok_or_else(|| with_headers(too_many_open(limits.open_calls), rate))?;
-        Some(Arc::new(opened))
-    } else {
-        None
+    let open = match kind.line {
+        Some(line) => {
+            let at_most = limits.open_calls;
+            let opened = api.open_calls.open((organization_id, line), at_most);
+            let too_many = || with_headers(too_many_open(line, at_most), rate);
+            Some(Arc::new(opened.ok_or_else(too_many)?))
+        }
+        None => None,
     };
     Ok(Admitted { rate, open })
 }
@@ -174,13 +204,11 @@ fn exceeded(rate: Rate) -> ApiError {
     with_headers(error, Some(rate))
 }
 
-fn too_many_open(at_most: u32) -> ApiError {
+fn too_many_open(line: Line, at_most: u32) -> ApiError {
+    let calls = line.calls();
     ApiError::new(
         ErrorCode::RateLimitExceeded,
-        format!(
-            "The organization has {at_most} waiting calls, streams and calls of workers open, as many \
-             as it may."
-        ),
+        format!("The organization has {at_most} {calls} open, as many as it may."),
     )
 }
 

@@ -239,7 +239,8 @@ pub(crate) struct CallConfig {
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000_000))]
     pub(crate) rate_limit: u32,
 
-    /// Waits and streams that an organization may have open at once on one server.
+    /// Waits and streams that an organization may have open at once on one server. As many calls of its
+    /// workers may wait or send files, and as many others be open.
     #[arg(long, env = "WINDLASS_OPEN_CALLS", default_value_t = CallLimits::default().open_calls)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) open_calls: u32,

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use crate::backoff::Backoff;
 use crate::context::RunContext;
 use crate::doing::{Doing, STOP_GRACE};
 use crate::lease::LeasedRun;
-use crate::protocol::{LeaseKey, ProtocolError};
+use crate::protocol::{LeaseKey, ProtocolError, Renewal};
 use crate::start::Start;
 use crate::turns::{Left, Turns};
 
@@ -176,25 +177,22 @@ impl HeldRun {
     async fn renew(&self) {
         let (lease, length) = (self.lease, self.start.lease_length);
         let first = length.min(NEW_LEASE);
-        let mut lives_until = self.leased_at + first;
+        let (mut lives_until, mut patience) = (self.leased_at + first, first / 3);
         let mut backoff = Backoff::default();
         // A new lease lives shortly; a run that is over sooner has no need of a renewal.
-        let mut wait = (self.leased_at + first / 3).saturating_duration_since(Instant::now());
+        let mut wait = (self.leased_at + patience).saturating_duration_since(Instant::now());
         loop {
             tokio::select! {
                 () = self.lost.cancelled() => return,
                 () = self.renew_now.notified() => {}
                 () = sleep(wait) => {}
             }
-            // Counted from before the call: the server's count starts later, never earlier.
-            let asked_at = Instant::now();
-            let renewing = self.start.protocol.renew(lease);
-            let answer = timeout(lives_until.saturating_duration_since(asked_at), renewing).await;
-            match answer {
-                Ok(Ok(renewal)) => {
-                    lives_until = asked_at + length;
+            let left = lives_until.saturating_duration_since(Instant::now());
+            match timeout(left, self.renewed(patience)).await {
+                Ok(Ok((asked_at, renewal))) => {
+                    (lives_until, patience) = (asked_at + length, length / 3);
                     backoff = Backoff::default();
-                    wait = length / 3;
+                    wait = patience;
                     if renewal.cancel {
                         self.canceled.cancel();
                     }
@@ -208,6 +206,24 @@ impl HeldRun {
                     self.lost.cancel();
                     return;
                 }
+            }
+        }
+    }
+    /// The first answer to a renewal, and when that was asked for: the server's count starts later, never
+    /// earlier. A call that hangs, as on a connection whose other end is gone, is not all that the lease
+    /// hangs on: another is made beside it.
+    async fn renewed(&self, patience: Duration) -> Result<(Instant, Renewal), ProtocolError> {
+        let mut asked = FuturesUnordered::new();
+        loop {
+            let asked_at = Instant::now();
+            asked.push(async move {
+                let renewal = self.start.protocol.renew(self.lease).await?;
+                Ok((asked_at, renewal))
+            });
+            tokio::select! {
+                biased;
+                Some(answer) = asked.next() => return answer,
+                () = sleep(patience) => {}
             }
         }
     }

@@ -48,7 +48,7 @@ use windlass_wire::worker::start::{
 };
 
 pub use self::call::NoServer;
-use self::call::{Server, answered, answered_once, segment};
+use self::call::{Server, answered, answered_in, answered_once, segment};
 use self::content::{Content, hexadecimal};
 use self::finishes::{Finishes, status};
 use self::leased::{Leased, NotUnderstood, leased_run, opened};
@@ -171,7 +171,7 @@ impl Protocol for HttpProtocol {
             wait: Some(u32::try_from(wait.as_secs()).unwrap_or_default()),
         };
         let call = self.server.request(Method::POST, "leases").json(&body);
-        let leased: Leased = answered(Server::waiting(call, wait)).await?;
+        let leased: Leased = answered_in(call, wait).await?;
         let mut runs = Vec::with_capacity(leased.leases.len());
         for lease in leased.leases {
             let run_id = lease["run"]["id"].as_str().unwrap_or_default().to_owned();

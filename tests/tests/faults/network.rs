@@ -1,14 +1,14 @@
 //! A network between workers and their server on which calls come late, twice and out of order, or not
 //! at all, and on which answers are lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
@@ -25,6 +25,9 @@ use crate::chance::Chance;
 
 /// How long a call may be held up: longer than others take, and shorter than a lease lives.
 const LATE: Duration = Duration::from_millis(1_500);
+
+/// How long a part of an answer has to leave.
+const ON_ITS_WAY: Duration = Duration::from_millis(20);
 
 /// Of so many calls one meets each of the faults.
 const ONE_IN: u64 = 25;
@@ -79,6 +82,8 @@ struct Lines {
     weather: Weather,
     chance: Mutex<Chance>,
     faults: Mutex<BTreeMap<String, usize>>,
+    /// The lines of progress that have come, each call as it was said.
+    progress: Mutex<Vec<(String, Bytes)>>,
 }
 
 /// The connection ends without a word.
@@ -101,7 +106,7 @@ struct Answer {
     body: Bytes,
 }
 
-type Body = StreamBody<futures_util::stream::BoxStream<'static, io::Result<Frame<Bytes>>>>;
+type Body = StreamBody<BoxStream<'static, io::Result<Frame<Bytes>>>>;
 
 impl Network {
     /// A bad network that leads to this server.
@@ -127,6 +132,7 @@ impl Network {
             weather,
             chance: Mutex::new(chance),
             faults: Mutex::default(),
+            progress: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&lines)));
         Ok(Self {
@@ -145,6 +151,17 @@ impl Network {
     pub(crate) fn faults(&self) -> BTreeMap<String, usize> {
         let faults = self.lines.faults.lock();
         faults.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The lines of progress that a worker has said again, though the first could have been heard.
+    pub(crate) fn said_again(&self) -> Vec<String> {
+        let progress = self.lines.progress.lock();
+        let progress = progress.unwrap_or_else(PoisonError::into_inner);
+        let mut known = HashSet::new();
+        let again = progress.iter().filter(|said| !known.insert(*said));
+        again
+            .map(|(path, body)| format!("{path} {}", String::from_utf8_lossy(body)))
+            .collect()
     }
 }
 
@@ -171,6 +188,10 @@ async fn accept(listener: TcpListener, lines: Arc<Lines>) {
 impl Lines {
     async fn carry(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Cut> {
         let call = Call::read(request).await?;
+        if call.kind().ends_with("progress") {
+            let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+            progress.push((call.path.clone(), call.body.clone()));
+        }
         let fault = self.draw(&call);
         match fault {
             None => whole(self.send(call).await?),
@@ -270,19 +291,27 @@ impl Call {
 
 fn whole(answer: Answer) -> Result<Response<Body>, Cut> {
     let body = answer.body.clone();
-    Ok(answered(answer, vec![Ok(Frame::data(body))]))
+    let frames = stream::iter([Ok(Frame::data(body))]);
+    Ok(answered(answer, frames.boxed()))
 }
 
 /// The first half, and then nothing.
 fn torn(answer: Answer) -> Response<Body> {
     let half = answer.body.slice(..answer.body.len() / 2);
-    let broken = io::Error::from(io::ErrorKind::ConnectionReset);
-    answered(answer, vec![Ok(Frame::data(half)), Err(broken)])
+    let broken = async {
+        // Else nothing of it has left when it breaks off.
+        sleep(ON_ITS_WAY).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    };
+    let frames = stream::iter([Ok(Frame::data(half))]).chain(stream::once(broken));
+    answered(answer, frames.boxed())
 }
 
-fn answered(answer: Answer, frames: Vec<io::Result<Frame<Bytes>>>) -> Response<Body> {
-    let body = StreamBody::new(futures_util::stream::iter(frames).boxed());
-    let mut response = Response::new(body);
+fn answered(
+    answer: Answer,
+    frames: BoxStream<'static, io::Result<Frame<Bytes>>>,
+) -> Response<Body> {
+    let mut response = Response::new(StreamBody::new(frames));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     for hop in [CONNECTION, TRANSFER_ENCODING] {

@@ -59,6 +59,8 @@ async fn a_bad_network_changes_no_end(
     }
     crowd.everything_completes(&world).await?;
     crowd.nothing_shows_twice(&world).await?;
+    let again = network.said_again();
+    ensure!(again.is_empty(), "lines that show twice: {again:#?}");
     crowd.nothing_is_repeated(&world)?;
     // They leave over the same network, and take nothing with them.
     for worker in workers {

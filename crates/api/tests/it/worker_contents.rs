@@ -1,6 +1,7 @@
 //! Files and screenshots that workers send. Source: docs/workers.md.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures_util::stream;
@@ -280,6 +281,30 @@ async fn a_content_of_an_old_lease_or_a_canceled_run_is_not_kept() {
     assert_eq!(canceled.body()["cancel"], true);
     assert_eq!(seen.body()["cancel"], true);
     assert_eq!(kept(&fixture, &new, "storage").await, [Value::Null; 0]);
+}
+
+#[tokio::test]
+async fn a_file_that_is_dropped_as_it_comes_has_the_time_that_it_takes() {
+    let fixture = Fixture::new().await;
+    let agent_id = fixture.agent().await;
+    let task = json!({"name": "Bills", "agent_id": agent_id, "settings": {"source": "none"},
+        "storage": {"enabled": false}});
+    let task_id = fixture.post("/v2/tasks", task).await.id();
+    let start = format!("/v2/tasks/{task_id}/run");
+    assert_eq!(fixture.post(&start, json!({})).await.status, 201);
+    let worker = Working::start(&fixture, "scraper-1").await;
+    let leased = worker.lease().await;
+    let slow = stream::once(async {
+        // Longer than what is wanted by nobody is read for.
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        Ok::<_, Infallible>(Bytes::from_static(BILL))
+    });
+
+    let sent = worker.sends(&leased, "files", Body::from_stream(slow));
+    let told = sent.send().await.body();
+
+    assert_eq!(told["sha256"], sha256(BILL), "all of it was heard");
+    assert_eq!(told["id"], Value::Null);
 }
 
 #[rstest]

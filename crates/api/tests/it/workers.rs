@@ -427,11 +427,13 @@ async fn an_idempotency_key_changes_nothing_for_a_worker() {
 #[tokio::test]
 async fn calls_of_workers_count_on_no_rate_and_as_open_calls() {
     let fixture = Fixture::with_limits(CallLimits {
-        requests: 1,
+        requests: 2,
         open_calls: 1,
     })
     .await;
     let worker = Working::start(&fixture, "scraper-1").await;
+    fixture.run().await;
+    let leased = worker.lease().await;
     let started = worker.post("workers", json!({"worker": "b"})).await;
 
     // Whichever of the two comes first: the one that waits comes through in the end.
@@ -450,13 +452,15 @@ async fn calls_of_workers_count_on_no_rate_and_as_open_calls() {
                 break asked;
             }
         };
+        let renewed = worker.says(&leased, "renew", json!({})).await;
         fixture.drain.begin();
-        refused
+        (refused, renewed)
     };
-    let (waited, refused) = tokio::join!(waiting, meanwhile);
+    let (waited, (refused, renewed)) = tokio::join!(waiting, meanwhile);
 
     assert!(!started.headers.contains_key("ratelimit-limit"));
     assert_eq!(refused.error(), (429, "rate_limit_exceeded".to_owned()));
+    assert_eq!(renewed.status, 200, "what waits takes no place from it");
     assert_eq!(
         waited.body()["leases"],
         json!([]),

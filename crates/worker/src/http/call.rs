@@ -8,6 +8,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use url::Url;
 
 use super::traces::Traces;
@@ -18,6 +19,9 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long a call may take that waits for nothing: as long as the server takes for one, and the way.
 const AT_MOST: Duration = Duration::from_secs(40);
+
+/// How long after its wait the answer to a call that waits may begin.
+const HEAD: Duration = Duration::from_secs(10);
 
 /// The longest answer: many leases, each with an input, a playbook and a checkpoint.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024 * 1024;
@@ -132,14 +136,51 @@ pub(super) async fn answered_once<T: DeserializeOwned>(
 ) -> Result<T, ProtocolError> {
     let response = request.send().await.map_err(|error| {
         let was_sent = !error.is_connect();
-        match unreachable(error) {
-            ProtocolError::Unavailable { message } if was_sent => {
-                ProtocolError::Refused { message }
-            }
-            error => error,
-        }
+        let error = unreachable(error);
+        if was_sent { never_again(error) } else { error }
     })?;
-    read(response).await
+    // So the server answers what it has not done. One that breaks off, or a proxy that did not get its
+    // answer, may have.
+    let was_put_off = matches!(
+        response.status(),
+        StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::SERVICE_UNAVAILABLE
+    );
+    let read = read(response).await;
+    if was_put_off {
+        read
+    } else {
+        read.map_err(never_again)
+    }
+}
+
+fn never_again(error: ProtocolError) -> ProtocolError {
+    match error {
+        ProtocolError::Unavailable { message } => ProtocolError::Refused { message },
+        error => error,
+    }
+}
+
+/// Sends a call that waits so long at most, and reads its answer. A server that is frozen does not end a
+/// connection: who waited for all of the time that the answer may take would be silent until it counts as
+/// gone.
+pub(super) async fn answered_in<T: DeserializeOwned>(
+    request: RequestBuilder,
+    wait: Duration,
+) -> Result<T, ProtocolError> {
+    begun_in(wait + HEAD, Server::waiting(request, wait)).await
+}
+
+async fn begun_in<T: DeserializeOwned>(
+    patience: Duration,
+    request: RequestBuilder,
+) -> Result<T, ProtocolError> {
+    let head = timeout(patience, request.send()).await;
+    let response = head.map_err(|_| ProtocolError::Unavailable {
+        message: format!("it has answered nothing in {} s", patience.as_secs()),
+    })?;
+    read(response.map_err(unreachable)?).await
 }
 
 /// Sends a call and reads its answer.
@@ -250,66 +291,4 @@ fn unreachable(error: reqwest::Error) -> ProtocolError {
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::*;
-
-    fn error(code: &str) -> ToldError {
-        ToldError {
-            code: code.to_owned(),
-            message: "It is wrong.".to_owned(),
-        }
-    }
-
-    #[rstest]
-    #[case(409, "lease_lost", "the lease is lost")]
-    #[case(404, "task_run_not_found", "the lease is lost")]
-    #[case(409, "run_not_running", "the server refused: It is wrong")]
-    #[case(400, "input_invalid", "the server refused: It is wrong")]
-    #[case(401, "api_key_invalid", "the server refused: It is wrong")]
-    #[case(
-        429,
-        "rate_limit_exceeded",
-        "the server cannot answer now: It is wrong"
-    )]
-    #[case(503, "unavailable", "the server cannot answer now: It is wrong")]
-    #[case(500, "timeout", "the server cannot answer now: It is wrong")]
-    fn what_an_answer_means(#[case] status: u16, #[case] code: &str, #[case] meaning: &str) {
-        let status = StatusCode::from_u16(status).unwrap();
-
-        assert_eq!(refused(status, &[error(code)]).to_string(), meaning);
-        assert_eq!(ToldError::meaning(&[error(code)]).to_string(), meaning);
-    }
-
-    #[rstest]
-    #[case(502, "the server cannot answer now: it answers 502 Bad Gateway")]
-    #[case(404, "the server cannot answer now: it answers 404 Not Found")]
-    #[case(400, "the server cannot answer now: it answers 400 Bad Request")]
-    #[case(302, "the server cannot answer now: it answers 302 Found")]
-    #[case(401, "the server refused: it answers 401 Unauthorized")]
-    #[case(403, "the server refused: it answers 403 Forbidden")]
-    #[case(413, "the server refused: it answers 413 Payload Too Large")]
-    #[case(
-        431,
-        "the server refused: it answers 431 Request Header Fields Too Large"
-    )]
-    fn what_is_no_answer_of_the_server_is_told_by_its_status(
-        #[case] status: u16,
-        #[case] meaning: &str,
-    ) {
-        let proxy = refused(StatusCode::from_u16(status).unwrap(), &[]);
-
-        assert_eq!(proxy.to_string(), meaning);
-    }
-
-    #[rstest]
-    #[case("windlass.example.com")]
-    #[case("ftp://windlass.example.com")]
-    #[case("")]
-    fn what_is_no_address_is_refused(#[case] url: &str) {
-        let server = Server::new(url, SecretString::from("sk_test_1"));
-
-        assert!(matches!(server.err(), Some(NoServer::Address { .. })));
-    }
-}
+mod tests;

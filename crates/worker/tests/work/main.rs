@@ -206,6 +206,22 @@ async fn a_lease_that_cannot_be_renewed_for_its_whole_life_is_lost() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_hangs_is_made_again_while_the_lease_lives() {
+    let work = Work::begin(Act::SucceedWhenLet, Duration::from_secs(3), LONG);
+    work.server.answer(|answers| answers.renewals_hang = 1);
+    work.server.queue(run(1, 1));
+
+    work.server
+        .told(|calls| count(calls, is_renewal) >= 4)
+        .await;
+    work.agent.lets.add_permits(1);
+    work.server.told(|calls| count(calls, is_finish) == 1).await;
+
+    assert_eq!(*work.agent.stopped.lock().unwrap(), []);
+    work.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_finish_is_repeated_word_for_word_until_the_server_has_heard_it() {
     let work = Work::begin(Act::Succeed, LONG, LONG);
     work.server

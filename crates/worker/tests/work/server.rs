@@ -1,6 +1,7 @@
 //! Windlass as a worker sees it: answers as the test says, and remembers what it was told.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::pending;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub(crate) struct Answers {
     pub(crate) leases: VecDeque<Result<Leases, ProtocolError>>,
     /// As a renewal answers.
     pub(crate) renewal: fn() -> Result<bool, ProtocolError>,
+    /// How many renewals are never answered before that.
+    pub(crate) renewals_hang: u32,
     /// One for each screenshot; those that find none are kept.
     pub(crate) screenshots: VecDeque<ProtocolError>,
     /// One for each finish; those that find none are heard.
@@ -88,6 +91,7 @@ impl Server {
                 lease_length,
                 leases: VecDeque::new(),
                 renewal: || Ok(false),
+                renewals_hang: 0,
                 screenshots: VecDeque::new(),
                 finishes: VecDeque::new(),
                 finishes_wait: false,
@@ -234,6 +238,11 @@ impl Protocol for Server {
 
     async fn renew(&self, lease: LeaseKey) -> Result<Renewal, ProtocolError> {
         self.hear(Call::Renew(lease));
+        let hanging = self.answers.lock().unwrap().renewals_hang.checked_sub(1);
+        if let Some(left) = hanging {
+            self.answers.lock().unwrap().renewals_hang = left;
+            pending::<()>().await;
+        }
         let answer = self.answers.lock().unwrap().renewal;
         Ok(Renewal {
             lease_expires_at: Timestamp::EPOCH,

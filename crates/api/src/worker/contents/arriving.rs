@@ -19,8 +19,8 @@ use super::head::digest;
 /// How long a content may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// For how long a content that nobody wants is read nevertheless, as far as it may be wanted. A client
-/// that sends all of it before it looks for the answer would find its connection reset instead.
+/// For how long a content is read whose answer is known. A client that sends all of it before it looks for
+/// the answer would find its connection reset instead.
 const UNWANTED_TIME: Duration = Duration::from_secs(10);
 
 /// A content came that is not the one that was told.
@@ -86,21 +86,16 @@ impl Content {
         .boxed()
     }
 
-    /// Nobody wants the rest. The SHA-256 of what arrived, where that was all of it.
+    /// The rest is kept nowhere. The SHA-256 of what arrived, where that was all of it.
     pub(super) async fn drop_rest(&self) -> Option<[u8; 32]> {
         let mut arriving = self.0.lock().await;
-        let rest = async {
-            let mut length = 0;
-            while let Ok(Some(bytes)) = arriving.frame().await {
-                arriving.hash.update(&bytes);
-                length += bytes.len() as u64;
-                if length > MAX_FILE_BYTES {
-                    break;
-                }
-            }
-        };
-        // Who sends for longer finds the connection closed.
-        drop(timeout(UNWANTED_TIME, rest).await);
+        let mut length = 0;
+        while length <= MAX_FILE_BYTES
+            && let Ok(Some(bytes)) = arriving.frame().await
+        {
+            arriving.hash.update(&bytes);
+            length += bytes.len() as u64;
+        }
         arriving.arrived()
     }
 
@@ -109,9 +104,11 @@ impl Content {
         self.0.lock().await.arrived()
     }
 
-    /// The same behind the answer: who sends it need not come to its end to be heard.
+    /// The same behind the answer, which who sends it need not come to its end for. Who sends for longer
+    /// finds the connection closed.
     pub(super) async fn drop_rest_meanwhile(self, stop: CancellationToken) {
-        stop.run_until_cancelled(self.drop_rest()).await;
+        let dropping = timeout(UNWANTED_TIME, self.drop_rest());
+        stop.run_until_cancelled(dropping).await;
     }
 }
 
