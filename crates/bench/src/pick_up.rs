@@ -2,6 +2,8 @@
 //! the embedded worker, and for one over HTTP.
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -33,6 +35,9 @@ const WARM_UP: usize = 20;
 /// left to do.
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// About what the transaction of a lease writes.
+const SYNCED: [u8; 20_000] = [1; 20_000];
+
 /// Where the runs of the worker over HTTP wait.
 const POOL: &str = "pick-up";
 
@@ -42,6 +47,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Figure>> {
     let starts = size.runs.min(STARTS);
     Ok(vec![
+        sync(starts)?,
         figure(
             "pick-up by the embedded worker, idle",
             "p50 ≤ 0.9 ms, p99 ≤ 1.8 ms",
@@ -55,6 +61,32 @@ pub(crate) async fn measure(binary: &Path, size: Size) -> anyhow::Result<Vec<Fig
             &over_http(binary, starts).await?,
         ),
     ])
+}
+
+/// What a lease cannot be quicker than, since it is on the disk before it counts: a few pages that are
+/// written over and synced, as those of SQLite's log are.
+fn sync(count: usize) -> anyhow::Result<Figure> {
+    let folder = tempfile::tempdir()?;
+    let mut file = File::create(folder.path().join("log"))?;
+    let mut took = Vec::with_capacity(count);
+    for number in 0..2 * count {
+        std::thread::sleep(PAUSE);
+        file.seek(SeekFrom::Start(((number % count) * SYNCED.len()) as u64))?;
+        file.write_all(&SYNCED)?;
+        let began = Instant::now();
+        file.sync_data()?;
+        // The first round makes the file as long as it is.
+        if number >= count {
+            took.push(milliseconds(began.elapsed()));
+        }
+    }
+    let [p50, p99] = middle_and_slowest(took);
+    Ok(Figure {
+        what: "floor: a sync of this disk, idle",
+        measured: format!("p50 {p50:.2} ms, p99 {p99:.2} ms"),
+        target: None,
+        how: format!("{count} of {} bytes that are written over", SYNCED.len()),
+    })
 }
 
 /// One start.
