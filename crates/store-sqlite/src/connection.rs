@@ -8,6 +8,7 @@ use rusqlite::{OpenFlags, Params, Row, params_from_iter};
 use windlass_application::ports::StoreError;
 use windlass_records::sqlite::{Columns, FromRow};
 
+use crate::checkpoints;
 use crate::error::store_error;
 use crate::query::Query;
 
@@ -23,9 +24,8 @@ const SETTINGS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
-    -- After how many pages the write-ahead log is folded into the file: measured to be better than
-    -- SQLite's 1,000 under many small transactions.
-    PRAGMA wal_autocheckpoint = 4000;
+    -- No commit folds the write-ahead log into the file: `Checkpoints` does, beside them.
+    PRAGMA wal_autocheckpoint = 0;
     -- Each change stands behind a savepoint, for which SQLite keeps every page as it was before: in
     -- memory, where it would write a file.
     PRAGMA temp_store = MEMORY;
@@ -142,6 +142,14 @@ impl Connection {
     /// Whether there is a transaction: SQLite ends it by itself after some failures.
     pub(crate) fn is_in_transaction(&self) -> bool {
         !self.0.is_autocommit()
+    }
+
+    /// Notes after each commit how many pages the write-ahead log has.
+    pub(crate) fn count_log_pages(&self) {
+        self.0.wal_hook(Some(|_, pages| {
+            checkpoints::note_pages(pages.unsigned_abs());
+            Ok(())
+        }));
     }
 
     /// Closes it.

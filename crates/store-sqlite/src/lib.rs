@@ -4,13 +4,15 @@
 //! `store` opens the file, `migration` makes its tables, `transaction` is what changes them, `event_log`
 //! writes events and their deliveries, `write` keeps idempotency records and the audit.
 //! One `connection` writes (`writer`), on a thread of its own, so that changes follow one another: each is a
-//! closure that is done there as a whole. A few others read (`readers`).
+//! closure that is done there as a whole. A few others read (`readers`), and one folds the log into the file
+//! (`checkpoints`).
 //!
 //! A limit is written `LIMIT ? + 0`. SQLite looks at the value of a bare parameter there while it plans,
 //! and so plans the statement anew whenever one is bound.
 
 mod agents;
 mod audit;
+mod checkpoints;
 mod clock;
 mod connection;
 mod credentials;

@@ -90,7 +90,7 @@ impl SqliteStore {
             source,
         })?;
         Ok(Self {
-            writer: Writer::new(writer).map_err(open)?,
+            writer: Writer::new(writer, path).map_err(open)?,
             readers: Readers::new(path.to_owned()),
             clock,
             deliveries_written: Arc::new(Notify::new()),

@@ -7,6 +7,7 @@ use std::any::Any;
 use std::error::Error;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tracing::{Span, warn};
 use windlass_application::ports::StoreError;
 
+use crate::checkpoints::Checkpoints;
 use crate::connection::Connection;
 use crate::error::{Closed, Undone, store_error};
 
@@ -69,12 +71,13 @@ pub(crate) struct Done<T> {
 }
 
 impl Writer {
-    /// Makes changes by this connection until it is closed, or dropped.
-    pub(crate) fn new(connection: Connection) -> io::Result<Self> {
+    /// Makes changes by this connection to the file at `path` until it is closed, or dropped.
+    pub(crate) fn new(connection: Connection, path: &Path) -> io::Result<Self> {
         let (asks, asked) = mpsc::channel(MOST_WAITING);
+        let checkpoints = Checkpoints::of(&connection, path)?;
         thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || write_in_turn(connection, asked))?;
+            .spawn(move || write_in_turn(connection, checkpoints, asked))?;
         Ok(Self { asks })
     }
 
@@ -165,7 +168,11 @@ where
 }
 
 /// One transaction after the other, as long as anybody asks.
-fn write_in_turn(connection: Connection, mut asked: mpsc::Receiver<Ask>) {
+fn write_in_turn(
+    connection: Connection,
+    mut checkpoints: Checkpoints,
+    mut asked: mpsc::Receiver<Ask>,
+) {
     let mut close: Option<oneshot::Sender<()>> = None;
     while close.is_none()
         && let Some(ask) = asked.blocking_recv()
@@ -205,7 +212,9 @@ fn write_in_turn(connection: Connection, mut asked: mpsc::Receiver<Ask>) {
             }
         }
         batch.end(&connection);
+        checkpoints.after_commit(&connection);
     }
+    checkpoints.end();
     if let Err(error) = connection.close() {
         warn!("the database was not closed: {error}");
     }

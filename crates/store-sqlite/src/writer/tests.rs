@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::mpsc;
 use std::task::Poll;
+use std::time::Instant;
 
 use super::*;
 
@@ -18,7 +19,7 @@ fn writer() -> (Writer, tempfile::TempDir) {
     connection
         .run("CREATE TABLE kept (number INTEGER UNIQUE)")
         .unwrap();
-    (Writer::new(connection).unwrap(), folder)
+    (Writer::new(connection, &path).unwrap(), folder)
 }
 
 fn insert(connection: &Connection, number: i64) -> Changed {
@@ -266,4 +267,45 @@ async fn after_the_end_nobody_is_kept() {
 
     let late = change(&writer, |connection| insert(connection, 2)).await;
     assert!(matches!(late, Err(StoreError::Unavailable(_))));
+}
+
+/// Keeps so many MiB.
+async fn fill(writer: &Writer, mebibytes: i64) {
+    for number in 0..mebibytes {
+        let filling = change(writer, move |connection| {
+            connection.change("CREATE TABLE IF NOT EXISTS filled (bytes BLOB)", ())?;
+            connection.change("INSERT INTO filled VALUES (zeroblob(1048576))", ())?;
+            insert(connection, number)
+        });
+        filling.await.unwrap();
+    }
+}
+
+fn mebibytes(path: &Path) -> u64 {
+    std::fs::metadata(path).unwrap().len() >> 20
+}
+
+#[tokio::test]
+async fn the_log_is_folded_into_the_file_beside_the_changes() {
+    let (writer, folder) = writer();
+
+    fill(&writer, 20).await;
+
+    let file = folder.path().join("file");
+    let ends_at = Instant::now() + PATIENCE;
+    while mebibytes(&file) < 10 && Instant::now() < ends_at {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(mebibytes(&file) >= 10, "nothing is folded");
+}
+
+#[tokio::test]
+async fn the_log_starts_anew_though_there_is_always_somebody_who_writes() {
+    let (writer, folder) = writer();
+
+    fill(&writer, 150).await;
+
+    let log = mebibytes(&folder.path().join("file-wal"));
+    assert!(log < 100, "it has {log} MiB");
+    assert_eq!(kept(&writer).await.len(), 150);
 }
