@@ -361,6 +361,45 @@ class WindlassWorkerTest(WorkerTest):
             self.assertEqual((finish["result"], finish["errors"][0]["code"]), ("failure", "task_failed"))
             self.assertIn("The output is no JSON", finish["errors"][0]["message"])
 
+    def test_an_output_that_is_too_long_fails_its_run_at_once(self):
+        server = Server()
+
+        finish = self.finish_of(server, lambda run: {"document": "é" * (windlass_worker.MOST_OUTPUT_BYTES // 2)})
+
+        self.assertEqual((finish["result"], server.count("finish")), ("failure", 1))
+        self.assertIn("The output has 1048591 bytes of JSON", finish["errors"][0]["message"])
+
+    def test_a_checkpoint_that_is_too_long_is_left_out(self):
+        server = Server()
+        server.questions_wait.clear()
+
+        def asks(run):
+            run.ask("approval", "Approve it.", checkpoint=bytes(windlass_worker.MOST_CHECKPOINT_BYTES + 1))
+            return {}
+
+        asks.lets = threading.Event()
+        self.start(server, asks)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("interaction") == 1)
+
+        self.assertEqual([body for what, _, body in server.calls if what == "interaction" and "checkpoint" in body], [])
+
+    def test_a_line_is_said_again_only_where_it_cannot_have_been_heard(self):
+        busy = {"type": "api", "code": "unavailable", "message": "It has no time for it."}
+        for status, said in ((503, 2), (500, 1), (502, 1)):
+            server = Server()
+            answers, errors = server._answer, [status]
+
+            def answer(path, body, answers=answers, errors=errors):
+                answered = answers(path, body)
+                fails = path.endswith("/progress") and errors
+                return (errors.pop(), {"errors": [busy]}) if fails else answered
+
+            server._answer = answer
+            self.finish_of(server, lambda run: run.progress("open the page"))
+
+            self.assertEqual((status, server.count("progress")), (status, said))
+
     def test_an_agent_that_is_to_end_its_program_fails_its_run_at_once(self):
         def leaves(run):
             sys.exit(1)

@@ -91,26 +91,23 @@ async fn lease_runs(
     let asked = Asked::of(&body)?;
     let holder = speaker.holder(&api, &body.worker, body.incarnation).await?;
     let wait = Duration::from_secs(body.wait.unwrap_or_default().into());
+    let (capacity, wait) = if api.config.drain.is_draining() {
+        // A server that stops leases nothing; another replica has what there is to lease.
+        (0, wait.min(DRAINING_WAIT))
+    } else {
+        (body.capacity.unwrap_or(1), wait)
+    };
     let wish = LeaseWish {
         organization: Some(speaker.organization()),
         request_id: speaker.received.request_id,
         holder,
         pools: asked.pools,
-        // A server that stops leases nothing.
-        capacity: match body.capacity {
-            Some(_) | None if api.config.drain.is_draining() => 0,
-            Some(capacity) => capacity,
-            None => 1,
-        },
+        capacity,
         explicit_begin: body.begin.is_some(),
         sessions: asked.sessions,
         held: asked.held,
         heard: body.heard,
-        wait: match api.config.drain.is_draining() {
-            // Another replica has what there is to lease.
-            true => wait.min(DRAINING_WAIT),
-            false => wait,
-        },
+        wait,
     };
     let leased = leased(&api, &speaker, wish).await?;
     let ended = leased.ended_sessions.iter().map(ToString::to_string);

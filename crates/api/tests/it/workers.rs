@@ -427,7 +427,7 @@ async fn an_idempotency_key_changes_nothing_for_a_worker() {
 #[tokio::test]
 async fn calls_of_workers_count_on_no_rate_and_as_open_calls() {
     let fixture = Fixture::with_limits(CallLimits {
-        requests: 2,
+        requests: 20,
         open_calls: 1,
     })
     .await;
