@@ -2,6 +2,7 @@
 
 mod promise;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -38,6 +39,9 @@ const MAX_TYPE_BYTES: usize = 255;
 /// The most files of one step.
 const MAX_FILES: usize = 1000;
 
+/// How much of addresses is compared with those of another page: each link may stand on the same long base.
+const MAX_COMPARED_BYTES: usize = 4 * 1024 * 1024;
+
 /// How much of requests is made before the first of them is sent.
 const MAX_REQUESTS_BYTES: usize = 1024 * 1024;
 
@@ -53,9 +57,13 @@ impl Player<'_> {
             if !download.all {
                 found.truncate(1);
             }
-            let leads_to = self.addresses(&found)?;
+            let leads_to = match &download.pages.next {
+                Some(_) => self.leads_to(&found)?,
+                None => None,
+            };
             // Behind its last page a list may show that one again.
-            if seen.shows_same && leads_to.is_some() && leads_to == before {
+            let is_told = leads_to.is_some() || seen.is_posted;
+            if seen.shows_same && !found.is_empty() && is_told && leads_to == before {
                 break;
             }
             before = leads_to;
@@ -94,12 +102,20 @@ impl Player<'_> {
         }
     }
 
-    /// Where links lead; None where there is another thing among them, which may lead to a file that its
-    /// page does not name.
-    fn addresses(&self, ids: &[NodeId]) -> Result<Option<Vec<Url>>, Trouble> {
+    /// Where links lead, in short; None where there is another thing among them, which may lead to a file
+    /// that its page does not name, or where that is too long.
+    fn leads_to(&self, ids: &[NodeId]) -> Result<Option<u64>, Trouble> {
         let page = self.page()?;
-        let links = ids.iter().map(|id| page.link(&page.reacting(*id)?).ok());
-        Ok(links.collect())
+        let (mut hasher, mut bytes) = (DefaultHasher::new(), 0);
+        for id in ids {
+            let link = page.reacting(*id).and_then(|link| page.link(&link).ok());
+            let Some(url) = link.filter(|_| bytes < MAX_COMPARED_BYTES) else {
+                return Ok(None);
+            };
+            bytes += url.as_str().len();
+            url.hash(&mut hasher);
+        }
+        Ok(Some(hasher.finish()))
     }
 
     /// What clicks ask the source for, of so many that a form that each of them sends takes no more memory

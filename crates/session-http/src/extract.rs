@@ -117,7 +117,8 @@ impl Player<'_> {
                 self.no_rows(rows, &list, &seen, number)?;
             }
             // Behind its last page a list may show that one again.
-            if seen.shows_same && list.read[earlier..before] == list.read[before..] {
+            let shown = &list.read[before..];
+            if seen.shows_same && !shown.is_empty() && list.read[earlier..before] == *shown {
                 list.read.truncate(before);
                 return Ok(list.read);
             }

@@ -12,7 +12,6 @@ use crate::click::Click;
 use crate::fetch::Request;
 use crate::form::input_type;
 use crate::go::Went;
-use crate::look::text_of;
 use crate::page::{Page, is};
 use crate::player::Player;
 use crate::trouble::Trouble;
@@ -25,7 +24,9 @@ pub(crate) struct Seen {
     next: Option<Url>,
     /// Whether the first asks for a password, as some do on each page.
     asks: bool,
-    /// Whether the page that is read shows the same texts as the one before.
+    /// Whether a form was posted that led to the page that is read. Such pages have one address.
+    pub(crate) is_posted: bool,
+    /// Whether the page that is read shows the same texts as the one before, and leads no further.
     pub(crate) shows_same: bool,
 }
 
@@ -68,7 +69,7 @@ impl Player<'_> {
         }
         seen.addresses.push(page.url.clone());
         seen.next = Some(request.url.clone());
-        let is_posted = request.body.is_some();
+        seen.is_posted = request.body.is_some();
         let shown = shown_on(page);
         match self.open(request).await? {
             Went::ToPage => {}
@@ -80,13 +81,30 @@ impl Player<'_> {
         if !page.status.is_success() {
             return Err(self.absent("the list breaks off".to_owned()));
         }
-        seen.shows_same = shown_on(page) == shown;
-        // Behind the last page, led back to one that was read. A form that is posted has all its pages
-        // at one address.
-        Ok(match is_posted {
-            true => !seen.shows_same,
-            false => !seen.addresses.contains(&page.url),
-        })
+        let shows_same = shown_on(page) == shown;
+        // Behind the last page, led back to one that was read.
+        let is_known = seen.addresses.contains(&page.url) && !seen.is_posted;
+        seen.shows_same = shows_same && self.leads_no_further(next, seen)?;
+        Ok(!is_known)
+    }
+
+    /// Whether the page's `next` leads to where the one before it led. What leads on to more is another
+    /// page of the list, even if it says the same; where a form is posted, its address does not tell.
+    fn leads_no_further(&mut self, next: &Selector, seen: &Seen) -> Result<bool, Trouble> {
+        let Some(next) = self.enabled(next)? else {
+            return Ok(false);
+        };
+        if seen.is_posted {
+            return Ok(true);
+        }
+        let page = self.page_mut()?;
+        let to = match page.click(next) {
+            Ok(Click::Follow(link)) => link.url,
+            Ok(Click::Jump(url)) => url,
+            Ok(Click::Submit(submission)) if submission.body.is_none() => submission.url,
+            _ => return Ok(false),
+        };
+        Ok(to == page.url || seen.next.as_ref() == Some(&to))
     }
 
     /// What the page's `next` asks for; None where the list ends with this page.
@@ -166,7 +184,7 @@ impl Player<'_> {
 /// What a page shows, in short.
 fn shown_on(page: &Page) -> u64 {
     let mut hasher = DefaultHasher::new();
-    text_of(&page.root()).hash(&mut hasher);
+    page.shown_text(&page.root()).hash(&mut hasher);
     hasher.finish()
 }
 

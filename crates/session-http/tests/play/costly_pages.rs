@@ -11,6 +11,12 @@ use crate::raw::serve;
 
 /// What becomes of a run that does this on such a page.
 async fn on(page: String, step: Value) -> String {
+    let (code, message) = failed_on(page, step).await;
+    assert_eq!(code, ErrorCode::TaskFailed, "{message}");
+    message
+}
+
+async fn failed_on(page: String, step: Value) -> (ErrorCode, String) {
     let url = serve(move |head| match head.starts_with("GET / ") {
         true => html(&page),
         false => html("<p>Nothing"),
@@ -19,13 +25,12 @@ async fn on(page: String, step: Value) -> String {
     let gone = custom("expect", &json!({"selector": "#gone"}));
     let steps = json!([{"type": "navigate", "url": "{{source.url}}"}, step, gone]);
 
-    let (code, message) = played(&steps, url).await;
+    let failed = played(&steps, url).await;
 
-    assert_eq!(code, ErrorCode::TaskFailed, "{message}");
     if let Some(peak) = peak_memory_mib() {
         assert!(peak < MOST_MEMORY_MIB, "{peak} MiB");
     }
-    message
+    failed
 }
 
 fn extract(field: &str, rule: &Value) -> Value {
@@ -181,6 +186,28 @@ async fn json_of_many_values(#[case] value: &str, #[case] mut rule: Value, #[cas
     rule["selector"] = json!("script");
 
     let message = on(page, extract("found", &rule)).await;
+
+    assert!(message.contains(expected), "{message}");
+}
+
+#[rstest]
+#[case::that_are_too_many(2000, json!({}), "there are more than 1000 files")]
+#[case::over_pages(900, json!({"next": ".next"}), "file 1 of 900")]
+#[tokio::test]
+async fn files_whose_addresses_are_long_from_a_short_link(
+    #[case] links: usize,
+    #[case] mut parameters: Value,
+    #[case] expected: &str,
+) {
+    let page = format!(
+        "<base href='/{}/'>{}",
+        "a".repeat(1_000_000),
+        "<a href=x>".repeat(links)
+    );
+    parameters["selector"] = json!("a");
+    parameters["all"] = json!(true);
+
+    let (_, message) = failed_on(page, custom("download", &parameters)).await;
 
     assert!(message.contains(expected), "{message}");
 }

@@ -30,7 +30,7 @@ fn list(limit: Option<u32>) -> Value {
 fn files() -> Value {
     custom(
         "download",
-        &json!({"selector": "a.file", "all": true, "next": ".next"}),
+        &json!({"selector": ".file", "all": true, "next": ".next"}),
     )
 }
 
@@ -259,21 +259,29 @@ async fn nothing_on_an_error_page_is_an_error(#[case] step: Value) {
 }
 
 /// Pages of a list, whose last one comes in the place of those behind it.
-async fn clamped(page: fn(u32) -> String) -> String {
+async fn clamped(page: fn(u32) -> String, next: fn(u32) -> String) -> String {
     serve(move |head| {
         let path = head.split(' ').nth(1).unwrap();
         let number: u32 = path.trim_start_matches("/?page=").parse().unwrap_or(1);
         let number = number.min(3);
-        match path.ends_with(".csv") {
+        match path.contains(".csv") {
             true => Reply::of("200 OK\r\ncontent-type: text/csv", "1"),
-            false => html(format!(
-                "{}<a class=next href='/?page={}'>Next</a>",
-                page(number),
-                number + 1
-            )),
+            false => html(page(number) + &next(number + 1)),
         }
     })
     .await
+}
+
+fn by_link(to: u32) -> String {
+    format!("<a class=next href='/?page={to}'>Next</a>")
+}
+
+fn by_form(to: u32) -> String {
+    format!("<form><input type=hidden name=page value={to}><button class=next>Next</button></form>")
+}
+
+fn by_posted_form(to: u32) -> String {
+    format!("<form method=post action='/?page={to}'><button class=next>Next</button></form>")
 }
 
 /// Of the other pages two show the same texts, or have the same values, and are two all the same.
@@ -286,6 +294,7 @@ async fn a_list_whose_last_page_comes_again_ends_with_it(
     #[case] rows: &str,
     #[case] page: fn(u32) -> String,
     #[case] expected: &[&str],
+    #[values(by_link, by_form, by_posted_form)] next: fn(u32) -> String,
 ) {
     let mut number = json!({"selector": ":scope"});
     if rows.contains("id") {
@@ -293,24 +302,99 @@ async fn a_list_whose_last_page_comes_again_ends_with_it(
     }
     let items = json!({"rows": rows, "next": ".next", "fields": {"number": number}});
     let step = custom("extract", &json!({"fields": {"items": items}}));
+    let url = clamped(page, next).await;
 
-    let (result, _) = played(&clamped(page).await, None, &json!([navigate(), step])).await;
+    let (result, _) = played(&url, None, &json!([navigate(), step])).await;
 
     assert_eq!(numbers(result), expected);
+}
+
+/// The names of the files that are kept of a list of them.
+async fn kept(url: String) -> Vec<String> {
+    let server = Arc::new(Server::default());
+    let context = Run::new(url, &json!([navigate(), files()])).context(&server);
+
+    agent("127.0.0.1").run(&context).await.unwrap();
+
+    let files = server.files.lock().unwrap();
+    files.iter().map(|(name, ..)| name.clone()).collect()
 }
 
 #[rstest]
 #[case::by_its_text(|page| format!("<a class=file href=/{page}.csv>{page}</a>"))]
 #[case::by_its_addresses(|page| format!("<a class=file href=/{page}.csv>CSV</a>"))]
 #[tokio::test]
-async fn the_files_of_a_last_page_that_comes_again_are_kept_once(#[case] page: fn(u32) -> String) {
-    let server = Arc::new(Server::default());
-    let steps = json!([navigate(), files()]);
-    let context = Run::new(clamped(page).await, &steps).context(&server);
+async fn the_files_of_a_last_page_that_comes_again_are_kept_once(
+    #[case] page: fn(u32) -> String,
+    #[values(by_link, by_form, by_posted_form)] next: fn(u32) -> String,
+) {
+    let names = kept(clamped(page, next).await).await;
 
-    agent("127.0.0.1").run(&context).await.unwrap();
-
-    let files = server.files.lock().unwrap();
-    let names: Vec<&str> = files.iter().map(|(name, ..)| name.as_str()).collect();
     assert_eq!(names, ["1.csv", "2.csv", "3.csv"]);
+}
+
+#[tokio::test]
+async fn files_that_buttons_lead_to_are_kept_once_where_all_pages_have_one_address() {
+    let page = |page| format!("<form action=/{page}.csv><button class=file>{page}</button></form>");
+
+    let names = kept(clamped(page, by_posted_form).await).await;
+
+    assert_eq!(names, ["1.csv", "2.csv", "3.csv"]);
+}
+
+/// The bills of four months, each on a page.
+async fn months(bills: fn(u32) -> &'static str) -> String {
+    serve(move |head| {
+        let path = head.split(' ').nth(1).unwrap();
+        let month: u32 = path.trim_start_matches("/?m=").parse().unwrap_or(1);
+        let next = match month {
+            4 => "<a class='next disabled'>Next month</a>".to_owned(),
+            _ => format!("<a class=next href='/?m={}'>Next month</a>", month + 1),
+        };
+        match path.ends_with(".csv") {
+            true => Reply::of("200 OK\r\ncontent-type: text/csv", "1"),
+            false => html(bills(month).to_owned() + &next),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn months_that_say_the_same_are_several() {
+    let url = months(|_| "<ul><li>Basic, 99 kr</ul>").await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    assert_eq!(numbers(result), ["Basic, 99 kr"; 4]);
+}
+
+#[tokio::test]
+async fn months_without_files_are_no_end_of_a_list() {
+    let url = months(|month| match month {
+        1 => "<a class=file href=/1.csv>CSV</a>",
+        4 => "<a class=file href=/4.csv>CSV</a>",
+        _ => "<p>No bills",
+    })
+    .await;
+
+    assert_eq!(kept(url).await, ["1.csv", "4.csv"]);
+}
+
+#[tokio::test]
+async fn the_last_month_is_another_than_the_one_before_where_it_is_chosen() {
+    let url = serve(|head| {
+        let (january, february) = match head.starts_with("GET /?m=2 ") {
+            true => ("", " selected"),
+            false => (" selected", ""),
+        };
+        html(format!(
+            "<select><option{january}>January<option{february}>February</select>
+            <ul><li>Basic, 99 kr</ul><a class=next href='/?m=2'>Next month</a>"
+        ))
+    })
+    .await;
+
+    let (result, _) = played(&url, None, &json!([navigate(), list(None)])).await;
+
+    assert_eq!(numbers(result), ["Basic, 99 kr"; 2]);
 }
