@@ -32,10 +32,9 @@ impl Player<'_> {
         if !matches!(url.scheme(), "http" | "https") {
             return Err(Trouble::task("its url leads to no website"));
         }
-        let went = self.open(Request::get(url, None)).await?;
         // It may be an error: to whoever is not logged in, many websites say 401 or 403.
-        if let (Went::ToPage, Some(page)) = (went, &self.session.page) {
-            self.unread.forget(page);
+        if self.open(Request::get(url, None)).await? == Went::ToPage {
+            self.let_be();
         }
         Ok(())
     }
@@ -90,6 +89,8 @@ impl Player<'_> {
         let Some(request) = self.session.leads_on().await else {
             return Ok(false);
         };
+        // It was an answer on the way to another, such as one that is not ready yet.
+        self.let_be();
         Ok(self.open(request).await? == Went::ToPage)
     }
 }

@@ -252,9 +252,13 @@ impl<'run> Player<'run> {
             Action::Extract(extract) => self.extract(number, extract).await,
             Action::Interact(interact) => self.interact(number, interact).await,
             Action::Skip { when, steps } => {
-                if self.shows(when)? {
-                    self.meet();
-                    self.skipped = *steps;
+                match self.shows(when)? {
+                    true => {
+                        self.meet();
+                        self.skipped = *steps;
+                    }
+                    // The playbook asks what the page is, such as whether it is logged in.
+                    false => self.let_be(),
                 }
                 Ok(())
             }

@@ -61,6 +61,11 @@ impl Player<'_> {
     /// A step found on the page that it is on what it looked for there.
     pub(crate) fn meet(&mut self) {
         self.met = true;
+        self.let_be();
+    }
+
+    /// The page that it is on may be what it is.
+    pub(crate) fn let_be(&mut self) {
         if let Some(page) = &self.session.page {
             self.unread.forget(page);
         }

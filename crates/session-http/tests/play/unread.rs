@@ -1,6 +1,7 @@
 //! Pages that answer with an error and are left before a step finds anything on them.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rstest::rstest;
@@ -23,6 +24,7 @@ async fn website(status: u16) -> String {
         ),
         "/frame" => html("<form action=/save><button>Save</button></form>"),
         "/bills" => html("<h1>Bills</h1>"),
+        "/login" => html("<h1>Log in</h1><a href=/bills>Go</a>"),
         _ => Reply::of(
             &format!("{status} No\r\ncontent-type: text/html"),
             "<h1>Not saved</h1><a href=/bills>Back</a>",
@@ -52,6 +54,11 @@ fn click(text: &str) -> Value {
 
 fn title() -> Value {
     custom("extract", &json!({"fields": {"title": {"selector": "h1"}}}))
+}
+
+/// Leaves out two steps where this shows.
+fn skip(when: &str) -> Value {
+    custom("skip", &json!({"when": when, "steps": 2}))
 }
 
 fn in_frame(mut step: Value) -> Value {
@@ -98,6 +105,8 @@ async fn a_refusal_that_is_left_unread_is_no_success(
 #[case::read_in_its_frame_later(
     vec![in_frame(click("Save")), title(), in_frame(title()), click("Bills")], "Not saved")]
 #[case::read_in_its_window(vec![click("Print"), title(), close()], "Not saved")]
+#[case::asked_whether_it_is_logged_in(
+    vec![click("Save"), skip(".account"), navigate("/login"), click("Go"), title()], "Bills")]
 #[case::come_by_an_address(vec![navigate("/login"), navigate("/bills"), title()], "Bills")]
 #[tokio::test]
 async fn an_error_that_the_playbook_knows_is_none(#[case] steps: Vec<Value>, #[case] title: &str) {
@@ -130,4 +139,27 @@ async fn a_refusal_is_remembered_by_the_worker_that_goes_on() {
     let (_, message, _) = errors(agent("127.0.0.1").run(&context).await);
 
     assert!(message.starts_with("Step 2 led to 127.0.0.1"), "{message}");
+}
+
+#[tokio::test]
+async fn an_error_that_leads_on_by_itself_is_none() {
+    for leads_to in ["0; url=/export", "2; url=/ready"] {
+        let asked = AtomicBool::new(false);
+        let url = serve(move |head| match head.split(' ').nth(1).unwrap() {
+            "/" => html("<a href=/export>Export</a>"),
+            "/export" if !asked.swap(true, Ordering::SeqCst) => Reply::of(
+                &format!("404 No\r\ncontent-type: text/html\r\nrefresh: {leads_to}"),
+                "<p>Not ready",
+            ),
+            _ => html("<h1 id=ready>Ready</h1>"),
+        })
+        .await;
+        let wait = json!({"type": "waitForElement", "selectors": ["#ready"]});
+        let steps = [click("Export"), wait, title()];
+        let context = run(url, &steps).context(&Arc::new(Server::default()));
+
+        let outcome = agent("127.0.0.1").run(&context).await;
+
+        assert_eq!(outcome.unwrap().output, json!({"title": "Ready"}));
+    }
 }
