@@ -29,7 +29,6 @@ impl Player<'_> {
         {
             return Ok(());
         }
-        self.meet();
         let fields = fields(interact, self.session.page.as_ref(), self.values())?;
         // One of a frame's page would be taken for the page around it, and one of another window's
         // for that of the first.
@@ -52,6 +51,9 @@ impl Player<'_> {
         interact: &Interact,
         answers: Vec<(String, SecretString)>,
     ) {
+        if looks(interact) {
+            self.meet();
+        }
         let known = &mut self.values_mut().answers;
         for question in &interact.fields {
             // What was answered before to a field that is left out now is no answer to it.
@@ -59,6 +61,12 @@ impl Player<'_> {
         }
         known.extend(answers);
     }
+}
+
+/// Whether something of the page is a reason for the question, or a choice.
+fn looks(interact: &Interact) -> bool {
+    let mut options = interact.fields.iter().map(|question| &question.options);
+    interact.when.is_some() || options.any(|it| matches!(it, Some(QuestionOptions::OnPage(_))))
 }
 
 /// What is asked for, with the choices that the page shows.

@@ -25,6 +25,9 @@ pub(super) struct KeptPage {
     /// How it was written.
     #[serde(default)]
     encoding: String,
+    /// Which of the run's pages that are errors it is.
+    #[serde(default)]
+    error_number: Option<u32>,
     typed: Vec<(usize, Typed)>,
     checked: Vec<(usize, bool)>,
     /// Each option that was chosen, by its `select`.
@@ -50,6 +53,7 @@ impl KeptPage {
             status: page.status.as_u16(),
             text: page.text().to_string(),
             encoding: page.encoding.name().to_owned(),
+            error_number: page.error_number,
             typed: Vec::new(),
             checked: Vec::new(),
             chosen: Vec::new(),
@@ -106,6 +110,7 @@ impl KeptPage {
 
     /// The page with what was checked and chosen on it.
     pub(super) fn with_choices(&self, mut page: Page) -> Option<Page> {
+        page.error_number = self.error_number;
         let elements = elements(&page);
         for (place, checked) in &self.checked {
             page.fields.checked.insert(*elements.get(*place)?, *checked);

@@ -40,7 +40,11 @@ fn run(url: String, steps: &[Value]) -> Run {
 }
 
 async fn played(status: u16, steps: &[Value]) -> Result<Outcome, RunFailure> {
-    let context = run(website(status).await, steps).context(&Arc::new(Server::default()));
+    let server = Server {
+        codes: Mutex::new(VecDeque::from(["yes"])),
+        ..Server::default()
+    };
+    let context = run(website(status).await, steps).context(&Arc::new(server));
     agent("127.0.0.1").run(&context).await
 }
 
@@ -61,6 +65,13 @@ fn skip(when: &str) -> Value {
     custom("skip", &json!({"when": when, "steps": 2}))
 }
 
+fn approval(when: &Value) -> Value {
+    custom(
+        "interact",
+        &json!({"type": "approval", "message": "Go on?", "when": when}),
+    )
+}
+
 fn in_frame(mut step: Value) -> Value {
     step["frame"] = json!([0]);
     step
@@ -77,6 +88,7 @@ fn close() -> Value {
 
 #[rstest]
 #[case::by_an_address(vec![click("Save"), navigate("/bills"), title()])]
+#[case::while_somebody_is_asked(vec![click("Save"), approval(&json!(null)), navigate("/bills"), title()])]
 #[case::at_the_end_in_a_frame(vec![in_frame(click("Save"))])]
 #[case::in_a_frame_beside_the_page(vec![in_frame(click("Save")), title()])]
 #[case::in_a_frame_whose_page_is_left(vec![in_frame(click("Save")), click("Bills"), title()])]
@@ -107,6 +119,7 @@ async fn a_refusal_that_is_left_unread_is_no_success(
 #[case::read_in_its_window(vec![click("Print"), title(), close()], "Not saved")]
 #[case::asked_whether_it_is_logged_in(
     vec![click("Save"), skip(".account"), navigate("/login"), click("Go"), title()], "Bills")]
+#[case::asked_about(vec![click("Save"), approval(&json!("h1")), navigate("/bills"), title()], "Bills")]
 #[case::come_by_an_address(vec![navigate("/login"), navigate("/bills"), title()], "Bills")]
 #[tokio::test]
 async fn an_error_that_the_playbook_knows_is_none(#[case] steps: Vec<Value>, #[case] title: &str) {
@@ -117,28 +130,35 @@ async fn an_error_that_the_playbook_knows_is_none(#[case] steps: Vec<Value>, #[c
     }
 }
 
-#[tokio::test]
-async fn a_refusal_is_remembered_by_the_worker_that_goes_on() {
+/// How a run ends that asks after these steps, and whose next worker goes on with those.
+async fn resumed(before: &[Value], after: &[Value]) -> Result<Outcome, RunFailure> {
     let url = website(422).await;
     let ask = custom("interact", &json!({"type": "mfa", "message": "Code?"}));
-    let run = || {
-        run(
-            url.clone(),
-            &[click("Save"), navigate("/bills"), ask.clone(), title()],
-        )
-    };
+    let steps = [before, &[ask], after].concat();
     let lost = Arc::new(Server::default());
-    let asked = agent("127.0.0.1").run(&run().context(&lost)).await;
+    let context = run(url.clone(), &steps).context(&lost);
+    let asked = agent("127.0.0.1").run(&context).await;
     assert!(matches!(asked, Err(RunFailure::Stopped(_))), "{asked:?}");
     let next = Arc::new(Server {
         codes: Mutex::new(VecDeque::from(["1"])),
         ..Server::default()
     });
-    let context = run().from(&lost).context(&next);
+    let context = run(url, &steps).from(&lost).context(&next);
+    agent("127.0.0.1").run(&context).await
+}
 
-    let (_, message, _) = errors(agent("127.0.0.1").run(&context).await);
+#[tokio::test]
+async fn a_refusal_is_remembered_by_the_worker_that_goes_on() {
+    let (_, message, _) = errors(resumed(&[click("Save"), navigate("/bills")], &[title()]).await);
 
     assert!(message.starts_with("Step 2 led to 127.0.0.1"), "{message}");
+}
+
+#[tokio::test]
+async fn an_error_that_is_read_by_the_worker_that_goes_on_is_none() {
+    let outcome = resumed(&[click("Save")], &[title(), navigate("/bills")]).await;
+
+    assert_eq!(outcome.unwrap().output, json!({"title": "Not saved"}));
 }
 
 #[tokio::test]
