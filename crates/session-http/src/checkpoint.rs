@@ -5,7 +5,7 @@ mod page;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,9 @@ pub(crate) struct Checkpoint {
     page: Option<KeptPage>,
     /// What was answered before, by field.
     answers: BTreeMap<String, String>,
+    /// Of these fields, those that said which account is meant.
+    #[serde(default)]
+    accounts: BTreeSet<String>,
     output: Map<String, Value>,
     used_credential: bool,
     started: bool,
@@ -67,6 +70,7 @@ impl Checkpoint {
             answers: answers
                 .map(|(name, answer)| (name.clone(), answer.expose_secret().to_owned()))
                 .collect(),
+            accounts: player.evidence.accounts.clone(),
             output: player.output.clone(),
             used_credential: player.has_used_credential(),
             started: player.started,
@@ -141,6 +145,7 @@ impl Checkpoint {
         player.rounds = self.rounds;
         player.missing = self.missing;
         player.unread = self.unread;
+        player.evidence.accounts = self.accounts;
         player.output = self.output;
         player.used_credential = self.used_credential;
         player.started = self.started;

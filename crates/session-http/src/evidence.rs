@@ -4,6 +4,7 @@
 mod document;
 mod secrets;
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,8 +54,10 @@ pub(crate) struct Evidence {
     /// Whether each step is kept.
     is_whole: bool,
     secrets: Secrets,
-    /// Of these, what is of the credential.
-    of_credential: Secrets,
+    /// Of these, all but which account a person chose.
+    but_accounts: Secrets,
+    /// The fields whose last answer said which account is meant.
+    pub(crate) accounts: BTreeSet<String>,
     /// What the last document of the run says.
     last: Option<u64>,
     /// How many were kept.
@@ -70,7 +73,7 @@ impl Evidence {
         };
         if let Some(authenticator) = authenticator {
             evidence.secrets.learn_seed(authenticator.secret());
-            evidence.of_credential.learn_seed(authenticator.secret());
+            evidence.but_accounts.learn_seed(authenticator.secret());
         }
         evidence
     }
@@ -80,10 +83,10 @@ impl Evidence {
         self.kept = done;
     }
 
-    /// What an address names its file: its last part, without secrets of the credential. What a person
-    /// answered, such as the number of an account, tells files apart and stays.
+    /// What an address names its file: its last part, without secrets. Which account a person chose, such
+    /// as by its number, tells files apart and stays.
     pub(crate) fn naming(&self, url: &Url) -> Url {
-        without(&self.of_credential, url)
+        without(&self.but_accounts, url)
     }
 }
 
@@ -208,8 +211,10 @@ impl Player<'_> {
     /// Notes what is secret now: it is masked from here on, whatever takes its place.
     pub(crate) fn learn_secrets(&mut self) {
         let mut evidence = std::mem::take(&mut self.evidence);
-        evidence.secrets.learn(self.values());
-        evidence.of_credential.learn_credential(self.values());
+        let accounts = &evidence.accounts;
+        evidence.secrets.learn(self.values(), |_| true);
+        let is_secret = |field: &str| !accounts.contains(field);
+        evidence.but_accounts.learn(self.values(), is_secret);
         self.evidence = evidence;
     }
 }

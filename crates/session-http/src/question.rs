@@ -54,6 +54,13 @@ impl Player<'_> {
         if looks(interact) {
             self.meet();
         }
+        for (name, _) in &answers {
+            let accounts = &mut self.evidence.accounts;
+            match interact.kind == "account_selection" {
+                true => accounts.insert(name.clone()),
+                false => accounts.remove(name),
+            };
+        }
         let known = &mut self.values_mut().answers;
         for question in &interact.fields {
             // What was answered before to a field that is left out now is no answer to it.

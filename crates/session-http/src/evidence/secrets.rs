@@ -42,18 +42,13 @@ struct Secret {
 }
 
 impl Secrets {
-    /// Adds what is secret of these. A user name is not: it says whose account a page shows, and one
-    /// such as `admin` is part of other words.
-    pub(super) fn learn(&mut self, values: &Values) {
-        self.learn_credential(values);
-        for answer in values.answers.values() {
-            self.add(answer, is_code);
-        }
-    }
-
-    /// Adds what is secret of these but for what a person answered.
-    pub(super) fn learn_credential(&mut self, values: &Values) {
-        for secret in [&values.password, &values.totp].into_iter().flatten() {
+    /// Adds what is secret of these, answers to these fields among it. A user name is not: it says whose
+    /// account a page shows, and one such as `admin` is part of other words.
+    pub(super) fn learn(&mut self, values: &Values, is_secret: impl Fn(&str) -> bool) {
+        let of_credential = [&values.password, &values.totp].into_iter().flatten();
+        let answers = values.answers.iter();
+        let answers = answers.filter(|(field, _)| is_secret(field));
+        for secret in of_credential.chain(answers.map(|(_, answer)| answer)) {
             self.add(secret, is_code);
         }
     }
@@ -225,12 +220,15 @@ mod tests {
         let mut secrets = Secrets::default();
         let answers = [("code", " 421337 "), ("account", "7"), ("none", "")];
         let answers = answers.map(|(name, answer)| (name.to_owned(), answer.into()));
-        secrets.learn(&Values {
-            username: Some("ada.lund@example.com".into()),
-            password: Some("hunter2".into()),
-            answers: answers.into(),
-            ..Values::default()
-        });
+        secrets.learn(
+            &Values {
+                username: Some("ada.lund@example.com".into()),
+                password: Some("hunter2".into()),
+                answers: answers.into(),
+                ..Values::default()
+            },
+            |_| true,
+        );
 
         assert_eq!(secrets.masked(text, 200), expected);
     }
@@ -256,10 +254,13 @@ mod tests {
     #[case::another("p%C3%84%22ss%20w%26rd%3C8", "p%C3%84%22ss%20w%26rd%3C8")]
     fn a_secret_is_masked_however_it_is_written(#[case] text: &str, #[case] expected: &str) {
         let mut secrets = Secrets::default();
-        secrets.learn(&Values {
-            password: Some("pÄ\"ss w&rd<7/x+".into()),
-            ..Values::default()
-        });
+        secrets.learn(
+            &Values {
+                password: Some("pÄ\"ss w&rd<7/x+".into()),
+                ..Values::default()
+            },
+            |_| true,
+        );
 
         assert_eq!(secrets.masked(text, 200), expected);
     }
@@ -280,10 +281,13 @@ mod tests {
         let mut secrets = Secrets::default();
         for answer in ["+++++", "----", "\u{ad}\u{ad}\u{ad}\u{ad}"] {
             let answers = [("code".to_owned(), answer.into())];
-            secrets.learn(&Values {
-                answers: answers.into(),
-                ..Values::default()
-            });
+            secrets.learn(
+                &Values {
+                    answers: answers.into(),
+                    ..Values::default()
+                },
+                |_| true,
+            );
         }
 
         assert_eq!(secrets.masked("a b +++++ ----", 200), "a b •••• ••••");
@@ -292,11 +296,14 @@ mod tests {
     #[test]
     fn a_secret_that_is_part_of_another_leaves_nothing_of_it() {
         let mut secrets = Secrets::default();
-        secrets.learn(&Values {
-            password: Some("ada1-secret".into()),
-            totp: Some("ada1".into()),
-            ..Values::default()
-        });
+        secrets.learn(
+            &Values {
+                password: Some("ada1-secret".into()),
+                totp: Some("ada1".into()),
+                ..Values::default()
+            },
+            |_| true,
+        );
 
         assert_eq!(secrets.masked("ada1-secret ada1", 200), "•••• ••••");
     }
@@ -305,10 +312,13 @@ mod tests {
     fn an_earlier_code_stays_a_secret() {
         let mut secrets = Secrets::default();
         for code in ["111111", "222222"] {
-            secrets.learn(&Values {
-                totp: Some(code.into()),
-                ..Values::default()
-            });
+            secrets.learn(
+                &Values {
+                    totp: Some(code.into()),
+                    ..Values::default()
+                },
+                |_| true,
+            );
         }
 
         assert_eq!(secrets.masked("111111 222222", 200), "•••• ••••");

@@ -282,32 +282,53 @@ async fn what_is_noted_of_a_file_holds_no_secret() {
     );
 }
 
+#[rstest]
+#[case::which_account("account_selection", "bill-2026-01.csv")]
+#[case::code("mfa", "bill-…-01.csv")]
 #[tokio::test]
-async fn what_a_person_answered_stays_in_the_name_of_a_file() {
+async fn which_account_a_person_chose_stays_in_the_name_of_a_file(
+    #[case] kind: &str,
+    #[case] expected: &str,
+    #[values(false, true)] resumed: bool,
+) {
     let url = serve(|head| match head.starts_with("GET /dl/") {
         true => Reply::of("200 OK\r\ncontent-type: application/pdf", "%PDF-1"),
         false => html("<a href=/dl/bill-2026-01.csv>Bill</a><a href=/dl/17-hunter2.csv>Bill</a>"),
     })
     .await;
-    let asks = json!({"type": "account_selection", "message": "Which year?"});
+    let asks = |kind: &str| custom("interact", &json!({"type": kind, "message": "Which?"}));
     let steps = json!([
         {"type": "navigate", "url": "{{source.url}}"},
-        custom("interact", &asks),
+        asks(kind),
+        asks("security_question"),
         download(&json!({"selector": "a", "all": true})),
     ]);
-    let server = Arc::new(Server {
-        username: "ada",
-        password: Some("hunter2"),
-        codes: Mutex::new(["2026"].into()),
-        ..Server::default()
-    });
-    let context = Run::new(url.clone(), &steps).context(&server);
+    let server = |codes: &[&'static str]| {
+        Arc::new(Server {
+            username: "ada",
+            password: Some("hunter2"),
+            codes: Mutex::new(codes.to_vec().into()),
+            ..Server::default()
+        })
+    };
+    let run = || Run::new(url.clone(), &steps);
+    let mut run_on = run();
+    let mut next = server(&["2026", "Oslo"]);
+    if resumed {
+        let lost = server(&["2026"]);
+        let asked = agent("127.0.0.1").run(&run().context(&lost)).await;
+        assert!(asked.is_err(), "{asked:?}");
+        (run_on, next) = (run().from(&lost), server(&["Oslo"]));
+    }
 
-    agent("127.0.0.1").run(&context).await.unwrap();
+    agent("127.0.0.1")
+        .run(&run_on.context(&next))
+        .await
+        .unwrap();
 
-    let files = server.files.lock().unwrap().clone();
+    let files = next.files.lock().unwrap().clone();
     let names: Vec<_> = files.iter().map(|(name, ..)| name.as_str()).collect();
-    assert_eq!(names, ["bill-2026-01.csv", "17-….csv"]);
+    assert_eq!(names, [expected, "17-….csv"]);
     // Nobody reads an address to know what a file is.
     let noted = json!({"source_url": format!("{url}/dl/bill-%E2%80%A6-01.csv")});
     assert_eq!(files[0].2, noted);
