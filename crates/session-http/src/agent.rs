@@ -85,7 +85,10 @@ impl HttpAgent {
         let checkpoint = Checkpoint::read(left).map_err(session_lost)?;
         let (step, interact) = checkpoint.asks(playbook).map_err(session_lost)?;
         let number = checkpoint.step;
-        *session = checkpoint.session().await.map_err(session_lost)?;
+        *session = checkpoint.session();
+        let page = checkpoint.page().await;
+        let page = page.map_err(|too_much| failure(too_much.into(), number, step))?;
+        session.page = page.map_err(session_lost)?;
         let values = Values {
             answers: checkpoint.answers(),
             ..values

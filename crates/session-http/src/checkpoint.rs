@@ -15,6 +15,7 @@ use windlass_playbook::{Action, HttpCredential, Interact, Playbook, Step};
 use self::page::KeptPage;
 use crate::cookies::{Cookies, KeptCookie};
 use crate::extract::AllMissing;
+use crate::page::{Page, TooMuch};
 use crate::player::Player;
 use crate::session::HttpSession;
 use crate::trouble::Trouble;
@@ -116,16 +117,20 @@ impl Checkpoint {
         }
     }
 
-    /// The session as it was, but for what was typed on its page.
+    /// The session as it was, but for its page.
+    pub(crate) fn session(&self) -> HttpSession {
+        HttpSession::of(Cookies::restore(&self.cookies), None)
+    }
+
+    /// The session's page, but for what was typed on it.
     ///
     /// # Errors
-    /// Where its page is none.
-    pub(crate) async fn session(&self) -> Result<HttpSession, Unreadable> {
-        let page = match &self.page {
-            Some(page) => Some(page.load().await.ok_or(Unreadable)?),
-            None => None,
-        };
-        Ok(HttpSession::of(Cookies::restore(&self.cookies), page))
+    /// There is no room for it now, or it is none.
+    pub(crate) async fn page(&self) -> Result<Result<Option<Page>, Unreadable>, TooMuch> {
+        Ok(match &self.page {
+            Some(page) => page.load().await?.map(Some).ok_or(Unreadable),
+            None => Ok(None),
+        })
     }
 
     /// What was answered before the question, by field.
@@ -161,7 +166,7 @@ impl Checkpoint {
 
 /// Keeps a page and loads it again, for whoever feeds it with noise.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn loaded_again(page: &crate::page::Page) {
+pub(crate) fn loaded_again(page: &Page) {
     let kept = serde_json::to_vec(&KeptPage::of(page)).expect("a page can be written");
     let kept: KeptPage = serde_json::from_slice(&kept).expect("it was written so");
     let parse = kept.parse().expect("it has an address and a status");
@@ -173,6 +178,6 @@ pub(crate) fn loaded_again(page: &crate::page::Page) {
         .with_choices(parsed)
         .expect("its elements are the same");
     assert_eq!(loaded.elements().count(), page.elements().count());
-    let changed = |page: &crate::page::Page| (page.fields.checked.len(), page.fields.chosen.len());
+    let changed = |page: &Page| (page.fields.checked.len(), page.fields.chosen.len());
     assert_eq!(changed(&loaded), changed(page));
 }

@@ -91,12 +91,15 @@ impl KeptPage {
     }
 
     /// The page, without what was typed; None where it is none.
-    pub(super) async fn load(&self) -> Option<Page> {
-        let parse = self.parse()?;
-        let page = off_thread(self.text.len(), &Turn::default(), parse)
-            .await
-            .ok()?;
-        self.with_choices(page)
+    ///
+    /// # Errors
+    /// There is no room for it now.
+    pub(super) async fn load(&self) -> Result<Option<Page>, TooMuch> {
+        let Some(parse) = self.parse() else {
+            return Ok(None);
+        };
+        let page = off_thread(self.text.len(), &Turn::default(), parse).await?;
+        Ok(self.with_choices(page))
     }
 
     /// How its text is parsed.

@@ -12,7 +12,6 @@ use url::Url;
 use windlass_playbook::Template;
 
 use super::*;
-use crate::page::Page;
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
@@ -109,7 +108,7 @@ async fn what_was_changed_in_fields_is_kept_but_for_what_is_of_the_credential() 
 
     let kept = serde_json::to_string(&KeptPage::of(&page)).unwrap();
     let read: KeptPage = serde_json::from_str(&kept).unwrap();
-    let loaded = read.load().await.unwrap();
+    let loaded = read.load().await.unwrap().unwrap();
 
     assert!(kept.contains("kari") && kept.contains("{{credential.password}}"));
     assert!(!kept.contains("hunter2"), "{kept}");

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use windlass_demo_site::DemoSite;
 use windlass_domain::run::command::CredentialReport;
 use windlass_domain::run::{AfterRun, ErrorCode};
@@ -152,4 +152,30 @@ async fn a_checkpoint_that_cannot_be_read_fails_the_run_before_anything_is_touch
     assert_eq!(site.hits(), 0);
     assert!(server.hits_at_begin.lock().unwrap().is_empty());
     assert!(server.questions.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_loaded_again_says_why() {
+    let site = Site::start().await;
+    let steps = json!([
+        {"type": "navigate", "url": "{{source.url}}"},
+        custom("interact", &json!({"type": "mfa", "message": "Code?"})),
+    ]);
+    let lost = server(&site, None, &[]);
+    let run = || Run::new(site.url("/"), &steps);
+    let asked = agent("127.0.0.1").run(&run().context(&lost)).await;
+    assert_eq!(asked, Err(LOST));
+    let Run { checkpoint, .. } = run().from(&lost);
+    let mut left: Value = serde_json::from_slice(checkpoint.unwrap().expose_secret()).unwrap();
+    left["page"]["text"] = json!("<div>".repeat(10_000));
+    let run = Run {
+        checkpoint: Some(serde_json::to_vec(&left).unwrap().into()),
+        ..run()
+    };
+    let next = server(&site, None, &[CODE]);
+
+    let (code, message, _) = errors(agent("127.0.0.1").run(&run.context(&next)).await);
+
+    assert_eq!(code, ErrorCode::SourceError, "{message}");
+    assert!(message.contains("512 levels"), "{message}");
 }
