@@ -81,7 +81,7 @@ impl Player<'_> {
         let (reacting, opens) = reacting.map_or((id, false), |element| {
             (element.id(), opens_instead(&element))
         });
-        if opens && !asserted {
+        if opens && !asserted && !self.page_comes_late {
             return Ok(Went::Nowhere);
         }
         self.note_target(reacting).await?;

@@ -1,7 +1,7 @@
 //! What a recording says beside a step: that another page came (`assertedEvents`). Where none comes
 //! now, a script made it come, and whatever follows would be done on the wrong page.
 
-use windlass_playbook::{Action, Step};
+use windlass_playbook::{Action, OverHttp, Playbook, Step};
 
 use crate::trouble::Trouble;
 
@@ -13,6 +13,15 @@ pub(crate) fn asserts_page(step: &Step) -> bool {
         Action::KeyDown { .. } | Action::KeyUp { .. } | Action::Hover(_) | Action::Scroll
     );
     of_hand && step.navigation.is_some()
+}
+
+/// Whether a step after the one at this place, and before the next that is done, says that another page
+/// came: a hand is faster than a page.
+pub(crate) fn page_comes_late(playbook: &Playbook, position: usize) -> bool {
+    let later = playbook.steps.iter().enumerate().skip(position + 1);
+    let is_left_out = |next: usize| matches!(playbook.over_http(next), OverHttp::LeftOut(_));
+    let mut left_out = later.take_while(|(next, _)| is_left_out(*next));
+    left_out.any(|(_, step)| asserts_page(step))
 }
 
 pub(crate) fn no_page_came() -> Trouble {

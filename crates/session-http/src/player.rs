@@ -14,7 +14,7 @@ use windlass_domain::run::{ErrorCode, RunError};
 use windlass_playbook::{Action, Fail, OverHttp, Placeholder, Playbook, Step, Template, Values};
 use windlass_worker::{Outcome, RunContext, RunFailure};
 
-use crate::asserted::{asserts_page, no_page_came};
+use crate::asserted::{asserts_page, no_page_came, page_comes_late};
 use crate::codes::CodeSource;
 use crate::evidence::Evidence;
 use crate::extract::AllMissing;
@@ -52,6 +52,8 @@ pub(crate) struct Player<'run> {
     pub(crate) number: u32,
     /// Whether another page came in the step that was done last, or a file.
     pub(crate) came: bool,
+    /// Whether the page that the step under way leads to came with a later one when it was recorded.
+    pub(crate) page_comes_late: bool,
     /// Whether a step found on the page that it is on what it looked for there.
     pub(crate) met: bool,
     pub(crate) unread: Unread,
@@ -95,6 +97,7 @@ impl<'run> Player<'run> {
             started: false,
             number: 0,
             came: false,
+            page_comes_late: false,
             met: false,
             unread: Unread::default(),
             skipped: 0,
@@ -148,6 +151,7 @@ impl<'run> Player<'run> {
                 OverHttp::NeedsBrowser(reason) => Err(needs_browser(step, reason)),
                 OverHttp::Plays => {
                     self.came = false;
+                    self.page_comes_late = page_comes_late(playbook, played - 1);
                     let context = self.context;
                     match context.unless_stopped(self.prepare_code(step)).await? {
                         Ok(()) => {

@@ -163,12 +163,20 @@ async fn where_tab_led_to_may_be_plain(#[case] steps: Vec<Value>, #[case] expect
 #[tokio::test]
 async fn a_link_that_opened_something_is_followed_where_it_led_on_when_it_was_recorded() {
     let link = "<a href=/orders data-toggle=dropdown>Go</a>";
-    for (asserted, expected) in [
-        (json!([]), &[][..]),
-        (json!([{"type": "navigation"}]), &["/orders"]),
+    let page_came = json!([{"type": "navigation"}]);
+    let hover =
+        |asserted: &Value| json!({"type": "hover", "selectors": ["a"], "assertedEvents": asserted});
+    let scroll = json!({"type": "scroll"});
+    for (asserted, then, expected) in [
+        (json!([]), vec![], &[][..]),
+        (json!([]), vec![hover(&json!([]))], &[]),
+        (page_came.clone(), vec![], &["/orders"]),
+        // A hand is faster than a page.
+        (json!([]), vec![scroll, hover(&page_came)], &["/orders"]),
     ] {
         let mut steps = steps(&json!(["a"]));
         steps[1]["assertedEvents"] = asserted;
+        steps.as_array_mut().unwrap().extend(then);
 
         let (result, asked) = asked(link, &steps).await;
 
