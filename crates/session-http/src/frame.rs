@@ -55,6 +55,11 @@ impl Frames {
         !self.around.is_empty()
     }
 
+    /// The pages of frames that were loaded.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.loaded.pages()
+    }
+
     /// The page of this frame, where it is loaded.
     pub(crate) fn page(&mut self, frame: &[u32]) -> Option<&mut Page> {
         self.loaded.get(frame)

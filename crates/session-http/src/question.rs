@@ -31,9 +31,11 @@ impl Player<'_> {
         }
         let fields = fields(interact, self.session.page.as_ref(), self.values())?;
         // One of a frame's page would be taken for the page around it, and one of another window's
-        // for that of the first.
-        let inside = self.frames.is_inside() || self.frames.is_in_other_window();
-        let checkpoint = match inside {
+        // for that of the first. An error in a frame can be read there alone, and goes with the frame.
+        let holds_more = self.frames.is_inside()
+            || self.frames.is_in_other_window()
+            || self.frames.pages().any(|page| self.unread.has(page));
+        let checkpoint = match holds_more {
             true => None,
             false => Checkpoint::of(self, number).to_bytes(),
         };

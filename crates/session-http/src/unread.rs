@@ -38,6 +38,12 @@ impl Unread {
         }
     }
 
+    /// Whether this page is one of them.
+    pub(crate) fn has(&self, page: &Page) -> bool {
+        let number = page.error_number;
+        number.is_some_and(|number| self.errors.contains_key(&number))
+    }
+
     /// The error of a run that ends now.
     pub(crate) fn error(&self) -> Option<RunError> {
         let ErrorPage {

@@ -25,6 +25,10 @@ impl Loaded {
         found.map(|(_, page)| page)
     }
 
+    pub(super) fn pages(&self) -> impl Iterator<Item = &Page> {
+        self.pages.iter().map(|(_, page)| page)
+    }
+
     /// Where a frame is now, if it is loaded.
     pub(super) fn address(&self, path: &[u32]) -> Option<&Url> {
         let found = self.pages.iter().find(|(other, _)| other == path);
@@ -67,7 +71,7 @@ impl Loaded {
     }
 
     fn bytes(&self) -> usize {
-        self.pages.iter().map(|(_, page)| page.text().len()).sum()
+        self.pages().map(|page| page.text().len()).sum()
     }
 }
 

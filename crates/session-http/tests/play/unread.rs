@@ -183,3 +183,25 @@ async fn an_error_that_leads_on_by_itself_is_none() {
         assert_eq!(outcome.unwrap().output, json!({"title": "Ready"}));
     }
 }
+
+#[rstest]
+#[case::unread(vec![in_frame(click("Save"))], false)]
+#[case::read(vec![in_frame(click("Save")), in_frame(title())], true)]
+#[tokio::test]
+async fn nobody_goes_on_without_the_error_in_a_frame(
+    #[case] mut steps: Vec<Value>,
+    #[case] leaves: bool,
+) {
+    steps.push(custom(
+        "interact",
+        &json!({"type": "mfa", "message": "Code?"}),
+    ));
+    let server = Arc::new(Server::default());
+    let context = run(website(422).await, &steps).context(&server);
+
+    let asked = agent("127.0.0.1").run(&context).await;
+
+    assert!(matches!(asked, Err(RunFailure::Stopped(_))), "{asked:?}");
+    let questions = server.questions.lock().unwrap();
+    assert_eq!(questions[0].checkpoint.is_some(), leaves);
+}
