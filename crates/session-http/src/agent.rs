@@ -68,7 +68,7 @@ impl HttpAgent {
         }
         let (values, code_source) = with_credential(context, values, credential, playbook)?;
         Player::new(context, &self.network, session, values, code_source)
-            .play(playbook)
+            .play_after(0, playbook)
             .await
     }
 
@@ -126,8 +126,9 @@ impl HttpAgent {
         let result = match &context.run.checkpoint {
             None => self.play(context, &playbook, values, &mut session).await,
             Some(left) => {
-                self.go_on(context, &playbook, values, left, &mut session)
-                    .await
+                // Few runs go on from a checkpoint: what this needs is no part of each run.
+                let going = self.go_on(context, &playbook, values, left, &mut session);
+                Box::pin(going).await
             }
         };
         let keeps = match &result {

@@ -112,11 +112,7 @@ impl<'run> Player<'run> {
         }
     }
 
-    pub(crate) async fn play(self, playbook: &Playbook) -> Result<Outcome, RunFailure> {
-        self.play_after(0, playbook).await
-    }
-
-    /// Plays the steps after this one; they are counted from 1.
+    /// Plays the steps after this one; they are counted from 1, and after 0 come all of them.
     pub(crate) async fn play_after(
         mut self,
         done: u32,
