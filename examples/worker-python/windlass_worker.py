@@ -35,7 +35,7 @@ log = logging.getLogger("windlass")
 WAIT_SECONDS = 30  # What a call waits for an answer.
 # What a lease call waits for runs, and the silence after it. Both together are less than what a server that is
 # asked by nobody takes for a worker that is gone.
-LEASE_WAIT_SECONDS, LEASE_ANSWER_SECONDS = 15, 10
+LEASE_WAIT_SECONDS, LEASE_ANSWER_SECONDS = 15, 5
 NEW_LEASE_SECONDS = 10  # What a lease lives at most before it is renewed for the first time.
 RENEWED_AGAIN_SECONDS = 1  # How soon a renewal that was not answered is made again.
 CONTENT_SECONDS = 60  # How long a file or screenshot is sent again where the server cannot keep it.
@@ -252,7 +252,7 @@ class Run:
         """Answers whether the server has."""
         sent = time.monotonic()
         # What hangs leaves time for another, and is of no use when the lease is over.
-        timeout = max(RENEWED_AGAIN_SECONDS, min(lease_seconds / 3, self._expires - sent))
+        timeout = max(RENEWED_AGAIN_SECONDS, (self._expires - sent) / 3)
         try:
             answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch}, has=("cancel",),
                                        headers=self._trace, timeout=timeout)

@@ -18,7 +18,7 @@ const STORE_FILE: &str = "/v2/worker/leases/{run_id}/files";
 const STORE_SCREENSHOT: &str = "/v2/worker/leases/{run_id}/screenshots";
 
 /// How long a content may be on its way: 100 MiB on a slow line.
-const SENDING: Duration = Duration::from_secs(15 * 60);
+pub(crate) const SENDING: Duration = Duration::from_secs(15 * 60);
 
 /// The longest wait.
 const MAX_SECONDS: u64 = 60;

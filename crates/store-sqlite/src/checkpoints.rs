@@ -5,6 +5,8 @@
 use std::cell::Cell;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -17,9 +19,11 @@ use crate::connection::Connection;
 /// the next commit where nobody has written meanwhile.
 const FOLDED_EACH: u32 = 4_000;
 
-/// From how many pages on a commit waits until it is folded: where there is never a moment in which nobody
-/// writes.
+/// From how many pages on a commit folds the rest itself: where there is never a moment in which nobody writes.
 const MOST_PAGES: u32 = 4 * FOLDED_EACH;
+
+/// How many pages more there are each time from then on: somebody reads what is behind them.
+const TRIED_EACH: u32 = 250;
 
 thread_local! {
     /// How many pages the log had after the last commit of this thread.
@@ -32,6 +36,8 @@ pub(crate) struct Checkpoints {
     folding: JoinHandle<()>,
     /// How many pages it had when it was to be folded last.
     asked_at: u32,
+    /// How many of its pages were folded then, by who folds beside the changes.
+    folded: Arc<AtomicU32>,
 }
 
 impl Checkpoints {
@@ -40,13 +46,16 @@ impl Checkpoints {
         writer.count_log_pages();
         let connection = Connection::open(path).map_err(io::Error::other)?;
         let (asks, asked) = sync_channel(1);
+        let folded = Arc::new(AtomicU32::new(0));
+        let told = Arc::clone(&folded);
         let folding = thread::Builder::new()
             .name("sqlite-folder".into())
-            .spawn(move || fold_when_asked(&connection, &asked))?;
+            .spawn(move || fold_when_asked(&connection, &asked, &told))?;
         Ok(Self {
             asks,
             folding,
             asked_at: 0,
+            folded,
         })
     }
 
@@ -57,11 +66,16 @@ impl Checkpoints {
             // It has started anew.
             self.asked_at = 0;
         }
-        if pages < self.asked_at + FOLDED_EACH {
+        let each = match pages < MOST_PAGES {
+            true => FOLDED_EACH,
+            false => TRIED_EACH,
+        };
+        if pages < self.asked_at + each {
             return;
         }
         self.asked_at = pages;
-        if pages < MOST_PAGES {
+        let rest = pages.saturating_sub(self.folded.load(Ordering::Relaxed));
+        if pages < MOST_PAGES || rest > FOLDED_EACH + TRIED_EACH {
             // Where nothing more can be asked it is folded again in any case.
             let _ = self.asks.try_send(());
         } else {
@@ -83,17 +97,21 @@ pub(crate) fn note_pages(pages: u32) {
     PAGES.set(pages);
 }
 
-fn fold_when_asked(connection: &Connection, asked: &Receiver<()>) {
-    while asked.recv().is_ok() {
-        fold(connection);
+/// Folds what can be without anybody's waiting. How many pages of the log are folded now.
+pub(crate) fn fold(connection: &Connection) -> u32 {
+    let folded: Result<Option<(i64, i64, i64)>, StoreError> =
+        connection.row("PRAGMA wal_checkpoint(PASSIVE)", ());
+    match folded {
+        Ok(folded) => folded.map_or(0, |(_, _, pages)| u32::try_from(pages).unwrap_or(0)),
+        Err(error) => {
+            warn!(%error, "the database's log was not folded");
+            0
+        }
     }
 }
 
-/// Folds what can be without anybody's waiting.
-fn fold(connection: &Connection) {
-    let folded: Result<i64, StoreError> =
-        connection.only_value("PRAGMA wal_checkpoint(PASSIVE)", ());
-    if let Err(error) = folded {
-        warn!(%error, "the database's log was not folded");
+fn fold_when_asked(connection: &Connection, asked: &Receiver<()>, folded: &AtomicU32) {
+    while asked.recv().is_ok() {
+        folded.store(fold(connection), Ordering::Relaxed);
     }
 }

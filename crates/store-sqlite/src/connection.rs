@@ -26,6 +26,8 @@ const SETTINGS: &str = "
     PRAGMA foreign_keys = ON;
     -- No commit folds the write-ahead log into the file: `Checkpoints` does, beside them.
     PRAGMA wal_autocheckpoint = 0;
+    -- What a long read has let it grow to is given back when it starts anew.
+    PRAGMA journal_size_limit = 67108864;
     -- Each change stands behind a savepoint, for which SQLite keeps every page as it was before: in
     -- memory, where it would write a file.
     PRAGMA temp_store = MEMORY;

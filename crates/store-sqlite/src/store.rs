@@ -13,6 +13,7 @@ use windlass_domain::Timestamp;
 use windlass_domain::slot::Caps;
 use windlass_records::{LastLetIn, LastLook, Turns};
 
+use crate::checkpoints;
 use crate::connection::Connection;
 use crate::error::is_locked;
 use crate::migration::{self, MigrateError};
@@ -80,6 +81,8 @@ impl SqliteStore {
         let opening = tokio::task::spawn_blocking(move || {
             let writer = first_connection(&place)?;
             let migrated = migration::migrate(&writer);
+            // What was left by a process that was killed may be long.
+            checkpoints::fold(&writer);
             Ok((writer, migrated))
         });
         let opened = opening.await.map_err(io::Error::other).map_err(open)?;
@@ -242,5 +245,12 @@ mod tests {
 
         let in_memory = 2;
         assert_eq!(temporary.await.unwrap(), in_memory);
+    }
+
+    /// Those before may lose pages where a checkpoint, another right behind it, and a commit meet. Source:
+    /// docs/decisions/0036-the-log-is-folded-beside-the-changes.md.
+    #[test]
+    fn sqlite_is_one_whose_log_may_be_folded_beside_changes() {
+        assert!(rusqlite::version_number() >= 3_051_003);
     }
 }

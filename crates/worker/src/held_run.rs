@@ -192,7 +192,7 @@ impl HeldRun {
                 Ok(Ok((asked_at, renewal))) => {
                     (lives_until, patience) = (asked_at + length, length / 3);
                     backoff = Backoff::default();
-                    wait = patience;
+                    wait = (asked_at + patience).saturating_duration_since(Instant::now());
                     if renewal.cancel {
                         self.canceled.cancel();
                     }

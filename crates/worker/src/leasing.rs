@@ -22,8 +22,8 @@ use crate::start::Start;
 use crate::worker::{Worker, WorkerError};
 
 /// How long one poll waits at the server: with what an answer may take beside it less than the silence
-/// after which a worker may count as gone. Source: docs/workers.md, "A worker and its starts".
-const POLL: Duration = Duration::from_secs(15);
+/// after which a worker may count as gone. Source: docs/workers.md, "Incarnations".
+pub(crate) const POLL: Duration = Duration::from_secs(15);
 
 /// How long a worker that is leaving waits for its last poll, which may have leased a run.
 const LAST_POLL: Duration = Duration::from_secs(1);

@@ -199,6 +199,26 @@ class WindlassWorkerTest(WorkerTest):
         server.told(lambda _: server.count("finish", "run_2") == 1)
         self.assertEqual(server.count("finish", "run_1"), 0)
 
+    def test_the_first_renewal_of_a_lease_that_hangs_leaves_time_for_another(self):
+        self.set(windlass_worker, "NEW_LEASE_SECONDS", 3)
+        server, agent = Server(lease_seconds=9), Agent(lets_at_once=False)
+        answers = server._answer
+
+        def answer(path, body):
+            answered = answers(path, body)
+            if path.endswith("/renew") and server.count("renew") == 1:
+                server._closed.wait()
+            return answered
+
+        server._answer = answer
+        self.start(server, agent)
+        server.leases.put(lease("run_1"))
+        server.told(lambda _: server.count("renew") >= 2)
+
+        agent.lets.set()
+        server.told(lambda _: server.count("finish") == 1)
+        self.assertEqual(agent.stopped, [])
+
     def test_at_the_end_of_a_drain_only_a_run_whose_agent_has_stopped_is_given_back(self):
         self.set(windlass_worker, "STOP_SECONDS", 2)
         server, agent = Server(), Agent(lets_at_once=False)

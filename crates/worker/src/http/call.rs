@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::traces::Traces;
+use crate::leasing::POLL;
 use crate::protocol::{LeaseKey, ProtocolError};
 
 /// How long it may take to reach the server.
@@ -20,8 +21,14 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long a call may take that waits for nothing: as long as the server takes for one, and the way.
 const AT_MOST: Duration = Duration::from_secs(40);
 
-/// How long after its wait the answer to a call that waits may begin.
-const HEAD: Duration = Duration::from_secs(10);
+/// How long after its wait the answer to a poll may begin: less than a new lease lives, so that those which
+/// are lost with an answer mostly come again.
+const HEAD: Duration = Duration::from_secs(5);
+
+/// The silence after which the server may take a worker for gone. Source: docs/workers.md, "Incarnations".
+const GONE_AFTER: Duration = Duration::from_secs(30);
+
+const _: () = assert!(POLL.as_secs() + HEAD.as_secs() < GONE_AFTER.as_secs());
 
 /// The longest answer: many leases, each with an input, a playbook and a checkpoint.
 const MAX_ANSWER_BYTES: usize = 1024 * 1024 * 1024;
@@ -139,15 +146,17 @@ pub(super) async fn answered_once<T: DeserializeOwned>(
         let error = unreachable(error);
         if was_sent { never_again(error) } else { error }
     })?;
-    // So the server answers what it has not done. One that breaks off, or a proxy that did not get its
-    // answer, may have.
-    let was_put_off = matches!(
-        response.status(),
-        StatusCode::REQUEST_TIMEOUT
-            | StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::SERVICE_UNAVAILABLE
-    );
-    let read = read(response).await;
+    let status = response.status();
+    let body = body_of(response).await.map_err(never_again)?;
+    let read = read(status, &body);
+    // So the server puts off what it has not done. A proxy that says so may have got no answer from it.
+    let was_put_off = !told(&body).is_empty()
+        && matches!(
+            status,
+            StatusCode::REQUEST_TIMEOUT
+                | StatusCode::TOO_MANY_REQUESTS
+                | StatusCode::SERVICE_UNAVAILABLE
+        );
     if was_put_off {
         read
     } else {
@@ -180,18 +189,22 @@ async fn begun_in<T: DeserializeOwned>(
     let response = head.map_err(|_| ProtocolError::Unavailable {
         message: format!("it has answered nothing in {} s", patience.as_secs()),
     })?;
-    read(response.map_err(unreachable)?).await
+    answer_of(response.map_err(unreachable)?).await
 }
 
 /// Sends a call and reads its answer.
 pub(super) async fn answered<T: DeserializeOwned>(
     request: RequestBuilder,
 ) -> Result<T, ProtocolError> {
-    read(request.send().await.map_err(unreachable)?).await
+    answer_of(request.send().await.map_err(unreachable)?).await
 }
 
-async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T, ProtocolError> {
+async fn answer_of<T: DeserializeOwned>(response: Response) -> Result<T, ProtocolError> {
     let status = response.status();
+    read(status, &body_of(response).await?)
+}
+
+async fn body_of(mut response: Response) -> Result<Vec<u8>, ProtocolError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         if body.len() + chunk.len() > MAX_ANSWER_BYTES {
@@ -200,21 +213,27 @@ async fn read<T: DeserializeOwned>(mut response: Response) -> Result<T, Protocol
         }
         body.extend_from_slice(&chunk);
     }
-    if status.is_success() {
-        return serde_json::from_slice(&body).map_err(|error| ProtocolError::Unavailable {
-            // Not its text, which may have a part of the answer in it.
-            message: format!(
-                "its answer is not understood at line {}, column {}",
-                error.line(),
-                error.column()
-            ),
-        });
+    Ok(body)
+}
+
+fn read<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, ProtocolError> {
+    if !status.is_success() {
+        return Err(refused(status, &told(body)));
     }
-    let told: Option<Told> = serde_json::from_slice(&body).ok();
-    Err(refused(
-        status,
-        &told.map(|told| told.errors).unwrap_or_default(),
-    ))
+    serde_json::from_slice(body).map_err(|error| ProtocolError::Unavailable {
+        // Not its text, which may have a part of the answer in it.
+        message: format!(
+            "its answer is not understood at line {}, column {}",
+            error.line(),
+            error.column()
+        ),
+    })
+}
+
+/// What the server says is wrong; nothing where somebody else has answered.
+fn told(body: &[u8]) -> Vec<ToldError> {
+    let told: Option<Told> = serde_json::from_slice(body).ok();
+    told.map(|told| told.errors).unwrap_or_default()
 }
 
 /// What an answer that is no success means for a worker.

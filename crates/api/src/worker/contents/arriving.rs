@@ -9,12 +9,13 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use windlass_domain::file::MAX_FILE_BYTES;
 use windlass_wire::worker::activity::SHA256;
 
 use super::head::digest;
+use crate::wait::SENDING;
 
 /// How long a content may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -39,6 +40,8 @@ pub(super) struct Content(Arc<Mutex<Arriving>>);
 
 struct Arriving {
     body: Body,
+    /// Until when all of it has to be here.
+    until: Instant,
     /// What has arrived and was not asked for yet.
     ahead: Option<Bytes>,
     is_over: bool,
@@ -50,6 +53,7 @@ impl Content {
     pub(super) fn new(body: Body) -> Self {
         Self(Arc::new(Mutex::new(Arriving {
             body,
+            until: Instant::now() + SENDING,
             ahead: None,
             is_over: false,
             hash: Sha256::new(),
@@ -136,7 +140,8 @@ impl Arriving {
             return Ok(Some(bytes));
         }
         while !self.is_over {
-            let frame = timeout(SILENCE, self.body.frame()).await;
+            let until = self.until.min(Instant::now() + SILENCE);
+            let frame = timeout_at(until, self.body.frame()).await;
             let Some(frame) = frame.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))? else {
                 self.is_over = true;
                 break;

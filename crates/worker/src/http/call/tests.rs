@@ -79,8 +79,12 @@ async fn listening() -> (TcpListener, RequestBuilder) {
 #[case::a_part("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"cancel\":", false)]
 #[case::that_of_a_proxy("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", false)]
 #[case::no_time("HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", false)]
-#[case::not_now("HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n", true)]
-#[case::too_many("HTTP/1.1 429 X\r\nContent-Length: 0\r\n\r\n", true)]
+#[case::not_now_by_a_proxy("HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n", false)]
+#[case::not_now(
+    "HTTP/1.1 503 X\r\nContent-Length: 56\r\n\r\n\
+     {\"errors\":[{\"code\":\"unavailable\",\"message\":\"Not now.\"}]}",
+    true
+)]
 #[tokio::test]
 async fn a_call_that_may_have_been_heard_is_not_to_be_made_again(
     #[case] answer: &str,
