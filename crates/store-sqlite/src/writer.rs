@@ -22,9 +22,9 @@ use crate::checkpoints::Checkpoints;
 use crate::connection::Connection;
 use crate::error::{Closed, Undone, store_error};
 
-/// How many changes share one commit at most: a few milliseconds of work, which the first of them
+/// How many changes share one commit at most: some ten milliseconds of work, which the first of them
 /// waits for.
-const MOST_CHANGES: usize = 64;
+const MOST_CHANGES: usize = 128;
 
 /// How many may wait for their turn. More wait until one of these has had it.
 const MOST_WAITING: usize = 1024;

@@ -37,7 +37,7 @@ use crate::state::Api;
 const MAX_FINISHES: usize = 100;
 
 /// How many of them are decided at once: the store puts those into one transaction that it can.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 
 /// The longest call of many ends: three of the longest by itself, or a hundred of a usual length.
 const MAX_TOGETHER_BYTES: usize = 8 * 1024 * 1024;
