@@ -1,3 +1,5 @@
+//! What an answer, and none, means for a call.
+
 use std::net::Ipv4Addr;
 use std::time::Instant;
 
