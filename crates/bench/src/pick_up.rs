@@ -36,7 +36,7 @@ const WARM_UP: usize = 20;
 const PAUSE: Duration = Duration::from_millis(25);
 
 /// About what the transaction of a lease writes.
-const SYNCED: [u8; 20_000] = [1; 20_000];
+static SYNCED: [u8; 20_000] = [1; 20_000];
 
 /// Where the runs of the worker over HTTP wait.
 const POOL: &str = "pick-up";
