@@ -26,7 +26,8 @@ const WINDOW: Duration = Duration::from_secs(10);
 pub struct CallLimits {
     /// Requests in ten seconds; with 0 none is counted.
     pub requests: u32,
-    /// Calls of each [`Line`] that are open at once on this server.
+    /// Calls that are open at once on this server: waits and streams of callers, as many waits of workers and
+    /// contents on their way, and as many other calls of workers.
     pub open_calls: u32,
 }
 
