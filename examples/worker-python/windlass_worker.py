@@ -252,7 +252,7 @@ class Run:
         """Answers whether the server has."""
         sent = time.monotonic()
         # What hangs leaves time for another, and is of no use when the lease is over.
-        timeout = max(RENEWED_AGAIN_SECONDS, (self._expires - sent) / 3)
+        timeout = max(RENEWED_AGAIN_SECONDS, (self._expires - sent) / 2)
         try:
             answer = self._server.once("POST", self._path + "/renew", {"epoch": self.epoch}, has=("cancel",),
                                        headers=self._trace, timeout=timeout)

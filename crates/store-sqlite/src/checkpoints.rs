@@ -75,8 +75,10 @@ impl Checkpoints {
         }
         self.asked_at = pages;
         let rest = pages.saturating_sub(self.folded.load(Ordering::Relaxed));
-        if pages < MOST_PAGES || rest > FOLDED_EACH + TRIED_EACH {
-            // Where nothing more can be asked it is folded again in any case.
+        let is_behind = rest > FOLDED_EACH + TRIED_EACH && pages < 16 * MOST_PAGES;
+        if pages < MOST_PAGES || is_behind {
+            // Where nothing more can be asked it is folded again in any case. The one who folds may come to
+            // nothing, or not keep up: a gigabyte is enough.
             let _ = self.asks.try_send(());
         } else {
             fold(writer);
