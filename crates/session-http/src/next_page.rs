@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     next: Option<Url>,
     /// Whether the first asks for a password, as some do on each page.
     asks: bool,
+    /// What the page that is read shows, in short, where it was looked at already.
+    shown: Option<u64>,
     /// Whether a form was posted that led to the page that is read. Such pages have one address.
     pub(crate) is_posted: bool,
     /// Whether the page that is read shows the same texts as the one before, and leads no further.
@@ -70,7 +72,8 @@ impl Player<'_> {
         seen.addresses.push(page.url.clone());
         seen.next = Some(request.url.clone());
         seen.is_posted = request.body.is_some();
-        let shown = shown_on(page);
+        // Nothing is done on it between.
+        let before = seen.shown.take().unwrap_or_else(|| shown_on(page));
         match self.open(request).await? {
             Went::ToPage => {}
             Went::ToFile => return Err(Trouble::task("what leads on is a file and no page")),
@@ -81,10 +84,12 @@ impl Player<'_> {
         if !page.status.is_success() {
             return Err(self.absent("the list breaks off".to_owned()));
         }
-        let shows_same = shown_on(page) == shown;
         // Behind the last page, led back to one that was read.
         let is_known = seen.addresses.contains(&page.url) && !seen.is_posted;
-        seen.shows_same = shows_same && self.leads_no_further(next, seen)?;
+        if self.leads_no_further(next, seen)? {
+            seen.shown = Some(shown_on(self.page()?));
+        }
+        seen.shows_same = seen.shown == Some(before);
         Ok(!is_known)
     }
 
