@@ -228,17 +228,10 @@ fn json_in(
     visits: &mut Visits,
 ) -> Result<Option<Value>, Trouble> {
     let unlookable = |problem| field.unlookable(&problem);
-    let mut text = String::new();
-    match &field.rule.attribute {
-        Some(name) => text.push_str(element.attr(name).unwrap_or_default()),
-        None => {
-            for node in element.descendants() {
-                let part = node.value().as_text().map_or("", |part| part);
-                visits.read_bytes(part.len()).map_err(unlookable)?;
-                text.push_str(part);
-            }
-        }
-    }
+    let text = match &field.rule.attribute {
+        Some(name) => element.attr(name).unwrap_or_default().to_owned(),
+        None => visits.texts_in(**element).map_err(unlookable)?,
+    };
     match json::at(&text, place, visits).map_err(unlookable)? {
         Some(found) if found.len() > MAX_JSON_BYTES => Err(too_long(field)),
         found => Ok(found.and_then(|found| serde_json::from_str(found).ok())),

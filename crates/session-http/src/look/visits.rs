@@ -85,6 +85,20 @@ impl<'page> Visits<'page> {
         self.read_bytes(bytes)
     }
 
+    /// All text in a node, as it was written.
+    ///
+    /// # Errors
+    /// There is too much.
+    pub(crate) fn texts_in(&mut self, node: NodeRef<Node>) -> Result<String, Unlookable> {
+        let mut text = String::new();
+        for node in node.descendants() {
+            let part = node.value().as_text().map_or("", |part| part);
+            self.read_bytes(part.len())?;
+            text.push_str(part);
+        }
+        Ok(text)
+    }
+
     /// Reads so much text of one node.
     ///
     /// # Errors

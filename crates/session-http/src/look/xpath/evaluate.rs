@@ -379,20 +379,14 @@ impl<'page> Evaluation<'page> {
                 Ok(value.to_owned())
             }
             Place::Node(id) => {
-                let mut text = String::new();
                 let Some(node) = self.page.node(id) else {
-                    return Ok(text);
+                    return Ok(String::new());
                 };
                 if let Some(comment) = node.value().as_comment() {
                     self.visits.read_bytes(comment.len())?;
                     return Ok(comment.to_string());
                 }
-                for node in node.descendants() {
-                    let part = node.value().as_text().map_or("", |part| part);
-                    self.visits.read_bytes(part.len())?;
-                    text.push_str(part);
-                }
-                Ok(text)
+                self.visits.texts_in(node)
             }
         }
     }
